@@ -1,0 +1,176 @@
+/**
+ * The addon's surface: system calls that Node lacks, and the FUSE device. It holds no policy.
+ *
+ * Conventions, the same for every function unless it says otherwise:
+ * - The result is >= 0, or -errno. Where a value other than a number is returned, failure is still a negative number.
+ * - Names, paths, xattr names and targets are latin1 strings: one character per byte, lossless. They never contain NUL.
+ * - A place in a filesystem is (fd, name): `name` inside the directory `fd` (which may be O_PATH), never following a
+ *   symbolic link in the last component; with `name` empty it is the file `fd` itself (also O_PATH; through
+ *   AT_EMPTY_PATH where the call has it, else /proc/self/fd/N). `fd` may be AT_FDCWD (-100) with a path as name.
+ * - 64-bit offsets and sizes are numbers (exact to 2^53).
+ * - Every call is synchronous and runs on the calling thread. The addon may be loaded in several threads at once; all
+ *   state is per thread, except what takes a descriptor.
+ */
+
+/** Slots of one stat record, in `stat` and in records written by `statMany` (Float64Array, STAT_SLOTS per record). */
+export type StatSlots = readonly [
+  'mode', 'nlink', 'uid', 'gid', 'rdevMajor', 'rdevMinor', 'size', 'blocks', 'blksize', 'inoLow', 'inoHigh',
+  'devMajor', 'devMinor', 'atime', 'atimeNs', 'mtime', 'mtimeNs', 'ctime', 'ctimeNs', 'btime', 'btimeNs',
+  'mountId', 'attributes', 'errno',
+]
+
+export interface DirectoryEntries {
+  /** Every name but `.` and `..`, in the filesystem's order. */
+  readonly names: string[]
+  /** DT_* per name. */
+  readonly types: Uint8Array
+}
+
+export interface FileHandle {
+  readonly type: number
+  readonly bytes: Uint8Array
+  readonly mountId: number
+}
+
+export interface Native {
+  /** Filled by `statat` (24 slots, in the order of StatSlots), and by nothing else. One per thread. */
+  readonly stat: Float64Array
+  /** Filled by `statfs`: bsize, frsize, blocks, bfree, bavail, files, ffree, namelen, f_type, flags (ST_*). */
+  readonly fsstat: Float64Array
+
+  // ---- places -------------------------------------------------------------------------------------------------
+  /** statx(2), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | BTIME | MNT_ID; fills `stat`. */
+  statat(fd: number, name: string): number
+  /** Like `statat` for each of `names` in `fd`: record i at i * 24; a failed one has mode 0 and errno in slot 23. */
+  statMany(fd: number, names: string[], out: Float64Array): number
+  /** The first i in [from, to) for which `name` exists in directory `fds[i]`, with `stat` filled; -ENOENT where in
+   * none; another error ends the search (which layer: slot `errno` of `stat` holds i). ENOTDIR counts as absent. */
+  findFirst(fds: Int32Array, from: number, to: number, name: string): number
+  /** openat(2), O_CLOEXEC always added; with empty `name` the descriptor is opened anew through /proc/self/fd. */
+  openat(fd: number, name: string, flags: number, mode: number): number
+  close(fd: number): number
+  readlinkat(fd: number, name: string): string | number
+  mkdirat(fd: number, name: string, mode: number): number
+  /** `mode` with the type bits; `rdev` as (major, minor). */
+  mknodat(fd: number, name: string, mode: number, major: number, minor: number): number
+  symlinkat(target: string, fd: number, name: string): number
+  /** linkat(2); an empty `name` links the descriptor itself (AT_EMPTY_PATH, else through /proc/self/fd with AT_SYMLINK_FOLLOW). */
+  linkat(fd: number, name: string, newFd: number, newName: string): number
+  /** `flags`: AT_REMOVEDIR (0x200) or 0. */
+  unlinkat(fd: number, name: string, flags: number): number
+  /** renameat2(2); with flags 0 plain renameat(2). */
+  renameat(fd: number, name: string, newFd: number, newName: string, flags: number): number
+  /** chmod of a place that is not a symbolic link. */
+  chmodat(fd: number, name: string, mode: number): number
+  /** -1 leaves uid or gid as it is. */
+  chownat(fd: number, name: string, uid: number, gid: number): number
+  /** Nanoseconds 0..999999999, or UTIME_NOW (0x3fffffff), UTIME_OMIT (0x3ffffffe). Also on symbolic links. */
+  utimensat(fd: number, name: string, atime: number, atimeNs: number, mtime: number, mtimeNs: number): number
+  truncateat(fd: number, name: string, size: number): number
+  getxattr(fd: number, name: string, attribute: string): Uint8Array | number
+  /** `flags`: XATTR_CREATE 1, XATTR_REPLACE 2. */
+  setxattr(fd: number, name: string, attribute: string, value: Uint8Array, flags: number): number
+  /** Names, in the filesystem's order. */
+  listxattr(fd: number, name: string): string[] | number
+  removexattr(fd: number, name: string, attribute: string): number
+  /** Opens `name` in `fd` ('' = fd itself), reads the whole directory, closes it again. */
+  readDirectory(fd: number, name: string): DirectoryEntries | number
+  /** 1 when the directory holds a name that begins with `prefix`, else 0. */
+  hasPrefix(fd: number, name: string, prefix: string): number
+  /** name_to_handle_at(2). */
+  nameToHandle(fd: number, name: string): FileHandle | number
+  /** open_by_handle_at(2). */
+  openByHandle(mountFd: number, type: number, bytes: Uint8Array, flags: number): number
+  /** FS_IOC_GETFSUUID, else EXT4_IOC_GETFSUUID: 16 bytes; -ENOTTY where the filesystem tells none. `fd` may be O_PATH. */
+  filesystemUuid(fd: number): Uint8Array | number
+  /** fstatfs(2) on any descriptor; fills `fsstat`. */
+  statfs(fd: number): number
+  /** FS_IOC_GETFLAGS. */
+  getFlags(fd: number, name: string): number
+  /** FS_IOC_SETFLAGS. */
+  setFlags(fd: number, name: string, flags: number): number
+
+  // ---- open files ---------------------------------------------------------------------------------------------
+  /** `into` is filled from `at`; -errno or the number of bytes. */
+  pread(fd: number, into: Uint8Array, at: number, length: number, offset: number): number
+  pwrite(fd: number, from: Uint8Array, at: number, length: number, offset: number): number
+  ftruncate(fd: number, size: number): number
+  fsync(fd: number): number
+  fdatasync(fd: number): number
+  syncfs(fd: number): number
+  fallocate(fd: number, mode: number, offset: number, length: number): number
+  lseek(fd: number, offset: number, whence: number): number
+  copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
+  /** Makes `to` (empty) hold what `from` holds, `size` bytes: FICLONE, else SEEK_DATA/SEEK_HOLE with copy_file_range,
+   * else read and write; holes stay holes; ends with ftruncate(size). Returns the bytes of data copied (0 when cloned). */
+  copyContent(from: number, to: number, size: number): number
+  /** flock(2) operation bits. */
+  flock(fd: number, operation: number): number
+
+  // ---- the caller's identity ----------------------------------------------------------------------------------
+  /** Once per engine thread: unshare(CLONE_FS), umask 0, SECBIT_NO_SETUID_FIXUP where permitted (so that a change of
+   * fsuid keeps capabilities, as kernel overlayfs's credentials do). Returns bits: 1 umask is private, 2 capabilities
+   * are kept, 4 fsuid can be changed. */
+  enterEngineThread(): number
+  /** setfsgid, setfsuid and umask of this thread; calls made only for what differs from before. */
+  become(uid: number, gid: number, umask: number): number
+
+  // ---- mounting -----------------------------------------------------------------------------------------------
+  /** open_tree(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) of one mount, then mount_setattr with these MOUNT_ATTR_* bits set. */
+  cloneMount(path: string, attributes: number): number
+  /** mount(2). */
+  mount(source: string, target: string, type: string, flags: number, data: string): number
+  /** umount2(2); MNT_DETACH 2, UMOUNT_NOFOLLOW 8. */
+  umount(target: string, flags: number): number
+  /** Runs `program` (fusermount3) with `-o options -- target`, _FUSE_COMMFD set, and receives the /dev/fuse
+   * descriptor; what the program printed on standard error when it failed is the string. */
+  fusermount(program: string, options: string, target: string): number | string
+  /** eventfd(2), non-blocking, close-on-exec. */
+  eventfd(): number
+  /** Adds one to an eventfd. Any thread may call it. */
+  signalEvent(fd: number): number
+  /** 1 where the effective capability set has bit `capability` (CAP_SYS_ADMIN 21), else 0; of the calling thread. */
+  hasCapability(capability: number): number
+
+  // ---- the FUSE device ----------------------------------------------------------------------------------------
+  readonly Device: DeviceConstructor
+}
+
+export interface DeviceConstructor {
+  /** Takes over `fd` (an open /dev/fuse). `bufferBytes`: size of the request buffer (max_write + 4096 at least). */
+  new (fd: number, wakeFd: number, bufferBytes: number): Device
+}
+
+/**
+ * One connection. `request` and `reply` are the two buffers that cross the boundary; they stay the same for ever.
+ * READ (15) and WRITE (16) for a nodeid that is bound are served inside `next` without returning to JavaScript,
+ * unless `direct(false)` was called (tracing, tests).
+ */
+export interface Device {
+  readonly request: ArrayBuffer
+  readonly reply: ArrayBuffer
+  /** Counters, updated in place: 0 reads served, 1 bytes read, 2 writes served, 3 bytes written, 4 requests read, 5 failed replies. */
+  readonly counters: Float64Array
+  /**
+   * Writes the first `replyBytes` bytes of `reply` to the device (0: nothing to write), then waits for and reads the
+   * next request into `request`. Returns its length in bytes; 0 when `wakeFd` was signalled (it has been reset);
+   * -ENODEV when unmounted; another -errno when the device failed. ENOENT (request interrupted) and EINTR, EAGAIN are
+   * handled inside. A reply refused by the kernel with ENOENT (its request was aborted) is not an error.
+   */
+  next(replyBytes: number): number
+  /** Writes the first `replyBytes` bytes of `reply`, without reading. */
+  send(replyBytes: number): number
+  /**
+   * READs of `nodeid` are answered from `fd`, and WRITEs too where `writable`. Binding again replaces. The descriptor
+   * stays the caller's: it must outlive the binding. A WRITE flagged FUSE_WRITE_KILL_SUIDGID (4) clears setuid, and
+   * setgid where group-executable, before data is written.
+   */
+  bind(nodeid: number, fd: number, writable: boolean): void
+  unbind(nodeid: number): void
+  direct(enabled: boolean): void
+  /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
+  readInto(fd: number, length: number, offset: number): number
+  /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */
+  writeFrom(fd: number, at: number, length: number, offset: number, killSuid: boolean): number
+  close(): void
+}

@@ -1,0 +1,30 @@
+/**
+ * The one table of error numbers, and how failure is told everywhere below the command line: a system call, a layer
+ * or an operation returns a number that is negative (-errno) when it failed. Functions that return an object return
+ * `Result<T>`: the object, or such a negative number. Nothing is thrown for an expected error, so nothing is
+ * allocated for one either; a throw is a bug, and the session turns it into EIO in one place.
+ */
+
+/** Linux error numbers (include/uapi/asm-generic/errno*.h), positive. */
+export const Errno = {
+  EPERM: 1, ENOENT: 2, EINTR: 4, EIO: 5, ENXIO: 6, E2BIG: 7, EBADF: 9, EAGAIN: 11, ENOMEM: 12, EACCES: 13,
+  EFAULT: 14, EBUSY: 16, EEXIST: 17, EXDEV: 18, ENODEV: 19, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENFILE: 23,
+  EMFILE: 24, ENOTTY: 25, ETXTBSY: 26, EFBIG: 27, ENOSPC: 28, ESPIPE: 29, EROFS: 30, EMLINK: 31, EPIPE: 32,
+  ERANGE: 34, ENAMETOOLONG: 36, ENOSYS: 38, ENOTEMPTY: 39, ELOOP: 40, ENODATA: 61, EOVERFLOW: 75, EOPNOTSUPP: 95,
+  ENOTCONN: 107, ESTALE: 116, EDQUOT: 122,
+} as const
+
+/** The name of an error number, or `errno N`. Takes it positive or negative. */
+export function errnoName(errno: number): string {
+  const positive = Math.abs(errno)
+  for (const [name, value] of Object.entries(Errno)) if (value === positive) return name
+  return `errno ${positive}`
+}
+
+/** An object, or -errno. */
+export type Result<T extends object | string> = T | number
+
+/** True when `result` is a failure: a negative error number in place of the value. */
+export function failed<T extends object | string>(result: Result<T>): result is number {
+  return typeof result === 'number'
+}

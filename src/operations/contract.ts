@@ -1,0 +1,140 @@
+/**
+ * What a transport asks of the engine: one method per request a filesystem gets, named as the system calls. Both
+ * transports speak to this interface and to nothing behind it. Every method runs to its end without `await`, so each is
+ * atomic against the others. A number returned is >= 0 or -errno. Answers that are more than a number are left in the
+ * one scratch object named by the method (`attr`, `opened`, `fsstat`): copy them out before the next call.
+ */
+
+/** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
+export interface Attr {
+  ino: number
+  mode: number
+  nlink: number
+  uid: number
+  gid: number
+  rdevMajor: number
+  rdevMinor: number
+  size: number
+  blocks: number
+  blksize: number
+  atime: number
+  atimeNs: number
+  mtime: number
+  mtimeNs: number
+  ctime: number
+  ctimeNs: number
+  btime: number
+  btimeNs: number
+}
+
+/** Who asks: ids as the kernel gave them; `umask` is 0 where the request carries none. */
+export interface Caller {
+  uid: number
+  gid: number
+  pid: number
+  umask: number
+}
+
+/** The answer of an open: `fh` for the kernel to keep, and FOPEN_* bits. */
+export interface Opened {
+  fh: number
+  flags: number
+}
+
+/** statfs(2)'s answer. */
+export interface FsStat {
+  bsize: number
+  frsize: number
+  blocks: number
+  bfree: number
+  bavail: number
+  files: number
+  ffree: number
+  namelen: number
+}
+
+/** SETATTR's changes: only what is present is set. `atimeNow`/`mtimeNow`: the time of the act. */
+export interface SetAttr {
+  mode?: number
+  uid?: number
+  gid?: number
+  size?: number
+  atime?: number
+  atimeNs?: number
+  atimeNow?: boolean
+  mtime?: number
+  mtimeNs?: number
+  mtimeNow?: boolean
+  /** FATTR_KILL_SUIDGID: clear setuid, and setgid where group-executable. */
+  killSuidGid?: boolean
+}
+
+/** Takes directory entries; returns false when full: that entry was not taken. */
+export interface EntrySink {
+  /** `cookie` is the offset that continues after this entry; `type` is DT_*. With `nodeid` > 0, the engine's `attr`
+   * holds its attributes (READDIRPLUS); `.`, `..` and entries that could not be looked up have nodeid 0. */
+  add(name: string, cookie: number, ino: number, type: number, nodeid: number): boolean
+}
+
+/** How bytes of a READ or WRITE travel without a JavaScript buffer: implemented by the transport. */
+export interface DataPort {
+  read(fd: number, length: number, offset: number): number
+  write(fd: number, length: number, offset: number, killSuid: boolean): number
+}
+
+/** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
+export interface DataBinding {
+  bind(nodeid: number, fd: number, writable: boolean): void
+  unbind(nodeid: number): void
+}
+
+export interface Operations {
+  readonly attr: Attr
+  readonly opened: Opened
+  readonly fsstat: FsStat
+
+  /** The nodeid of `name`, its lookup count raised by one, `attr` filled; 0 when the name is absent (cacheable). */
+  lookup(parent: number, name: string): number
+  forget(nodeid: number, count: number): void
+  getattr(nodeid: number): number
+  setattr(nodeid: number, changes: SetAttr): number
+  readlink(nodeid: number): string | number
+  /** symlink, mknod, mkdir, link, create: the new nodeid, counted once, `attr` filled. */
+  symlink(caller: Caller, parent: number, name: string, target: string): number
+  mknod(caller: Caller, parent: number, name: string, mode: number, rdevMajor: number, rdevMinor: number): number
+  mkdir(caller: Caller, parent: number, name: string, mode: number): number
+  link(nodeid: number, newParent: number, newName: string): number
+  unlink(parent: number, name: string): number
+  rmdir(parent: number, name: string): number
+  /** `flags`: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2, RENAME_WHITEOUT 4. */
+  rename(oldParent: number, oldName: string, newParent: number, newName: string, flags: number): number
+  /** `flags`: O_*. Fills `opened`. */
+  open(nodeid: number, flags: number): number
+  /** As mknod and open in one; fills `attr` and `opened`. */
+  create(caller: Caller, parent: number, name: string, mode: number, flags: number): number
+  /** An unnamed file in `parent`'s filesystem (O_TMPFILE); fills `attr` and `opened`. */
+  tmpfile(caller: Caller, parent: number, mode: number, flags: number): number
+  release(nodeid: number, fh: number): number
+  /** Through `port`; bytes read (0 at the end). Needs no OPEN before it. */
+  read(nodeid: number, length: number, offset: number, port: DataPort): number
+  /** Through `port`; bytes written. Copies up where that is still due. */
+  write(nodeid: number, length: number, offset: number, killSuid: boolean, port: DataPort): number
+  fsync(nodeid: number, datasync: boolean): number
+  fsyncdir(nodeid: number, datasync: boolean): number
+  fallocate(nodeid: number, mode: number, offset: number, length: number): number
+  /** SEEK_DATA 3 and SEEK_HOLE 4; the offset found. */
+  lseek(nodeid: number, offset: number, whence: number): number
+  copyFileRange(nodeIn: number, offsetIn: number, nodeOut: number, offsetOut: number, length: number): number
+  /** Entries whose cookie is greater than `offset` (0: from the start, with `.` and `..`). With `plus`, each entry given a
+   * nodeid has been counted once, as by lookup. */
+  readdir(nodeid: number, offset: number, plus: boolean, sink: EntrySink): number
+  statfs(nodeid: number): number
+  getxattr(nodeid: number, attribute: string): Uint8Array | number
+  /** `killSgid`: FUSE_SETXATTR_ACL_KILL_SGID. */
+  setxattr(nodeid: number, attribute: string, value: Uint8Array, flags: number, killSgid: boolean): number
+  listxattr(nodeid: number): string[] | number
+  removexattr(nodeid: number, attribute: string): number
+  /** FS_IOC_GETFLAGS and FS_IOC_SETFLAGS. */
+  getFlags(nodeid: number): number
+  setFlags(nodeid: number, flags: number): number
+}

@@ -1,0 +1,37 @@
+/**
+ * What the engine is told when it starts: plain data, so that it can be handed to the engine's thread. Made from the
+ * mount options by daemon/options, which has checked the words; the engine checks what only the disk can tell.
+ */
+
+/** One range of a uid or gid mapping, as fuse-overlayfs's uidmapping= writes it: `host` ids on disk, `to` ids in the mount. */
+export interface IdRange {
+  readonly to: number
+  readonly host: number
+  readonly length: number
+}
+
+export interface UnionConfig {
+  /** Absolute paths, latin1, top first; 1 to 500. */
+  readonly lowers: readonly string[]
+  readonly upper: string | null
+  readonly work: string | null
+  readonly readonly: boolean
+  /** Use `user.overlay.*` for the marks; null: found out by trying. */
+  readonly userxattr: boolean | null
+  readonly redirectDir: 'on' | 'off' | 'follow' | 'nofollow'
+  readonly metacopy: boolean
+  readonly xino: 'on' | 'off' | 'auto'
+  readonly volatile: boolean
+  /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
+  readonly fsync: boolean
+  readonly noatime: boolean
+  readonly uidMapping: readonly IdRange[]
+  readonly gidMapping: readonly IdRange[]
+  readonly squashToRoot: boolean
+  readonly squashToUid: number | null
+  readonly squashToGid: number | null
+  /** fuse-overlayfs's xattr_permissions: 0 off, 1 `security.fuseoverlayfs.*` (privileged), 2 `user.containers.*`. */
+  readonly xattrPermissions: 0 | 1 | 2
+  readonly staticNlink: boolean
+  readonly acl: boolean
+}
