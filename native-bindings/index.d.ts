@@ -14,9 +14,30 @@
 
 /** Slots of one stat record, in `stat` and in records written by `statMany` (Float64Array, STAT_SLOTS per record). */
 export type StatSlots = readonly [
-  'mode', 'nlink', 'uid', 'gid', 'rdevMajor', 'rdevMinor', 'size', 'blocks', 'blksize', 'inoLow', 'inoHigh',
-  'devMajor', 'devMinor', 'atime', 'atimeNs', 'mtime', 'mtimeNs', 'ctime', 'ctimeNs', 'btime', 'btimeNs',
-  'mountId', 'attributes', 'errno',
+  'mode',
+  'nlink',
+  'uid',
+  'gid',
+  'rdevMajor',
+  'rdevMinor',
+  'size',
+  'blocks',
+  'blksize',
+  'inoLow',
+  'inoHigh',
+  'devMajor',
+  'devMinor',
+  'atime',
+  'atimeNs',
+  'mtime',
+  'mtimeNs',
+  'ctime',
+  'ctimeNs',
+  'btime',
+  'btimeNs',
+  'mountId',
+  'attributes',
+  'errno',
 ]
 
 export interface DirectoryEntries {
