@@ -14,7 +14,7 @@ import type { RequestBuffer } from './request-buffer.js'
 export interface Decoder<A extends object> {
   readonly args: A
   /** 0, or -errno: the request is to be answered with it. */
-  readonly read: (request: RequestBuffer, args: A) => number
+  read(request: RequestBuffer, args: A): number
   readonly formats: Readonly<Record<string, Format>>
 }
 
@@ -30,7 +30,7 @@ export function decoder<A extends object>(
 /** A request that contradicts itself or ends too early. */
 export const MALFORMED = -Errno.EINVAL
 
-/** No arguments, or none that matter here. */
+/** No arguments, or none that matter here: GETATTR's flags and fh, OPENDIR's flags (the nodeid tells all). */
 export const nothing = decoder({}, () => 0)
 
 /** name\0 */
@@ -38,9 +38,6 @@ export const name = decoder({ name: '' }, (request, args) => {
   args.name = request.name(0)
   return args.name === '' ? MALFORMED : 0
 })
-
-/** fuse_getattr_in: u32 getattr_flags @0 · u32 dummy @4 · u64 fh @8. Not needed: the nodeid tells the file. */
-export const getattr = nothing
 
 /** fuse_statx_in: u32 getattr_flags @0 · u32 reserved @4 · u64 fh @8 · u32 sx_flags @16 · u32 sx_mask @20 */
 export const statx = decoder({ flags: 0, mask: 0 }, (request, args) => {

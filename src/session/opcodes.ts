@@ -1,7 +1,7 @@
 /**
  * The opcode table: one row per message, naming how it is decoded, what runs, and how the result is answered. The
  * session serves requests from it, the trace prints them from it, the counters take their names from it. A message without
- * a row, and one in `unsupported`, is answered ENOSYS; several of those the kernel then never sends again, which is
+ * a row is answered ENOSYS; several of those the kernel then never sends again, which is
  * wanted: FLUSH and ACCESS would cost a round trip each and have nothing to do here (nothing is written back late,
  * and `default_permissions` checks access), locks are kept by the kernel, BMAP and POLL mean nothing on a directory tree.
  */
@@ -23,7 +23,7 @@ export interface Operation<A extends object = object> {
   readonly name: string
   readonly decode: requests.Decoder<A>
   /** The result: >= 0 for `encode`, or -errno. */
-  readonly run: (context: Context, args: A) => number
+  run(context: Context, args: A): number
   readonly encode: answers.Answer
   /** True where ENOSYS is meant: elsewhere it would end that message for the whole connection, and becomes EOPNOTSUPP. */
   readonly declinable?: boolean
@@ -31,10 +31,8 @@ export interface Operation<A extends object = object> {
 
 /** Ties a row's types together; the table forgets them. */
 function operation<A extends object>(row: Operation<A>): Operation {
-  return row as unknown as Operation
+  return row
 }
-
-const getattr = { decode: requests.getattr, run: attributes.getattr }
 
 /** The rows, by opcode. */
 export const operations: Readonly<Record<number, Operation>> = {
@@ -46,7 +44,12 @@ export const operations: Readonly<Record<number, Operation>> = {
     run: names.batchForget,
     encode: answers.silent,
   }),
-  [Opcode.GETATTR]: operation({ name: 'GETATTR', ...getattr, encode: answers.attr }),
+  [Opcode.GETATTR]: operation({
+    name: 'GETATTR',
+    decode: requests.nothing,
+    run: attributes.getattr,
+    encode: answers.attr,
+  }),
   [Opcode.STATX]: operation({
     name: 'STATX',
     decode: requests.statx,
@@ -112,7 +115,7 @@ export const operations: Readonly<Record<number, Operation>> = {
   }),
   [Opcode.OPENDIR]: operation({
     name: 'OPENDIR',
-    decode: data.open,
+    decode: requests.nothing,
     run: directories.opendir,
     encode: answers.openDirectory,
     declinable: true,
