@@ -5,7 +5,15 @@
  * included, can be walked into. Elsewhere the directory is opened as it is.
  */
 import { Errno } from '../base/errno.js'
-import { AT_FDCWD, MountAttr, O_DIRECTORY, O_PATH, O_RDONLY, StatfsFlag } from '../syscalls/constants.js'
+import {
+  AT_FDCWD,
+  MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_RDONLY,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  ST_NOSUID,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { RealDir } from './real-dir.js'
@@ -40,7 +48,7 @@ export class Layer {
     const uuid = native.filesystemUuid(rootFd)
     this.uuid = typeof uuid === 'number' ? null : uuid
     native.statfs(rootFd)
-    this.nosuid = (native.fsstat[9]! & StatfsFlag.NOSUID) !== 0
+    this.nosuid = (native.fsstat[9]! & ST_NOSUID) !== 0
   }
 
   get isUpper(): boolean {
@@ -69,7 +77,7 @@ export function deviceOfStat(): string {
   return `${native.stat[Stat.DEV_MAJOR]}:${native.stat[Stat.DEV_MINOR]}`
 }
 
-const LOWER_ATTRIBUTES = MountAttr.RDONLY | MountAttr.NOATIME
+const LOWER_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME
 
 /** Opens a lower layer's root. */
 export function openLower(path: string, index: number): Layer | Refusal {
@@ -108,7 +116,7 @@ export function openUpper(upper: string, work: string, noatime: boolean): UpperR
 
 function openClonedUpper(upper: string, work: string, noatime: boolean): UpperRoots | null {
   const above = commonAncestor(upper, work)
-  const base = native.cloneMount(above, noatime ? MountAttr.NOATIME : 0)
+  const base = native.cloneMount(above, noatime ? MOUNT_ATTR_NOATIME : 0)
   if (base < 0) return null
   const fd = openBelow(base, above, upper)
   const workFd = fd < 0 ? fd : openBelow(base, above, work)

@@ -7,7 +7,16 @@
  */
 import { native } from '../syscalls/native.js'
 
-export type MarkName = 'opaque' | 'redirect' | 'metacopy' | 'origin' | 'impure' | 'nlink' | 'whiteout' | 'upper' | 'stratafs.ino'
+export type MarkName =
+  | 'opaque'
+  | 'redirect'
+  | 'metacopy'
+  | 'origin'
+  | 'impure'
+  | 'nlink'
+  | 'whiteout'
+  | 'upper'
+  | 'stratafs.ino'
 
 /** The marks of one file or directory. */
 export interface Marks {
@@ -83,7 +92,9 @@ export class MarkStore {
 
   /** How a user's attribute is stored: `overlay.x` one level deeper, anything else as it is. */
   stored(attribute: string): string {
-    return attribute.startsWith(this.prefix) ? `${this.prefix}overlay.${attribute.slice(this.prefix.length)}` : attribute
+    return attribute.startsWith(this.prefix)
+      ? `${this.prefix}overlay.${attribute.slice(this.prefix.length)}`
+      : attribute
   }
 
   /** How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr(). */

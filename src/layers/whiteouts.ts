@@ -6,7 +6,17 @@
  * order without a moment in which something wrong shows.
  */
 import { Errno } from '../base/errno.js'
-import { DT_CHR, DT_REG, DT_UNKNOWN, O_CREAT, O_EXCL, O_WRONLY, S_IFCHR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import {
+  DT_CHR,
+  DT_REG,
+  DT_UNKNOWN,
+  O_CREAT,
+  O_EXCL,
+  O_WRONLY,
+  S_IFCHR,
+  S_IFMT,
+  S_IFREG,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { MarkStore } from './marks.js'

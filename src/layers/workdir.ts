@@ -5,7 +5,16 @@
  * mount has not been ended cleanly), `index/` for copied-up hard links.
  */
 import { Errno, errnoName } from '../base/errno.js'
-import { AT_REMOVEDIR, DT_DIR, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDWR } from '../syscalls/constants.js'
+import {
+  AT_REMOVEDIR,
+  DT_DIR,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { type Layer, Refusal } from './layer.js'
 import { RealDir } from './real-dir.js'

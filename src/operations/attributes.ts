@@ -41,7 +41,8 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
   let errno = 0
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
   if (errno >= 0 && changes.killSuidGid) errno = killSetid(fd, name)
-  if (errno >= 0 && (changes.uid !== undefined || changes.gid !== undefined)) errno = setOwner(u, node, fd, name, changes)
+  if (errno >= 0 && (changes.uid !== undefined || changes.gid !== undefined))
+    errno = setOwner(u, node, fd, name, changes)
   if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
   if (errno >= 0) errno = setGivenTimes(fd, name, changes)
   return errno
@@ -87,7 +88,14 @@ function changeOverride(u: Union, node: Node, attribute: string, changes: SetAtt
   const stat = native.stat.slice()
   const now = readOverride(u, node, attribute)
   const type = stat[Stat.MODE]! & S_IFMT
-  const base = now ?? { uid: stat[Stat.UID]!, gid: stat[Stat.GID]!, mode: stat[Stat.MODE]! & 0o7777, type, major: 0, minor: 0 }
+  const base = now ?? {
+    uid: stat[Stat.UID]!,
+    gid: stat[Stat.GID]!,
+    mode: stat[Stat.MODE]! & 0o7777,
+    type,
+    major: 0,
+    minor: 0,
+  }
   const text = formatOverride({
     ...base,
     uid: changes.uid === undefined ? base.uid : storedId(u.uids, changes.uid),

@@ -84,7 +84,15 @@ export function mkdir(u: Union, caller: Caller, parent: number, name: string, mo
   return make(u, caller, parent, name, (mode & PERMISSIONS) | S_IFDIR, (fd, at) => native.mkdirat(fd, at, permissions))
 }
 
-export function mknod(u: Union, caller: Caller, parent: number, name: string, mode: number, major: number, minor: number): number {
+export function mknod(
+  u: Union,
+  caller: Caller,
+  parent: number,
+  name: string,
+  mode: number,
+  major: number,
+  minor: number,
+): number {
   const full = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode
   // A device 0:0 is a whiteout; as ovl_mknod().
   if ((full & S_IFMT) === S_IFCHR && major === 0 && minor === 0) return -Errno.EPERM
@@ -132,7 +140,8 @@ export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number
   const permissions = diskMode(u, mode) & PERMISSIONS
   const file = asCaller(u, caller, () => native.openat(fd, '.', O_TMPFILE | O_RDWR | (flags & O_EXCL), permissions))
   if (file < 0) return file
-  if (u.config.xattrPermissions !== 0) writeOverride(u, file, '', caller, (mode & PERMISSIONS & ~caller.umask) | S_IFREG)
+  if (u.config.xattrPermissions !== 0)
+    writeOverride(u, file, '', caller, (mode & PERMISSIONS & ~caller.umask) | S_IFREG)
   return unnamedNode(u, file)
 }
 

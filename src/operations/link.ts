@@ -54,7 +54,8 @@ function publish(u: Union, node: Node, parent: Node, name: string): void {
   listingAdd(parent, name, node.type)
   if (node.links !== null) node.links.nlink++
   const fd = u.cache.fd(upper)
-  if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1) u.nodes.addKey(node, inodeKey(native.stat))
+  if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1)
+    u.nodes.addKey(node, inodeKey(native.stat))
 }
 
 export function readlink(u: Union, nodeid: number): string | number {

@@ -67,7 +67,14 @@ export function read(u: Union, nodeid: number, length: number, offset: number, p
   return withContent(u, nodeid, false, (fd) => port.read(fd, length, offset))
 }
 
-export function write(u: Union, nodeid: number, length: number, offset: number, killSuid: boolean, port: DataPort): number {
+export function write(
+  u: Union,
+  nodeid: number,
+  length: number,
+  offset: number,
+  killSuid: boolean,
+  port: DataPort,
+): number {
   return withContent(u, nodeid, true, (fd) => port.write(fd, length, offset, killSuid))
 }
 
@@ -99,7 +106,14 @@ export function lseek(u: Union, nodeid: number, offset: number, whence: number):
   return withContent(u, nodeid, false, (fd) => native.lseek(fd, offset, whence))
 }
 
-export function copyFileRange(u: Union, from: number, offsetIn: number, to: number, offsetOut: number, length: number): number {
+export function copyFileRange(
+  u: Union,
+  from: number,
+  offsetIn: number,
+  to: number,
+  offsetOut: number,
+  length: number,
+): number {
   return withContent(u, to, true, (out) =>
     withContent(u, from, false, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
   )

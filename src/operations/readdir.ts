@@ -3,8 +3,8 @@
  */
 import { DT_DIR } from '../syscalls/constants.js'
 import { readAttr } from '../union/attributes.js'
-import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import type { Listing } from '../union/listing.js'
+import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import { listingOf } from '../union/merged-directory.js'
 import type { Node } from '../union/node.js'
 import type { Union } from '../union/union.js'
@@ -38,7 +38,16 @@ function refreshable(u: Union, node: Node): Listing | null {
 }
 
 /** Offers one entry; false when the sink is full. An entry that cannot be looked up is told without attributes. */
-function give(u: Union, parent: Node, name: string, cookie: number, type: number, part: number, plus: boolean, sink: EntrySink): boolean {
+function give(
+  u: Union,
+  parent: Node,
+  name: string,
+  cookie: number,
+  type: number,
+  part: number,
+  plus: boolean,
+  sink: EntrySink,
+): boolean {
   const child = childOf(u, parent, name, part)
   if (typeof child === 'number') return child === 0 ? true : sink.add(name, cookie, cookie, type, 0)
   const listed = child.type >> 12

@@ -3,12 +3,7 @@
  * leaves the merged tree as it was; nothing after it may.
  */
 import { Errno } from '../base/errno.js'
-import {
-  RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
-  RENAME_WHITEOUT,
-  S_IFDIR,
-} from '../syscalls/constants.js'
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { clearEmpty } from '../union/clear-empty.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
@@ -17,8 +12,8 @@ import { prepareLoss, publishLoss } from '../union/losing-names.js'
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
 import { checkName } from '../union/names.js'
 import { addName, dropName, type Node } from '../union/node.js'
-import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { setContentRedirect, setOpaque, setRedirect } from '../union/redirects.js'
+import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { isLowerPositive } from '../union/search.js'
 import type { Union } from '../union/union.js'
 import { directoryOf, existing } from './directory-of.js'
@@ -35,7 +30,14 @@ interface Move {
   readonly victim: Node | null
 }
 
-export function rename(u: Union, oldParentId: number, oldName: string, newParentId: number, newName: string, flags: number): number {
+export function rename(
+  u: Union,
+  oldParentId: number,
+  oldName: string,
+  newParentId: number,
+  newName: string,
+  flags: number,
+): number {
   const oldParent = directoryOf(u, oldParentId)
   if (typeof oldParent === 'number') return oldParent
   const newParent = directoryOf(u, newParentId)
@@ -47,7 +49,16 @@ export function rename(u: Union, oldParentId: number, oldName: string, newParent
   if (typeof node === 'number') return node
   const victim = childOf(u, newParent, newName)
   if (typeof victim === 'number' && victim < 0) return victim
-  const move = { u, flags, oldParent, oldName, newParent, newName, node, victim: typeof victim === 'number' ? null : victim }
+  const move = {
+    u,
+    flags,
+    oldParent,
+    oldName,
+    newParent,
+    newName,
+    node,
+    victim: typeof victim === 'number' ? null : victim,
+  }
   if (move.victim === node) return 0
   return perform(move)
 }

@@ -60,7 +60,14 @@ function joined(dir: string, name: string): string {
   return dir === '' ? name : `${dir}/${name}`
 }
 
-export function setxattr(u: Union, nodeid: number, attribute: string, value: Uint8Array, flags: number, killSgid: boolean): number {
+export function setxattr(
+  u: Union,
+  nodeid: number,
+  attribute: string,
+  value: Uint8Array,
+  flags: number,
+  killSgid: boolean,
+): number {
   const node = writableNode(u, nodeid, attribute)
   if (typeof node === 'number') return node
   const fd = placeOf(u, node)

@@ -76,7 +76,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean): Job | num
     from,
     fromName,
     stat,
-    origin: originMark(u, from, fromName, dir),
+    origin: originMark(from, fromName, dir),
     temporary: u.writable!.work.temporary(),
   }
 }
@@ -103,7 +103,8 @@ function orElse(errno: number, next: () => number): number {
 function buildFile(job: Job): number {
   const fd = job.writable.work.createFile(job.temporary)
   if (fd < 0) return fd
-  let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : fillContent(job.u, job.node, fd, job.size)
+  let errno =
+    job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : fillContent(job.u, job.node, fd, job.size)
   if (errno >= 0) errno = dress(job, fd, '')
   if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
   if (errno >= 0 && job.u.syncs) errno = native.fsync(fd)

@@ -10,7 +10,14 @@ import type { Union } from './union.js'
 const CAPABILITY = 'security.capability'
 
 /** Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. */
-export function copyXattrs(u: Union, from: number, fromName: string, to: number, toName: string, strip: boolean): number {
+export function copyXattrs(
+  u: Union,
+  from: number,
+  fromName: string,
+  to: number,
+  toName: string,
+  strip: boolean,
+): number {
   const names = native.listxattr(from, fromName)
   if (typeof names === 'number') return names === -Errno.EOPNOTSUPP ? 0 : names
   for (const name of names) {

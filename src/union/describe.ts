@@ -43,7 +43,8 @@ export function ownerOf(u: Union, path: string): Ownership | number {
 function describeNode(u: Union, path: string, node: Node, parent: Node | null, name: string): Ownership | number {
   const layer = layerOf(node)
   if (layer === null) return -Errno.ENOENT
-  const inside = node.dir !== null ? topDir(node).path() : [node.at!.path(), node.atName].filter((s) => s !== '').join('/')
+  const inside =
+    node.dir !== null ? topDir(node).path() : [node.at!.path(), node.atName].filter((s) => s !== '').join('/')
   return {
     path,
     layer: layer.isUpper ? 'upper' : 'lower',

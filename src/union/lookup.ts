@@ -123,7 +123,7 @@ function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | null {
   const index = u.writable!.work.index
   if (index === null) return null
   const fd = u.cache.fd(found.at!)
-  const mark = fd < 0 ? null : originMark(u, fd, found.atName, found.at!)
+  const mark = fd < 0 ? null : originMark(fd, found.atName, found.at!)
   if (mark === null) return null
   const name = indexName(mark)
   if (native.statat(index.fd, name) < 0 || (native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
@@ -150,7 +150,7 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
 }
 
 /** The origin mark of a lower inode; null where its filesystem hands out no handles or tells no uuid. */
-export function originMark(u: Union, fd: number, name: string, dir: RealDir): Uint8Array | null {
+export function originMark(fd: number, name: string, dir: RealDir): Uint8Array | null {
   const uuid = dir.layer.uuid
   if (uuid === null) return null
   const handle = native.nameToHandle(fd, name)

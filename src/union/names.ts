@@ -47,7 +47,14 @@ export function asCaller<T>(u: Union, caller: Identity, act: () => T): T {
  * Makes `name` in `parent` (copied up first), which does not show such a name; the result of `make`, or -errno.
  * `isDirectory`: the new thing is one.
  */
-export function makeEntry(u: Union, caller: Identity, parent: Node, name: string, isDirectory: boolean, make: Make): number {
+export function makeEntry(
+  u: Union,
+  caller: Identity,
+  parent: Node,
+  name: string,
+  isDirectory: boolean,
+  make: Make,
+): number {
   const errno = copyUp(u, parent)
   if (errno < 0) return errno
   if (parent.removed) return -Errno.ENOENT
@@ -68,7 +75,14 @@ function markOpaque(u: Union, parent: Node, name: string): void {
   if (u.writable!.abilities.xattrs) u.marks.set(fd, name, 'opaque', 'y')
 }
 
-function makeOverWhiteout(u: Union, caller: Identity, parent: Node, name: string, isDirectory: boolean, make: Make): number {
+function makeOverWhiteout(
+  u: Union,
+  caller: Identity,
+  parent: Node,
+  name: string,
+  isDirectory: boolean,
+  make: Make,
+): number {
   const upper = parent.dir!.upper!
   const fd = u.cache.fd(upper)
   if (native.statat(fd, name) < 0 || !u.whiteouts.isWhiteout(upper, fd, name)) return -Errno.EEXIST
@@ -88,7 +102,15 @@ function makeOverWhiteout(u: Union, caller: Identity, parent: Node, name: string
 }
 
 /** Moves (from, temporary) over the whiteout (to, name); returns `made`, or -errno. */
-function replaceWhiteout(u: Union, from: number, temporary: string, to: number, name: string, swap: boolean, made: number): number {
+function replaceWhiteout(
+  u: Union,
+  from: number,
+  temporary: string,
+  to: number,
+  name: string,
+  swap: boolean,
+  made: number,
+): number {
   const errno = native.renameat(from, temporary, to, name, swap ? RENAME_EXCHANGE : 0)
   if (errno >= 0 && swap) native.unlinkat(from, temporary, 0)
   if (errno < 0 && made > 0) native.close(made)

@@ -44,4 +44,3 @@ export function setOpaque(u: Union, node: Node): number {
   const fd = placeOf(u, node)
   return fd < 0 ? fd : u.marks.set(fd, u.placeName, 'opaque', 'y')
 }
-

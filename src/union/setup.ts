@@ -93,7 +93,9 @@ function probeRename(work: Workdir, upper: Layer, config: UnionConfig): Refusal 
   if (errno >= 0) native.unlinkat(upper.rootFd, name, 0x200)
   else native.unlinkat(work.fd, name, 0x200)
   if (errno !== -Errno.EXDEV) return null
-  return new Refusal(`workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`)
+  return new Refusal(
+    `workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`,
+  )
 }
 
 /** The prefix under which marks can be set, or null where none can. */
@@ -129,11 +131,13 @@ function probeTmpfile(upper: Layer): boolean {
 function prepareUpper(u: Union, writable: Writable): void {
   u.whiteouts.writeAufs = !writable.abilities.renameWhiteout
   if (u.whiteouts.writeAufs) u.downgrade('upper cannot hold whiteout devices: whiteouts are written as .wh.NAME')
-  if (!writable.abilities.xattrs) u.downgrade('upper has no extended attributes: directory rename, metacopy and origin are off')
+  if (!writable.abilities.xattrs)
+    u.downgrade('upper has no extended attributes: directory rename, metacopy and origin are off')
   if (!writable.abilities.tmpfile) u.downgrade('upper has no O_TMPFILE')
-  if (u.config.xattrPermissions !== 0) writable.layer.override ??= overrideNames[u.config.xattrPermissions === 1 ? 2 : 0]
+  if (u.config.xattrPermissions !== 0)
+    writable.layer.override ??= overrideNames[u.config.xattrPermissions === 1 ? 2 : 0]
   const lower = u.lowers[0]!
-  const handles = writable.abilities.xattrs && originMark(u, lower.rootFd, '', lower.root) !== null
+  const handles = writable.abilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
   if (!handles || !writable.work.openIndex()) {
     u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
   }
@@ -167,7 +171,8 @@ export function tearDown(u: Union): void {
   if (u.writable !== null) {
     const { layer, work } = u.writable
     const fd = native.openat(layer.rootFd, '.', O_DIRECTORY, 0)
-    if (fd >= 0 && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile) work.clearVolatile()
+    if (fd >= 0 && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile)
+      work.clearVolatile()
     if (fd >= 0) native.close(fd)
     work.close()
     layer.close()
