@@ -1,8 +1,8 @@
 /**
  * The smallest filesystem that the device test can mount, run as a child process: a root directory with `file`, whose
  * data is served by the device from a backing file; `plain`, the same through JavaScript; `bad`, whose LOOKUP is
- * answered with a reply that the kernel refuses. Arguments: the mountpoint and the backing file. Prints "mounted", and
- * at the end what it counted, as JSON.
+ * answered with a reply that the kernel refuses. Arguments: the mountpoint and the backing file. Prints "mounted" when
+ * the wake descriptor, signalled before, has been seen, which is after INIT; and at the end what it counted, as JSON.
  */
 import { writeSync } from 'node:fs'
 import * as c from '../../src/syscalls/constants.js'
@@ -43,6 +43,7 @@ const request = new DataView(device.request)
 const reply = new DataView(device.reply)
 let wakes = 0
 let unexpected = 0
+let notified = 0
 
 /** Ends a reply of `payload` bytes after the header: its length. */
 function finish(payload: number, error = 0): number {
@@ -79,6 +80,7 @@ function init(): number {
 function lookup(): number {
   let name = ''
   for (let at = 40; request.getUint8(at) !== 0; at++) name += String.fromCharCode(request.getUint8(at))
+  if (name === 'file') notified = notify()
   if (name === 'bad') return finish(3) - 1
   const nodeid = name === 'file' ? FILE : name === 'plain' ? PLAIN : 0
   if (nodeid === 0) return finish(0, -2)
@@ -131,16 +133,28 @@ device.bind(PLAIN, file, true)
 device.unbind(PLAIN)
 if (mode === 'readonly') device.bind(FILE, file, false)
 if (mode === 'traced') device.direct(false)
+/** FUSE_NOTIFY_INVAL_INODE of the root (no lock is taken for that one), as another thread would send it: past the device, with a plain write. */
+function notify(): number {
+  const message = new DataView(new ArrayBuffer(40))
+  message.setUint32(0, 40, true)
+  message.setInt32(4, 2, true)
+  message.setBigUint64(16, BigInt(ROOT), true)
+  message.setBigInt64(24, -1n, true)
+  return native.pwrite(fuse, new Uint8Array(message.buffer), 0, 40, 0)
+}
+
 native.signalEvent(wake)
 native.signalEvent(wake)
-writeSync(1, 'mounted\n')
 let length = device.next(0)
 while (length >= 0) {
-  if (length === 0) wakes++
+  if (length === 0) {
+    wakes++
+    writeSync(1, 'mounted\n')
+  }
   length = device.next(length === 0 ? 0 : answer())
 }
 const closedBefore = device.next(0)
 device.close()
 const closed = device.next(0)
 const counters = [...device.counters]
-writeSync(1, `${JSON.stringify({ end: length, again: closedBefore, closed, wakes, unexpected, counters })}\n`)
+writeSync(1, `${JSON.stringify({ end: length, again: closedBefore, closed, wakes, unexpected, notified, counters })}\n`)

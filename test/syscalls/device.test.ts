@@ -24,6 +24,7 @@ interface Report {
   closed: number
   wakes: number
   unexpected: number
+  notified: number
   counters: [reads: number, readBytes: number, writes: number, written: number, requests: number, failed: number]
 }
 
@@ -100,6 +101,7 @@ test('the device ends with ENODEV, and was woken once', { skip }, async () => {
   })
   assert.deepEqual([report.end, report.again, report.closed], [-Errno.ENODEV, -Errno.ENODEV, -Errno.EBADF])
   assert.equal(report.wakes, 1)
+  assert.equal(report.notified, 40, 'pwrite to the descriptor sends a notification')
 })
 
 for (const [mode, name] of [
