@@ -28,7 +28,9 @@ const USER = 'user.overlay.'
 export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
   const engine = native.enterEngineThread()
   const lowers: Layer[] = []
-  for (const [index, path] of config.lowers.entries()) {
+  // Read-only, the upper is one more layer to read, and nothing is made in the workdir.
+  const paths = config.readonly && config.upper !== null ? [config.upper, ...config.lowers] : config.lowers
+  for (const [index, path] of paths.entries()) {
     const layer = openLower(path, index)
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
@@ -38,7 +40,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
   const whiteouts = new Whiteouts(cache, marks)
-  const writable = config.readonly ? null : (upper?.writable ?? null)
+  const writable = upper?.writable ?? null
   const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
   const mayOpen = native.hasCapability(CAP_DAC_READ_SEARCH) === 1
   const inodes = new InodeNumbers(all, mayOpen)
@@ -66,7 +68,7 @@ interface OpenedUpper {
 }
 
 function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusal | null {
-  if (config.upper === null || config.work === null) return null
+  if (config.upper === null || config.work === null || config.readonly) return null
   const roots = openUpper(config.upper, config.work, config.noatime)
   if (roots instanceof Refusal) return roots
   const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
