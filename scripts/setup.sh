@@ -92,7 +92,7 @@ build_typescript() {
   touch dist/.started
   npm run --silent build:ts || fail 'tsc reported errors'
   # Outputs whose source is gone would still be found and run.
-  find dist/src dist/test dist/scripts -name '*.js' 2>/dev/null | while read -r output; do
+  find dist -name '*.js' | while read -r output; do
     local source=${output#dist/}
     [ -f "${source%.js}.ts" ] || rm -f "$output" "$output.map" "${output%.js}.d.ts"
   done
