@@ -83,7 +83,7 @@ note "$(find "$merged/usr/share/documentation" -type f | wc -l) files under the 
 
 step 'Inspect: what runtimes and people ask about a mount'
 show stratafs inspect "$merged"
-show getfattr --absolute-names -n user.stratafs.layer "$merged/etc/motd" || true
+show getfattr --absolute-names -n user.stratafs.layer "$merged/etc/motd"
 
 step 'Run programs inside, with chroot'
 show_inside "$merged" /usr/local/bin/hello

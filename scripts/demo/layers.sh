@@ -65,7 +65,7 @@ make_base() {
   fi
   touch "$cache/host-files"
   note 'no Debian mirror answers: taking the host'"'"'s own files instead (shell, coreutils, their libraries, documentation)'
-  copy_host_programs "$base.part" sh bash $(dpkg -L coreutils | grep '^/bin/\|^/usr/bin/[a-l]')
+  copy_host_programs "$base.part" sh bash $(dpkg -L coreutils | grep '^/usr/bin/\|^/bin/')
   mkdir -p "$base.part"/{proc,dev,tmp,root,usr/share/doc,usr/local/bin,usr/local/sbin}
   local file documents=()
   for file in etc/os-release etc/debian_version etc/passwd etc/group etc/issue usr/lib/os-release usr/share/doc/{bash,coreutils}; do
