@@ -51,7 +51,6 @@ if [ $uninstall = yes ]; then
   [ -f "$home/links" ] || fail "nothing is installed in $home"
   remove_links
   rm -rf "$home"
-  rmdir -p --ignore-fail-on-non-empty "$prefix/bin" "$prefix/sbin" "$prefix/lib" 2>/dev/null || true
   echo "install: removed stratafs from $prefix"
   exit 0
 fi
