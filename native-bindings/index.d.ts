@@ -69,6 +69,9 @@ export interface Native {
   findFirst(fds: Int32Array, from: number, to: number, name: string): number
   /** openat(2), O_CLOEXEC always added; with empty `name` the descriptor is opened anew through /proc/self/fd. */
   openat(fd: number, name: string, flags: number, mode: number): number
+  /** openat2(2) of a path of several components below the directory `fd`, RESOLVE_BENEATH, with no symbolic link allowed
+   * anywhere in it (-ELOOP, or -EXDEV where it would leave `fd`); O_CLOEXEC always added; '' is `fd` itself. */
+  openBeneath(fd: number, path: string, flags: number, mode: number): number
   close(fd: number): number
   readlinkat(fd: number, name: string): string | number
   mkdirat(fd: number, name: string, mode: number): number

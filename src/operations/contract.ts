@@ -4,28 +4,9 @@
  * atomic against the others. A number returned is >= 0 or -errno. Answers that are more than a number are left in the
  * one scratch object named by the method (`attr`, `opened`, `fsstat`): copy them out before the next call.
  */
+import type { Attr, FsStat, Opened } from '../union/answers.js'
 
-/** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
-export interface Attr {
-  ino: number
-  mode: number
-  nlink: number
-  uid: number
-  gid: number
-  rdevMajor: number
-  rdevMinor: number
-  size: number
-  blocks: number
-  blksize: number
-  atime: number
-  atimeNs: number
-  mtime: number
-  mtimeNs: number
-  ctime: number
-  ctimeNs: number
-  btime: number
-  btimeNs: number
-}
+export type { Attr, DataBinding, FsStat, Opened } from '../union/answers.js'
 
 /** Who asks: ids as the kernel gave them; `umask` is 0 where the request carries none. */
 export interface Caller {
@@ -33,24 +14,6 @@ export interface Caller {
   gid: number
   pid: number
   umask: number
-}
-
-/** The answer of an open: `fh` for the kernel to keep, and FOPEN_* bits. */
-export interface Opened {
-  fh: number
-  flags: number
-}
-
-/** statfs(2)'s answer. */
-export interface FsStat {
-  bsize: number
-  frsize: number
-  blocks: number
-  bfree: number
-  bavail: number
-  files: number
-  ffree: number
-  namelen: number
 }
 
 /** SETATTR's changes: only what is present is set. `atimeNow`/`mtimeNow`: the time of the act. */
@@ -80,12 +43,6 @@ export interface EntrySink {
 export interface DataPort {
   read(fd: number, length: number, offset: number): number
   write(fd: number, length: number, offset: number, killSuid: boolean): number
-}
-
-/** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
-export interface DataBinding {
-  bind(nodeid: number, fd: number, writable: boolean): void
-  unbind(nodeid: number): void
 }
 
 export interface Operations {

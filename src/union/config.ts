@@ -3,12 +3,9 @@
  * mount options by daemon/options, which has checked the words; the engine checks what only the disk can tell.
  */
 
-/** One range of a uid or gid mapping, as fuse-overlayfs's uidmapping= writes it: `host` ids on disk, `to` ids in the mount. */
-export interface IdRange {
-  readonly to: number
-  readonly host: number
-  readonly length: number
-}
+import type { IdRange } from '../layers/ownership.js'
+
+export type { IdRange }
 
 export interface UnionConfig {
   /** Absolute paths, latin1, top first; 1 to 500. */

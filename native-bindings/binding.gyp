@@ -1,0 +1,28 @@
+{
+  "targets": [
+    {
+      "target_name": "stratafs",
+      "sources": [
+        "src/module.cc",
+        "src/places.cc",
+        "src/names.cc",
+        "src/attributes.cc",
+        "src/xattrs.cc",
+        "src/directories.cc",
+        "src/handles.cc",
+        "src/files.cc",
+        "src/copy.cc",
+        "src/identity.cc",
+        "src/mounting.cc",
+        "src/fusermount.cc",
+        "src/device.cc",
+        "src/device-class.cc"
+      ],
+      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-Wunused-parameter", "-fvisibility=hidden"],
+      "cflags_cc": ["-std=c++17"],
+      "cflags!": ["-Wno-unused-parameter", "-O3"],
+      "conditions": [["OS!='linux'", { "type": "none" }]]
+    }
+  ]
+}

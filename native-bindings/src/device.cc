@@ -1,0 +1,199 @@
+// The loop of one FUSE connection (see device.h). A request is read with a non-blocking read first, so that under load
+// there is no poll between two requests. Data requests of bound nodes are answered here, without JavaScript.
+#include "device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "io.h"
+
+namespace stratafs {
+
+namespace {
+
+constexpr uint32_t kRead = 15;
+constexpr uint32_t kWrite = 16;
+constexpr uint32_t kWriteKillSuidgid = 4;
+constexpr uint32_t kTurnsBetweenWakeChecks = 64;
+constexpr size_t kDataAt = 80;  // of a WRITE: after fuse_in_header and fuse_write_in
+
+// fuse_in_header: u32 len @0 · u32 opcode @4 · u64 unique @8 · u64 nodeid @16 · u32 uid gid pid @24 · u32 @36
+// fuse_read_in and fuse_write_in follow at 40: u64 fh @40 · u64 offset @48 · u32 size @56 · u32 flags @60 ·
+// u64 lock_owner @64 · u32 flags @72 · u32 padding @76
+constexpr size_t kOpcodeAt = 4, kUniqueAt = 8, kNodeidAt = 16, kOffsetAt = 48, kSizeAt = 56, kFlagsAt = 60;
+
+template <class T>
+T load(const uint8_t* from, size_t at) {
+  T value;
+  memcpy(&value, from + at, sizeof value);
+  return value;
+}
+
+template <class T>
+void store(uint8_t* into, size_t at, T value) {
+  memcpy(into + at, &value, sizeof value);
+}
+
+// Clears setuid, and setgid where it is not the mark of mandatory locking, as file_remove_privs() in the kernel does.
+// EPERM: whoever may not chmod has no CAP_FSETID either, and then the write itself clears them.
+int64_t killSuidOf(int fd) {
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return -errno;
+  mode_t gone = (st.st_mode & S_ISUID) | ((st.st_mode & S_IXGRP) ? st.st_mode & S_ISGID : 0);
+  if (gone == 0 || !S_ISREG(st.st_mode)) return 0;
+  if (::fchmod(fd, st.st_mode & 07777 & ~gone) != 0 && errno != EPERM) return -errno;
+  return 0;
+}
+
+}  // namespace
+
+Device::Device(int fd, int wakeFd) : fd_(fd), wakeFd_(wakeFd) {
+  int flags = ::fcntl(fd, F_GETFL);
+  if (flags >= 0) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+void Device::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  bindings_.clear();
+}
+
+int64_t Device::next(uint32_t replyBytes) {
+  int64_t error = replyBytes == 0 ? 0 : settleReply(replyBytes);
+  while (error == 0) {
+    if (++turns_ % kTurnsBetweenWakeChecks == 0 && woken()) return 0;
+    int64_t length = readRequest();
+    if (length <= 0) return length;
+    if (!serve(static_cast<size_t>(length), &error)) return length;
+  }
+  return error;
+}
+
+int64_t Device::send(uint32_t replyBytes) { return writeReply(replyBytes); }
+
+// 0, also when the kernel no longer wants it (ENOENT), or -errno.
+int64_t Device::writeReply(size_t length) {
+  if (length < kHeader || length > replyBytes) return -EINVAL;
+  if (load<int32_t>(reply, 4) < 0) counters[kFailed]++;
+  for (;;) {
+    if (::write(fd_, reply, length) >= 0) return 0;
+    if (errno == ENOENT) return 0;
+    if (errno != EINTR && errno != EAGAIN) return -errno;
+  }
+}
+
+// Writes a reply; one that the kernel refuses as malformed is replaced by EIO, or its caller would wait for ever.
+// Fails only when the connection has.
+int64_t Device::settleReply(size_t length) {
+  int64_t error = writeReply(length);
+  if (error == 0 || error == -ENODEV || error == -EBADF) return error;
+  store<uint32_t>(reply, 0, kHeader);
+  store<int32_t>(reply, 4, -EIO);
+  error = writeReply(kHeader);
+  return error == -ENODEV ? error : 0;
+}
+
+// The length of a request now in `request`, 0 when woken, or -errno.
+int64_t Device::readRequest() {
+  for (;;) {
+    ssize_t length = ::read(fd_, request, requestBytes);
+    if (length > 0) {
+      counters[kRequests]++;
+      return length;
+    }
+    if (length == 0) return -ENODEV;
+    if (errno == EINTR || errno == ENOENT) continue;
+    if (errno != EAGAIN) return -errno;
+    int64_t waited = waitForRequest();
+    if (waited <= 0) return waited;
+  }
+}
+
+// Sleeps until there may be a request (1) or the wake descriptor was signalled (0). Whoever wants to spin before
+// sleeping does it here: repeat the read for some microseconds, then poll. A device that failed shows POLLERR, and the
+// read that follows says why.
+int64_t Device::waitForRequest() {
+  struct pollfd descriptors[2] = {{fd_, POLLIN, 0}, {wakeFd_, POLLIN, 0}};
+  while (::poll(descriptors, 2, -1) < 0)
+    if (errno != EINTR) return -errno;
+  if (descriptors[1].revents != 0 && woken()) return 0;
+  return 1;
+}
+
+// Whether the wake descriptor was signalled; resets it.
+bool Device::woken() {
+  uint64_t count;
+  return wakeFd_ >= 0 && ::read(wakeFd_, &count, sizeof count) == sizeof count;
+}
+
+// Answers the request when it is a data request of a bound node; false: it is for JavaScript.
+bool Device::serve(size_t length, int64_t* error) {
+  if (!direct_ || length < kDataAt) return false;
+  uint32_t opcode = load<uint32_t>(request, kOpcodeAt);
+  if (opcode != kRead && opcode != kWrite) return false;
+  auto found = bindings_.find(load<uint64_t>(request, kNodeidAt));
+  if (found == bindings_.end() || (opcode == kWrite && !found->second.writable)) return false;
+  if (opcode == kRead) answerRead(found->second);
+  else answerWrite(found->second, length);
+  *error = settleReply(pending_);
+  return true;
+}
+
+void Device::answerRead(const Binding& binding) {
+  uint32_t size = load<uint32_t>(request, kSizeAt);
+  int64_t got = readInto(binding.fd, size, load<int64_t>(request, kOffsetAt));
+  pending_ = finishReply(got, got > 0 ? static_cast<size_t>(got) : 0);
+  if (got < 0) return;
+  counters[kReads]++;
+  counters[kReadBytes] += static_cast<double>(got);
+}
+
+// Answers with fuse_write_out: u32 size @0 · u32 padding @4
+void Device::answerWrite(const Binding& binding, size_t length) {
+  uint32_t size = std::min<uint32_t>(load<uint32_t>(request, kSizeAt), static_cast<uint32_t>(length - kDataAt));
+  bool killSuid = load<uint32_t>(request, kFlagsAt) & kWriteKillSuidgid;
+  int64_t put = writeFrom(binding.fd, kDataAt, size, load<int64_t>(request, kOffsetAt), killSuid);
+  store<uint32_t>(reply, kHeader, put > 0 ? static_cast<uint32_t>(put) : 0);
+  store<uint32_t>(reply, kHeader + 4, 0);
+  pending_ = finishReply(put, 8);
+  if (put < 0) return;
+  counters[kWrites]++;
+  counters[kWrittenBytes] += static_cast<double>(put);
+}
+
+// Fills the header for the request at hand; an error has no payload. Answers the length of the reply.
+// fuse_out_header: u32 len @0 · s32 error @4 · u64 unique @8
+size_t Device::finishReply(int64_t result, size_t payload) {
+  size_t length = kHeader + (result < 0 ? 0 : payload);
+  store<uint32_t>(reply, 0, static_cast<uint32_t>(length));
+  store<int32_t>(reply, 4, result < 0 ? static_cast<int32_t>(result) : 0);
+  store<uint64_t>(reply, 8, load<uint64_t>(request, kUniqueAt));
+  return length;
+}
+
+void Device::bind(double nodeid, int fd, bool writable) {
+  bindings_[static_cast<uint64_t>(nodeid)] = Binding{fd, writable};
+}
+
+void Device::unbind(double nodeid) { bindings_.erase(static_cast<uint64_t>(nodeid)); }
+
+int64_t Device::readInto(int fd, int64_t length, int64_t offset) {
+  if (length < 0 || offset < 0) return -EINVAL;
+  size_t room = std::min(static_cast<size_t>(length), replyBytes - kHeader);
+  return preadAll(fd, reply + kHeader, room, offset);
+}
+
+int64_t Device::writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid) {
+  bool inside = at >= 0 && length >= 0 && static_cast<uint64_t>(at) + static_cast<uint64_t>(length) <= requestBytes;
+  if (!inside || offset < 0) return -EINVAL;
+  int64_t error = killSuid ? killSuidOf(fd) : 0;
+  return error < 0 ? error : pwriteAll(fd, request + at, static_cast<size_t>(length), offset);
+}
+
+}  // namespace stratafs

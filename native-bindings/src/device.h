@@ -1,0 +1,64 @@
+// One FUSE connection: the loop of write-reply, wait, read-request, and the data requests it answers by itself. Knows
+// no JavaScript; device-class.cc shows it to there.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <unordered_map>
+
+namespace stratafs {
+
+struct Binding {
+  int fd;
+  bool writable;
+};
+
+class Device {
+ public:
+  static constexpr size_t kHeader = 16;                        // fuse_out_header
+  static constexpr size_t kLeastReply = (1 << 20) + 4096;      // the largest max_write, and room for a header
+  static constexpr size_t kLeastRequest = 8192;                // FUSE_MIN_READ_BUFFER: the kernel refuses less
+  enum Counter { kReads, kReadBytes, kWrites, kWrittenBytes, kRequests, kFailed, kCounters };
+
+  // Owns `fd`; the memory belongs to JavaScript and outlives the device.
+  Device(int fd, int wakeFd);
+  ~Device() { close(); }
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  int64_t next(uint32_t replyBytes);
+  int64_t send(uint32_t replyBytes);
+  void bind(double nodeid, int fd, bool writable);
+  void unbind(double nodeid);
+  void direct(bool enabled) { direct_ = enabled; }
+  int64_t readInto(int fd, int64_t length, int64_t offset);
+  int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
+  void close();
+
+  uint8_t* request = nullptr;
+  size_t requestBytes = 0;
+  uint8_t* reply = nullptr;
+  size_t replyBytes = 0;
+  double* counters = nullptr;
+
+ private:
+  int64_t writeReply(size_t length);
+  int64_t settleReply(size_t length);
+  int64_t readRequest();
+  int64_t waitForRequest();
+  bool woken();
+  bool serve(size_t length, int64_t* error);
+  void answerRead(const Binding& binding);
+  void answerWrite(const Binding& binding, size_t length);
+  size_t finishReply(int64_t result, size_t payload);
+
+  int fd_;
+  int wakeFd_;
+  bool direct_ = true;
+  uint32_t turns_ = 0;
+  size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
+  std::unordered_map<uint64_t, Binding> bindings_;
+};
+
+}  // namespace stratafs

@@ -1,0 +1,60 @@
+// Calls on an open file.
+#include "io.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "bridge.h"
+
+namespace stratafs {
+
+namespace {
+
+bool within(Bytes bytes, int64_t at, int64_t length) {
+  return at >= 0 && length >= 0 && static_cast<uint64_t>(at) + static_cast<uint64_t>(length) <= bytes.length;
+}
+
+int64_t pread(Call&, int fd, Bytes into, int64_t at, int64_t length, int64_t offset) {
+  if (!within(into, at, length)) return -EINVAL;
+  return preadAll(fd, into.data + at, static_cast<size_t>(length), offset);
+}
+
+int64_t pwrite(Call&, int fd, Bytes from, int64_t at, int64_t length, int64_t offset) {
+  if (!within(from, at, length)) return -EINVAL;
+  return pwriteAll(fd, from.data + at, static_cast<size_t>(length), offset);
+}
+
+int64_t ftruncate(Call&, int fd, int64_t size) { return result(::ftruncate(fd, size)); }
+int64_t fsync(Call&, int fd) { return result(::fsync(fd)); }
+int64_t fdatasync(Call&, int fd) { return result(::fdatasync(fd)); }
+int64_t syncfs(Call&, int fd) { return result(::syncfs(fd)); }
+
+int64_t fallocate(Call&, int fd, int mode, int64_t offset, int64_t length) {
+  return result(::fallocate(fd, mode, offset, length));
+}
+
+int64_t lseek(Call&, int fd, int64_t offset, int whence) { return result(::lseek(fd, offset, whence)); }
+
+int64_t copyFileRange(Call&, int fdIn, int64_t offsetIn, int fdOut, int64_t offsetOut, int64_t length) {
+  if (length < 0) return -EINVAL;
+  return result(::copy_file_range(fdIn, &offsetIn, fdOut, &offsetOut, static_cast<size_t>(length), 0));
+}
+
+int64_t flock(Call&, int fd, int operation) { return result(::flock(fd, operation)); }
+
+}  // namespace
+
+void describeFiles(Table& table) {
+  table.add<pread>("pread");
+  table.add<pwrite>("pwrite");
+  table.add<ftruncate>("ftruncate");
+  table.add<fsync>("fsync");
+  table.add<fdatasync>("fdatasync");
+  table.add<syncfs>("syncfs");
+  table.add<fallocate>("fallocate");
+  table.add<lseek>("lseek");
+  table.add<copyFileRange>("copyFileRange");
+  table.add<flock>("flock");
+}
+
+}  // namespace stratafs

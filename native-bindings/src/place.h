@@ -1,0 +1,70 @@
+// What every call on a place (fd, name) shares: the empty name, which means the descriptor itself, and descriptors held
+// for the length of one call.
+#pragma once
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "bridge.h"
+
+namespace stratafs {
+
+// Closes at the end of the block. errno is kept over the close.
+class Held {
+ public:
+  explicit Held(int fd) : fd_(fd) {}
+  ~Held() {
+    int before = errno;
+    if (fd_ >= 0) ::close(fd_);
+    errno = before;
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+  int fd() const { return fd_; }
+  bool bad() const { return fd_ < 0; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// The path under which the file of a descriptor can be reached, O_PATH or not: a magic link, which leads to the file
+// even where that is a symbolic link, and never further.
+class ProcPath {
+ public:
+  explicit ProcPath(int fd) {
+    if (fd == AT_FDCWD) snprintf(text_, sizeof text_, ".");
+    else snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd);
+  }
+  const char* c() const { return text_; }
+
+ private:
+  char text_[32];
+};
+
+inline int emptyPath(const Text& name) { return name.empty() ? AT_EMPTY_PATH : 0; }
+
+// Opens a place, O_CLOEXEC, never following a link in the last component. -1 and errno when it fails.
+inline int openPlace(int fd, const Text& name, int flags, mode_t mode = 0) {
+  if (name.empty()) return ::open(ProcPath(fd).c(), (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode);
+  return ::openat(fd, name.c(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+// For calls that have no form for O_PATH descriptors or for not following links: a path that leads to the very file of
+// a place. Opens it O_PATH for that, unless the place is a descriptor already.
+class Reached {
+ public:
+  Reached(int fd, const Text& name) : held_(name.empty() ? -1 : openPlace(fd, name, O_PATH)), path_(name.empty() ? fd : held_.fd()) {
+    bad_ = !name.empty() && held_.bad();
+  }
+  bool bad() const { return bad_; }
+  const char* path() const { return path_.c(); }
+
+ private:
+  Held held_;
+  ProcPath path_;
+  bool bad_;
+};
+
+}  // namespace stratafs

@@ -1,0 +1,151 @@
+// Looking at a place and opening it: the calls a lookup is made of, and the hottest of the addon.
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "place.h"
+
+namespace stratafs {
+
+namespace {
+
+enum Slot {
+  kMode, kNlink, kUid, kGid, kRdevMajor, kRdevMinor, kSize, kBlocks, kBlksize, kInoLow, kInoHigh, kDevMajor,
+  kDevMinor, kAtime, kAtimeNs, kMtime, kMtimeNs, kCtime, kCtimeNs, kBtime, kBtimeNs, kMountId, kAttributes, kErrno,
+  kSlots
+};
+
+constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+
+void fillTime(double* slot, const struct statx_timestamp& time) {
+  slot[0] = static_cast<double>(time.tv_sec);
+  slot[1] = time.tv_nsec;
+}
+
+void fillStat(double* slot, const struct statx& st) {
+  slot[kMode] = st.stx_mode;
+  slot[kNlink] = st.stx_nlink;
+  slot[kUid] = st.stx_uid;
+  slot[kGid] = st.stx_gid;
+  slot[kRdevMajor] = st.stx_rdev_major;
+  slot[kRdevMinor] = st.stx_rdev_minor;
+  slot[kSize] = static_cast<double>(st.stx_size);
+  slot[kBlocks] = static_cast<double>(st.stx_blocks);
+  slot[kBlksize] = st.stx_blksize;
+  slot[kInoLow] = static_cast<uint32_t>(st.stx_ino);
+  slot[kInoHigh] = static_cast<uint32_t>(st.stx_ino >> 32);
+  slot[kDevMajor] = st.stx_dev_major;
+  slot[kDevMinor] = st.stx_dev_minor;
+  fillTime(slot + kAtime, st.stx_atime);
+  fillTime(slot + kMtime, st.stx_mtime);
+  fillTime(slot + kCtime, st.stx_ctime);
+  bool born = st.stx_mask & STATX_BTIME;
+  fillTime(slot + kBtime, born ? st.stx_btime : statx_timestamp{});
+  slot[kMountId] = st.stx_mask & STATX_MNT_ID ? static_cast<double>(st.stx_mnt_id) : 0;
+  slot[kAttributes] = static_cast<double>(st.stx_attributes);
+  slot[kErrno] = 0;
+}
+
+// One statx into `slot`; 0 or a positive errno. The system call directly: glibc's wrapper imitates it on ENOSYS.
+int statInto(double* slot, int fd, const Text& name) {
+  struct statx st;
+  int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | emptyPath(name);
+  if (::statx(fd, name.c(), flags, kStatMask, &st) != 0) return errno;
+  fillStat(slot, st);
+  return 0;
+}
+
+int64_t statat(Call& call, int fd, const Text& name) { return -statInto(call.state.stat, fd, name); }
+
+// Answers the number of names. Handles are freed per name: a directory may hold 100,000.
+int64_t statMany(Call& call, int fd, napi_value names, Doubles out) {
+  uint32_t count = 0;
+  if (napi_get_array_length(call.env, names, &count) != napi_ok) return -EINVAL;
+  if (out.length < static_cast<size_t>(count) * kSlots) return -EINVAL;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_handle_scope scope;
+    napi_open_handle_scope(call.env, &scope);
+    napi_value element;
+    Text name;
+    bool read = napi_get_element(call.env, names, i, &element) == napi_ok && name.read(call.env, element);
+    napi_close_handle_scope(call.env, scope);
+    double* slot = out.data + static_cast<size_t>(i) * kSlots;
+    int error = read ? statInto(slot, fd, name) : EINVAL;
+    if (error == 0) continue;
+    memset(slot, 0, kSlots * sizeof(double));
+    slot[kErrno] = error;
+  }
+  return count;
+}
+
+int64_t findFirst(Call& call, Ints fds, int from, int to, const Text& name) {
+  if (from < 0 || to < from || static_cast<size_t>(to) > fds.length) return -EINVAL;
+  for (int i = from; i < to; i++) {
+    int error = statInto(call.state.stat, fds.data[i], name);
+    if (error == 0) return i;
+    if (error == ENOENT || error == ENOTDIR) continue;
+    call.state.stat[kErrno] = i;
+    return -error;
+  }
+  return -ENOENT;
+}
+
+int64_t openat(Call&, int fd, const Text& name, int flags, uint32_t mode) {
+  return result(openPlace(fd, name, flags, mode));
+}
+
+// Kernels before 5.6: the same walk, one component at a time, with no link and no `..` allowed.
+int walkBeneath(int fd, const Text& path, int flags, mode_t mode) {
+  std::vector<char> copy(path.c(), path.c() + path.length() + 1);
+  int at = ::openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  char* rest = nullptr;
+  char* part = strtok_r(copy.data(), "/", &rest);
+  while (part != nullptr && at >= 0) {
+    Held parent(at);
+    char* next = strtok_r(nullptr, "/", &rest);
+    if (strcmp(part, "..") == 0) return errno = EXDEV, -1;
+    int how = next ? O_PATH | O_DIRECTORY : flags;
+    at = ::openat(parent.fd(), part, how | O_NOFOLLOW | O_CLOEXEC, next ? 0 : mode);
+    part = next;
+  }
+  return at;
+}
+
+int64_t openBeneath(Call&, int fd, const Text& path, int flags, uint32_t mode) {
+  struct open_how how = {};
+  how.flags = static_cast<uint32_t>(flags | O_NOFOLLOW | O_CLOEXEC);
+  how.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode : 0;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (int attempt = 0; attempt < 16; attempt++) {
+    int opened = static_cast<int>(syscall(SYS_openat2, fd, path.empty() ? "." : path.c(), &how, sizeof how));
+    if (opened >= 0) return opened;
+    if (errno == ENOSYS) return result(walkBeneath(fd, path, flags, mode));
+    if (errno != EAGAIN) break;  // EAGAIN: a rename somewhere raced with the walk
+  }
+  return -errno;
+}
+
+int64_t close(Call&, int fd) { return result(::close(fd)); }
+
+napi_value readlinkat(Call& call, int fd, const Text& name) {
+  char target[4097];
+  ssize_t length = ::readlinkat(fd, name.c(), target, sizeof target);
+  if (length < 0) return failed(call, errno);
+  if (static_cast<size_t>(length) == sizeof target) return failed(call, ENAMETOOLONG);
+  return toString(call.env, target, static_cast<size_t>(length));
+}
+
+}  // namespace
+
+void describePlaces(Table& table) {
+  table.add<statat>("statat");
+  table.add<statMany>("statMany");
+  table.add<findFirst>("findFirst");
+  table.add<openat>("openat");
+  table.add<openBeneath>("openBeneath");
+  table.add<close>("close");
+  table.add<readlinkat>("readlinkat");
+}
+
+}  // namespace stratafs

@@ -1,0 +1,150 @@
+/**
+ * One layer: its root, opened once, and what its filesystem can do. Where the kernel allows it (CAP_SYS_ADMIN, Linux 5.12)
+ * the root is a private clone of the mount it lies on, read-only and noatime for lower layers: the kernel itself then
+ * refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this mount
+ * included, can be walked into. Elsewhere the directory is opened as it is.
+ */
+import { Errno } from '../base/errno.js'
+import {
+  AT_FDCWD,
+  MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_RDONLY,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  ST_NOSUID,
+} from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { RealDir } from './real-dir.js'
+
+/** Why a mount was refused when it was set up: a sentence for the person who asked. */
+export class Refusal {
+  constructor(readonly message: string) {}
+}
+
+export class Layer {
+  readonly root: RealDir
+  /** The filesystem's uuid, or null where it tells none. */
+  readonly uuid: Uint8Array | null
+  /** `major:minor` of the root. */
+  readonly device: string
+  /** Whether the mount it lies on is nosuid. */
+  readonly nosuid: boolean
+  /** The xattr that overrides owner and mode in this layer, or null. */
+  override: string | null = null
+  #handleFd = -1
+
+  constructor(
+    /** The upper is -1, lowers count from 0, top first. */
+    readonly index: number,
+    readonly path: string,
+    readonly rootFd: number,
+    readonly isPrivate: boolean,
+  ) {
+    this.root = new RealDir(this, null, '')
+    native.statat(rootFd, '')
+    this.device = deviceOfStat()
+    const uuid = native.filesystemUuid(rootFd)
+    this.uuid = typeof uuid === 'number' ? null : uuid
+    native.statfs(rootFd)
+    this.nosuid = (native.fsstat[9]! & ST_NOSUID) !== 0
+  }
+
+  get isUpper(): boolean {
+    return this.index < 0
+  }
+
+  /** A descriptor that open_by_handle_at accepts as the mount (O_PATH is not); opened on first use. */
+  handleFd(): number {
+    if (this.#handleFd < 0) this.#handleFd = native.openat(this.rootFd, '.', O_RDONLY | O_DIRECTORY, 0)
+    return this.#handleFd
+  }
+
+  close(): void {
+    if (this.#handleFd >= 0) native.close(this.#handleFd)
+    native.close(this.rootFd)
+  }
+
+  /** The layer's name for a person: `upper` or `lower N`, N from 0 at the top. */
+  get label(): string {
+    return this.isUpper ? 'upper' : `lower ${this.index}`
+  }
+}
+
+/** `major:minor` of the file that `native.stat` describes. */
+export function deviceOfStat(): string {
+  return `${native.stat[Stat.DEV_MAJOR]}:${native.stat[Stat.DEV_MINOR]}`
+}
+
+const LOWER_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME
+
+/** Opens a lower layer's root. */
+export function openLower(path: string, index: number): Layer | Refusal {
+  const clone = native.cloneMount(path, LOWER_ATTRIBUTES)
+  if (clone >= 0) return new Layer(index, path, clone, true)
+  const fd = native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)
+  if (fd < 0) return new Refusal(openFailure('lowerdir', path, fd))
+  return new Layer(index, path, fd, false)
+}
+
+function openFailure(option: string, path: string, errno: number): string {
+  if (errno === -Errno.ENOENT) return `${option} ${path} does not exist: name an existing directory`
+  if (errno === -Errno.ENOTDIR) return `${option} ${path} is not a directory`
+  return `${option} ${path} cannot be opened (errno ${-errno})`
+}
+
+/** The upper layer and the descriptor of its workdir, both reached through one mount so that files can move between them. */
+export interface UpperRoots {
+  readonly layer: Layer
+  readonly workFd: number
+}
+
+/** Opens upper and work through one clone of the mount below their common ancestor, or as they are. */
+export function openUpper(upper: string, work: string, noatime: boolean): UpperRoots | Refusal {
+  const cloned = openClonedUpper(upper, work, noatime)
+  if (cloned !== null) return cloned
+  const fd = native.openat(AT_FDCWD, upper, O_PATH | O_DIRECTORY, 0)
+  if (fd < 0) return new Refusal(openFailure('upperdir', upper, fd))
+  const workFd = native.openat(AT_FDCWD, work, O_PATH | O_DIRECTORY, 0)
+  if (workFd < 0) {
+    native.close(fd)
+    return new Refusal(openFailure('workdir', work, workFd))
+  }
+  return { layer: new Layer(-1, upper, fd, false), workFd }
+}
+
+function openClonedUpper(upper: string, work: string, noatime: boolean): UpperRoots | null {
+  const above = commonAncestor(upper, work)
+  const base = native.cloneMount(above, noatime ? MOUNT_ATTR_NOATIME : 0)
+  if (base < 0) return null
+  const fd = openBelow(base, above, upper)
+  const workFd = fd < 0 ? fd : openBelow(base, above, work)
+  native.close(base)
+  if (workFd >= 0 && sameMount(fd, workFd)) return { layer: new Layer(-1, upper, fd, true), workFd }
+  if (fd >= 0) native.close(fd)
+  if (workFd >= 0) native.close(workFd)
+  return null
+}
+
+function openBelow(base: number, above: string, path: string): number {
+  const rest = path.slice(above.length).replace(/^\/+/, '')
+  return native.openat(base, rest === '' ? '.' : rest, O_PATH | O_DIRECTORY, 0)
+}
+
+function sameMount(a: number, b: number): boolean {
+  native.statat(a, '')
+  const mount = native.stat[Stat.MOUNT_ID]
+  const inode = native.stat[Stat.INO_LOW]
+  native.statat(b, '')
+  return native.stat[Stat.MOUNT_ID] === mount && native.stat[Stat.INO_LOW] !== inode
+}
+
+/** The deepest directory that holds both of two absolute paths. */
+export function commonAncestor(a: string, b: string): string {
+  const left = a.split('/')
+  const right = b.split('/')
+  let shared = 0
+  while (shared < left.length - 1 && shared < right.length - 1 && left[shared] === right[shared]) shared++
+  return left.slice(0, shared).join('/') || '/'
+}

@@ -1,0 +1,125 @@
+/**
+ * The extended attributes in which a layer says what a directory entry alone cannot: opaque, redirect, metacopy, origin,
+ * impure, nlink (kernel overlayfs's, docs/on-disk-format.md), and fuse-overlayfs's spelling of opaque. They are read
+ * together: one listxattr says that there are none, which is the usual answer. They belong to the union and are never
+ * shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
+ * (`overlay.overlay.x`), which is how overlays nest.
+ */
+import { native } from '../syscalls/native.js'
+
+export type MarkName =
+  | 'opaque'
+  | 'redirect'
+  | 'metacopy'
+  | 'origin'
+  | 'impure'
+  | 'nlink'
+  | 'whiteout'
+  | 'upper'
+  | 'stratafs.ino'
+
+/** The marks of one file or directory. */
+export interface Marks {
+  readonly opaque: boolean
+  /** opaque=x: whiteouts in here may be written as xattrs. */
+  readonly xattrWhiteouts: boolean
+  readonly redirect: string | null
+  readonly metacopy: boolean
+  readonly origin: Uint8Array | null
+  readonly impure: boolean
+  readonly nlink: string | null
+  /** Our own: the inode number to keep, where no origin can be written. */
+  readonly inode: number | null
+}
+
+export const noMarks: Marks = {
+  opaque: false,
+  xattrWhiteouts: false,
+  redirect: null,
+  metacopy: false,
+  origin: null,
+  impure: false,
+  nlink: null,
+  inode: null,
+}
+
+const FUSE_OVERLAYFS_OPAQUE = 'user.fuseoverlayfs.opaque'
+
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text, 'latin1')
+}
+
+export class MarkStore {
+  /** `trusted.overlay.` or `user.overlay.`. */
+  constructor(readonly prefix: string) {}
+
+  /** The marks at (fd, name); none where the filesystem has no xattrs. */
+  read(fd: number, name: string): Marks {
+    const names = native.listxattr(fd, name)
+    if (typeof names === 'number' || names.length === 0) return noMarks
+    let marks: { -readonly [K in keyof Marks]: Marks[K] } | null = null
+    for (const full of names) {
+      if (!full.startsWith(this.prefix) && full !== FUSE_OVERLAYFS_OPAQUE) continue
+      const value = native.getxattr(fd, name, full)
+      if (typeof value === 'number') continue
+      marks ??= { ...noMarks }
+      applyMark(marks, full === FUSE_OVERLAYFS_OPAQUE ? 'opaque' : full.slice(this.prefix.length), value)
+    }
+    return marks ?? noMarks
+  }
+
+  get(fd: number, name: string, mark: MarkName): Uint8Array | number {
+    return native.getxattr(fd, name, this.prefix + mark)
+  }
+
+  set(fd: number, name: string, mark: MarkName, value: string | Uint8Array): number {
+    const bytes = typeof value === 'string' ? bytesOf(value) : value
+    return native.setxattr(fd, name, this.prefix + mark, bytes, 0)
+  }
+
+  remove(fd: number, name: string, mark: MarkName): number {
+    return native.removexattr(fd, name, this.prefix + mark)
+  }
+
+  /** True for names that belong to the union itself: hidden, and not copied by copy-up. */
+  isPrivate(attribute: string): boolean {
+    return attribute.startsWith(this.prefix)
+  }
+
+  /** How a user's attribute is stored: `overlay.x` one level deeper, anything else as it is. */
+  stored(attribute: string): string {
+    return attribute.startsWith(this.prefix)
+      ? `${this.prefix}overlay.${attribute.slice(this.prefix.length)}`
+      : attribute
+  }
+
+  /** How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr(). */
+  shown(attribute: string): string | null {
+    if (!attribute.startsWith(this.prefix)) return attribute
+    const rest = attribute.slice(this.prefix.length)
+    return rest.startsWith('overlay.') ? this.prefix + rest.slice('overlay.'.length) : null
+  }
+}
+
+function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: string, value: Uint8Array): void {
+  if (mark === 'opaque') {
+    marks.opaque = marks.opaque || value[0] === 0x79
+    marks.xattrWhiteouts = value[0] === 0x78
+  } else if (mark === 'redirect') marks.redirect = validRedirect(latin1(value))
+  else if (mark === 'metacopy') marks.metacopy = true
+  else if (mark === 'origin') marks.origin = value
+  else if (mark === 'impure') marks.impure = value[0] === 0x79
+  else if (mark === 'nlink') marks.nlink = latin1(value)
+  else if (mark === 'stratafs.ino') marks.inode = Number(latin1(value)) || null
+}
+
+/** An absolute path without empty, `.` or `..` components, or one bare name; null otherwise. As ovl_get_redirect_xattr(). */
+export function validRedirect(redirect: string): string | null {
+  const parts = redirect.startsWith('/') ? redirect.slice(1).split('/') : [redirect]
+  for (const part of parts) if (part === '' || part === '.' || part === '..' || part.includes('/')) return null
+  return redirect
+}

@@ -1,0 +1,105 @@
+/**
+ * How a layer says that a name below it is hidden. Read in every spelling at all times: a character device 0:0, an empty
+ * file with the mark `whiteout` in a directory marked opaque=x, and AUFS's and OCI's `.wh.NAME` (with `.wh..wh..opq` for
+ * an opaque directory). Written as a device, or as `.wh.NAME` where mknod is refused. In the `.wh.` spelling an entry
+ * NAME beside its `.wh.NAME` is shown: the whiteout then only hides what lies below, so the two can be written in either
+ * order without a moment in which something wrong shows.
+ */
+import { Errno } from '../base/errno.js'
+import {
+  DT_CHR,
+  DT_REG,
+  DT_UNKNOWN,
+  O_CREAT,
+  O_EXCL,
+  O_WRONLY,
+  S_IFCHR,
+  S_IFMT,
+  S_IFREG,
+} from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import type { MarkStore } from './marks.js'
+import type { DirCache, RealDir } from './real-dir.js'
+
+export const AUFS_PREFIX = '.wh.'
+export const AUFS_OPAQUE = '.wh..wh..opq'
+
+export class Whiteouts {
+  /** Where mknod is refused: whiteouts are written as `.wh.NAME`. Decided when the upper is probed. */
+  writeAufs = false
+
+  constructor(
+    private readonly cache: DirCache,
+    private readonly marks: MarkStore,
+  ) {}
+
+  /** Whether (fd, name), which `native.stat` describes, is a whiteout. `dir` is the directory it lies in. */
+  isWhiteout(dir: RealDir, fd: number, name: string): boolean {
+    const stat = native.stat
+    const type = stat[Stat.MODE]! & S_IFMT
+    if (type === S_IFCHR) return stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
+    if (!dir.xattrWhiteouts || type !== S_IFREG || stat[Stat.SIZE] !== 0) return false
+    return typeof this.marks.get(fd, name, 'whiteout') !== 'number'
+  }
+
+  /** Whether `dir` holds `.wh.NAME`. Costs nothing in a directory without any such name. */
+  hasAufsWhiteout(dir: RealDir, fd: number, name: string): boolean {
+    return this.#speaksAufs(dir, fd) && native.statat(fd, AUFS_PREFIX + name) >= 0
+  }
+
+  /** Whether `dir` is made opaque by `.wh..wh..opq`. */
+  isAufsOpaque(dir: RealDir, fd: number): boolean {
+    return this.#speaksAufs(dir, fd) && native.statat(fd, AUFS_OPAQUE) >= 0
+  }
+
+  #speaksAufs(dir: RealDir, fd: number): boolean {
+    if (dir.aufs === 'unknown') dir.aufs = native.hasPrefix(fd, '', AUFS_PREFIX) > 0 ? 'marked' : 'plain'
+    return dir.aufs === 'marked'
+  }
+
+  /**
+   * Splits a directory's own entries into what it shows and what it hides below. Calls `show(name, type)` and
+   * `hide(name)`; returns 1 when `.wh..wh..opq` makes it opaque, 0 when not, -errno.
+   */
+  list(dir: RealDir, show: (name: string, type: number) => void, hide: (name: string) => void): number {
+    const fd = this.cache.fd(dir)
+    if (fd < 0) return fd
+    const entries = native.readDirectory(fd, '')
+    if (typeof entries === 'number') return entries
+    let opaque = 0
+    entries.names.forEach((name, i) => {
+      if (name.startsWith(AUFS_PREFIX)) {
+        if (name === AUFS_OPAQUE) opaque = 1
+        else hide(name.slice(AUFS_PREFIX.length))
+      } else if (this.#isHidden(dir, fd, name, entries.types[i]!)) hide(name)
+      else show(name, entries.types[i]!)
+    })
+    return opaque
+  }
+
+  #isHidden(dir: RealDir, fd: number, name: string, type: number): boolean {
+    const possible = type === DT_CHR || type === DT_UNKNOWN || (type === DT_REG && dir.xattrWhiteouts)
+    return possible && native.statat(fd, name) >= 0 && this.isWhiteout(dir, fd, name)
+  }
+
+  /** Hides `name` in `dir`, where nothing of that name stands. One act on disk. */
+  make(dir: RealDir, name: string): number {
+    const fd = this.cache.fd(dir)
+    if (fd < 0) return fd
+    if (!this.writeAufs) return native.mknodat(fd, name, S_IFCHR, 0, 0)
+    const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY, 0o600)
+    if (file < 0) return file === -Errno.EEXIST ? 0 : file
+    dir.aufs = 'marked'
+    return native.close(file)
+  }
+
+  /** Takes back what hides `name` in `dir`, in whichever spelling. */
+  remove(dir: RealDir, name: string): number {
+    const fd = this.cache.fd(dir)
+    if (fd < 0) return fd
+    if (dir.aufs !== 'plain') native.unlinkat(fd, AUFS_PREFIX + name, 0)
+    if (native.statat(fd, name) < 0 || !this.isWhiteout(dir, fd, name)) return 0
+    return native.unlinkat(fd, name, 0)
+  }
+}

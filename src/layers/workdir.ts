@@ -1,0 +1,122 @@
+/**
+ * The workdir: where everything that will appear in the upper is built first, to be moved in by one rename, and where
+ * everything that leaves it goes before it is taken apart. A crash leaves rubbish here and nowhere else; the next mount
+ * sweeps it. The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile
+ * mount has not been ended cleanly), `index/` for copied-up hard links.
+ */
+import { Errno, errnoName } from '../base/errno.js'
+import {
+  AT_REMOVEDIR,
+  DT_DIR,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+} from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { type Layer, Refusal } from './layer.js'
+import { RealDir } from './real-dir.js'
+
+export class Workdir {
+  #counter = 0
+  /** `index/`, or null where the lower filesystems hand out no file handles. */
+  index: RealDir | null = null
+
+  private constructor(
+    readonly baseFd: number,
+    readonly fd: number,
+    private readonly layer: Layer,
+  ) {}
+
+  /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
+  static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | Refusal {
+    const fd = openOrMake(baseFd, 'work')
+    if (fd < 0) return new Refusal(`workdir ${path} cannot be used: ${errnoName(fd)}; it must be a writable directory`)
+    if (native.statat(fd, 'incompat') >= 0) {
+      native.close(fd)
+      return new Refusal(volatileLeft(path))
+    }
+    sweep(fd)
+    for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
+    const work = new Workdir(baseFd, fd, layer)
+    if (volatile) work.#markVolatile()
+    return work
+  }
+
+  /** A name in `work/` that nothing has. */
+  temporary(): string {
+    return `#${(++this.#counter).toString(16)}`
+  }
+
+  /** A new regular file in `work/`, open for reading and writing. */
+  createFile(name: string): number {
+    return native.openat(this.fd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600)
+  }
+
+  /** Removes what stands at `name` in `work/`, a directory with all that is in it. */
+  discard(name: string): void {
+    const errno = native.unlinkat(this.fd, name, 0)
+    if (errno !== -Errno.EISDIR && errno !== -Errno.EPERM) return
+    removeTree(this.fd, name)
+  }
+
+  /** Opens or makes `index/`; without it, hard-link groups do not outlive a remount. */
+  openIndex(): boolean {
+    const fd = openOrMake(this.baseFd, 'index')
+    if (fd < 0) return false
+    this.index = new RealDir(this.layer, this.layer.root, 'index')
+    this.index.fd = fd
+    this.index.pinned = true
+    return true
+  }
+
+  /** The clean end of a volatile mount: what it wrote has been synced. */
+  clearVolatile(): void {
+    removeTree(this.fd, 'incompat')
+  }
+
+  close(): void {
+    if (this.index !== null) native.close(this.index.fd)
+    native.close(this.fd)
+    native.close(this.baseFd)
+  }
+
+  #markVolatile(): void {
+    native.mkdirat(this.fd, 'incompat', 0o700)
+    native.mkdirat(this.fd, 'incompat/volatile', 0o700)
+  }
+}
+
+function volatileLeft(path: string): string {
+  return (
+    `workdir ${path} was last used by a volatile mount that did not end cleanly, so the upper directory may be incomplete; ` +
+    `if you accept that, remove ${path}/work/incompat and mount again, else start with a new upper directory`
+  )
+}
+
+function openOrMake(baseFd: number, name: string): number {
+  const made = native.mkdirat(baseFd, name, 0o700)
+  if (made < 0 && made !== -Errno.EEXIST) return made
+  return native.openat(baseFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+}
+
+/** Empties the directory `fd`, as far as that is permitted. */
+export function sweep(fd: number): void {
+  const entries = native.readDirectory(fd, '')
+  if (typeof entries === 'number') return
+  entries.names.forEach((name, i) => {
+    if (entries.types[i] === DT_DIR) removeTree(fd, name)
+    else if (native.unlinkat(fd, name, 0) === -Errno.EISDIR) removeTree(fd, name)
+  })
+}
+
+/** Removes the directory `name` in `fd` with everything in it. */
+export function removeTree(fd: number, name: string): number {
+  const dir = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  if (dir < 0) return dir
+  sweep(dir)
+  native.close(dir)
+  return native.unlinkat(fd, name, AT_REMOVEDIR)
+}

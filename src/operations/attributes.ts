@@ -1,0 +1,114 @@
+/**
+ * getattr and setattr. Each change is made on the upper inode, in the order in which the kernel's own filesystems make
+ * them: size, owner, mode, times; so that what one clears (setuid on chown or truncate) the next one still sets.
+ */
+import { Errno } from '../base/errno.js'
+import { formatOverride, storedId } from '../layers/ownership.js'
+import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { readAttr, readOverride } from '../union/attributes.js'
+import { copyUp } from '../union/copy-up.js'
+import type { Node } from '../union/node.js'
+import { placeOf, statNode, type Union } from '../union/union.js'
+import type { SetAttr } from './contract.js'
+import { nodeOf } from './directory-of.js'
+
+const SETUID = 0o4000
+const SETGID = 0o2000
+const GROUP_EXECUTE = 0o010
+
+export function getattr(u: Union, nodeid: number): number {
+  const node = nodeOf(u, nodeid)
+  return typeof node === 'number' ? node : readAttr(u, node)
+}
+
+export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  const size = changes.size
+  if (size !== undefined && node.type !== S_IFREG) return node.dir !== null ? -Errno.EISDIR : -Errno.EINVAL
+  const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
+  if (up < 0) return up
+  const errno = applyAll(u, node, changes)
+  return errno < 0 ? errno : readAttr(u, node)
+}
+
+function applyAll(u: Union, node: Node, changes: SetAttr): number {
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const name = u.placeName
+  let errno = 0
+  if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
+  if (errno >= 0 && changes.killSuidGid) errno = killSetid(fd, name)
+  if (errno >= 0 && (changes.uid !== undefined || changes.gid !== undefined))
+    errno = setOwner(u, node, fd, name, changes)
+  if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
+  if (errno >= 0) errno = setGivenTimes(fd, name, changes)
+  return errno
+}
+
+function setSize(node: Node, fd: number, name: string, size: number): number {
+  return node.dataFd >= 0 && node.dataWritable ? native.ftruncate(node.dataFd, size) : native.truncateat(fd, name, size)
+}
+
+/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute. */
+export function killSetid(fd: number, name: string): number {
+  const errno = native.statat(fd, name)
+  if (errno < 0) return errno
+  const mode = native.stat[Stat.MODE]!
+  if ((mode & S_IFMT) !== S_IFREG) return 0
+  const kill = (mode & SETUID) | ((mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
+  return kill === 0 ? 0 : native.chmodat(fd, name, mode & 0o7777 & ~kill)
+}
+
+function setOwner(u: Union, node: Node, fd: number, name: string, changes: SetAttr): number {
+  const override = overrideOf(u)
+  if (override !== null) return changeOverride(u, node, override, changes)
+  const uid = changes.uid === undefined ? -1 : storedId(u.uids, changes.uid)
+  const gid = changes.gid === undefined ? -1 : storedId(u.gids, changes.gid)
+  return native.chownat(fd, name, uid, gid)
+}
+
+function setMode(u: Union, node: Node, fd: number, name: string, mode: number): number {
+  const override = overrideOf(u)
+  if (override !== null) return changeOverride(u, node, override, { mode })
+  if (node.type === S_IFLNK) return -Errno.EOPNOTSUPP
+  return native.chmodat(fd, name, mode & 0o7777)
+}
+
+function overrideOf(u: Union): string | null {
+  return u.config.xattrPermissions === 0 ? null : u.writable!.layer.override
+}
+
+/** With xattr_permissions, owner and mode are what an xattr says. */
+function changeOverride(u: Union, node: Node, attribute: string, changes: SetAttr): number {
+  const errno = statNode(u, node)
+  if (errno < 0) return errno
+  const stat = native.stat.slice()
+  const now = readOverride(u, node, attribute)
+  const type = stat[Stat.MODE]! & S_IFMT
+  const base = now ?? {
+    uid: stat[Stat.UID]!,
+    gid: stat[Stat.GID]!,
+    mode: stat[Stat.MODE]! & 0o7777,
+    type,
+    major: 0,
+    minor: 0,
+  }
+  const text = formatOverride({
+    ...base,
+    uid: changes.uid === undefined ? base.uid : storedId(u.uids, changes.uid),
+    gid: changes.gid === undefined ? base.gid : storedId(u.gids, changes.gid),
+    mode: changes.mode === undefined ? base.mode : changes.mode & 0o7777,
+  })
+  const fd = placeOf(u, node)
+  return native.setxattr(fd, u.placeName, attribute, Buffer.from(text, 'latin1'), 0)
+}
+
+function setGivenTimes(fd: number, name: string, changes: SetAttr): number {
+  const atimeNs = changes.atimeNow ? UTIME_NOW : changes.atime === undefined ? UTIME_OMIT : (changes.atimeNs ?? 0)
+  const mtimeNs = changes.mtimeNow ? UTIME_NOW : changes.mtime === undefined ? UTIME_OMIT : (changes.mtimeNs ?? 0)
+  if (atimeNs === UTIME_OMIT && mtimeNs === UTIME_OMIT) return 0
+  return native.utimensat(fd, name, changes.atime ?? 0, atimeNs, changes.mtime ?? 0, mtimeNs)
+}

@@ -1,0 +1,162 @@
+/**
+ * New inodes: mknod, mkdir, symlink, create (and open), tmpfile.
+ */
+import { Errno } from '../base/errno.js'
+import { RealDir } from '../layers/real-dir.js'
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+  O_TMPFILE,
+  O_TRUNC,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { fillAttr } from '../union/attributes.js'
+import { copyUp } from '../union/copy-up.js'
+import { keepData } from '../union/data.js'
+import { childOf, placeFile, remember } from '../union/lookup.js'
+import { listingAdd } from '../union/merged-directory.js'
+import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
+import { addName, DirState, type Node } from '../union/node.js'
+import type { Union } from '../union/union.js'
+import type { Caller } from './contract.js'
+import { directoryOf } from './directory-of.js'
+import { open } from './open.js'
+
+const PERMISSIONS = 0o7777
+/** With xattr_permissions the disk holds files the daemon can always use. */
+const OVERRIDDEN_MODE = 0o700
+
+/** Makes `name` by `make` and answers with its node. */
+function make(u: Union, caller: Caller, parentId: number, name: string, mode: number, act: Make): number {
+  const parent = directoryOf(u, parentId)
+  if (typeof parent === 'number') return parent
+  const node = makeNode(u, caller, parent, name, mode, act)
+  return typeof node === 'number' ? node : remember(node)
+}
+
+/** The node of a new entry, `u.attr` filled; `act` returns 0 or a descriptor to serve it from. */
+function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: number, act: Make): Node | number {
+  const refused = checkName(name)
+  if (refused < 0) return refused
+  const existing = childOf(u, parent, name)
+  if (typeof existing !== 'number') return -Errno.EEXIST
+  if (existing < 0) return existing
+  const isDirectory = (mode & S_IFMT) === S_IFDIR
+  const made = makeEntry(u, caller, parent, name, isDirectory, act)
+  if (made < 0) return made
+  return publish(u, caller, parent, name, mode, made)
+}
+
+/** The entry is on disk: memory follows. */
+function publish(u: Union, caller: Caller, parent: Node, name: string, mode: number, fd: number): Node | number {
+  const upper = parent.dir!.upper!
+  const at = u.cache.fd(upper)
+  if (u.config.xattrPermissions !== 0) writeOverride(u, at, name, caller, mode & ~caller.umask)
+  const errno = native.statat(at, name)
+  if (errno < 0) return errno
+  u.topStat.set(native.stat)
+  const type = mode & S_IFMT
+  const isDirectory = type === S_IFDIR
+  const dir = isDirectory ? new DirState(new RealDir(upper.layer, upper, name), []) : null
+  const node = u.nodes.create(type, u.inodes.ofStat(u.topStat), dir)
+  if (!isDirectory) placeFile(node, upper, name)
+  addName(node, parent, name)
+  listingAdd(parent, name, mode)
+  fillAttr(u, node, u.topStat)
+  if (fd > 0 && type === S_IFREG) keepData(u, node, fd, true)
+  return node
+}
+
+function diskMode(u: Union, mode: number): number {
+  return u.config.xattrPermissions === 0 ? mode : (mode & S_IFMT) | OVERRIDDEN_MODE
+}
+
+export function mkdir(u: Union, caller: Caller, parent: number, name: string, mode: number): number {
+  const permissions = diskMode(u, mode) & PERMISSIONS
+  return make(u, caller, parent, name, (mode & PERMISSIONS) | S_IFDIR, (fd, at) => native.mkdirat(fd, at, permissions))
+}
+
+export function mknod(
+  u: Union,
+  caller: Caller,
+  parent: number,
+  name: string,
+  mode: number,
+  major: number,
+  minor: number,
+): number {
+  const full = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode
+  // A device 0:0 is a whiteout; as ovl_mknod().
+  if ((full & S_IFMT) === S_IFCHR && major === 0 && minor === 0) return -Errno.EPERM
+  return make(u, caller, parent, name, full, (fd, at) => native.mknodat(fd, at, diskMode(u, full), major, minor))
+}
+
+export function symlink(u: Union, caller: Caller, parent: number, name: string, target: string): number {
+  return make(u, caller, parent, name, S_IFLNK | 0o777, (fd, at) => native.symlinkat(target, fd, at))
+}
+
+/** Creates and opens; where the name exists after all (and O_EXCL is absent), opens that. */
+export function create(u: Union, caller: Caller, parentId: number, name: string, mode: number, flags: number): number {
+  const parent = directoryOf(u, parentId)
+  if (typeof parent === 'number') return parent
+  const full = (mode & PERMISSIONS) | S_IFREG
+  const permissions = diskMode(u, full) & PERMISSIONS
+  const act: Make = (fd, at) => native.openat(fd, at, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, permissions)
+  const node = makeNode(u, caller, parent, name, full, act)
+  if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
+  if (typeof node === 'number') return node
+  node.opens++
+  u.opened.fh = node.id
+  u.opened.flags = 0
+  return remember(node)
+}
+
+function openExisting(u: Union, parent: Node, name: string, flags: number): number {
+  const node = childOf(u, parent, name)
+  if (typeof node === 'number') return node === 0 ? -Errno.ENOENT : node
+  const errno = open(u, node.id, flags & ~(O_CREAT | O_TRUNC))
+  if (errno < 0) return errno
+  const place = u.cache.fd(node.at!)
+  if (place >= 0 && native.statat(place, node.atName) >= 0) fillAttr(u, node, native.stat)
+  return remember(node)
+}
+
+/** An unnamed file in the upper part of `parent`. */
+export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number, flags: number): number {
+  const parent = directoryOf(u, parentId)
+  if (typeof parent === 'number') return parent
+  const errno = copyUp(u, parent)
+  if (errno < 0) return errno
+  if (!u.writable!.abilities.tmpfile) return -Errno.EOPNOTSUPP
+  const fd = u.cache.fd(parent.dir!.upper!)
+  const permissions = diskMode(u, mode) & PERMISSIONS
+  const file = asCaller(u, caller, () => native.openat(fd, '.', O_TMPFILE | O_RDWR | (flags & O_EXCL), permissions))
+  if (file < 0) return file
+  if (u.config.xattrPermissions !== 0)
+    writeOverride(u, file, '', caller, (mode & PERMISSIONS & ~caller.umask) | S_IFREG)
+  return unnamedNode(u, file)
+}
+
+function unnamedNode(u: Union, file: number): number {
+  native.statat(file, '')
+  u.topStat.set(native.stat)
+  const node = u.nodes.create(S_IFREG, u.inodes.ofStat(u.topStat), null)
+  node.inUpper = true
+  node.removed = true
+  node.pin = native.openat(file, '', O_PATH, 0)
+  if (node.pin < 0) return node.pin
+  keepData(u, node, file, true)
+  node.opens++
+  fillAttr(u, node, u.topStat)
+  u.opened.fh = node.id
+  u.opened.flags = 0
+  return remember(node)
+}

@@ -1,0 +1,83 @@
+/**
+ * The engine as its surroundings see it: made from a configuration, asked by a transport through `operations`, described
+ * for people, ended. Everything in it runs on the thread that made it.
+ */
+import type { DataBinding } from '../union/answers.js'
+import type { UnionConfig } from '../union/config.js'
+import { describeUnion, type Ownership, ownerOf } from '../union/describe.js'
+import { setUp, tearDown } from '../union/setup.js'
+import { type LogFunction, Refusal, type Union } from '../union/union.js'
+import { getattr, setattr } from './attributes.js'
+import type { Operations } from './contract.js'
+import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
+import { getFlags, setFlags, statfs } from './filesystem.js'
+import { link, readlink } from './link.js'
+import { forget, lookup } from './lookup.js'
+import { copyFileRange, fallocate, fsync, fsyncdir, lseek, open, read, release, write } from './open.js'
+import { readdir } from './readdir.js'
+import { rmdir, unlink } from './remove.js'
+import { rename } from './rename.js'
+import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
+
+export interface Engine {
+  readonly operations: Operations
+  describe(): Record<string, unknown>
+  counters(): Record<string, number>
+  /** The owner of a path relative to the mount's root, or -errno. */
+  which(path: string): Ownership | number
+  /** Syncs, and releases every descriptor. */
+  close(): void
+}
+
+/** Opens the layers and makes the engine, or says why not. */
+export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | { error: string } {
+  const u = setUp(config, binding, log)
+  if (u instanceof Refusal) return { error: u.message }
+  return {
+    operations: operationsOf(u),
+    describe: () => describeUnion(u),
+    counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
+    which: (path) => ownerOf(u, path),
+    close: () => tearDown(u),
+  }
+}
+
+/** The operations, bound to one union. */
+function operationsOf(u: Union): Operations {
+  return {
+    attr: u.attr,
+    opened: u.opened,
+    fsstat: u.fsstat,
+    lookup: (parent, name) => lookup(u, parent, name),
+    forget: (nodeid, count) => forget(u, nodeid, count),
+    getattr: (nodeid) => getattr(u, nodeid),
+    setattr: (nodeid, changes) => setattr(u, nodeid, changes),
+    readlink: (nodeid) => readlink(u, nodeid),
+    symlink: (caller, parent, name, target) => symlink(u, caller, parent, name, target),
+    mknod: (caller, parent, name, mode, major, minor) => mknod(u, caller, parent, name, mode, major, minor),
+    mkdir: (caller, parent, name, mode) => mkdir(u, caller, parent, name, mode),
+    link: (nodeid, parent, name) => link(u, nodeid, parent, name),
+    unlink: (parent, name) => unlink(u, parent, name),
+    rmdir: (parent, name) => rmdir(u, parent, name),
+    rename: (oldParent, oldName, newParent, newName, flags) => rename(u, oldParent, oldName, newParent, newName, flags),
+    open: (nodeid, flags) => open(u, nodeid, flags),
+    create: (caller, parent, name, mode, flags) => create(u, caller, parent, name, mode, flags),
+    tmpfile: (caller, parent, mode, flags) => tmpfile(u, caller, parent, mode, flags),
+    release: (nodeid) => release(u, nodeid),
+    read: (nodeid, length, offset, port) => read(u, nodeid, length, offset, port),
+    write: (nodeid, length, offset, kill, port) => write(u, nodeid, length, offset, kill, port),
+    fsync: (nodeid, datasync) => fsync(u, nodeid, datasync),
+    fsyncdir: (nodeid, datasync) => fsyncdir(u, nodeid, datasync),
+    fallocate: (nodeid, mode, offset, length) => fallocate(u, nodeid, mode, offset, length),
+    lseek: (nodeid, offset, whence) => lseek(u, nodeid, offset, whence),
+    copyFileRange: (from, offsetIn, to, offsetOut, length) => copyFileRange(u, from, offsetIn, to, offsetOut, length),
+    readdir: (nodeid, offset, plus, sink) => readdir(u, nodeid, offset, plus, sink),
+    statfs: (nodeid) => statfs(u, nodeid),
+    getxattr: (nodeid, attribute) => getxattr(u, nodeid, attribute),
+    setxattr: (nodeid, attribute, value, flags, kill) => setxattr(u, nodeid, attribute, value, flags, kill),
+    listxattr: (nodeid) => listxattr(u, nodeid),
+    removexattr: (nodeid, attribute) => removexattr(u, nodeid, attribute),
+    getFlags: (nodeid) => getFlags(u, nodeid),
+    setFlags: (nodeid, flags) => setFlags(u, nodeid, flags),
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * link and readlink.
+ */
+import { Errno } from '../base/errno.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { readAttr } from '../union/attributes.js'
+import { copyUp, markImpure } from '../union/copy-up.js'
+import { childOf, inodeKey, placeFile, remember } from '../union/lookup.js'
+import { listingAdd } from '../union/merged-directory.js'
+import { checkName, makeEntry } from '../union/names.js'
+import { addName, type Node } from '../union/node.js'
+import { setContentRedirect } from '../union/redirects.js'
+import { placeOf, type Union } from '../union/union.js'
+import { directoryOf, nodeOf } from './directory-of.js'
+
+const DAEMON = { uid: 0, gid: 0, umask: 0 }
+
+export function link(u: Union, nodeid: number, newParentId: number, newName: string): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  const parent = directoryOf(u, newParentId)
+  if (typeof parent === 'number') return parent
+  if (node.dir !== null) return -Errno.EPERM
+  const refused = checkName(newName)
+  if (refused < 0) return refused
+  const present = childOf(u, parent, newName)
+  if (present !== 0) return typeof present === 'number' ? present : -Errno.EEXIST
+  const errno = makeLink(u, node, parent, newName)
+  if (errno < 0) return errno
+  publish(u, node, parent, newName)
+  const read = readAttr(u, node)
+  return read < 0 ? read : remember(node)
+}
+
+function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
+  let errno = copyUp(u, node, -1, true)
+  if (errno >= 0) errno = copyUp(u, parent)
+  if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
+  if (errno >= 0 && node.data !== null) errno = setContentRedirect(u, node)
+  if (errno < 0) return errno
+  const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }
+  return makeEntry(u, identity, parent, newName, false, (fd, name) => {
+    const from = placeOf(u, node)
+    return from < 0 ? from : native.linkat(from, u.placeName, fd, name)
+  })
+}
+
+/** One more name: the union's count of a group rises with the upper's own, so its mark stays true. */
+function publish(u: Union, node: Node, parent: Node, name: string): void {
+  const upper = parent.dir!.upper!
+  if (node.removed || node.at === null) placeFile(node, upper, name)
+  addName(node, parent, name)
+  listingAdd(parent, name, node.type)
+  if (node.links !== null) node.links.nlink++
+  const fd = u.cache.fd(upper)
+  if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1)
+    u.nodes.addKey(node, inodeKey(native.stat))
+}
+
+export function readlink(u: Union, nodeid: number): string | number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  const fd = placeOf(u, node)
+  return fd < 0 ? fd : native.readlinkat(fd, u.placeName)
+}

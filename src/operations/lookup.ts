@@ -1,0 +1,30 @@
+/**
+ * lookup and forget: what the kernel knows.
+ */
+import { Errno } from '../base/errno.js'
+import { readAttr } from '../union/attributes.js'
+import { childOf, forgetUnused, remember } from '../union/lookup.js'
+import type { Union } from '../union/union.js'
+import { directoryOf } from './directory-of.js'
+
+export function lookup(u: Union, parentId: number, name: string): number {
+  const parent = directoryOf(u, parentId)
+  if (typeof parent === 'number') return parent
+  if (name.length > 255) return -Errno.ENAMETOOLONG
+  if (name === '.' || name === '..') return -Errno.ENOENT
+  const node = childOf(u, parent, name)
+  if (typeof node === 'number') return node
+  if (!u.attrFresh) {
+    const errno = readAttr(u, node)
+    if (errno < 0) return errno
+  }
+  return remember(node)
+}
+
+export function forget(u: Union, nodeid: number, count: number): void {
+  const node = u.nodes.get(nodeid)
+  if (node === undefined || node === u.root) return
+  u.cache.beginOperation()
+  node.nlookup = Math.max(0, node.nlookup - count)
+  if (node.nlookup === 0) forgetUnused(u, node)
+}

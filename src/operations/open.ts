@@ -1,0 +1,120 @@
+/**
+ * Open files: open and release, read and write where the transport has not served them itself, fsync, fallocate, lseek,
+ * copy_file_range. Nothing here needs an OPEN to have come before: a read or write finds its descriptor by node, and copies
+ * up where that is still due.
+ */
+import { Errno } from '../base/errno.js'
+import { O_ACCMODE, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { copyUp } from '../union/copy-up.js'
+import { dataOf, dropData } from '../union/data.js'
+import { forgetUnused } from '../union/lookup.js'
+import type { Node } from '../union/node.js'
+import type { Union } from '../union/union.js'
+import type { DataPort } from './contract.js'
+import { nodeOf } from './directory-of.js'
+
+export function open(u: Union, nodeid: number, flags: number): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (node.dir !== null) return (flags & O_ACCMODE) === O_RDONLY ? 0 : -Errno.EISDIR
+  if (node.type !== S_IFREG) return -Errno.EOPNOTSUPP
+  const write = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0
+  const fd = contentOf(u, node, write, (flags & O_TRUNC) === 0 ? -1 : 0)
+  if (fd < 0) return fd
+  if ((flags & O_TRUNC) !== 0) {
+    const errno = native.ftruncate(fd, 0)
+    if (errno < 0) return errno
+  }
+  node.opens++
+  u.opened.fh = node.id
+  u.opened.flags = 0
+  return 0
+}
+
+/** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */
+export function contentOf(u: Union, node: Node, write: boolean, size = -1): number {
+  if (write) {
+    const errno = copyUp(u, node, size)
+    if (errno < 0) return errno
+  }
+  return dataOf(u, node, write)
+}
+
+export function release(u: Union, nodeid: number): number {
+  const node = u.nodes.get(nodeid)
+  if (node === undefined || node.opens === 0) return 0
+  node.opens--
+  if (node.opens > 0) return 0
+  dropData(u, node)
+  if (node.nlookup === 0) forgetUnused(u, node)
+  return 0
+}
+
+/** Runs `act` on the content's descriptor, which is kept only while the file is open. */
+function withContent(u: Union, nodeid: number, write: boolean, act: (fd: number) => number): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (node.dir !== null) return -Errno.EISDIR
+  const fd = contentOf(u, node, write)
+  if (fd < 0) return fd
+  const result = act(fd)
+  if (node.opens === 0) dropData(u, node)
+  return result
+}
+
+export function read(u: Union, nodeid: number, length: number, offset: number, port: DataPort): number {
+  return withContent(u, nodeid, false, (fd) => port.read(fd, length, offset))
+}
+
+export function write(
+  u: Union,
+  nodeid: number,
+  length: number,
+  offset: number,
+  killSuid: boolean,
+  port: DataPort,
+): number {
+  return withContent(u, nodeid, true, (fd) => port.write(fd, length, offset, killSuid))
+}
+
+/** Nothing to do where nothing was copied up, or where the mount promises nothing. */
+export function fsync(u: Union, nodeid: number, datasync: boolean): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (!u.syncs || !node.isUpper || node.type !== S_IFREG) return 0
+  return withContent(u, nodeid, false, (fd) => (datasync ? native.fdatasync(fd) : native.fsync(fd)))
+}
+
+export function fsyncdir(u: Union, nodeid: number, datasync: boolean): number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (!u.syncs || node.dir === null || node.dir.upper === null) return 0
+  const place = u.cache.fd(node.dir.upper)
+  const fd = place < 0 ? place : native.openat(place, '.', O_RDONLY | O_DIRECTORY, 0)
+  if (fd < 0) return fd
+  const errno = datasync ? native.fdatasync(fd) : native.fsync(fd)
+  native.close(fd)
+  return errno
+}
+
+export function fallocate(u: Union, nodeid: number, mode: number, offset: number, length: number): number {
+  return withContent(u, nodeid, true, (fd) => native.fallocate(fd, mode, offset, length))
+}
+
+export function lseek(u: Union, nodeid: number, offset: number, whence: number): number {
+  return withContent(u, nodeid, false, (fd) => native.lseek(fd, offset, whence))
+}
+
+export function copyFileRange(
+  u: Union,
+  from: number,
+  offsetIn: number,
+  to: number,
+  offsetOut: number,
+  length: number,
+): number {
+  return withContent(u, to, true, (out) =>
+    withContent(u, from, false, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
+  )
+}

@@ -1,0 +1,60 @@
+/**
+ * readdir, with attributes where they are asked for: each entry given out with a nodeid has been looked up.
+ */
+import { DT_DIR } from '../syscalls/constants.js'
+import { readAttr } from '../union/attributes.js'
+import type { Listing } from '../union/listing.js'
+import { childOf, forgetUnused, remember } from '../union/lookup.js'
+import { listingOf } from '../union/merged-directory.js'
+import type { Node } from '../union/node.js'
+import type { Union } from '../union/union.js'
+import type { EntrySink } from './contract.js'
+import { directoryOf } from './directory-of.js'
+
+/** Cookies 1 and 2 are `.` and `..`; the entry at index i of the listing has cookie i + 3. */
+const FIRST = 2
+
+export function readdir(u: Union, nodeid: number, offset: number, plus: boolean, sink: EntrySink): number {
+  const node = directoryOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (offset === 0) node.dir!.listing = refreshable(u, node)
+  if (offset < 1 && !sink.add('.', 1, node.ino, DT_DIR, 0)) return 0
+  if (offset < 2 && !sink.add('..', 2, (node.parent ?? node).ino, DT_DIR, 0)) return 0
+  const listing = listingOf(u, node)
+  if (typeof listing === 'number') return listing
+  for (let i = listing.next(Math.max(0, offset - FIRST)); i >= 0; i = listing.next(i + 1)) {
+    u.cache.beginOperation()
+    if (!give(u, node, listing.name(i), i + FIRST + 1, listing.type(i), listing.part(i), plus, sink)) break
+  }
+  return 0
+}
+
+/** A listing with many gaps is read anew when somebody starts from the beginning. */
+function refreshable(u: Union, node: Node): Listing | null {
+  const listing = node.dir!.listing
+  if (listing === null || listing.length <= 2 * listing.size + 64) return listing
+  u.listings.delete(node)
+  return null
+}
+
+/** Offers one entry; false when the sink is full. An entry that cannot be looked up is told without attributes. */
+function give(
+  u: Union,
+  parent: Node,
+  name: string,
+  cookie: number,
+  type: number,
+  part: number,
+  plus: boolean,
+  sink: EntrySink,
+): boolean {
+  const child = childOf(u, parent, name, part)
+  if (typeof child === 'number') return child === 0 ? true : sink.add(name, cookie, cookie, type, 0)
+  const listed = child.type >> 12
+  const known = !plus || u.attrFresh || readAttr(u, child) >= 0
+  const nodeid = plus && known ? child.id : 0
+  const taken = sink.add(name, cookie, child.ino, listed, nodeid)
+  if (taken && nodeid > 0) remember(child)
+  else if (child.nlookup === 0) forgetUnused(u, child)
+  return taken
+}

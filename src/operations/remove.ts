@@ -1,0 +1,90 @@
+/**
+ * unlink and rmdir. Where a lower layer holds the name, a whiteout takes its place in one act: made on the spot when the
+ * upper holds nothing there, else moved in from the workdir over what stands there.
+ */
+import { Errno } from '../base/errno.js'
+import { AT_REMOVEDIR, RENAME_EXCHANGE, S_IFCHR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { copyUp } from '../union/copy-up.js'
+import { prepareLoss, publishLoss } from '../union/losing-names.js'
+import { holdsWhiteouts, isEmpty } from '../union/merged-directory.js'
+import type { Node } from '../union/node.js'
+import { isLowerPositive } from '../union/search.js'
+import type { Union } from '../union/union.js'
+import { directoryOf, existing } from './directory-of.js'
+
+export function unlink(u: Union, parentId: number, name: string): number {
+  return remove(u, parentId, name, false)
+}
+
+export function rmdir(u: Union, parentId: number, name: string): number {
+  return remove(u, parentId, name, true)
+}
+
+function remove(u: Union, parentId: number, name: string, directory: boolean): number {
+  const parent = directoryOf(u, parentId)
+  if (typeof parent === 'number') return parent
+  const node = existing(u, parent, name)
+  if (typeof node === 'number') return node
+  const refused = checkKind(u, node, directory)
+  if (refused < 0) return refused
+  const errno = copyUp(u, parent)
+  return errno < 0 ? errno : removeName(u, parent, name, node)
+}
+
+function checkKind(u: Union, node: Node, directory: boolean): number {
+  if (!directory) return node.dir === null ? 0 : -Errno.EISDIR
+  if (node.dir === null) return -Errno.ENOTDIR
+  const empty = isEmpty(u, node)
+  if (empty < 0) return empty
+  return empty === 1 ? 0 : -Errno.ENOTEMPTY
+}
+
+function removeName(u: Union, parent: Node, name: string, node: Node): number {
+  const hides = isLowerPositive(u, parent.dir!, name)
+  const upper = u.cache.fd(parent.dir!.upper!)
+  if (upper < 0) return upper
+  const inUpper = node.isUpper && native.statat(upper, name) >= 0
+  const prepared = prepareLoss(u, node, parent, name)
+  if (prepared < 0) return prepared
+  const errno = hides ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
+  if (errno < 0) return errno
+  // From here the name is gone on disk; nothing below may fail.
+  publishLoss(u, node, parent, name, inUpper)
+  return 0
+}
+
+/** Nothing below: the upper entry goes, a directory with the whiteouts that are all it holds by way of the workdir. */
+function removeUpper(u: Union, upper: number, name: string, node: Node): number {
+  if (node.dir === null) return native.unlinkat(upper, name, 0)
+  const errno = native.unlinkat(upper, name, AT_REMOVEDIR)
+  if (errno !== -Errno.ENOTEMPTY || !holdsWhiteouts(u, node.dir)) return errno
+  const work = u.writable!.work
+  const temporary = work.temporary()
+  const moved = native.renameat(upper, name, work.fd, temporary, 0)
+  if (moved >= 0) work.discard(temporary)
+  return moved
+}
+
+/** A whiteout for `name`, in place of what the upper holds there. */
+function hide(u: Union, parent: Node, name: string, node: Node, inUpper: boolean): number {
+  u.counters.whiteouts++
+  const upper = parent.dir!.upper!
+  if (!inUpper || u.whiteouts.writeAufs) {
+    const made = u.whiteouts.make(upper, name)
+    if (made < 0 || !inUpper) return made
+    return removeUpper(u, u.cache.fd(upper), name, node)
+  }
+  return replaceByWhiteout(u, u.cache.fd(upper), name, node.dir !== null)
+}
+
+export function replaceByWhiteout(u: Union, upper: number, name: string, directory: boolean): number {
+  const work = u.writable!.work
+  const temporary = work.temporary()
+  const made = native.mknodat(work.fd, temporary, S_IFCHR, 0, 0)
+  if (made < 0) return made
+  const errno = native.renameat(work.fd, temporary, upper, name, directory ? RENAME_EXCHANGE : 0)
+  // After an exchange the directory lies in the workdir; after a failure the whiteout still does.
+  if (errno < 0 || directory) work.discard(temporary)
+  return errno
+}

@@ -1,0 +1,215 @@
+/**
+ * rename and renameat2: plan (union/rename-plan), prepare, the one rename, publish. Everything up to the rename may fail and
+ * leaves the merged tree as it was; nothing after it may.
+ */
+import { Errno } from '../base/errno.js'
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { clearEmpty } from '../union/clear-empty.js'
+import { copyUp, markImpure } from '../union/copy-up.js'
+import { childOf, placeFile } from '../union/lookup.js'
+import { prepareLoss, publishLoss } from '../union/losing-names.js'
+import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
+import { checkName } from '../union/names.js'
+import { addName, dropName, type Node } from '../union/node.js'
+import { setContentRedirect, setOpaque, setRedirect } from '../union/redirects.js'
+import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
+import { isLowerPositive } from '../union/search.js'
+import type { Union } from '../union/union.js'
+import { directoryOf, existing } from './directory-of.js'
+
+interface Move {
+  readonly u: Union
+  readonly flags: number
+  readonly oldParent: Node
+  readonly oldName: string
+  readonly newParent: Node
+  readonly newName: string
+  readonly node: Node
+  /** What the new name shows now, or null. */
+  readonly victim: Node | null
+}
+
+export function rename(
+  u: Union,
+  oldParentId: number,
+  oldName: string,
+  newParentId: number,
+  newName: string,
+  flags: number,
+): number {
+  const oldParent = directoryOf(u, oldParentId)
+  if (typeof oldParent === 'number') return oldParent
+  const newParent = directoryOf(u, newParentId)
+  if (typeof newParent === 'number') return newParent
+  if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) !== 0) return -Errno.EINVAL
+  const refused = checkName(newName)
+  if (refused < 0) return refused
+  const node = existing(u, oldParent, oldName)
+  if (typeof node === 'number') return node
+  const victim = childOf(u, newParent, newName)
+  if (typeof victim === 'number' && victim < 0) return victim
+  const move = {
+    u,
+    flags,
+    oldParent,
+    oldName,
+    newParent,
+    newName,
+    node,
+    victim: typeof victim === 'number' ? null : victim,
+  }
+  if (move.victim === node) return 0
+  return perform(move)
+}
+
+function perform(m: Move): number {
+  const checked = checkVictim(m)
+  if (checked < 0) return checked
+  const plan = planOf(m)
+  if (typeof plan === 'number') return plan
+  const ready = prepare(m, plan)
+  if (ready < 0) return ready
+  const done = act(m, plan)
+  if (done < 0) return done
+  // From here the rename is on disk; nothing below may fail.
+  publish(m, plan)
+  return 0
+}
+
+/** Kinds that do not go together, and a directory that is not empty. */
+function checkVictim(m: Move): number {
+  if (m.victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return 0
+  if ((m.flags & RENAME_NOREPLACE) !== 0) return -Errno.EEXIST
+  if (m.node.dir !== null && m.victim.dir === null) return -Errno.ENOTDIR
+  if (m.node.dir === null && m.victim.dir !== null) return -Errno.EISDIR
+  if (m.victim.dir === null) return 0
+  const empty = isEmpty(m.u, m.victim)
+  if (empty < 0) return empty
+  return empty === 1 ? 0 : -Errno.ENOTEMPTY
+}
+
+function planOf(m: Move): RenamePlan | number {
+  const { u, node, victim } = m
+  return planRename({
+    exchange: (m.flags & RENAME_EXCHANGE) !== 0,
+    noreplace: (m.flags & RENAME_NOREPLACE) !== 0,
+    whiteout: (m.flags & RENAME_WHITEOUT) !== 0,
+    oldIsDirectory: node.dir !== null,
+    oldHasLowers: (node.dir?.lowers.length ?? 0) > 0,
+    oldLowerPositive: isLowerPositive(u, m.oldParent.dir!, m.oldName),
+    oldParentHasLowers: m.oldParent.dir!.lowers.length > 0,
+    newExists: victim !== null,
+    newIsDirectory: victim?.dir != null,
+    newHasLowers: (victim?.dir?.lowers.length ?? 0) > 0,
+    newParentHasLowers: m.newParent.dir!.lowers.length > 0,
+    target: targetOf(m),
+    redirects: u.redirects,
+    aufs: u.whiteouts.writeAufs,
+  })
+}
+
+/** What stands in the upper under the new name. */
+function targetOf(m: Move): Target {
+  const upper = m.newParent.dir!.upper
+  if (upper === null) return 'none'
+  const fd = m.u.cache.fd(upper)
+  if (fd < 0 || native.statat(fd, m.newName) < 0) return 'none'
+  return m.u.whiteouts.isWhiteout(upper, fd, m.newName) ? 'whiteout' : 'entry'
+}
+
+/** Everything that may fail and leaves the merged tree as it is. */
+function prepare(m: Move, plan: RenamePlan): number {
+  const { u, node, victim } = m
+  let errno = copyUp(u, m.newParent)
+  if (errno >= 0) errno = copyUp(u, m.oldParent)
+  if (errno >= 0) errno = copyUpName(u, node, m.oldParent, m.oldName)
+  if (errno >= 0 && plan.act === 'exchange' && victim !== null) errno = copyUpName(u, victim, m.newParent, m.newName)
+  if (errno < 0) return errno
+  errno = prepareMarks(m, plan)
+  if (errno < 0 || victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return errno
+  if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
+  return errno < 0 ? errno : prepareLoss(u, victim, m.newParent, m.newName)
+}
+
+/** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
+function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
+  const errno = copyUp(u, node, -1, true)
+  if (errno < 0 || node.dir !== null || node.links === null) return errno
+  const upper = u.cache.fd(parent.dir!.upper!)
+  if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
+  return linkUp(u, node, upper, name)
+}
+
+/** Gives an indexed inode one of its names in the upper; the union's count stays, so the mark follows. As ovl_link_up(). */
+export function linkUp(u: Union, node: Node, upper: number, name: string): number {
+  const fd = u.cache.fd(node.at!)
+  if (fd < 0) return fd
+  native.statat(fd, node.atName)
+  const difference = node.links!.nlink - (native.stat[1]! + 1)
+  u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
+  return native.linkat(fd, node.atName, upper, name)
+}
+
+function prepareMarks(m: Move, plan: RenamePlan): number {
+  const { u, node, victim } = m
+  const same = m.oldParent === m.newParent
+  if (plan.redirectOld) {
+    const errno = setRedirect(u, node, same)
+    if (errno < 0) return errno
+  } else if (plan.opaqueOld && u.writable!.abilities.xattrs) setOpaque(u, node)
+  if (plan.redirectNew) {
+    const errno = setRedirect(u, victim!, same)
+    if (errno < 0) return errno
+  } else if (plan.opaqueNew && u.writable!.abilities.xattrs) setOpaque(u, victim!)
+  if (node.data !== null) {
+    const errno = setContentRedirect(u, node)
+    if (errno < 0) return errno
+  }
+  if (node.hasOrigin) markImpure(u, m.newParent)
+  if (victim?.hasOrigin && (m.flags & RENAME_EXCHANGE) !== 0) markImpure(u, m.oldParent)
+  return 0
+}
+
+function act(m: Move, plan: RenamePlan): number {
+  const { u } = m
+  const from = m.oldParent.dir!.upper!
+  const to = m.newParent.dir!.upper!
+  if (plan.aufsWhiteoutAtOld) {
+    const made = u.whiteouts.make(from, m.oldName)
+    if (made < 0) return made
+  }
+  const flags = plan.act === 'exchange' ? RENAME_EXCHANGE : plan.act === 'leave-whiteout' ? RENAME_WHITEOUT : 0
+  const errno = native.renameat(u.cache.fd(from), m.oldName, u.cache.fd(to), m.newName, flags)
+  if (errno < 0) {
+    if (plan.aufsWhiteoutAtOld) u.whiteouts.remove(from, m.oldName)
+    return errno
+  }
+  if (plan.dropWhiteoutAtOld) native.unlinkat(u.cache.fd(from), m.oldName, 0)
+  if (to.aufs === 'marked') native.unlinkat(u.cache.fd(to), `.wh.${m.newName}`, 0)
+  if (plan.act === 'leave-whiteout') u.counters.whiteouts++
+  return 0
+}
+
+function publish(m: Move, _plan: RenamePlan): void {
+  const { u, node, victim, oldParent, oldName, newParent, newName } = m
+  const exchange = (m.flags & RENAME_EXCHANGE) !== 0
+  if (victim !== null && !exchange) publishLoss(u, victim, newParent, newName, victim.isUpper)
+  dropName(node, oldParent, oldName)
+  if (victim !== null && exchange) dropName(victim, newParent, newName)
+  settle(node, oldParent, oldName, newParent, newName)
+  if (victim !== null && exchange) settle(victim, newParent, newName, oldParent, oldName)
+  else listingRemove(oldParent, oldName)
+  listingAdd(newParent, newName, node.type)
+  if (victim !== null && exchange) listingAdd(oldParent, oldName, victim.type)
+}
+
+/** `node` now stands at (to, newName), on disk and in memory. */
+function settle(node: Node, from: Node, oldName: string, to: Node, newName: string): void {
+  addName(node, to, newName)
+  if (node.type === S_IFDIR) {
+    const upper = node.dir!.upper!
+    upper.parent = to.dir!.upper
+    upper.name = newName
+  } else if (node.at === from.dir!.upper && node.atName === oldName) placeFile(node, to.dir!.upper!, newName)
+}

@@ -1,0 +1,121 @@
+/**
+ * Extended attributes: those of the user, with the union's own marks hidden and names that look like them stored one level
+ * deeper; POSIX ACLs, whose ids go through the mappings; and two virtual ones that say where a file comes from.
+ */
+import { Errno } from '../base/errno.js'
+import { mapAcl } from '../layers/acl.js'
+import { overrideNames } from '../layers/ownership.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { layerOf } from '../union/attributes.js'
+import { copyUp } from '../union/copy-up.js'
+import type { Node } from '../union/node.js'
+import { placeOf, topDir, type Union } from '../union/union.js'
+import { nodeOf } from './directory-of.js'
+
+const VIRTUAL = 'user.stratafs.'
+const ACL = 'system.posix_acl_'
+const SETGID = 0o2000
+
+export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Array | number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
+  if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
+  return typeof value !== 'number' && attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'shown') : value
+}
+
+function hiddenAnswer(attribute: string): number {
+  return attribute.startsWith(ACL) ? -Errno.EOPNOTSUPP : -Errno.ENODATA
+}
+
+function isHidden(u: Union, attribute: string): boolean {
+  return overrideNames.some((name) => name === attribute) && overrides(u)
+}
+
+function overrides(u: Union): boolean {
+  return u.config.xattrPermissions !== 0 || u.lowers.some((layer) => layer.override !== null)
+}
+
+/** `layer`: the root of the layer that owns the file; `realpath`: the file itself there. */
+function virtual(node: Node, what: string): Uint8Array | number {
+  const layer = layerOf(node)
+  if (layer === null) return -Errno.ENODATA
+  if (what === 'layer') return Buffer.from(layer.path, 'latin1')
+  if (what !== 'realpath') return -Errno.ENODATA
+  return Buffer.from(realPath(node), 'latin1')
+}
+
+/** The absolute path of what `node` shows, in its layer. */
+export function realPath(node: Node): string {
+  const layer = layerOf(node)!
+  const inside = node.dir !== null ? topDir(node).path() : joined(node.at!.path(), node.atName)
+  return inside === '' ? layer.path : `${layer.path === '/' ? '' : layer.path}/${inside}`
+}
+
+function joined(dir: string, name: string): string {
+  return dir === '' ? name : `${dir}/${name}`
+}
+
+export function setxattr(
+  u: Union,
+  nodeid: number,
+  attribute: string,
+  value: Uint8Array,
+  flags: number,
+  killSgid: boolean,
+): number {
+  const node = writableNode(u, nodeid, attribute)
+  if (typeof node === 'number') return node
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const name = u.placeName
+  const stored = attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
+  const errno = native.setxattr(fd, name, u.marks.stored(attribute), stored, flags)
+  return errno >= 0 && killSgid ? clearSetgid(fd, name) : errno
+}
+
+export function removexattr(u: Union, nodeid: number, attribute: string): number {
+  const present = getxattr(u, nodeid, attribute)
+  if (typeof present === 'number' && present === -Errno.ENODATA) return present
+  const node = writableNode(u, nodeid, attribute)
+  if (typeof node === 'number') return node
+  const fd = placeOf(u, node)
+  return fd < 0 ? fd : native.removexattr(fd, u.placeName, u.marks.stored(attribute))
+}
+
+/** The node, copied up, or why `attribute` may not be changed. */
+function writableNode(u: Union, nodeid: number, attribute: string): Node | number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  if (attribute.startsWith(VIRTUAL) || isHidden(u, attribute)) return -Errno.EPERM
+  if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
+  const errno = copyUp(u, node, -1, true)
+  return errno < 0 ? errno : node
+}
+
+function clearSetgid(fd: number, name: string): number {
+  const errno = native.statat(fd, name)
+  if (errno < 0) return errno
+  const mode = native.stat[Stat.MODE]! & 0o7777
+  return (mode & SETGID) === 0 ? 0 : native.chmodat(fd, name, mode & ~SETGID)
+}
+
+export function listxattr(u: Union, nodeid: number): string[] | number {
+  const node = nodeOf(u, nodeid)
+  if (typeof node === 'number') return node
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const names = native.listxattr(fd, u.placeName)
+  if (typeof names === 'number') return names
+  const shown: string[] = []
+  for (const stored of names) {
+    const name = u.marks.shown(stored)
+    if (name === null || isHidden(u, name) || (name.startsWith(ACL) && !u.config.acl)) continue
+    shown.push(name)
+  }
+  return shown
+}

@@ -1,0 +1,55 @@
+/**
+ * Names for the slots of a stat record: what `statat` leaves in `native.stat`, and `statMany` in each run of
+ * STAT_SLOTS numbers. Records are plain numbers in a typed array so that a lookup allocates nothing; copy out what has
+ * to outlive the next call.
+ */
+
+/** Numbers per record. */
+export const STAT_SLOTS = 24
+
+/** Slots of a record, in the order of StatSlots in native-bindings/index.d.ts. */
+export const Stat = {
+  MODE: 0,
+  NLINK: 1,
+  UID: 2,
+  GID: 3,
+  RDEV_MAJOR: 4,
+  RDEV_MINOR: 5,
+  SIZE: 6,
+  /** In units of 512 bytes. */
+  BLOCKS: 7,
+  BLKSIZE: 8,
+  /** st_ino in two halves of 32 bits: a number cannot hold 64. */
+  INO_LOW: 9,
+  INO_HIGH: 10,
+  DEV_MAJOR: 11,
+  DEV_MINOR: 12,
+  ATIME: 13,
+  ATIME_NS: 14,
+  MTIME: 15,
+  MTIME_NS: 16,
+  CTIME: 17,
+  CTIME_NS: 18,
+  /** 0 where the filesystem keeps no time of birth. */
+  BTIME: 19,
+  BTIME_NS: 20,
+  MOUNT_ID: 21,
+  /** STATX_ATTR_* bits. */
+  ATTRIBUTES: 22,
+  /** 0, or why `statMany` could not read this record (positive); after a failed `findFirst` the index it failed at. */
+  ERRNO: 23,
+} as const
+
+/** Slots of `native.fsstat`. */
+export const FsStatSlot = {
+  BSIZE: 0,
+  FRSIZE: 1,
+  BLOCKS: 2,
+  BFREE: 3,
+  BAVAIL: 4,
+  FILES: 5,
+  FFREE: 6,
+  NAMELEN: 7,
+  TYPE: 8,
+  FLAGS: 9,
+} as const

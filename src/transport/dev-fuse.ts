@@ -1,0 +1,63 @@
+/**
+ * The transport over /dev/fuse: moves bytes between the device and the session, one request after the other, on the engine's
+ * thread. One native call writes the last reply, waits and reads the next request. READs and WRITEs of bound nodes are
+ * served inside that call and never show here, except while tracing.
+ */
+import type { Device } from '../../native-bindings/index.js'
+import { Errno } from '../base/errno.js'
+import type { DataBinding, DataPort } from '../operations/contract.js'
+import { IN_HEADER } from '../protocol/opcodes.js'
+import { WRITE_DATA } from '../protocol/requests-data.js'
+import type { Session } from '../session/session.js'
+
+/** What the loop reports to while it serves. */
+export interface Wake {
+  /** Called when another thread has signalled the wake descriptor: true ends the loop. It must not wait. */
+  onWake(): boolean
+  /** With it every request and reply is told in one line, READ and WRITE too. */
+  readonly trace?: ((line: string) => void) | undefined
+}
+
+/**
+ * Serves `device` until it is unmounted or `onWake` says stop. Returns 0 when stopped, -ENODEV when unmounted, and
+ * another -errno when the device failed. It blocks the thread for as long.
+ */
+export function serve(device: Device, session: Session, wake: Wake): number {
+  const { trace } = wake
+  device.direct(trace === undefined)
+  for (let reply = 0; ; ) {
+    const length = device.next(reply)
+    reply = 0
+    if (length > 0) reply = trace === undefined ? session.handle(length) : traced(session, length, trace)
+    else if (length < 0) return length
+    else if (wake.onWake()) return 0
+  }
+}
+
+function traced(session: Session, length: number, trace: (line: string) => void): number {
+  trace(`rx ${session.describeIncoming(length)}`)
+  const reply = session.handle(length)
+  if (reply > 0) trace(`tx ${session.describeReply(reply)}`)
+  return reply
+}
+
+/** True when `serve`'s result means that the mount is gone. */
+export function unmounted(result: number): boolean {
+  return result === -Errno.ENODEV
+}
+
+/** The way of a READ's or WRITE's bytes that came to JavaScript: straight between `device`'s buffers and the file. */
+export function dataPort(device: Device): DataPort {
+  return {
+    read: (fd, length, offset) => device.readInto(fd, length, offset),
+    write: (fd, length, offset, killSuid) => device.writeFrom(fd, IN_HEADER + WRITE_DATA, length, offset, killSuid),
+  }
+}
+
+/** Lets the engine tell `device` which descriptor serves a node. */
+export function dataBinding(device: Device): DataBinding {
+  return {
+    bind: (nodeid, fd, writable) => device.bind(nodeid, fd, writable),
+    unbind: (nodeid) => device.unbind(nodeid),
+  }
+}

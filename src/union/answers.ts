@@ -1,0 +1,49 @@
+/**
+ * The shapes in which the engine leaves its answers, shared by everything above it.
+ */
+
+/** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
+export interface Attr {
+  ino: number
+  mode: number
+  nlink: number
+  uid: number
+  gid: number
+  rdevMajor: number
+  rdevMinor: number
+  size: number
+  blocks: number
+  blksize: number
+  atime: number
+  atimeNs: number
+  mtime: number
+  mtimeNs: number
+  ctime: number
+  ctimeNs: number
+  btime: number
+  btimeNs: number
+}
+
+/** The answer of an open: `fh` for the kernel to keep, and FOPEN_* bits. */
+export interface Opened {
+  fh: number
+  flags: number
+}
+
+/** statfs(2)'s answer. */
+export interface FsStat {
+  bsize: number
+  frsize: number
+  blocks: number
+  bfree: number
+  bavail: number
+  files: number
+  ffree: number
+  namelen: number
+}
+
+/** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
+export interface DataBinding {
+  bind(nodeid: number, fd: number, writable: boolean): void
+  unbind(nodeid: number): void
+}

@@ -1,0 +1,256 @@
+/**
+ * Copy-up: before anything of a lower file or directory changes, the whole of it comes to the upper. Parents first; built
+ * in the workdir with content, owner, mode, times and xattrs; synced; moved in by one rename, which is the commit point.
+ * A crash before it leaves rubbish in the workdir, after it the whole new file. Mirrors fs/overlayfs/copy_up.c.
+ *
+ * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
+ */
+import { Errno } from '../base/errno.js'
+import { indexName } from '../layers/file-handle.js'
+import { RealDir } from '../layers/real-dir.js'
+import { O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { copyXattrs } from './copy-xattrs.js'
+import { rebindData } from './data.js'
+import { originMark, placeFile } from './lookup.js'
+import type { Node } from './node.js'
+import { placeOf, type Union, type Writable } from './union.js'
+
+const PERMISSIONS = 0o7777
+const SETID = 0o6000
+
+/** One copy-up under way. */
+interface Job {
+  readonly u: Union
+  readonly node: Node
+  readonly writable: Writable
+  /** Bytes of content to bring along; -1: all; null: none, it stays below (metacopy). */
+  readonly size: number | null
+  /** Where the lower inode lies. */
+  readonly from: number
+  readonly fromName: string
+  /** Its stat record. */
+  readonly stat: Float64Array
+  readonly origin: Uint8Array | null
+  readonly temporary: string
+}
+
+/**
+ * Makes `node` an upper one; 0 or -errno. `size`: how much of a regular file's content will still be needed (0 before a
+ * truncation). `metadata`: only attributes will change, so that with metacopy the content may stay below.
+ */
+export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
+  if (u.writable === null) return -Errno.EROFS
+  if (node.isUpper) return node.data === null || metadata ? 0 : copyUpContent(u, node, size)
+  if (node.parent !== null) {
+    const errno = copyUp(u, node.parent)
+    if (errno < 0) return errno
+  }
+  const job = start(u, node, size, metadata)
+  if (typeof job === 'number') return job
+  const built = build(job)
+  const errno = built < 0 ? built : commit(job)
+  if (errno < 0) {
+    u.writable.work.discard(job.temporary)
+    return errno
+  }
+  u.counters.copyUps++
+  return node.dir === null ? rebindData(u, node) : 0
+}
+
+function start(u: Union, node: Node, size: number, metadata: boolean): Job | number {
+  const from = placeOf(u, node)
+  if (from < 0) return from
+  const fromName = u.placeName
+  const errno = native.statat(from, fromName)
+  if (errno < 0) return errno
+  const stat = native.stat.slice()
+  const dir = node.dir?.lowers[0] ?? node.at!
+  const whole = !(metadata && u.config.metacopy && node.type === S_IFREG && stat[Stat.SIZE]! > 0)
+  return {
+    u,
+    node,
+    writable: u.writable!,
+    size: whole ? (node.data === null || size >= 0 ? size : -1) : null,
+    from,
+    fromName,
+    stat,
+    origin: originMark(from, fromName, dir),
+    temporary: u.writable!.work.temporary(),
+  }
+}
+
+/** Everything that may fail, in the workdir. */
+function build(job: Job): number {
+  const { node, stat, temporary } = job
+  const work = job.writable.work.fd
+  if (node.type === S_IFREG) return buildFile(job)
+  if (node.type === S_IFDIR) return orElse(native.mkdirat(work, temporary, 0o700), () => dress(job, work, temporary))
+  if (node.type === S_IFLNK) {
+    const target = native.readlinkat(job.from, job.fromName)
+    if (typeof target === 'number') return target
+    return orElse(native.symlinkat(target, work, temporary), () => dress(job, work, temporary))
+  }
+  const made = native.mknodat(work, temporary, node.type | 0o600, stat[Stat.RDEV_MAJOR]!, stat[Stat.RDEV_MINOR]!)
+  return orElse(made, () => dress(job, work, temporary))
+}
+
+function orElse(errno: number, next: () => number): number {
+  return errno < 0 ? errno : next()
+}
+
+function buildFile(job: Job): number {
+  const fd = job.writable.work.createFile(job.temporary)
+  if (fd < 0) return fd
+  let errno =
+    job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : fillContent(job.u, job.node, fd, job.size)
+  if (errno >= 0) errno = dress(job, fd, '')
+  if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
+  if (errno >= 0 && job.u.syncs) errno = native.fsync(fd)
+  native.close(fd)
+  return errno
+}
+
+/** Copies a lower file's content, `size` bytes of it (-1: all), into the empty file `fd`. */
+function fillContent(u: Union, node: Node, fd: number, size: number): number {
+  if (size === 0) return 0
+  const dirFd = u.cache.fd(node.data ?? node.at!)
+  if (dirFd < 0) return dirFd
+  const source = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
+  if (source < 0) return source
+  native.statat(source, '')
+  const length = native.stat[Stat.SIZE]!
+  const copied = native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
+  native.close(source)
+  if (copied >= 0) u.counters.copyUpBytes += copied
+  return copied
+}
+
+/** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
+function dress(job: Job, fd: number, name: string): number {
+  const { u, node, stat } = job
+  const layer = (node.dir?.lowers[0] ?? node.at!).layer
+  const strip = layer.nosuid && node.type === S_IFREG
+  let errno = native.chownat(fd, name, stat[Stat.UID]!, stat[Stat.GID]!)
+  if (errno < 0) return errno
+  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip)
+  if (errno < 0) return errno
+  if (node.type !== S_IFLNK) {
+    const mode = stat[Stat.MODE]! & PERMISSIONS & (strip ? ~SETID : PERMISSIONS)
+    errno = native.chmodat(fd, name, mode)
+    if (errno < 0) return errno
+  }
+  errno = markOrigin(job, fd, name)
+  return errno < 0 ? errno : setTimes(fd, name, stat)
+}
+
+export function setTimes(fd: number, name: string, stat: Float64Array): number {
+  return native.utimensat(fd, name, stat[Stat.ATIME]!, stat[Stat.ATIME_NS]!, stat[Stat.MTIME]!, stat[Stat.MTIME_NS]!)
+}
+
+/** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */
+function markOrigin(job: Job, fd: number, name: string): number {
+  const { u, node } = job
+  if (!job.writable.abilities.xattrs) return 0
+  const errno = u.marks.set(fd, name, 'origin', job.origin ?? '')
+  if (job.origin === null) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
+  if (node.type === S_IFREG || node.type === S_IFDIR) return errno
+  return 0
+}
+
+/** The one act on disk, then memory. */
+function commit(job: Job): number {
+  const { u, node } = job
+  if (node.removed || node.parent === null) return commitUnnamed(job)
+  const parent = node.parent.dir!
+  const upperFd = u.cache.fd(parent.upper!)
+  if (upperFd < 0) return upperFd
+  markImpure(u, node.parent)
+  native.statat(upperFd, '')
+  const times = native.stat.slice()
+  const errno = isIndexed(job) ? commitIndexed(job, upperFd) : moveIn(job, upperFd)
+  if (errno < 0) return errno
+  // From here the upper holds it; nothing below may fail.
+  setTimes(upperFd, '', times)
+  node.hasOrigin = true
+  if (node.dir !== null) node.dir.upper = new RealDir(job.writable.layer, parent.upper, node.name)
+  if (job.size === null && node.data === null) {
+    node.data = node.at
+    node.dataName = node.atName
+  } else if (job.size !== null) node.data = null
+  if (node.dir === null && !isIndexed(job)) placeFile(node, parent.upper!, node.name)
+  else if (node.dir === null) placeFile(node, job.writable.work.index!, indexName(job.origin!))
+  return 0
+}
+
+function moveIn(job: Job, upperFd: number): number {
+  return native.renameat(job.writable.work.fd, job.temporary, upperFd, job.node.name, 0)
+}
+
+/** A lower hard link whose group is kept together by the index. */
+function isIndexed(job: Job): boolean {
+  return job.node.links !== null && job.origin !== null && job.writable.work.index !== null
+}
+
+/**
+ * The new upper inode goes into the index first, with the union's link count as its mark, then gets its name: until it has
+ * one, the lower file shows, and after a crash the index entry alone already makes every name mean the new inode.
+ */
+function commitIndexed(job: Job, upperFd: number): number {
+  const { u, node } = job
+  const index = job.writable.work.index!
+  const name = indexName(job.origin!)
+  const difference = node.links!.nlink - 2
+  u.marks.set(job.writable.work.fd, job.temporary, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
+  const errno = native.renameat(job.writable.work.fd, job.temporary, index.fd, name, 0)
+  if (errno < 0) return errno
+  return native.linkat(index.fd, name, upperFd, node.name)
+}
+
+/** A file that has lost its name but is open: it gets an upper inode without one. */
+function commitUnnamed(job: Job): number {
+  const work = job.writable.work.fd
+  const pin = native.openat(work, job.temporary, O_PATH | O_NOFOLLOW, 0)
+  if (pin < 0) return pin
+  const errno = native.unlinkat(work, job.temporary, 0)
+  if (errno < 0) {
+    native.close(pin)
+    return errno
+  }
+  job.node.pin = pin
+  job.node.inUpper = true
+  job.node.at = null
+  job.node.data = null
+  return 0
+}
+
+/** Says in the upper that a directory has children with an origin. As ovl_set_impure(). */
+export function markImpure(u: Union, node: Node): void {
+  const dir = node.dir!
+  if (dir.impure || dir.upper === null || !u.writable!.abilities.xattrs) return
+  const fd = u.cache.fd(dir.upper)
+  if (fd >= 0 && u.marks.set(fd, '', 'impure', 'y') >= 0) dir.impure = true
+}
+
+/** Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below. */
+function copyUpContent(u: Union, node: Node, size: number): number {
+  const place = placeOf(u, node)
+  if (place < 0) return place
+  const name = u.placeName
+  native.statat(place, name)
+  const stat = native.stat.slice()
+  const fd = native.openat(place, name, 2 | O_NOFOLLOW, 0)
+  if (fd < 0) return fd
+  let errno = native.ftruncate(fd, 0)
+  if (errno >= 0) errno = fillContent(u, node, fd, size < 0 ? stat[Stat.SIZE]! : size)
+  if (errno >= 0) errno = native.ftruncate(fd, size < 0 ? stat[Stat.SIZE]! : size)
+  if (errno < 0) native.ftruncate(fd, stat[Stat.SIZE]!)
+  if (errno >= 0) setTimes(fd, '', stat)
+  if (errno >= 0 && u.syncs) errno = native.fsync(fd)
+  if (errno >= 0) errno = u.marks.remove(fd, '', 'metacopy')
+  native.close(fd)
+  if (errno < 0) return errno
+  node.data = null
+  return rebindData(u, node)
+}

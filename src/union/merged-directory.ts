@@ -1,0 +1,99 @@
+/**
+ * What a directory holds: the names of all its parts, top first, each once, without what a part above hides. Also whether
+ * it is empty, and the emptying of an upper directory whose only contents are whiteouts. Listings of directories in recent
+ * use are kept, bounded by the number of names they hold.
+ */
+import { DT_DIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Listing } from './listing.js'
+import type { DirState, Node } from './node.js'
+import { inspect } from './search.js'
+import type { Union } from './union.js'
+
+const KEPT_LISTINGS = 128
+const KEPT_NAMES = 500_000
+
+/** The listing of `node`, from memory or from its parts; or -errno. */
+export function listingOf(u: Union, node: Node): Listing | number {
+  const dir = node.dir!
+  if (dir.listing !== null) {
+    u.listings.delete(node)
+    u.listings.add(node)
+    return dir.listing
+  }
+  const listing = node.removed ? new Listing() : readParts(u, dir)
+  if (typeof listing === 'number') return listing
+  dir.listing = listing
+  u.listings.add(node)
+  dropOldListings(u, node)
+  return listing
+}
+
+function dropOldListings(u: Union, newest: Node): void {
+  let names = 0
+  for (const node of u.listings) names += node.dir!.listing?.length ?? 0
+  for (const node of u.listings) {
+    if (node === newest || (u.listings.size <= KEPT_LISTINGS && names <= KEPT_NAMES)) return
+    names -= node.dir!.listing?.length ?? 0
+    node.dir!.listing = null
+    u.listings.delete(node)
+  }
+}
+
+/** Joins the parts of a directory; or -errno. */
+function readParts(u: Union, dir: DirState): Listing | number {
+  const listing = new Listing()
+  const parts = dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]
+  const hidden = new Set<string>()
+  for (let part = 0; part < parts.length; part++) {
+    const below: string[] = []
+    const show = (name: string, type: number): void => {
+      if (!hidden.has(name) && !listing.has(name)) listing.add(name, type, part)
+    }
+    const fd = u.cache.fd(parts[part]!)
+    if (fd >= 0) inspect(u, parts[part]!, fd)
+    const opaque = u.whiteouts.list(parts[part]!, show, (name) => below.push(name))
+    if (opaque < 0) return opaque
+    if (opaque > 0) break
+    for (const name of below) hidden.add(name)
+  }
+  return listing
+}
+
+/** Whether the merged directory holds nothing; 1, 0 or -errno. */
+export function isEmpty(u: Union, node: Node): number {
+  const listing = listingOf(u, node)
+  if (typeof listing === 'number') return listing
+  return listing.size === 0 ? 1 : 0
+}
+
+/** Whether an upper directory, empty as merged, has anything in it on disk: whiteouts. */
+export function holdsWhiteouts(u: Union, dir: DirState): boolean {
+  if (dir.upper === null) return false
+  const fd = u.cache.fd(dir.upper)
+  const entries = fd < 0 ? fd : native.readDirectory(fd, '')
+  return typeof entries !== 'number' && entries.names.length > 0
+}
+
+/** Removes the whiteouts that are all an upper directory holds; returns -errno when something else stands there. */
+export function removeWhiteouts(u: Union, dir: DirState): number {
+  const fd = u.cache.fd(dir.upper!)
+  if (fd < 0) return fd
+  const entries = native.readDirectory(fd, '')
+  if (typeof entries === 'number') return entries
+  for (let i = 0; i < entries.names.length; i++) {
+    if (entries.types[i] === DT_DIR) continue
+    const errno = native.unlinkat(fd, entries.names[i]!, 0)
+    if (errno < 0) return errno
+  }
+  return 0
+}
+
+/** A name has come into being: readers that are under way will meet it. */
+export function listingAdd(node: Node, name: string, mode: number): void {
+  node.dir!.listing?.add(name, (mode >> 12) & 15, 0)
+}
+
+export function listingRemove(node: Node, name: string): void {
+  node.dir!.listing?.remove(name)
+}

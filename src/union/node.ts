@@ -1,0 +1,154 @@
+/**
+ * What the engine remembers of a file for as long as the kernel knows it. A node is one inode of the merged tree: hard
+ * links share it, and a name may come to mean another node while this one is still open (nothing may assume one node per
+ * path for ever). It holds where the file lies, never what it contains: attributes are read from the layer each time the
+ * kernel, which caches them, asks.
+ */
+import type { RealDir } from '../layers/real-dir.js'
+import type { Listing } from './listing.js'
+
+export interface Alias {
+  readonly parent: Node
+  readonly name: string
+}
+
+/** What a directory is made of. */
+export class DirState {
+  readonly children = new Map<string, Node>()
+  /** Names in the order readdir tells them; kept while somebody reads it. */
+  listing: Listing | null = null
+  /** Where the lower parts are, when not under this name: the redirect mark of the upper. */
+  redirect: string | null = null
+  /** The upper carries the impure mark: some children have an origin. */
+  impure = false
+
+  constructor(
+    /** null until copied up. */
+    public upper: RealDir | null,
+    /** Top first; empty for a pure upper. */
+    public lowers: readonly RealDir[],
+  ) {}
+
+  /** Joins an upper with lowers, or several lowers: as OVL_TYPE_MERGE(). */
+  get isMerge(): boolean {
+    return this.lowers.length > (this.upper === null ? 1 : 0)
+  }
+}
+
+/** The union's link count of a hard-link group that has names in a lower layer. */
+export interface LinkGroup {
+  nlink: number
+}
+
+export class Node {
+  /** How often the kernel was told of it, less what it has forgotten. */
+  nlookup = 0
+  /** Opens not yet released. */
+  opens = 0
+  /** One name it has, and further ones (hard links) where known. A node without a name is removed but still in use. */
+  parent: Node | null = null
+  name = ''
+  others: Alias[] | null = null
+  /** Not a directory: where the inode lies. */
+  at: RealDir | null = null
+  atName = ''
+  inUpper = false
+  /** Where the content lies, when only the metadata is at `at` (metacopy). */
+  data: RealDir | null = null
+  dataName = ''
+  /** The upper was copied from a lower inode, as its origin mark says. */
+  hasOrigin = false
+  links: LinkGroup | null = null
+  /** Keys under which the table finds it as a hard link. */
+  keys: string[] | null = null
+  /** O_PATH descriptor of an upper inode that has lost its name, or -1. */
+  pin = -1
+  /** The descriptor that serves READ and WRITE while it is open, or -1. */
+  dataFd = -1
+  dataWritable = false
+  /** All its names are gone. */
+  removed = false
+
+  constructor(
+    readonly id: number,
+    /** S_IFMT bits. */
+    readonly type: number,
+    public ino: number,
+    readonly dir: DirState | null,
+  ) {}
+
+  get isUpper(): boolean {
+    return this.dir === null ? this.inUpper : this.dir.upper !== null
+  }
+}
+
+export const ROOT_ID = 1
+
+/** Every live node, by id and, for hard links, by what it is on disk. */
+export class NodeTable {
+  readonly #byId = new Map<number, Node>()
+  readonly #byKey = new Map<string, Node>()
+  #next = ROOT_ID
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  get(id: number): Node | undefined {
+    return this.#byId.get(id)
+  }
+
+  create(type: number, ino: number, dir: DirState | null): Node {
+    const node = new Node(this.#next++, type, ino, dir)
+    this.#byId.set(node.id, node)
+    return node
+  }
+
+  /** The node of a real inode with several names. */
+  byKey(key: string): Node | undefined {
+    return this.#byKey.get(key)
+  }
+
+  addKey(node: Node, key: string): void {
+    if (this.#byKey.get(key) === node) return
+    this.#byKey.set(key, node)
+    node.keys ??= []
+    node.keys.push(key)
+  }
+
+  /** Forgets a node for good. */
+  delete(node: Node): void {
+    this.#byId.delete(node.id)
+    for (const key of node.keys ?? []) if (this.#byKey.get(key) === node) this.#byKey.delete(key)
+  }
+
+  values(): IterableIterator<Node> {
+    return this.#byId.values()
+  }
+}
+
+/** Gives `node` the name `name` in `parent`. */
+export function addName(node: Node, parent: Node, name: string): void {
+  parent.dir!.children.set(name, node)
+  if (node.parent === null) {
+    node.parent = parent
+    node.name = name
+  } else if (node.parent !== parent || node.name !== name) {
+    node.others ??= []
+    node.others.push({ parent, name })
+  }
+  node.removed = false
+}
+
+/** Takes one name from `node`; returns whether it has another one that is known. */
+export function dropName(node: Node, parent: Node, name: string): boolean {
+  parent.dir!.children.delete(name)
+  if (node.parent === parent && node.name === name) {
+    const next = node.others?.pop()
+    node.parent = next?.parent ?? null
+    node.name = next?.name ?? ''
+  } else if (node.others !== null) {
+    node.others = node.others.filter((alias) => alias.parent !== parent || alias.name !== name)
+  }
+  return node.parent !== null
+}

@@ -1,0 +1,181 @@
+/**
+ * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
+ * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
+ */
+import { Errno } from '../base/errno.js'
+import { type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
+import { MarkStore } from '../layers/marks.js'
+import { type IdRules, overrideNames } from '../layers/ownership.js'
+import { DirCache } from '../layers/real-dir.js'
+import { Whiteouts } from '../layers/whiteouts.js'
+import { Workdir } from '../layers/workdir.js'
+import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import type { DataBinding } from './answers.js'
+import type { UnionConfig } from './config.js'
+import { InodeNumbers } from './inode-numbers.js'
+import { originMark } from './lookup.js'
+import { DirState } from './node.js'
+import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
+
+const CAP_DAC_READ_SEARCH = 2
+const KEPT_DIRECTORIES = 2048
+const TRUSTED = 'trusted.overlay.'
+const USER = 'user.overlay.'
+
+/** The union described by `config`, or why it is refused. */
+export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
+  const engine = native.enterEngineThread()
+  const lowers: Layer[] = []
+  for (const [index, path] of config.lowers.entries()) {
+    const layer = openLower(path, index)
+    if (layer instanceof Refusal) return layer
+    lowers.push(layer)
+  }
+  const cache = new DirCache(KEPT_DIRECTORIES)
+  const upper = openWritable(config, engine)
+  if (upper instanceof Refusal) return upper
+  const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
+  const whiteouts = new Whiteouts(cache, marks)
+  const writable = config.readonly ? null : (upper?.writable ?? null)
+  const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
+  const mayOpen = native.hasCapability(CAP_DAC_READ_SEARCH) === 1
+  const inodes = new InodeNumbers(all, mayOpen)
+  const uids = rules(config.uidMapping, config.squashToUid, config.squashToRoot)
+  const gids = rules(config.gidMapping, config.squashToGid, config.squashToRoot)
+  const u = new Union(config, lowers, writable, cache, marks, whiteouts, inodes, binding, log, uids, gids)
+  for (const layer of all) layer.override = findOverride(layer)
+  if (writable !== null) prepareUpper(u, writable)
+  makeRoot(u, upper?.writable.layer ?? null)
+  return u
+}
+
+function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean): IdRules {
+  return { ranges, squash: squash ?? (root ? 0 : null) }
+}
+
+function prefixWithoutUpper(config: UnionConfig): string {
+  const trusted = config.userxattr === null ? native.hasCapability(21) === 1 : !config.userxattr
+  return trusted ? TRUSTED : USER
+}
+
+interface OpenedUpper {
+  readonly writable: Writable
+  readonly prefix: string
+}
+
+function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusal | null {
+  if (config.upper === null || config.work === null) return null
+  const roots = openUpper(config.upper, config.work, config.noatime)
+  if (roots instanceof Refusal) return roots
+  const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
+  if (work instanceof Refusal) return work
+  const fits = probeRename(work, roots.layer, config)
+  if (fits !== null) return fits
+  const prefix = probePrefix(work.fd, config.userxattr)
+  const abilities: Abilities = {
+    renameWhiteout: probeWhiteout(work),
+    tmpfile: probeTmpfile(roots.layer),
+    xattrs: prefix !== null,
+    changeIds: (engine & 4) !== 0,
+    openHandles: native.hasCapability(CAP_DAC_READ_SEARCH) === 1,
+  }
+  return { writable: { layer: roots.layer, work, abilities }, prefix: prefix ?? (config.userxattr ? USER : TRUSTED) }
+}
+
+/** What is built in the workdir must be able to move into the upper. */
+function probeRename(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
+  const name = work.temporary()
+  const made = native.mkdirat(work.fd, name, 0o700)
+  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (errno ${-made}): choose one that is`)
+  // Onto a name that cannot exist: what matters is only whether the two lie on one mount.
+  const errno = native.renameat(work.fd, name, upper.rootFd, `${name}/`, 0)
+  if (errno >= 0) native.unlinkat(upper.rootFd, name, 0x200)
+  else native.unlinkat(work.fd, name, 0x200)
+  if (errno !== -Errno.EXDEV) return null
+  return new Refusal(
+    `workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`,
+  )
+}
+
+/** The prefix under which marks can be set, or null where none can. */
+function probePrefix(workFd: number, userxattr: boolean | null): string | null {
+  const candidates = userxattr === null ? [TRUSTED, USER] : userxattr ? [USER] : [TRUSTED]
+  for (const prefix of candidates) {
+    const attribute = `${prefix}opaque`
+    if (native.setxattr(workFd, '', attribute, Buffer.from('n'), 0) < 0) continue
+    native.removexattr(workFd, '', attribute)
+    return prefix
+  }
+  return null
+}
+
+function probeWhiteout(work: Workdir): boolean {
+  const from = work.temporary()
+  const to = work.temporary()
+  let errno = native.mknodat(work.fd, from, S_IFCHR, 0, 0)
+  if (errno >= 0) errno = native.renameat(work.fd, from, work.fd, to, RENAME_WHITEOUT)
+  work.discard(from)
+  work.discard(to)
+  return errno >= 0
+}
+
+function probeTmpfile(upper: Layer): boolean {
+  const fd = native.openat(upper.rootFd, '.', O_TMPFILE | O_RDWR, 0o600)
+  if (fd < 0) return false
+  native.close(fd)
+  return true
+}
+
+/** Says what the upper cannot do, and opens what depends on it. */
+function prepareUpper(u: Union, writable: Writable): void {
+  u.whiteouts.writeAufs = !writable.abilities.renameWhiteout
+  if (u.whiteouts.writeAufs) u.downgrade('upper cannot hold whiteout devices: whiteouts are written as .wh.NAME')
+  if (!writable.abilities.xattrs)
+    u.downgrade('upper has no extended attributes: directory rename, metacopy and origin are off')
+  if (!writable.abilities.tmpfile) u.downgrade('upper has no O_TMPFILE')
+  if (u.config.xattrPermissions !== 0)
+    writable.layer.override ??= overrideNames[u.config.xattrPermissions === 1 ? 2 : 0]
+  const lower = u.lowers[0]!
+  const handles = writable.abilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
+  if (!handles || !writable.work.openIndex()) {
+    u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
+  }
+}
+
+/** The attribute that the layer's root shows overridden owners with, or null. */
+function findOverride(layer: Layer): string | null {
+  for (const name of overrideNames) if (typeof native.getxattr(layer.rootFd, '', name) !== 'number') return name
+  return null
+}
+
+function makeRoot(u: Union, upper: Layer | null): void {
+  const dir = new DirState(
+    upper?.root ?? null,
+    u.lowers.map((layer) => layer.root),
+  )
+  const marks = upper === null ? null : u.marks.read(upper.rootFd, '')
+  dir.impure = marks?.impure ?? false
+  native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
+  u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
+  u.root.nlookup = 1
+}
+
+/** Ends the union: what was written is on disk, every descriptor closed. */
+export function tearDown(u: Union): void {
+  for (const node of u.nodes.values()) {
+    if (node.dataFd >= 0) native.close(node.dataFd)
+    if (node.pin >= 0) native.close(node.pin)
+  }
+  u.cache.close()
+  if (u.writable !== null) {
+    const { layer, work } = u.writable
+    const fd = native.openat(layer.rootFd, '.', O_DIRECTORY, 0)
+    if (fd >= 0 && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile)
+      work.clearVolatile()
+    if (fd >= 0) native.close(fd)
+    work.close()
+    layer.close()
+  }
+  for (const layer of u.lowers) layer.close()
+}

@@ -1,0 +1,144 @@
+/**
+ * The one context object of a mount: layers, nodes, descriptors, rules and counters. The union's work is done by functions
+ * that take it as their first argument, one file per topic: search and lookup, attributes, copy-up, names, data. All of it
+ * runs on the engine's thread, each operation to its end, so nothing here is ever seen half changed.
+ */
+import { type Layer, Refusal } from '../layers/layer.js'
+import type { MarkStore } from '../layers/marks.js'
+import type { IdRules } from '../layers/ownership.js'
+import type { DirCache, RealDir } from '../layers/real-dir.js'
+import type { Whiteouts } from '../layers/whiteouts.js'
+import type { Workdir } from '../layers/workdir.js'
+import { native } from '../syscalls/native.js'
+import { STAT_SLOTS } from '../syscalls/stat.js'
+import type { Attr, DataBinding, FsStat, Opened } from './answers.js'
+import type { UnionConfig } from './config.js'
+import type { InodeNumbers } from './inode-numbers.js'
+import { type Node, NodeTable } from './node.js'
+
+export { Refusal }
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogFunction = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void
+
+/** What the upper's filesystem and this process can do, found out by trying when the mount is set up. */
+export interface Abilities {
+  /** renameat2 with RENAME_WHITEOUT. */
+  readonly renameWhiteout: boolean
+  /** O_TMPFILE in the upper. */
+  readonly tmpfile: boolean
+  /** Marks can be set. */
+  readonly xattrs: boolean
+  /** fsuid and fsgid can be changed. */
+  readonly changeIds: boolean
+  /** CAP_DAC_READ_SEARCH: handles can be opened. */
+  readonly openHandles: boolean
+}
+
+export interface UnionCounters {
+  copyUps: number
+  copyUpBytes: number
+  whiteouts: number
+}
+
+export interface Writable {
+  readonly layer: Layer
+  readonly work: Workdir
+  readonly abilities: Abilities
+}
+
+export class Union {
+  readonly nodes = new NodeTable()
+  readonly attr: Attr = emptyAttr()
+  readonly opened: Opened = { fh: 0, flags: 0 }
+  readonly fsstat: FsStat = { bsize: 0, frsize: 0, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, namelen: 255 }
+  readonly counters: UnionCounters = { copyUps: 0, copyUpBytes: 0, whiteouts: 0 }
+  /** The stat record of what was last searched for, kept while the lower parts are looked at. */
+  readonly topStat = new Float64Array(STAT_SLOTS)
+  /** The name half of the place that `placeOf` returned. */
+  placeName = ''
+  /** Directories with a listing, least recently used first. */
+  readonly listings = new Set<Node>()
+  /** Lower hard-link groups of which names were hidden while nothing of them was in the upper: key to count. */
+  readonly hiddenLinks = new Map<string, number>()
+  readonly downgrades: string[] = []
+  root!: Node
+  /** The ids this process runs with. */
+  readonly ownUid = process.getuid?.() ?? 0
+  readonly ownGid = process.getgid?.() ?? 0
+  /** The last `childOf` filled `attr`. */
+  attrFresh = false
+
+  constructor(
+    readonly config: UnionConfig,
+    readonly lowers: readonly Layer[],
+    /** null: the mount is read-only. */
+    readonly writable: Writable | null,
+    readonly cache: DirCache,
+    readonly marks: MarkStore,
+    readonly whiteouts: Whiteouts,
+    readonly inodes: InodeNumbers,
+    readonly binding: DataBinding,
+    readonly log: LogFunction,
+    readonly uids: IdRules,
+    readonly gids: IdRules,
+  ) {}
+
+  /** Says once, in the log and in `inspect`, what this mount does without. */
+  downgrade(what: string): void {
+    this.downgrades.push(what)
+    this.log('warn', what)
+  }
+
+  /** Where redirects of directories may be written. */
+  get redirects(): boolean {
+    return this.config.redirectDir === 'on' && (this.writable?.abilities.xattrs ?? false)
+  }
+
+  get syncs(): boolean {
+    return this.config.fsync && !this.config.volatile
+  }
+}
+
+/** A descriptor for `node`'s place, with the name in `u.placeName` ('' for the descriptor itself); or -errno. */
+export function placeOf(u: Union, node: Node): number {
+  u.placeName = ''
+  if (node.pin >= 0) return node.pin
+  if (node.dir !== null) return u.cache.fd(topDir(node))
+  u.placeName = node.atName
+  return u.cache.fd(node.at!)
+}
+
+/** The directory that gives a merged directory its attributes: the upper, or the topmost lower. */
+export function topDir(node: Node): RealDir {
+  return node.dir!.upper ?? node.dir!.lowers[0]!
+}
+
+/** Stats `node` where it lies; fills `native.stat`. */
+export function statNode(u: Union, node: Node): number {
+  const fd = placeOf(u, node)
+  return fd < 0 ? fd : native.statat(fd, u.placeName)
+}
+
+export function emptyAttr(): Attr {
+  return {
+    ino: 0,
+    mode: 0,
+    nlink: 0,
+    uid: 0,
+    gid: 0,
+    rdevMajor: 0,
+    rdevMinor: 0,
+    size: 0,
+    blocks: 0,
+    blksize: 0,
+    atime: 0,
+    atimeNs: 0,
+    mtime: 0,
+    mtimeNs: 0,
+    ctime: 0,
+    ctimeNs: 0,
+    btime: 0,
+    btimeNs: 0,
+  }
+}

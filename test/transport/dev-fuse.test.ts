@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Device } from '../../native-bindings/index.js'
+import { Opcode } from '../../src/protocol/opcodes.js'
+import { dataBinding, dataPort, serve, unmounted } from '../../src/transport/dev-fuse.js'
+import { parseReply, request, u32, u64 } from '../protocol/messages.js'
+import { SyntheticKernel } from '../session/synthetic-kernel.js'
+
+/** A device that plays a script: bytes are a request, a number is what `next` returns. */
+class ScriptedDevice implements Device {
+  readonly request: ArrayBuffer
+  readonly reply: ArrayBuffer
+  readonly counters = new Float64Array(6)
+  readonly replies: number[] = []
+  readonly calls: unknown[][] = []
+  readonly #script: Array<Uint8Array | number>
+
+  constructor(kernel: SyntheticKernel, script: Array<Uint8Array | number>) {
+    this.request = kernel.request
+    this.reply = kernel.reply
+    this.#script = script
+  }
+
+  next(replyBytes: number): number {
+    if (replyBytes > 0) this.replies.push(parseReply(this.reply, replyBytes).error)
+    const step = this.#script.shift() ?? -19
+    if (typeof step === 'number') return step
+    new Uint8Array(this.request).set(step)
+    return step.length
+  }
+
+  send = (...args: unknown[]) => this.#called('send', args)
+  bind = (...args: unknown[]) => void this.#called('bind', args)
+  unbind = (...args: unknown[]) => void this.#called('unbind', args)
+  direct = (...args: unknown[]) => void this.#called('direct', args)
+  readInto = (...args: unknown[]) => this.#called('readInto', args)
+  writeFrom = (...args: unknown[]) => this.#called('writeFrom', args)
+  close = () => void this.#called('close', [])
+
+  #called(method: string, args: unknown[]): number {
+    this.calls.push([method, ...args])
+    return 0
+  }
+}
+
+const lookup = request({ opcode: Opcode.LOOKUP, unique: 2 }, 'a\0')
+const forget = request({ opcode: Opcode.FORGET, unique: 3, nodeid: 9 }, u64(1))
+const flush = request({ opcode: Opcode.FLUSH, unique: 4, nodeid: 9 }, u64(0), u32(0), u32(0), u64(0))
+
+describe('the loop over /dev/fuse', () => {
+  it('writes each reply with the next read, and ends when unmounted', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [lookup, forget, flush])
+    const result = serve(device, kernel.session, { onWake: () => true })
+    assert.equal(unmounted(result), true)
+    assert.deepEqual(device.replies, [0, -38])
+    assert.deepEqual(device.calls, [['direct', true]])
+  })
+
+  it('goes on after a wake-up until told to stop', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [lookup, 0, flush, 0, lookup])
+    let wakes = 0
+    const result = serve(device, kernel.session, { onWake: () => ++wakes === 2 })
+    assert.deepEqual([result, wakes, device.replies], [0, 2, [0, -38]])
+  })
+
+  it('hands a device’s failure back', () => {
+    const kernel = new SyntheticKernel()
+    assert.equal(serve(new ScriptedDevice(kernel, [-5]), kernel.session, { onWake: () => false }), -5)
+  })
+
+  it('tells every request and reply when tracing', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [lookup, forget, flush])
+    const lines: string[] = []
+    serve(device, kernel.session, { onWake: () => true, trace: (line) => lines.push(line) })
+    assert.deepEqual(device.calls, [['direct', false]])
+    assert.deepEqual(lines, [
+      'rx 2 LOOKUP n1 "a"',
+      'tx 2 OK {n9 ino:77 mode:0100644 nlink:1 owner:1:2 size:3 valid:60/30}',
+      'rx 3 FORGET n9 {nlookup:1}',
+      'rx 4 FLUSH n9',
+      'tx 4 ENOSYS',
+    ])
+  })
+
+  it('moves data by the device, and binds on it', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [])
+    dataPort(device).read(8, 512, 4096)
+    dataPort(device).write(8, 512, 4096, true)
+    dataBinding(device).bind(3, 8, true)
+    dataBinding(device).unbind(3)
+    assert.deepEqual(device.calls, [
+      ['readInto', 8, 512, 4096],
+      ['writeFrom', 8, 80, 512, 4096, true],
+      ['bind', 3, 8, true],
+      ['unbind', 3],
+    ])
+  })
+})
