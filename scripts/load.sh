@@ -26,6 +26,8 @@ finish() {
   local pid
   for pid in "${workers[@]}"; do kill -TERM -- "-$pid" 2>/dev/null; done
   wait
+  # A stressor that was ended half way leaves immutable files.
+  chattr -R -ia "$room" 2>/dev/null
   rm -rf "$room" "$logs"
 }
 trap finish EXIT
