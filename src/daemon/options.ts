@@ -115,21 +115,33 @@ function settleLowers({ config }: Draft, { strict, cwd }: OptionContext): string
 
 function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | undefined {
   const { config, settings } = draft
-  if (config.upper === null) {
-    if (config.work === null) return undefined
-    const words = `option workdir=${config.work} needs an upperdir: give one, or leave both away for a read-only mount`
-    if (strict) return words
-    config.work = null
-    return warn(draft, words)
-  }
+  if (config.upper === null) return dropWork(draft, strict)
   config.upper = absolute(config.upper, cwd)
-  if (config.work === null && !config.readonly) {
+  if (config.readonly) return lowerUpper(draft)
+  if (config.work === null) {
     if (!strict) return `option upperdir=${config.upper} needs a workdir on the same filesystem: add workdir=DIR`
     config.work = siblingWork(config.upper)
     settings.makeWork = true
   }
-  if (config.work !== null) config.work = absolute(config.work, cwd)
+  config.work = absolute(config.work, cwd)
   return undefined
+}
+
+/** Without an upper directory there is nothing to work for. */
+function dropWork(draft: Draft, strict: boolean): string | undefined {
+  const { config } = draft
+  if (config.work === null) return undefined
+  const words = `option workdir=${config.work} needs an upperdir: give one, or leave both away for a read-only mount`
+  if (strict) return words
+  config.work = null
+  return warn(draft, words)
+}
+
+/** A mount that writes nothing reads its upper directory as one more lower, on top, and leaves the workdir alone. */
+function lowerUpper({ config }: Draft): undefined {
+  config.lowers = [config.upper as string, ...config.lowers]
+  config.upper = null
+  config.work = null
 }
 
 /** Metacopy files are found by redirects, so the one needs the other. As ovl_fs_params_verify(). */

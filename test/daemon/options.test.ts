@@ -45,8 +45,8 @@ const layers: [text: string, expected: Partial<UnionConfig>][] = [
   ['lowerdir=/a,upperdir=/u,workdir=/w', { upper: '/u', work: '/w', readonly: false }],
   ['lowerdir=/a,upperdir=/u\\:\\,v,workdir=/w', { upper: '/u:,v' }],
   ['lowerdir=/a,upperdir=/u:v,workdir=/w', { upper: '/u:v' }],
-  ['lowerdir=/a,upperdir=/u,workdir=/w,ro', { upper: '/u', work: '/w', readonly: true }],
-  ['lowerdir=/a,upperdir=/u,ro', { upper: '/u', work: null, readonly: true }],
+  ['lowerdir=/a,upperdir=u,workdir=/w,ro', { lowers: ['/here/u', '/a'], upper: null, work: null, readonly: true }],
+  ['lowerdir=/a,upperdir=/u,ro', { lowers: ['/u', '/a'], upper: null, readonly: true }],
   ['ro,lowerdir=/a,upperdir=/u,workdir=/w,rw', { readonly: false }],
   [',,lowerdir=/a,,ro,', { lowers: ['/a'], readonly: true }],
 ]
