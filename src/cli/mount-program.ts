@@ -4,6 +4,7 @@
  * as `mount.…` it is mount(8)'s helper, where -f means "only pretend" and -t, -N and a few flags are passed along.
  * Pure, so that every form is a row in a test; yargs is not loaded on this way.
  */
+import { shown } from '../base/text.js'
 
 export interface MountProgramCall {
   readonly kind: 'mount'
@@ -86,14 +87,15 @@ function scanOne(scan: Scan, arg: string, rest: string[], helper: boolean): stri
   else if (helper && arg === '-r') scan.options.push('ro')
   else if (helper && HELPER_FLAGS.includes(arg)) return undefined
   else if (arg === '-s') return undefined
-  else if (arg.startsWith('-') && arg !== '-') scan.warnings.push(`unknown argument ${arg}; ignored`)
+  else if (arg.startsWith('-') && arg !== '-') scan.warnings.push(`unknown argument ${shown(arg)}; ignored`)
   else scan.places.push(arg)
   return undefined
 }
 
 function finish({ options, places, warnings, flags }: Scan, helper: boolean): MountProgramForm {
   if (places.length === 0) return { kind: 'error', error: 'no mountpoint: name the directory to mount on, last' }
-  if (places.length > 2) return { kind: 'error', error: `more than one mountpoint: ${places.slice(1).join(' ')}` }
+  if (places.length > 2)
+    return { kind: 'error', error: `more than one mountpoint: ${shown(places.slice(1).join(' '))}` }
   const mountpoint = places[places.length - 1]
   const source = places.length === 2 ? places[0] : undefined
   const trace = flags.has('debug')

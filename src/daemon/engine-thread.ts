@@ -5,6 +5,7 @@
 import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { shown } from '../base/text.js'
 import { native } from '../syscalls/native.js'
 import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
 import type { Refused } from './places.js'
@@ -38,7 +39,7 @@ export class EngineThread {
     const refusal = await Promise.race([built, thread.ended.then(wordsOf)])
     if (refusal === null) return thread
     await thread.#worker.terminate()
-    return { error: refusal }
+    return { error: shown(refusal) }
   }
 
   private constructor(start: Omit<EngineStart, 'wakeFd'>, log: Log, trace: (line: string) => void) {

@@ -28,6 +28,7 @@ export class MountService {
   readonly #stem: string | null
   #server: Server | null = null
   #stopping = false
+  #over = false
 
   /** Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them. */
   static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
@@ -91,7 +92,8 @@ export class MountService {
       return logger.log('warn', 'no run directory: inspect, which and stats will not find this mount')
     try {
       this.#server = await listen(`${this.#stem}.sock`, (request) => this.answer(request))
-      writeState(this.#stem, this.state)
+      if (this.#over) this.#forget()
+      else writeState(this.#stem, this.state)
     } catch (error) {
       logger.log('warn', 'inspect, which and stats will not find this mount', { error: String(error) })
     }
@@ -145,14 +147,20 @@ export class MountService {
     return mountedOn(this.state.mountpoint, readMounts())?.device === this.state.device
   }
 
+  /** Nobody finds the mount any more. */
+  #forget(): void {
+    this.#server?.close()
+    if (this.#stem !== null) removeFiles(this.#stem)
+  }
+
   #finish(ending: Ending): number {
+    this.#over = true
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV)
     if (failed) {
       this.logger.log('error', 'the engine failed: the mount is taken away', { ...ending })
       if (this.#isMounted()) detach(this.state.mountpoint, true)
     }
-    this.#server?.close()
-    if (this.#stem !== null) removeFiles(this.#stem)
+    this.#forget()
     this.locks.release()
     this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
     return failed ? 1 : 0

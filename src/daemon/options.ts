@@ -4,6 +4,8 @@
  * known one; a lenient one (the mount-program form) gets a warning, because runtimes pass options that nobody needs. A
  * wrong value of a known option is refused for both. Pure.
  */
+
+import { shown } from '../base/text.js'
 import type { UnionConfig } from '../union/config.js'
 import { nearest } from './nearest.js'
 import { type Draft, emptyDraft } from './option-draft.js'
@@ -29,7 +31,7 @@ export interface OptionContext {
 export interface ParsedOptions {
   readonly config: UnionConfig
   readonly settings: MountSettings
-  /** What was ignored, in words. */
+  /** What was ignored, in words for a reader, like every error here. */
   readonly warnings: readonly string[]
   /** The words that were given, in their order. */
   readonly options: readonly string[]
@@ -70,17 +72,17 @@ function warn(draft: Draft, words: string): undefined {
 
 function unknown(name: string): string {
   const near = nearest(name, optionTable.keys())
-  return `unknown option ${name}${near === null ? '' : `: did you mean ${near}?`}`
+  return `unknown option ${shown(name)}${near === null ? '' : `: did you mean ${near}?`}`
 }
 
 function misused(takes: 'nothing' | 'value' | 'either', name: string, value: string | null): string | undefined {
-  if (takes === 'nothing' && value !== null) return `option ${name} takes no value (given: ${value})`
+  if (takes === 'nothing' && value !== null) return `option ${shown(name)} takes no value (given: ${shown(value)})`
   if (takes === 'value' && value === null) return `option ${name} needs a value: ${name}=…`
   return undefined
 }
 
 function printed({ name, value }: OptionItem): string {
-  return value === null ? name : `${name}=${value}`
+  return shown(value === null ? name : `${name}=${value}`)
 }
 
 /** Layers that came as arguments of their own. */
@@ -119,7 +121,7 @@ function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | und
   config.upper = absolute(config.upper, cwd)
   if (config.readonly) return lowerUpper(draft)
   if (config.work === null) {
-    if (!strict) return `option upperdir=${config.upper} needs a workdir on the same filesystem: add workdir=DIR`
+    if (!strict) return `option upperdir=${shown(config.upper)} needs a workdir on the same filesystem: add workdir=DIR`
     config.work = siblingWork(config.upper)
     settings.makeWork = true
   }
@@ -131,7 +133,7 @@ function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | und
 function dropWork(draft: Draft, strict: boolean): string | undefined {
   const { config } = draft
   if (config.work === null) return undefined
-  const words = `option workdir=${config.work} needs an upperdir: give one, or leave both away for a read-only mount`
+  const words = `option workdir=${shown(config.work)} needs an upperdir: give one, or leave both away for a read-only mount`
   if (strict) return words
   config.work = null
   return warn(draft, words)
