@@ -47,7 +47,7 @@ async function heldByDaemon(): Promise<Held> {
   }
   const pid = (JSON.parse(stratafs('inspect', merged)) as [{ Pid: number }])[0].Pid
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-  const nodes = /nodes\D*(\d+)/i.exec(stratafs('stats', merged))
+  const nodes = /^nodes\s+(\d+)/m.exec(stratafs('stats', merged))
   assert.ok(nodes, 'stats tells the number of nodes')
   return {
     descriptors: readdirSync(`/proc/${pid}/fd`).length,
@@ -86,9 +86,9 @@ test('mixed parallel load leaves no error and nothing held', {
   t.diagnostic(run('bash', join(root, 'scripts/load.sh'), merged, String(seconds)))
   const last = await heldByDaemon()
   t.diagnostic(`before ${JSON.stringify(first)}, after ${JSON.stringify(last)}`)
-  // Directories in recent use keep a descriptor each, up to a bound; nodes of those in use stay; memory is what V8 keeps.
-  assert.ok(last.descriptors < first.descriptors + 2200, 'descriptors are bounded')
-  assert.ok(last.nodes < first.nodes + 500, 'nodes are forgotten')
+  // A few may be in use by whoever looks through the machine meanwhile; memory is also what V8 has not collected yet.
+  assert.ok(last.descriptors < first.descriptors + 100, 'descriptors are closed')
+  assert.ok(last.nodes < first.nodes + 100, 'nodes are forgotten')
   assert.ok(last.megabytes < first.megabytes + 250, 'memory stays within bounds')
   stratafs('unmount', merged)
   assert.equal(fingerprint(join(place, 'lower')), untouched, 'the lower layer is what it was')
