@@ -13,6 +13,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { copyXattrs } from './copy-xattrs.js'
 import { rebindData } from './data.js'
+import { markLinks } from './link-counts.js'
 import { originMark, placeFile } from './lookup.js'
 import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
@@ -203,11 +204,14 @@ function commitIndexed(job: Job, upperFd: number): number {
   const { u, node } = job
   const index = job.writable.work.index!
   const name = indexName(job.origin!)
-  const difference = node.links!.nlink - 2
-  u.marks.set(job.writable.work.fd, job.temporary, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
-  const errno = native.renameat(job.writable.work.fd, job.temporary, index.fd, name, 0)
+  const work = job.writable.work.fd
+  let errno = markLinks(u, work, job.temporary, 'L', node.links!.nlink, job.stat[Stat.NLINK]!)
+  if (errno >= 0) errno = native.renameat(work, job.temporary, index.fd, name, 0)
   if (errno < 0) return errno
-  return native.linkat(index.fd, name, upperFd, node.name)
+  errno = native.linkat(index.fd, name, upperFd, node.name)
+  if (errno < 0) native.unlinkat(index.fd, name, 0)
+  else markLinks(u, index.fd, name, 'U', node.links!.nlink, 2)
+  return errno
 }
 
 /** A file that has lost its name but is open: it gets an upper inode without one. */
