@@ -5,7 +5,9 @@
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
+import { nearest } from '../daemon/nearest.js'
 import { complain, Exit } from './complain.js'
+import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
 
 /** What the command returned; a usage error unless one ran. */
@@ -15,6 +17,8 @@ interface Outcome {
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
+  const first = args[0]
+  if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
   const parser = describe(yargs(detachOptions(args)), outcome)
   try {
@@ -27,6 +31,14 @@ export async function runCommands(args: readonly string[]): Promise<number> {
   return outcome.code
 }
 
+function unknownCommand(word: string): number {
+  const near = nearest(word, COMMANDS)
+  complain(
+    `unknown command ${shown(word)}${near === null ? '' : `: did you mean ${near}?`} (stratafs --help lists them)`,
+  )
+  return Exit.USAGE
+}
+
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
@@ -36,7 +48,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
     .completion('completion', 'print a completion script: source <(stratafs completion)')
     .demandCommand(1, 'no command given')
-    .recommendCommands()
     .strict()
     .version(packageVersion())
     .alias({ help: 'h' })

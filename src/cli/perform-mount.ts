@@ -27,14 +27,16 @@ export async function performMount(request: MountRequest): Promise<number> {
     complain(parsed.error)
     return request.context.strict ? Exit.USAGE : Exit.FAILED
   }
-  for (const warning of parsed.warnings) complain(warning)
+  const here = request.foreground || request.trace || parsed.settings.trace
+  // In the foreground they stand in the log.
+  if (!here) for (const warning of parsed.warnings) complain(warning)
   if (request.pretend) return Exit.DONE
   const { config, options, warnings } = parsed
   const settings = { ...parsed.settings, trace: parsed.settings.trace || request.trace }
   const { cwd } = request.context
   const mountpoint = request.mountpoint.startsWith('/') ? request.mountpoint : `${cwd}/${request.mountpoint}`
   const plan: MountPlan = { config, settings, options, mountpoint }
-  return request.foreground || settings.trace ? inForeground(plan, warnings) : inBackground(plan, warnings)
+  return here ? inForeground(plan, warnings) : inBackground(plan, warnings)
 }
 
 async function inBackground(plan: MountPlan, warnings: readonly string[]): Promise<number> {
