@@ -1,0 +1,231 @@
+/** Inode numbers, persistence over remounts, and what survives when the kernel forgets what it cached. */
+import assert from 'node:assert/strict'
+import { type Case, type Family, fails, shows } from '../case.js'
+import { FS_FL, O } from '../numbers.js'
+import { dir, file, hardlink, PLANTED, symlink, type Tree } from '../tree.js'
+
+const wide: Tree = Object.fromEntries(Array.from({ length: 80 }, (_, i) => [`d${i % 8}/f${i}`, file(`content ${i}`)]))
+
+const inodeCases: Case[] = [
+  {
+    name: 'no two files of different layers share device and inode number',
+    lowers: [{ 'a/f': file('1') }, { 'b/f': file('2') }, { 'c/f': file('3') }],
+    run({ fs }) {
+      fs.write('n', '')
+      const paths = ['.', 'a', 'a/f', 'b', 'b/f', 'c', 'c/f', 'n']
+      const ids = paths.map((path) => `${fs.stat(path).dev}:${fs.stat(path).ino}`)
+      assert.equal(new Set(ids).size, paths.length, ids.join(' '))
+    },
+  },
+  {
+    name: 'all files are on one device',
+    lowers: [{ f: file('1'), d: dir() }, { g: file('2') }],
+    run({ fs }) {
+      fs.write('n', '')
+      for (const path of ['f', 'd', 'g', 'n']) assert.equal(fs.stat(path).dev, fs.stat('.').dev, path)
+    },
+  },
+  {
+    name: 'the inode number of a file stays over copy-up by write, chmod, rename and remount',
+    lowers: [{ f: file('x'), 'd/s/g': file('y') }],
+    run({ fs, remount }) {
+      const [f, g, d] = ['f', 'd/s/g', 'd'].map((path) => fs.stat(path).ino)
+      fs.append('f', '+')
+      shows(fs.stat('f'), { ino: f })
+      fs.rename('f', 'd/f')
+      fs.chmod('d/s/g', 0o600)
+      remount()
+      shows(fs.stat('d/f'), { ino: f })
+      shows(fs.stat('d/s/g'), { ino: g })
+      shows(fs.stat('d'), { ino: d })
+    },
+  },
+  {
+    name: 'the inode number of an open file is the same by descriptor and by name, before and after copy-up',
+    lowers: [{ f: file('x') }],
+    run({ fs }) {
+      fs.with('f', O.RDONLY, (reader) => {
+        fs.append('f', 'y')
+        assert.equal(fs.fstat(reader).ino, fs.stat('f').ino)
+        fs.with('f', O.RDWR, (writer) => assert.equal(fs.fstat(writer).ino, fs.fstat(reader).ino))
+      })
+    },
+  },
+  {
+    name: 'the inode number of a new file stays over rename, dropped caches and remount',
+    run({ fs, remount, dropCaches }) {
+      fs.write('f', '')
+      fs.mkdir('d')
+      const [f, d] = [fs.stat('f').ino, fs.stat('d').ino]
+      fs.rename('f', 'd/f')
+      dropCaches()
+      shows(fs.stat('d/f'), { ino: f })
+      remount()
+      shows(fs.stat('d/f'), { ino: f })
+      shows(fs.stat('d'), { ino: d })
+    },
+  },
+  {
+    name: 'a copied-up hard link and its lower partner share one number with nlink 2',
+    lowers: [{ a: file('x'), b: hardlink('a'), other: file('o') }],
+    run({ fs }) {
+      fs.append('b', 'y')
+      shows(fs.stat('a'), { ino: fs.stat('b').ino, nlink: 2, size: 2 })
+      assert.notEqual(fs.stat('other').ino, fs.stat('a').ino)
+    },
+  },
+]
+
+export const inodes: Family = { name: 'inode numbers', cases: inodeCases }
+
+const lastingCases: Case[] = [
+  {
+    name: 'a mixed session reads the same after a remount: content, modes, times, links',
+    lowers: [
+      { 'd/keep': file('k'), 'd/edit': file('e'), 'd/gone': file('g'), 's/x': file('x') },
+      { 'd/low': file('l') },
+    ],
+    run({ fs, remount }) {
+      fs.append('d/edit', '+')
+      fs.utimes('d/edit', 'omit', 99_000_000_099n)
+      fs.unlink('d/gone')
+      fs.rename('s', 't')
+      fs.symlink('d/edit', 'l')
+      fs.setxattr('d/keep', 'user.k', 'v')
+      const look = () => {
+        assert.deepEqual(fs.names('.'), ['d', 'l', 't'])
+        assert.deepEqual(fs.names('d'), ['edit', 'keep', 'low'])
+        assert.equal(fs.read('l'), 'e+')
+        shows(fs.stat('d/edit'), { mtime: 99_000_000_099n })
+        assert.equal(fs.getxattr('d/keep', 'user.k'), 'v')
+        assert.equal(fs.read('t/x'), 'x')
+        shows(fs.stat('d/low'), { mtime: PLANTED })
+      }
+      look()
+      remount()
+      look()
+      remount()
+      look()
+    },
+  },
+  {
+    name: 'everything is found again, and right, after drop_caches',
+    lowers: [wide, { 'd0/low': file('l') }],
+    run({ fs, dropCaches }) {
+      for (let i = 0; i < 80; i++) fs.stat(`d${i % 8}/f${i}`)
+      fs.append('d3/f3', '!')
+      fs.unlink('d4/f4')
+      fs.rename('d5', 'e5')
+      dropCaches()
+      assert.equal(fs.read('d3/f3'), 'content 3!')
+      fails('ENOENT', () => fs.stat('d4/f4'))
+      fails('ENOENT', () => fs.stat('d5'))
+      assert.equal(fs.read('e5/f5'), 'content 5')
+      dropCaches()
+      assert.deepEqual(fs.names('.').length, 8)
+      for (let i = 6; i < 80; i += 8) assert.equal(fs.read(`d6/f${i}`), `content ${i}`)
+    },
+  },
+  {
+    name: 'types are right after a name changed its kind and the caches were dropped',
+    lowers: [{ a: file('x'), 'b/in': file('y'), c: symlink('a') }],
+    run({ fs, dropCaches }) {
+      fs.unlink('a')
+      fs.mkdir('a')
+      fs.removetree('b')
+      fs.write('b', 'file')
+      fs.unlink('c')
+      fs.mkdir('c')
+      dropCaches()
+      shows(fs.stat('a'), { type: 'dir' })
+      shows(fs.stat('b'), { type: 'file', size: 4 })
+      shows(fs.stat('c'), { type: 'dir' })
+      assert.deepEqual(fs.names('a'), [])
+    },
+  },
+  {
+    name: 'open files and working directories outlive drop_caches',
+    lowers: [{ 'd/f': file('content') }],
+    run({ fs, dropCaches }) {
+      const directory = fs.open('d', O.RDONLY | O.DIRECTORY)
+      fs.with('d/f', O.RDONLY, (fd) => {
+        dropCaches()
+        assert.equal(fs.pread(fd), 'content')
+        fs.append('d/f', '!')
+        dropCaches()
+        assert.equal(fs.read(`/proc/self/fd/${directory}/f`), 'content!')
+      })
+      fs.shut(directory)
+    },
+  },
+  {
+    name: 'a change of the upper while unmounted is seen by the next mount',
+    needs: ['layers'],
+    lowers: [{ f: file('lower') }],
+    run({ fs, disk, upper, offline }) {
+      fs.write('g', 'g')
+      offline(() => {
+        disk.write(`${upper}/f`, 'put there', 0o644)
+        disk.unlink(`${upper}/g`)
+      })
+      assert.equal(fs.read('f'), 'put there')
+      assert.deepEqual(fs.names('.'), ['f'])
+    },
+  },
+  {
+    name: 'a mount with ro over an upper that holds changes shows them and refuses more',
+    needs: ['layers'],
+    lowers: [{ f: file('x') }],
+    run({ fs, remount }) {
+      fs.append('f', '+')
+      fs.unlink('f')
+      fs.write('g', 'g')
+      remount({ ro: true })
+      assert.deepEqual(fs.names('.'), ['g'])
+      fails('EROFS', () => fs.write('h', ''))
+      fails('EROFS', () => fs.open('g', O.RDWR))
+    },
+  },
+  {
+    name: 'a volatile mount keeps its changes over a clean unmount',
+    needs: ['layers'],
+    not: { kernel: 'kernel overlayfs refuses the next mount until work/incompat/volatile is removed' },
+    options: { volatile: true },
+    lowers: [{ f: file('x') }],
+    run({ fs, remount }) {
+      fs.append('f', '+')
+      remount()
+      assert.equal(fs.read('f'), 'x+')
+    },
+  },
+  {
+    name: 'inode flags of a new file are set, read, and obeyed',
+    needs: ['owners'],
+    run({ fs, remount }) {
+      fs.write('f', 'x')
+      fs.setflags('f', fs.getflags('f') | FS_FL.APPEND)
+      try {
+        assert.equal(fs.getflags('f') & FS_FL.APPEND, FS_FL.APPEND)
+        fails('EPERM', () => fs.open('f', O.WRONLY))
+        fs.append('f', 'y')
+        remount()
+        fails('EPERM', () => fs.unlink('f'))
+      } finally {
+        fs.setflags('f', fs.getflags('f') & ~FS_FL.APPEND)
+      }
+      assert.equal(fs.read('f'), 'xy')
+    },
+  },
+  {
+    name: 'setting an inode flag on a lower file copies it up',
+    needs: ['owners'],
+    lowers: [{ f: file('x') }],
+    run({ fs }) {
+      fs.setflags('f', fs.getflags('f') | FS_FL.NODUMP)
+      assert.equal(fs.getflags('f') & FS_FL.NODUMP, FS_FL.NODUMP)
+      assert.equal(fs.read('f'), 'x')
+    },
+  },
+]
+
+export const lasting: Family = { name: 'persistence', cases: lastingCases }

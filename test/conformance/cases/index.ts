@@ -1,0 +1,41 @@
+/** All families of cases, in the order of the page. */
+import type { Family } from '../case.js'
+import { acls } from './acls.js'
+import { attributes } from './attributes.js'
+import { create } from './create.js'
+import { data } from './data.js'
+import { directories } from './directories.js'
+import { inodes, lasting } from './identity.js'
+import { links } from './links.js'
+import { listings } from './listings.js'
+import { locks } from './locks.js'
+import { lookup } from './lookup.js'
+import { metacopy, onDisk } from './marks.js'
+import { remove } from './remove.js'
+import { rename } from './rename.js'
+import { mappings, space } from './space.js'
+import { names, specials } from './specials.js'
+import { xattrs } from './xattrs.js'
+
+export const families: readonly Family[] = [
+  lookup,
+  attributes,
+  data,
+  create,
+  remove,
+  rename,
+  directories,
+  links,
+  xattrs,
+  acls,
+  listings,
+  specials,
+  names,
+  space,
+  mappings,
+  locks,
+  inodes,
+  lasting,
+  onDisk,
+  metacopy,
+]

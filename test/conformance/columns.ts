@@ -1,0 +1,217 @@
+/**
+ * The columns of the conformance page: the filesystems every case is run on. A column says whether it can run here,
+ * what its users may do, and how a set of layers becomes a merged directory and stops being one. A new column is one
+ * more object in `columns`. The probe that acts in a mount is the column's too, because an ordinary user's mount is
+ * seen only by that user, inside a mount namespace of its own.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { constants as os } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Probe } from './probe.js'
+
+/**
+ * What a case may need: `layers` (it looks at them, or has more than a copied directory could show), `owners` (files of
+ * several users, acting as another user), `devices`, `trusted` (xattrs of that class), `kernel-marks` (redirects and
+ * metacopy are read and written), `docker-marks` (`.wh.` names are whiteouts), `ours` (what only this project has).
+ */
+export type Capability = 'layers' | 'owners' | 'devices' | 'trusted' | 'kernel-marks' | 'docker-marks' | 'ours'
+
+export interface Layers {
+  readonly lowers: readonly string[]
+  /** null: the mount is read-only. */
+  readonly upper: string | null
+  readonly work: string
+  readonly merged: string
+}
+
+export interface MountOptions {
+  readonly redirect_dir?: 'on' | 'off' | 'follow' | 'nofollow'
+  readonly metacopy?: 'on' | 'off'
+  readonly index?: 'on' | 'off'
+  readonly xino?: 'on' | 'off' | 'auto'
+  readonly volatile?: true
+  /** Mount read-only though there is an upper layer. */
+  readonly ro?: true
+}
+
+export interface Column {
+  readonly name: string
+  readonly title: string
+  readonly capabilities: ReadonlySet<Capability>
+  /** Where its marks are stored. */
+  readonly xattrPrefix: 'trusted.' | 'user.'
+  /** Who owns planted files, and acts. */
+  readonly uid: number
+  readonly gid: number
+  /** true, or why it cannot run here. `directory` is where layers will lie. */
+  available(directory: string): true | string
+  /** The probe that acts; `program` lies in `directory`. */
+  start(directory: string, program: string): Probe
+  mount(layers: Layers, options: MountOptions, actor: Probe): void
+  unmount(layers: Layers, actor: Probe): void
+}
+
+export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
+const stratafs = join(repository, 'dist/src/cli/main.js')
+const MS_PATIENCE = 20_000
+
+/** Runs a program to its end; throws with what it said when it failed. */
+export function must(program: string, words: readonly string[]): string {
+  const env = { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always' }
+  const done = spawnSync(program, words, {
+    encoding: 'latin1',
+    timeout: MS_PATIENCE,
+    killSignal: os.signals.SIGKILL,
+    env,
+  })
+  if (done.status === 0) return done.stdout
+  const why = done.error ? done.error.message : `status ${done.status ?? done.signal}: ${done.stderr}${done.stdout}`
+  throw new Error(`${program} ${words.join(' ')}: ${why}`)
+}
+
+const isRoot = (): true | string => process.getuid?.() === 0 || 'needs root'
+
+function optionWords(options: MountOptions): string[] {
+  const { ro, volatile, ...named } = options
+  const words = Object.entries(named).map(([name, value]) => `${name}=${value}`)
+  return [...(ro ? ['ro'] : []), ...(volatile ? ['volatile'] : []), ...words]
+}
+
+function layerWords(layers: Layers): string[] {
+  const lower = `lowerdir=${layers.lowers.join(':')}`
+  return layers.upper === null ? [lower] : [lower, `upperdir=${layers.upper}`, `workdir=${layers.work}`]
+}
+
+const kernel: Column = {
+  name: 'kernel',
+  title: 'kernel overlayfs (the oracle)',
+  capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks']),
+  xattrPrefix: 'trusted.',
+  uid: 0,
+  gid: 0,
+  available(directory) {
+    if (isRoot() !== true) return 'needs root'
+    if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'latin1'))) return 'this kernel has no overlayfs'
+    const kind = spawnSync('stat', ['-f', '-c', '%T', directory], { encoding: 'latin1' }).stdout.trim()
+    return kind.startsWith('overlay') ? `${directory} lies on overlayfs, which cannot carry an upper layer` : true
+  },
+  start: (directory, program) => new Probe(directory, program),
+  mount(layers, options) {
+    const defaults: MountOptions = layers.upper === null ? {} : { redirect_dir: 'on', index: 'on' }
+    const words = [...layerWords(layers), ...optionWords({ ...defaults, ...options })]
+    must('mount', ['-t', 'overlay', 'overlay', '-o', words.join(','), layers.merged])
+  },
+  unmount: (layers) => void must('umount', [layers.merged]),
+}
+
+/** Those whose plain directory is there already: a remount finds it as it was left. */
+const copied = new WeakSet<Layers>()
+
+const plain: Column = {
+  name: 'plain',
+  title: 'a plain directory (ext4)',
+  capabilities: new Set<Capability>(['owners', 'devices', 'trusted']),
+  xattrPrefix: 'trusted.',
+  uid: 0,
+  gid: 0,
+  available: isRoot,
+  start: (directory, program) => new Probe(directory, program),
+  mount(layers) {
+    if (copied.has(layers)) return
+    copied.add(layers)
+    must('cp', ['-a', '--sparse=always', `${layers.lowers[0]}/.`, layers.merged])
+  },
+  unmount: () => {},
+}
+
+function ourWords(layers: Layers, options: MountOptions): string[] {
+  const lowers = layers.lowers.flatMap((lower) => ['--lower', lower])
+  const writable = layers.upper === null ? [] : ['--upper', layers.upper, '--work', layers.work]
+  // Our index needs no option, and hard links hold together without one.
+  const { index: _, ...rest } = options
+  const defaults: MountOptions = layers.upper === null ? {} : { redirect_dir: 'on' }
+  const words = optionWords({ ...defaults, ...rest })
+  return [stratafs, 'mount', ...lowers, ...writable, ...(words.length ? ['-o', words.join(',')] : []), layers.merged]
+}
+
+const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/main.js)'
+
+const root: Column = {
+  name: 'root',
+  title: 'stratafs as root',
+  capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
+  xattrPrefix: 'trusted.',
+  uid: 0,
+  gid: 0,
+  available() {
+    if (isRoot() !== true) return 'needs root'
+    if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse'
+    return built()
+  },
+  start: (directory, program) => new Probe(directory, program),
+  mount: (layers, options) => void must(process.execPath, ourWords(layers, options)),
+  unmount: (layers) => void must(process.execPath, [stratafs, 'unmount', layers.merged]),
+}
+
+const NOBODY = 65534
+
+/** The words that run a program as the ordinary user where the actor's mount namespace is. */
+function asUser(actor: Probe, words: readonly string[]): void {
+  const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
+  const home = ['env', 'HOME=/nonexistent', `XDG_RUNTIME_DIR=${dirname(words[words.length - 1])}`]
+  must('nsenter', ['-t', String(actor.process.pid), '-m', 'setpriv', ...user, ...home, ...words])
+}
+
+const user: Column = {
+  name: 'user',
+  title: 'stratafs as an ordinary user',
+  capabilities: new Set<Capability>(['layers', 'kernel-marks', 'docker-marks', 'ours']),
+  xattrPrefix: 'user.',
+  uid: NOBODY,
+  gid: NOBODY,
+  available() {
+    if (isRoot() !== true) return 'needs root, to become an ordinary user in a mount namespace of its own'
+    for (const program of ['fusermount3', 'setpriv', 'unshare', 'nsenter'])
+      if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not installed`
+    if (built() !== true) return built()
+    const readable = spawnSync('setpriv', [
+      `--reuid=${NOBODY}`,
+      '--clear-groups',
+      process.execPath,
+      '--check',
+      stratafs,
+    ])
+    return readable.status === 0 || `the user nobody cannot read ${basename(stratafs)} in ${repository}`
+  },
+  start(directory, program) {
+    const node = join(directory, 'fuse')
+    if (!existsSync(node)) {
+      must('mknod', [node, 'c', '10', '229'])
+      must('chmod', ['666', node])
+    }
+    const become = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "$0"`
+    const inside = `mount --bind '${node}' /dev/fuse && ${become}`
+    return new Probe(
+      directory,
+      program,
+      (path) => `exec unshare -m --propagation private sh -c '${inside.replaceAll("'", `'\\''`)}' ${path}`,
+    )
+  },
+  mount(layers, options, actor) {
+    asUser(actor, [process.execPath, ...ourWords(layers, options)])
+  },
+  unmount(layers, actor) {
+    asUser(actor, [process.execPath, stratafs, 'unmount', layers.merged])
+  },
+}
+
+export const columns: readonly Column[] = [kernel, plain, root, user]
+
+/** The column of that name; throws where there is none. */
+export function columnNamed(name: string): Column {
+  const found = columns.find((column) => column.name === name)
+  if (!found) throw new Error(`there is no column ${name}`)
+  return found
+}

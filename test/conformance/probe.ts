@@ -1,0 +1,396 @@
+/**
+ * The client of the syscall probe (probe/*.c): one method per system call, named as the call. It is synchronous on
+ * purpose, so that a case reads as a list of acts: requests and answers go through two FIFOs that Node reads and writes
+ * blocking. The probe, not this process, touches the mount; a call that hangs there is ended by the probe's watchdog
+ * and fails with ETIMEDOUT. Paths and data are latin1 strings, one character per byte.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, mkdtempSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AT_START, O, S } from './numbers.js'
+
+/** A system call that failed; `code` is its name, as ENOENT. */
+export class CallFailed extends Error {
+  readonly code: string
+  constructor(call: string, code: string) {
+    super(`${call}: ${code}`)
+    this.code = code
+  }
+}
+
+/** What statx tells: times in nanoseconds since 1970; `ino` as text because it may exceed 2^53. */
+export interface Stat {
+  readonly type: 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket'
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdev: readonly [number, number]
+  readonly size: number
+  readonly blocks: number
+  readonly ino: string
+  readonly dev: string
+  readonly atime: bigint
+  readonly mtime: bigint
+  readonly ctime: bigint
+  readonly btime: bigint
+  readonly mask: number
+}
+
+export interface FsStat {
+  readonly type: number
+  readonly bsize: number
+  readonly blocks: number
+  readonly bfree: number
+  readonly files: number
+  readonly namelen: number
+}
+
+export interface Entry {
+  readonly name: string
+  /** DT_*. */
+  readonly type: number
+  readonly ino: string
+}
+
+const TYPES: Record<number, Stat['type']> = {
+  [S.IFREG]: 'file',
+  [S.IFDIR]: 'dir',
+  [S.IFLNK]: 'symlink',
+  [S.IFCHR]: 'char',
+  [S.IFBLK]: 'block',
+  [S.IFIFO]: 'fifo',
+  [S.IFSOCK]: 'socket',
+}
+
+const NAMES = new Map<number, string>([...Object.entries(constants.errno)].map(([name, value]) => [value, name]))
+NAMES.set(95, 'EOPNOTSUPP')
+NAMES.set(11, 'EAGAIN')
+
+function encode(value: string | number | bigint): string {
+  return String(value).replace(
+    /[^\x21-\x24\x26-\x7e]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+function decode(token: string): string {
+  return token.replace(/%([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+/** Builds the probe into `directory`; the path of the program. Throws with the compiler's words when it cannot. */
+export function buildProbe(directory: string): string {
+  const sources = fileURLToPath(new URL('../../../test/conformance/probe/', import.meta.url))
+  const program = join(directory, 'syscall-probe')
+  const files = readdirSync(sources).filter((name) => name.endsWith('.c'))
+  const built = spawnSync('cc', ['-O1', '-o', program, ...files.map((name) => join(sources, name)), '-lpthread'])
+  if (built.status !== 0) throw new Error(`cc cannot build the syscall probe: ${built.stderr ?? built.error}`)
+  return program
+}
+
+/** One running probe. */
+export class Probe {
+  readonly process: ChildProcess
+  readonly #requests: number
+  readonly #answers: number
+  readonly #buffer = Buffer.alloc(1 << 20)
+  #pending = ''
+
+  /** `wrap` makes the command line: the words that start `program` (as another user, in another namespace). */
+  constructor(directory: string, program: string, wrap: (program: string) => string = (path) => `exec ${path}`) {
+    const pipes = mkdtempSync(join(directory, 'pipes-'))
+    const [requests, answers] = [join(pipes, 'requests'), join(pipes, 'answers')]
+    spawnSync('mkfifo', [requests, answers])
+    const script = `exec <'${requests}' >'${answers}'; ${wrap(program)}`
+    this.process = spawn('sh', ['-c', script], { stdio: ['ignore', 'ignore', 'inherit'] })
+    this.process.unref()
+    this.#requests = openSync(requests, 'w')
+    this.#answers = openSync(answers, 'r')
+  }
+
+  /** Ends the probe by closing its input. */
+  close(): void {
+    closeSync(this.#requests)
+    closeSync(this.#answers)
+  }
+
+  #line(call: string): string {
+    for (;;) {
+      const end = this.#pending.indexOf('\n')
+      if (end >= 0) {
+        const line = this.#pending.slice(0, end)
+        this.#pending = this.#pending.slice(end + 1)
+        return line
+      }
+      const got = readSync(this.#answers, this.#buffer)
+      if (got === 0) throw new Error(`the syscall probe ended during ${call}`)
+      this.#pending += this.#buffer.toString('latin1', 0, got)
+    }
+  }
+
+  /** One request; the answer's tokens. Throws CallFailed when the system call failed. */
+  call(command: string, ...parameters: (string | number | bigint)[]): string[] {
+    const line = [command, ...parameters.map(encode)].join(' ')
+    writeSync(this.#requests, `${line}\n`, null, 'latin1')
+    const [status, ...tokens] = this.#line(line).split(' ')
+    if (status === 'ok') return tokens.map(decode)
+    const errno = Number(tokens[0])
+    throw new CallFailed(line.slice(0, 120), NAMES.get(errno) ?? `errno ${errno}`)
+  }
+
+  #number(command: string, ...parameters: (string | number | bigint)[]): number {
+    return Number(this.call(command, ...parameters)[0])
+  }
+
+  // ---- the probe itself
+  enter(path: string): void {
+    this.call('enter', path)
+  }
+  pid(): number {
+    return this.#number('pid')
+  }
+  umask(mask: number): void {
+    this.call('umask', mask)
+  }
+  /** Runs `act` with these effective ids, then goes back to root. */
+  as<T>(uid: number, gid: number, act: () => T): T {
+    this.call('become', uid, gid)
+    try {
+      return act()
+    } finally {
+      this.call('become', 0, 0)
+    }
+  }
+  /** A program's exit status. */
+  run(path: string, argument: string): number {
+    return this.#number('run', path, argument)
+  }
+
+  // ---- names
+  mkdir(path: string, mode = 0o777): void {
+    this.call('mkdir', path, mode)
+  }
+  rmdir(path: string): void {
+    this.call('rmdir', path)
+  }
+  unlink(path: string): void {
+    this.call('unlink', path)
+  }
+  rename(from: string, to: string, flags = 0): void {
+    this.call('rename', from, to, flags)
+  }
+  link(from: string, to: string): void {
+    this.call('link', from, to)
+  }
+  linkfd(fd: number, to: string): void {
+    this.call('linkfd', fd, to)
+  }
+  symlink(target: string, path: string): void {
+    this.call('symlink', target, path)
+  }
+  readlink(path: string): string {
+    return this.call('readlink', path)[0]
+  }
+  mknod(path: string, mode: number, major = 0, minor = 0): void {
+    this.call('mknod', path, mode, major, minor)
+  }
+  /** A listening unix socket bound to `path`; its descriptor. */
+  bind(path: string): number {
+    return this.#number('bind', path)
+  }
+  connect(path: string): void {
+    this.call('connect', path)
+  }
+
+  // ---- attributes
+  stat(path: string): Stat {
+    return toStat(this.call('stat', path))
+  }
+  fstat(fd: number): Stat {
+    return toStat(this.call('fstat', fd))
+  }
+  exists(path: string): boolean {
+    try {
+      this.stat(path)
+      return true
+    } catch (error) {
+      if (error instanceof CallFailed && error.code === 'ENOENT') return false
+      throw error
+    }
+  }
+  chmod(path: string, mode: number): void {
+    this.call('chmod', path, mode)
+  }
+  fchmod(fd: number, mode: number): void {
+    this.call('fchmod', fd, mode)
+  }
+  /** lchown; -1 leaves one as it is. */
+  chown(path: string, uid: number, gid: number): void {
+    this.call('chown', path, uid, gid)
+  }
+  /** Nanoseconds since 1970. */
+  utimes(path: string, atime: bigint | 'now' | 'omit', mtime: bigint | 'now' | 'omit'): void {
+    this.call('utimes', path, atime, mtime)
+  }
+  truncate(path: string, size: number): void {
+    this.call('truncate', path, size)
+  }
+  getxattr(path: string, name: string): string {
+    return this.call('getxattr', path, name)[0]
+  }
+  setxattr(path: string, name: string, value: string, flags = 0): void {
+    this.call('setxattr', path, name, value, flags)
+  }
+  /** Sorted. */
+  listxattr(path: string): string[] {
+    return this.call('listxattr', path).sort()
+  }
+  xattrsize(path: string, name: string, room: number): number {
+    return this.#number('xattrsize', path, name, room)
+  }
+  removexattr(path: string, name: string): void {
+    this.call('removexattr', path, name)
+  }
+  getflags(path: string): number {
+    return this.#number('getflags', path)
+  }
+  setflags(path: string, flags: number): void {
+    this.call('setflags', path, flags)
+  }
+  statfs(path: string): FsStat {
+    const [type, bsize, blocks, bfree, files, namelen] = this.call('statfs', path).map(Number)
+    return { type, bsize, blocks, bfree, files, namelen }
+  }
+  access(path: string, mode: number): void {
+    this.call('access', path, mode)
+  }
+
+  // ---- data
+  /** `flags`: O.* or'ed. */
+  open(path: string, flags: number = O.RDONLY, mode = 0o666): number {
+    return this.#number('open', path, flags, mode)
+  }
+  shut(fd: number): void {
+    this.call('close', fd)
+  }
+  /** Runs `act` with an open descriptor. */
+  with<T>(path: string, flags: number, act: (fd: number) => T, mode = 0o666): T {
+    const fd = this.open(path, flags, mode)
+    try {
+      return act(fd)
+    } finally {
+      this.shut(fd)
+    }
+  }
+  /** Up to `length` bytes from `offset`; -1 reads at the descriptor's own position. */
+  pread(fd: number, offset = AT_START, length = 1 << 16): string {
+    return this.call('read', fd, offset, length)[0]
+  }
+  pwrite(fd: number, offset: number, data: string): number {
+    return this.#number('write', fd, offset, data)
+  }
+  /** `length` bytes of a pattern that depends on place and seed. */
+  fill(fd: number, offset: number, length: number, seed: number): void {
+    this.call('fill', fd, offset, length, seed)
+  }
+  /** The whole file. */
+  read(path: string): string {
+    return this.with(path, O.RDONLY, (fd) => this.pread(fd))
+  }
+  /** Creates or truncates. */
+  write(path: string, data: string, mode = 0o666): void {
+    this.with(path, O.WRONLY | O.CREAT | O.TRUNC, (fd) => this.pwrite(fd, -1, data), mode)
+  }
+  append(path: string, data: string): void {
+    this.with(path, O.WRONLY | O.APPEND, (fd) => this.pwrite(fd, -1, data))
+  }
+  ftruncate(fd: number, size: number): void {
+    this.call('ftruncate', fd, size)
+  }
+  fsync(fd: number): void {
+    this.call('fsync', fd)
+  }
+  fallocate(fd: number, mode: number, offset: number, length: number): void {
+    this.call('fallocate', fd, mode, offset, length)
+  }
+  lseek(fd: number, offset: number, whence: number): number {
+    return this.#number('lseek', fd, offset, whence)
+  }
+  copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number {
+    return this.#number('copyrange', from, fromOffset, to, toOffset, length)
+  }
+  flock(fd: number, operation: number): void {
+    this.call('flock', fd, operation)
+  }
+  setlk(fd: number, type: number, start = 0, length = 0): void {
+    this.call('setlk', fd, type, start, length)
+  }
+  ofdlk(fd: number, type: number, start = 0, length = 0): void {
+    this.call('ofdlk', fd, type, start, length)
+  }
+  /** Another process tries a record lock on `path`. */
+  rivallk(path: string, type: number, start = 0, length = 0): void {
+    this.call('rivallk', path, type, start, length)
+  }
+  mmap(fd: number, length: number, kind: 'shared' | 'private', writable = false): number {
+    return this.#number('mmap', fd, length, kind === 'shared' ? 1 : 0, writable ? 1 : 0)
+  }
+  mapread(slot: number, offset: number, length: number): string {
+    return this.call('mapread', slot, offset, length)[0]
+  }
+  mapwrite(slot: number, offset: number, data: string): void {
+    this.call('mapwrite', slot, offset, data)
+  }
+  msync(slot: number): void {
+    this.call('msync', slot)
+  }
+  munmap(slot: number): void {
+    this.call('munmap', slot)
+  }
+
+  // ---- trees
+  /** In the filesystem's order, with `.` and `..`. */
+  list(path: string): Entry[] {
+    const tokens = this.call('list', path)
+    const entries: Entry[] = []
+    for (let i = 0; i < tokens.length; i += 3)
+      entries.push({ name: tokens[i], type: Number(tokens[i + 1]), ino: tokens[i + 2] })
+    return entries
+  }
+  /** Sorted, without `.` and `..`; a name listed twice stays twice. */
+  names(path: string): string[] {
+    return this.list(path)
+      .map((entry) => entry.name)
+      .filter((name) => name !== '.' && name !== '..')
+      .sort()
+  }
+  /** One getdents64 with a small buffer; names with the offset that follows each. */
+  getdents(fd: number, room: number): { name: string; next: bigint }[] {
+    const tokens = this.call('getdents', fd, room)
+    const entries = []
+    for (let i = 0; i < tokens.length; i += 2) entries.push({ name: tokens[i], next: BigInt(tokens[i + 1]) })
+    return entries
+  }
+  touchmany(directory: string, prefix: string, count: number): void {
+    this.call('touchmany', directory, prefix, count)
+  }
+  /** Of the content. */
+  hash(path: string): string {
+    return this.call('hash', path)[0]
+  }
+  removetree(path: string): void {
+    this.call('removetree', path)
+  }
+}
+
+function toStat(tokens: string[]): Stat {
+  const [mode, nlink, uid, gid, major, minor, size, blocks] = tokens.map(Number)
+  const [atime, mtime, ctime, btime] = tokens.slice(10, 14).map(BigInt)
+  const [ino, dev] = tokens.slice(8, 10)
+  const common = { nlink, uid, gid, size, blocks, ino, dev, atime, mtime, ctime, btime }
+  const type = TYPES[mode & S.IFMT]
+  return { type, mode: mode & 0o7777, rdev: [major, minor], mask: Number(tokens[14]), ...common }
+}
