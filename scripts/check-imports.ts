@@ -56,8 +56,9 @@ export function judgeImport(file: string, target: string): string | null {
   if (target.includes('native-bindings')) {
     return file.startsWith(join('src', 'syscalls')) ? null : `${file}: only src/syscalls imports the addon (${target})`
   }
-  if (!target.startsWith(`src${sep}`))
-    return target === 'package.json' ? null : `${file}: imports ${target}, outside src`
+  // Read at run time, relative to the compiled file.
+  if (basename(target) === 'package.json') return null
+  if (!target.startsWith(`src${sep}`)) return `${file}: imports ${target}, outside src`
   const from = levelOf(file)
   const to = levelOf(target)
   if (to >= from) return null
