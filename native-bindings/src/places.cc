@@ -95,10 +95,16 @@ int64_t openat(Call&, int fd, const Text& name, int flags, uint32_t mode) {
   return result(openPlace(fd, name, flags, mode));
 }
 
+bool isLink(int fd, const char* name) {
+  struct stat st;
+  return ::fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 // Kernels before 5.6: the same walk, one component at a time, with no link and no `..` allowed.
 int walkBeneath(int fd, const Text& path, int flags, mode_t mode) {
+  if (path.c()[0] == '/') return errno = EXDEV, -1;
   std::vector<char> copy(path.c(), path.c() + path.length() + 1);
-  int at = ::openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int at = ::openat(fd, ".", (path.empty() ? flags : O_PATH | O_DIRECTORY) | O_CLOEXEC, mode);
   char* rest = nullptr;
   char* part = strtok_r(copy.data(), "/", &rest);
   while (part != nullptr && at >= 0) {
@@ -107,6 +113,7 @@ int walkBeneath(int fd, const Text& path, int flags, mode_t mode) {
     if (strcmp(part, "..") == 0) return errno = EXDEV, -1;
     int how = next ? O_PATH | O_DIRECTORY : flags;
     at = ::openat(parent.fd(), part, how | O_NOFOLLOW | O_CLOEXEC, next ? 0 : mode);
+    if (at < 0 && errno == ENOTDIR) errno = isLink(parent.fd(), part) ? ELOOP : ENOTDIR;
     part = next;
   }
   return at;

@@ -28,7 +28,7 @@ import { addName, DirState, type Node } from '../union/node.js'
 import type { Union } from '../union/union.js'
 import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
-import { open } from './open.js'
+import { answerOpen, open } from './open.js'
 
 const PERMISSIONS = 0o7777
 /** With xattr_permissions the disk holds files the daemon can always use. */
@@ -113,9 +113,7 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   const node = makeNode(u, caller, parent, name, full, act)
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
-  node.opens++
-  u.opened.fh = node.id
-  u.opened.flags = 0
+  answerOpen(u, node)
   return remember(node)
 }
 
@@ -154,9 +152,7 @@ function unnamedNode(u: Union, file: number): number {
   node.pin = native.openat(file, '', O_PATH, 0)
   if (node.pin < 0) return node.pin
   keepData(u, node, file, true)
-  node.opens++
   fillAttr(u, node, u.topStat)
-  u.opened.fh = node.id
-  u.opened.flags = 0
+  answerOpen(u, node)
   return remember(node)
 }

@@ -4,6 +4,7 @@
  * up where that is still due.
  */
 import { Errno } from '../base/errno.js'
+import { OpenedFlag } from '../protocol/flags.js'
 import { O_ACCMODE, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
@@ -26,10 +27,15 @@ export function open(u: Union, nodeid: number, flags: number): number {
     const errno = native.ftruncate(fd, 0)
     if (errno < 0) return errno
   }
+  answerOpen(u, node)
+  return 0
+}
+
+/** Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. */
+export function answerOpen(u: Union, node: Node): void {
   node.opens++
   u.opened.fh = node.id
-  u.opened.flags = 0
-  return 0
+  u.opened.flags = OpenedFlag.KEEP_CACHE | OpenedFlag.NOFLUSH
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */

@@ -5,6 +5,7 @@
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import { clearEmpty } from '../union/clear-empty.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
 import { childOf, placeFile } from '../union/lookup.js'
@@ -66,14 +67,15 @@ export function rename(
 function perform(m: Move): number {
   const checked = checkVictim(m)
   if (checked < 0) return checked
-  const plan = planOf(m)
+  const target = targetOf(m)
+  const plan = planOf(m, target)
   if (typeof plan === 'number') return plan
   const ready = prepare(m, plan)
   if (ready < 0) return ready
   const done = act(m, plan)
   if (done < 0) return done
   // From here the rename is on disk; nothing below may fail.
-  publish(m, plan)
+  publish(m, target)
   return 0
 }
 
@@ -89,7 +91,7 @@ function checkVictim(m: Move): number {
   return empty === 1 ? 0 : -Errno.ENOTEMPTY
 }
 
-function planOf(m: Move): RenamePlan | number {
+function planOf(m: Move, target: Target): RenamePlan | number {
   const { u, node, victim } = m
   return planRename({
     exchange: (m.flags & RENAME_EXCHANGE) !== 0,
@@ -103,7 +105,7 @@ function planOf(m: Move): RenamePlan | number {
     newIsDirectory: victim?.dir != null,
     newHasLowers: (victim?.dir?.lowers.length ?? 0) > 0,
     newParentHasLowers: m.newParent.dir!.lowers.length > 0,
-    target: targetOf(m),
+    target,
     redirects: u.redirects,
     aufs: u.whiteouts.writeAufs,
   })
@@ -138,7 +140,9 @@ function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
   if (errno < 0 || node.dir !== null || node.links === null) return errno
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
-  return linkUp(u, node, upper, name)
+  const linked = linkUp(u, node, upper, name)
+  if (linked >= 0) listingAdd(parent, name, node.type)
+  return linked
 }
 
 /** Gives an indexed inode one of its names in the upper; the union's count stays, so the mark follows. As ovl_link_up(). */
@@ -146,7 +150,7 @@ export function linkUp(u: Union, node: Node, upper: number, name: string): numbe
   const fd = u.cache.fd(node.at!)
   if (fd < 0) return fd
   native.statat(fd, node.atName)
-  const difference = node.links!.nlink - (native.stat[1]! + 1)
+  const difference = node.links!.nlink - (native.stat[Stat.NLINK]! + 1)
   u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
   return native.linkat(fd, node.atName, upper, name)
 }
@@ -157,11 +161,17 @@ function prepareMarks(m: Move, plan: RenamePlan): number {
   if (plan.redirectOld) {
     const errno = setRedirect(u, node, same)
     if (errno < 0) return errno
-  } else if (plan.opaqueOld && u.writable!.abilities.xattrs) setOpaque(u, node)
+  } else if (plan.opaqueOld) {
+    const errno = setOpaque(u, node)
+    if (errno < 0) return errno
+  }
   if (plan.redirectNew) {
     const errno = setRedirect(u, victim!, same)
     if (errno < 0) return errno
-  } else if (plan.opaqueNew && u.writable!.abilities.xattrs) setOpaque(u, victim!)
+  } else if (plan.opaqueNew) {
+    const errno = setOpaque(u, victim!)
+    if (errno < 0) return errno
+  }
   if (node.data !== null) {
     const errno = setContentRedirect(u, node)
     if (errno < 0) return errno
@@ -191,10 +201,10 @@ function act(m: Move, plan: RenamePlan): number {
   return 0
 }
 
-function publish(m: Move, _plan: RenamePlan): void {
+function publish(m: Move, target: Target): void {
   const { u, node, victim, oldParent, oldName, newParent, newName } = m
   const exchange = (m.flags & RENAME_EXCHANGE) !== 0
-  if (victim !== null && !exchange) publishLoss(u, victim, newParent, newName, victim.isUpper)
+  if (victim !== null && !exchange) publishLoss(u, victim, newParent, newName, target === 'entry')
   dropName(node, oldParent, oldName)
   if (victim !== null && exchange) dropName(victim, newParent, newName)
   settle(node, oldParent, oldName, newParent, newName)

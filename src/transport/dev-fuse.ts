@@ -3,12 +3,13 @@
  * thread. One native call writes the last reply, waits and reads the next request. READs and WRITEs of bound nodes are
  * served inside that call and never show here, except while tracing.
  */
-import type { Device } from '../../native-bindings/index.js'
+
 import { Errno } from '../base/errno.js'
 import type { DataBinding, DataPort } from '../operations/contract.js'
 import { IN_HEADER } from '../protocol/opcodes.js'
 import { WRITE_DATA } from '../protocol/requests-data.js'
 import type { Session } from '../session/session.js'
+import type { Device } from '../syscalls/native.js'
 
 /** What the loop reports to while it serves. */
 export interface Wake {

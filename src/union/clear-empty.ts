@@ -9,6 +9,7 @@ import { Stat } from '../syscalls/stat.js'
 import { setTimes } from './copy-up.js'
 import { copyXattrs } from './copy-xattrs.js'
 import type { Node } from './node.js'
+import { markOpaque } from './opaque.js'
 import type { Union } from './union.js'
 
 /** Exchanges `node`, an upper directory that shows nothing, for an empty one; 0 or -errno. */
@@ -39,7 +40,7 @@ function makeTwin(u: Union, from: number, work: number, name: string): number {
   let errno = native.chownat(fd, '', stat[Stat.UID]!, stat[Stat.GID]!)
   if (errno >= 0) errno = copyXattrs(u, from, '', fd, '', false)
   if (errno >= 0) errno = native.chmodat(fd, '', stat[Stat.MODE]! & 0o7777)
-  if (errno >= 0) errno = u.marks.set(fd, '', 'opaque', 'y')
+  if (errno >= 0) errno = markOpaque(u, fd, '')
   if (errno >= 0) setTimes(fd, '', stat)
   native.close(fd)
   return errno

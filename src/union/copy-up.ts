@@ -14,6 +14,7 @@ import { Stat } from '../syscalls/stat.js'
 import { copyXattrs } from './copy-xattrs.js'
 import { rebindData } from './data.js'
 import { originMark, placeFile } from './lookup.js'
+import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
 import { placeOf, type Union, type Writable } from './union.js'
 
@@ -173,6 +174,7 @@ function commit(job: Job): number {
   if (errno < 0) return errno
   // From here the upper holds it; nothing below may fail.
   setTimes(upperFd, '', times)
+  listingAdd(node.parent, node.name, node.type)
   node.hasOrigin = true
   if (node.dir !== null) node.dir.upper = new RealDir(job.writable.layer, parent.upper, node.name)
   if (job.size === null && node.data === null) {

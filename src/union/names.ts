@@ -12,6 +12,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { copyUp } from './copy-up.js'
 import type { Node } from './node.js'
+import { markOpaque } from './opaque.js'
 import type { Union } from './union.js'
 
 export interface Identity {
@@ -65,14 +66,9 @@ export function makeEntry(
   if (made === -Errno.EEXIST) return makeOverWhiteout(u, caller, parent, name, isDirectory, make)
   if (made < 0) return made
   // Nothing below may show through a new directory.
-  if (isDirectory && dir.lowers.length > 0) markOpaque(u, parent, name)
+  if (isDirectory && dir.lowers.length > 0 && u.writable!.abilities.xattrs) markOpaque(u, fd, name)
   if (dir.upper!.aufs === 'marked' && !isDirectory) u.whiteouts.remove(dir.upper!, name)
   return made
-}
-
-function markOpaque(u: Union, parent: Node, name: string): void {
-  const fd = u.cache.fd(parent.dir!.upper!)
-  if (u.writable!.abilities.xattrs) u.marks.set(fd, name, 'opaque', 'y')
 }
 
 function makeOverWhiteout(
@@ -92,10 +88,10 @@ function makeOverWhiteout(
   const temporary = work.temporary()
   let made = asCaller(u, caller, () => make(staging.fd, temporary))
   if (made >= 0 && isDirectory) {
-    const errno = u.marks.set(staging.fd, temporary, 'opaque', 'y')
+    const errno = markOpaque(u, staging.fd, temporary)
     if (errno < 0) made = errno
   }
-  if (made >= 0) made = replaceWhiteout(u, staging.fd, temporary, fd, name, isDirectory, made)
+  if (made >= 0) made = replaceWhiteout(staging.fd, temporary, fd, name, isDirectory, made)
   if (made < 0) native.unlinkat(staging.fd, temporary, isDirectory ? AT_REMOVEDIR : 0)
   unstage(u, staging)
   return made
@@ -103,7 +99,6 @@ function makeOverWhiteout(
 
 /** Moves (from, temporary) over the whiteout (to, name); returns `made`, or -errno. */
 function replaceWhiteout(
-  u: Union,
   from: number,
   temporary: string,
   to: number,
@@ -114,7 +109,6 @@ function replaceWhiteout(
   const errno = native.renameat(from, temporary, to, name, swap ? RENAME_EXCHANGE : 0)
   if (errno >= 0 && swap) native.unlinkat(from, temporary, 0)
   if (errno < 0 && made > 0) native.close(made)
-  void u
   return errno < 0 ? errno : made
 }
 

@@ -4,6 +4,7 @@
  */
 import { Errno } from '../base/errno.js'
 import type { Node } from './node.js'
+import { markOpaque } from './opaque.js'
 import { placeOf, type Union } from './union.js'
 
 const LONGEST = 256
@@ -40,7 +41,8 @@ export function setContentRedirect(u: Union, node: Node): number {
   return u.marks.set(fd, u.placeName, 'redirect', redirect) < 0 ? -Errno.EXDEV : 0
 }
 
+/** Nothing below shows through `node`, an upper directory, from now on. */
 export function setOpaque(u: Union, node: Node): number {
   const fd = placeOf(u, node)
-  return fd < 0 ? fd : u.marks.set(fd, u.placeName, 'opaque', 'y')
+  return fd < 0 ? fd : markOpaque(u, fd, u.placeName)
 }

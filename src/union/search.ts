@@ -114,6 +114,8 @@ class Search {
     if (!this.#below) return
     const marks = this.u.marks.read(fd, this.name)
     if (isTop) found.marks = marks
+    part.inspected = true
+    part.xattrWhiteouts = marks.xattrWhiteouts
     if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part))) this.done = true
     else this.#redirect(marks)
   }

@@ -2,8 +2,8 @@
  * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
  * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
-import { Errno } from '../base/errno.js'
-import { type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
+import { errnoName } from '../base/errno.js'
+import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
@@ -11,6 +11,7 @@ import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
 import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import type { UnionConfig } from './config.js'
 import { InodeNumbers } from './inode-numbers.js'
@@ -27,7 +28,9 @@ const USER = 'user.overlay.'
 export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
   const engine = native.enterEngineThread()
   const lowers: Layer[] = []
-  for (const [index, path] of config.lowers.entries()) {
+  // Read-only, the upper is one more layer to read, and nothing is made in the workdir.
+  const paths = config.readonly && config.upper !== null ? [config.upper, ...config.lowers] : config.lowers
+  for (const [index, path] of paths.entries()) {
     const layer = openLower(path, index)
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
@@ -37,7 +40,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
   const whiteouts = new Whiteouts(cache, marks)
-  const writable = config.readonly ? null : (upper?.writable ?? null)
+  const writable = upper?.writable ?? null
   const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
   const mayOpen = native.hasCapability(CAP_DAC_READ_SEARCH) === 1
   const inodes = new InodeNumbers(all, mayOpen)
@@ -65,12 +68,12 @@ interface OpenedUpper {
 }
 
 function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusal | null {
-  if (config.upper === null || config.work === null) return null
+  if (config.upper === null || config.work === null || config.readonly) return null
   const roots = openUpper(config.upper, config.work, config.noatime)
   if (roots instanceof Refusal) return roots
   const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
   if (work instanceof Refusal) return work
-  const fits = probeRename(work, roots.layer, config)
+  const fits = probeMount(work, roots.layer, config)
   if (fits !== null) return fits
   const prefix = probePrefix(work.fd, config.userxattr)
   const abilities: Abilities = {
@@ -83,19 +86,24 @@ function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusa
   return { writable: { layer: roots.layer, work, abilities }, prefix: prefix ?? (config.userxattr ? USER : TRUSTED) }
 }
 
-/** What is built in the workdir must be able to move into the upper. */
-function probeRename(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
-  const name = work.temporary()
-  const made = native.mkdirat(work.fd, name, 0o700)
-  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (errno ${-made}): choose one that is`)
-  // Onto a name that cannot exist: what matters is only whether the two lie on one mount.
-  const errno = native.renameat(work.fd, name, upper.rootFd, `${name}/`, 0)
-  if (errno >= 0) native.unlinkat(upper.rootFd, name, 0x200)
-  else native.unlinkat(work.fd, name, 0x200)
-  if (errno !== -Errno.EXDEV) return null
+/** What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched. */
+function probeMount(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
+  native.statat(upper.rootFd, '')
+  const mount = native.stat[Stat.MOUNT_ID]
+  const device = deviceOfStat()
+  native.statat(work.fd, '')
+  if (deviceOfStat() === device && native.stat[Stat.MOUNT_ID] === mount) return probeWritable(work, config)
   return new Refusal(
     `workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`,
   )
+}
+
+function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
+  const name = work.temporary()
+  const made = native.mkdirat(work.fd, name, 0o700)
+  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (${errnoName(made)}): choose one that is`)
+  work.discard(name)
+  return null
 }
 
 /** The prefix under which marks can be set, or null where none can. */

@@ -1,0 +1,69 @@
+/**
+ * The daemon's log: pino, one JSON object a line, written synchronously so that the last words before a crash are on
+ * disk. On a terminal the same records come out as readable lines. Everything below the daemon gets only the function
+ * type `Log`, so that the engine's thread can log through a message port and tests can log into an array.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { pino } from 'pino'
+
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
+export type Level = (typeof LEVELS)[number]
+
+/** One record: what happened in words, and the facts as fields. */
+export type Log = (level: Level, message: string, fields?: Record<string, unknown>) => void
+
+export interface Logger {
+  readonly log: Log
+  level(): Level
+  setLevel(level: Level): void
+  /** Closes the file, where it was opened here. */
+  close(): void
+}
+
+/** A file (latin1 path, appended to), or an open descriptor, as JSON or as lines for a reader. */
+export type LogTarget = { readonly file: string } | { readonly fd: number; readonly readable: boolean }
+
+export function isLevel(word: string): word is Level {
+  return (LEVELS as readonly string[]).includes(word)
+}
+
+/** A logger writing to `target`. Throws the error of open(2) when the file cannot be opened. */
+export function createLogger(target: LogTarget, level: Level): Logger {
+  const owned = 'file' in target ? openSync(Buffer.from(target.file, 'latin1'), 'a', 0o600) : -1
+  const fd = 'file' in target ? owned : target.fd
+  const readable = 'file' in target ? false : target.readable
+  const stream = { write: (line: string) => writeLine(fd, readable ? readableLine(line) : line) }
+  const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
+  const logger = pino({ ...options, formatters: { level: (label) => ({ level: label }) } }, stream)
+  return {
+    log: (at, message, fields) => logger[at](fields ?? {}, message),
+    level: () => logger.level as Level,
+    setLevel: (next) => {
+      logger.level = next
+    },
+    close: () => {
+      if (owned >= 0) closeSync(owned)
+    },
+  }
+}
+
+/** A log that cannot be written (full disk, closed pipe) must never stop the mount. */
+function writeLine(fd: number, line: string): void {
+  try {
+    writeSync(fd, line)
+  } catch {
+    // Nowhere left to say so.
+  }
+}
+
+/** `12:30:01.250 warn  message  key=value …` out of one JSON record. */
+export function readableLine(json: string): string {
+  const { level, time, pid: _pid, msg, ...fields } = JSON.parse(json) as Record<string, unknown>
+  const clock = String(time).slice(11, 23)
+  const facts = Object.entries(fields).map(([key, value]) => ` ${key}=${printed(value)}`)
+  return `${clock} ${String(level).padEnd(5)} ${msg ?? ''}${facts.join('')}\n`
+}
+
+function printed(value: unknown): string {
+  return typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)
+}

@@ -1,0 +1,92 @@
+/**
+ * The commands that ask about a mount or end it: unmount, inspect, which, stats. Each asks through the library, prints for a
+ * reader or as JSON, and leaves what went wrong to be told in one line.
+ */
+import { pathBytes } from '../base/text.js'
+import { type InspectDocument, inspect, inspectAll, type Origin, stats, unmount, which } from '../index.js'
+import { complain, Exit } from './complain.js'
+import { formatDocument } from './format.js'
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** Unmounts `merged` (latin1); the exit code. */
+export async function runUnmount(merged: string, lazy: boolean): Promise<number> {
+  await unmount(pathBytes(merged), { lazy })
+  return Exit.DONE
+}
+
+/** Prints one document in an array, or every one; with a format one line for each. */
+export async function runInspect(
+  merged: string | undefined,
+  all: boolean,
+  format: string | undefined,
+): Promise<number> {
+  if ((merged === undefined) !== all) {
+    complain(all ? 'inspect: give a mountpoint or --all, not both' : 'inspect: name a mountpoint, or give --all')
+    return Exit.USAGE
+  }
+  const documents = merged === undefined ? await inspectAll() : [await inspect(pathBytes(merged))]
+  return format === undefined ? printJson(documents) : printFormatted(documents, format)
+}
+
+function printFormatted(documents: readonly InspectDocument[], format: string): number {
+  for (const document of documents) {
+    const text = formatDocument(format, document)
+    if (typeof text !== 'string') {
+      complain(text.error)
+      return Exit.FAILED
+    }
+    print(text)
+  }
+  return Exit.DONE
+}
+
+function printJson(value: unknown): number {
+  print(JSON.stringify(value, null, 2))
+  return Exit.DONE
+}
+
+/** Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told. */
+export async function runWhich(paths: readonly string[], json: boolean): Promise<number> {
+  const origins: Origin[] = []
+  let code: number = Exit.DONE
+  for (const path of paths) {
+    try {
+      origins.push(await which(pathBytes(path)))
+    } catch (error) {
+      complain((error as Error).message)
+      code = Exit.FAILED
+    }
+  }
+  if (json) printJson(origins)
+  else for (const origin of origins) print(originText(origin))
+  return code
+}
+
+/** `PATH: lower 1 /layers/base/etc/passwd`, and a line for each other layer that has the name. */
+function originText(origin: Origin): string {
+  const head = `${origin.path}: ${layerName(origin.index)} ${origin.realpath}`
+  return [head, ...origin.also.map((other) => `  ${layerName(other.index)} ${other.root} (${other.why})`)].join('\n')
+}
+
+function layerName(index: number): string {
+  return index < 0 ? 'upper' : `lower ${index}`
+}
+
+/** Prints the counters, one a line. */
+export async function runStats(merged: string, json: boolean): Promise<number> {
+  const counters = await stats(pathBytes(merged))
+  if (json) return printJson(counters)
+  for (const [name, value] of flatten('', counters)) print(`${name.padEnd(28)} ${value}`)
+  return Exit.DONE
+}
+
+function flatten(prefix: string, value: Record<string, unknown>): [string, unknown][] {
+  return Object.entries(value).flatMap(([name, inner]) =>
+    typeof inner === 'object' && inner !== null
+      ? flatten(`${prefix}${name}.`, inner as Record<string, unknown>)
+      : [[`${prefix}${name}`, inner] as [string, unknown]],
+  )
+}

@@ -1,0 +1,174 @@
+/**
+ * The commands, as yargs reads them: one row each with its options and an example. What they do is in the files of their
+ * names; here is only how they are asked. Arguments come as latin1 strings, so paths stay bytes.
+ */
+import type { Argv } from 'yargs'
+import yargs from 'yargs'
+import { shown } from '../base/text.js'
+import { complain, Exit } from './complain.js'
+import { packageVersion } from './version.js'
+
+/** What the command returned; a usage error unless one ran. */
+interface Outcome {
+  code: number
+}
+
+/** Runs the command that `args` (latin1) name; the exit code. */
+export async function runCommands(args: readonly string[]): Promise<number> {
+  const outcome: Outcome = { code: Exit.DONE }
+  const parser = describe(yargs(detachOptions(args)), outcome)
+  try {
+    await parser.parseAsync()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    complain(`${shown(error.message)} (stratafs --help shows how)`)
+    return Exit.USAGE
+  }
+  return outcome.code
+}
+
+class UsageError extends Error {}
+
+function describe(parser: Argv, outcome: Outcome): Argv {
+  const commands = [mountCommand, unmountCommand, inspectCommand, whichCommand, statsCommand]
+  const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
+  return described
+    .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
+    .completion('completion', 'print a completion script: source <(stratafs completion)')
+    .demandCommand(1, 'no command given')
+    .recommendCommands()
+    .strict()
+    .version(packageVersion())
+    .alias({ help: 'h' })
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+    })
+    .epilogue('As a mount program: stratafs -o lowerdir=A:B,upperdir=U,workdir=W MERGED')
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .locale('en')
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw message ? new UsageError(message.split('\n').join('; ')) : error
+    })
+}
+
+type Add = (parser: Argv, outcome: Outcome) => Argv
+
+const mountCommand: Add = (parser, outcome) =>
+  parser.command(
+    'mount <merged>',
+    'mount the merged directory; in the background unless -f',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory to mount on' })
+        .option('lower', { type: 'string', requiresArg: true, describe: 'a lower directory, top first; repeat it' })
+        .option('upper', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'the writable directory; without it: read-only',
+        })
+        .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
+        .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
+        .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
+        .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
+        .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
+        .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
+        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only'),
+    async (given) => {
+      const { runMount } = await import('./mount-command.js')
+      outcome.code = await runMount({
+        merged: given.merged,
+        lowers: list(given.lower),
+        upper: last(given.upper),
+        work: last(given.work),
+        options: list(given.o),
+        foreground: given.foreground === true,
+        trace: given.debug === true,
+        logFile: last(given['log-file']),
+      })
+    },
+  )
+
+const unmountCommand: Add = (parser, outcome) =>
+  parser.command(
+    ['unmount <merged>', 'umount'],
+    'unmount, and wait until everything is on disk',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
+        .option('lazy', { type: 'boolean', describe: 'also while files are open in it' })
+        .example('$0 unmount merged', ''),
+    async (given) => {
+      const { runUnmount } = await import('./ask-commands.js')
+      outcome.code = await runUnmount(given.merged, given.lazy === true)
+    },
+  )
+
+const inspectCommand: Add = (parser, outcome) =>
+  parser.command(
+    'inspect [merged]',
+    'what is mounted there, as JSON',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', describe: 'the directory that is mounted on' })
+        .option('all', { type: 'boolean', describe: 'every mount of yours' })
+        .option('format', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'one value: a Go-template path or a plain one',
+        })
+        .example("$0 inspect merged --format '{{.GraphDriver.Data.UpperDir}}'", 'where the changes are')
+        .example('$0 inspect --all', ''),
+    async (given) => {
+      const { runInspect } = await import('./ask-commands.js')
+      outcome.code = await runInspect(given.merged, given.all === true, last(given.format))
+    },
+  )
+
+const whichCommand: Add = (parser, outcome) =>
+  parser.command(
+    'which <path..>',
+    'which layer each file comes from',
+    (command) =>
+      command
+        .positional('path', { type: 'string', array: true, demandOption: true, describe: 'files in a mount' })
+        .option('json', { type: 'boolean', describe: 'as JSON' })
+        .example('$0 which merged/etc/passwd', ''),
+    async (given) => {
+      const { runWhich } = await import('./ask-commands.js')
+      outcome.code = await runWhich(given.path, given.json === true)
+    },
+  )
+
+const statsCommand: Add = (parser, outcome) =>
+  parser.command(
+    'stats <merged>',
+    'counters: requests by kind, copy-ups, memory',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
+        .option('json', { type: 'boolean', describe: 'as JSON' })
+        .example('$0 stats merged', ''),
+    async (given) => {
+      const { runStats } = await import('./ask-commands.js')
+      outcome.code = await runStats(given.merged, given.json === true)
+    },
+  )
+
+/** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
+function detachOptions(args: readonly string[]): string[] {
+  return args.flatMap((arg) => (/^-o./s.test(arg) ? ['-o', arg.slice(2)] : [arg]))
+}
+
+function list(given: string | string[] | undefined): string[] {
+  return given === undefined ? [] : [given].flat()
+}
+
+/** Of an option that is given again the last one counts. */
+function last(given: string | string[] | undefined): string | undefined {
+  return list(given).at(-1)
+}

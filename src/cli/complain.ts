@@ -1,0 +1,20 @@
+/** How the command line speaks of failure: one line on standard error that begins with the program's name, and an exit code. */
+
+/** Exit codes: the thing could not be done; it was asked for in the wrong way. */
+export const Exit = { DONE: 0, FAILED: 1, USAGE: 2 } as const
+
+/** Prints `stratafs: WORDS`. */
+export function complain(words: string): void {
+  process.stderr.write(`stratafs: ${words}\n`)
+}
+
+/** The exit code of `action`: an error it throws is told in one line. */
+export async function told(action: () => Promise<number>): Promise<number> {
+  try {
+    return await action()
+  } catch (error) {
+    const known = error instanceof Error && error.name === 'StratafsError'
+    complain(known ? error.message : `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    return Exit.FAILED
+  }
+}

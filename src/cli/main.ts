@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+/**
+ * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other call is
+ * one of the commands, which yargs reads.
+ */
+import { basename } from 'node:path'
+import { currentDirectory, rawArguments } from './arguments.js'
+import { complain, Exit, told } from './complain.js'
+import { isMountProgramForm, parseMountProgram } from './mount-program.js'
+
+const VERSION_WORDS = ['--version', '-V', '-v']
+
+async function run(): Promise<number> {
+  const name = basename(process.argv[1] ?? 'stratafs')
+  const args = rawArguments()
+  if (isMountProgramForm(name, args)) return runMountProgram(name, args)
+  if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
+  const { runCommands } = await import('./commands.js')
+  return runCommands(args)
+}
+
+async function runMountProgram(name: string, args: readonly string[]): Promise<number> {
+  const form = parseMountProgram(name, args)
+  if (form.kind === 'version') return printVersion()
+  if (form.kind === 'help') return printUsage(name)
+  if (form.kind === 'error') {
+    complain(`${form.error} (stratafs --help shows how)`)
+    return Exit.USAGE
+  }
+  for (const warning of form.warnings) complain(warning)
+  const { performMount } = await import('./perform-mount.js')
+  const context = {
+    strict: false,
+    cwd: currentDirectory(),
+    ...(form.source === undefined ? {} : { source: form.source }),
+  }
+  return performMount({ ...form, context })
+}
+
+async function printVersion(): Promise<number> {
+  const { versionText } = await import('./version.js')
+  process.stdout.write(versionText())
+  return Exit.DONE
+}
+
+function printUsage(name: string): number {
+  process.stdout.write(`usage: ${name} [-f] [-d] -o lowerdir=DIR[:DIR…][,upperdir=DIR,workdir=DIR][,OPTION…] [SOURCE] MERGED
+
+Mounts the merged directory on MERGED and goes to the background once it answers.
+  -f  stay in the foreground (mount.* names: check the options only, as mount(8) means it)
+  -d  stay in the foreground and tell every request in one line
+  -V  versions
+
+example: ${name} -o lowerdir=/layers/app:/layers/base,upperdir=/data/upper,workdir=/data/work /merged
+`)
+  return Exit.DONE
+}
+
+process.exit(await told(run))

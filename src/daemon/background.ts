@@ -1,0 +1,84 @@
+/**
+ * Sending a mount to the background: a process of its own session, in `/`, with nothing of ours open, told what to mount
+ * over a socket pair and answering there once it serves. The starter then asks the mount itself; only when that answers too is it
+ * mounted, else everything is taken away again.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fstatSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { shown } from '../base/text.js'
+import { mountAnswers } from './answers.js'
+import { lineReader } from './control-protocol.js'
+import type { Refused } from './places.js'
+import type { MountPlan } from './settings.js'
+
+/** What the background process is told. */
+export interface BackgroundOrder {
+  readonly plan: MountPlan
+  readonly warnings: readonly string[]
+  /** Its standard error is the journal: log there. */
+  readonly journal: boolean
+}
+
+/** What it answers, once. `mountpoint` is resolved. */
+export type BackgroundReport = { readonly pid: number; readonly mountpoint: string } | Refused
+
+const ANSWER_MS = 20_000
+
+/** Mounts in a background process and returns once the mount answers. */
+export async function mountInBackground(plan: MountPlan, warnings: readonly string[]): Promise<BackgroundReport> {
+  const journal = stderrIsJournal()
+  const child = startChild(plan.mountpoint, journal)
+  const report = await converse(child, { plan, warnings, journal })
+  if ('error' in report) return report
+  const silence = await mountAnswers(report.mountpoint, ANSWER_MS)
+  if (silence === null) return report
+  child.kill('SIGTERM')
+  return { error: `${silence}: the mount was taken away again` }
+}
+
+function startChild(mountpoint: string, journal: boolean): ChildProcess {
+  const script = fileURLToPath(new URL('./background-main.js', import.meta.url))
+  // The mountpoint is there for whoever reads `ps`.
+  const child = spawn(process.execPath, [script, shown(mountpoint)], {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', journal ? 'inherit' : 'ignore', 'pipe'],
+  })
+  child.unref()
+  return child
+}
+
+function converse(child: ChildProcess, order: BackgroundOrder): Promise<BackgroundReport> {
+  return new Promise((resolve) => {
+    const socket = child.stdio[3] as Socket
+    const finish = (report: BackgroundReport) => {
+      socket.destroy()
+      resolve(report)
+    }
+    socket.setEncoding('utf8')
+    socket.on(
+      'data',
+      lineReader((line) => finish(JSON.parse(line) as BackgroundReport)),
+    )
+    socket.on('error', () => finish({ error: 'the background process cannot be reached' }))
+    child.on('error', (error) => finish({ error: `the background process cannot be started: ${error.message}` }))
+    child.on('exit', (code, signal) =>
+      finish({ error: `the background process died before it mounted (${signal ?? code})` }),
+    )
+    socket.write(`${JSON.stringify(order)}\n`)
+  })
+}
+
+/** systemd names the device and inode of the stream it gave us. */
+function stderrIsJournal(): boolean {
+  const named = process.env.JOURNAL_STREAM
+  if (!named) return false
+  try {
+    const { dev, ino } = fstatSync(2)
+    return named === `${dev}:${ino}`
+  } catch {
+    return false
+  }
+}

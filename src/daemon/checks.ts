@@ -1,0 +1,122 @@
+/**
+ * What has to be true on disk before anything is mounted: every directory is there, none lies in another where writing to
+ * the one would change the other, the upper can be written, and the workdir is where a rename into the upper works. Each
+ * refusal is one sentence that names option, path and what to do. Nothing is changed but for the workdir that we chose
+ * ourselves, which is made. Runs before the mount, so no path here can lead into it.
+ */
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { pathBytes, shown } from '../base/text.js'
+import { native } from '../syscalls/native.js'
+import { findPlace, identitiesUpward, type Place, type Refused } from './places.js'
+import type { MountPlan } from './settings.js'
+
+interface Places {
+  readonly mountpoint: Place
+  readonly lowers: readonly Place[]
+  readonly upper: Place | null
+  readonly work: Place | null
+}
+
+/** The plan with every path resolved, or why it cannot be carried out. */
+export function checkPlan(plan: MountPlan): MountPlan | Refused {
+  const places = findPlaces(plan)
+  if ('error' in places) return places
+  const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
+  if (error !== undefined) return { error }
+  const { mountpoint, lowers, upper, work } = places
+  const paths = { lowers: lowers.map((lower) => lower.path), upper: upper?.path ?? null, work: work?.path ?? null }
+  return { ...plan, mountpoint: mountpoint.path, config: { ...plan.config, ...paths } }
+}
+
+function findPlaces({ config, settings, mountpoint: on }: MountPlan): Places | Refused {
+  const mountpoint = findPlace('mountpoint', on)
+  if ('error' in mountpoint) return mountpoint
+  const lowers: Place[] = []
+  for (const path of config.lowers) {
+    const lower = findPlace('lowerdir', path)
+    if ('error' in lower) return lower
+    lowers.push(lower)
+  }
+  const upper = config.upper === null ? null : findPlace('upperdir', config.upper)
+  if (upper !== null && 'error' in upper) return upper
+  if (config.work !== null && settings.makeWork) makeDirectory(config.work)
+  const work = config.work === null ? null : findPlace('workdir', config.work)
+  if (work !== null && 'error' in work) return work
+  return { mountpoint, lowers, upper, work }
+}
+
+/** A failure shows when the directory is looked for. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(pathBytes(path), { mode: 0o700 })
+  } catch {
+    // There already, or not to be had.
+  }
+}
+
+function checkUpper({ upper, work }: Places): string | undefined {
+  if (upper === null || work === null) return undefined
+  const named = `workdir ${shown(work.path)}`
+  const beside = `put it beside upperdir ${shown(upper.path)}`
+  if (work.identity === upper.identity) return `${named} is the upperdir itself: ${beside}`
+  if (identitiesUpward(work).has(upper.identity)) return `${named} lies inside the upperdir: ${beside}`
+  if (identitiesUpward(upper).has(work.identity)) return `upperdir ${shown(upper.path)} lies inside ${named}: ${beside}`
+  if (work.device !== upper.device) return `${named} is on another filesystem than the upperdir: ${beside}`
+  if (work.mountId !== upper.mountId) return `${named} is on another mount than the upperdir: ${beside}`
+  return unwritable(upper) ?? unwritable(work)
+}
+
+function unwritable(place: Place): string | undefined {
+  try {
+    accessSync(pathBytes(place.path), constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    const readonly = (error as NodeJS.ErrnoException).code === 'EROFS'
+    const why = readonly ? 'is on a read-only filesystem' : 'cannot be written by you'
+    return `${place.option} ${shown(place.path)} ${why}: name another, or leave upperdir away for a read-only mount`
+  }
+}
+
+/** Upper and workdir may not share a tree with a lower: a write to the one would change the other. */
+function checkOverlaps({ lowers, upper, work }: Places): string | undefined {
+  const writable = [upper, work].filter((place) => place !== null)
+  const above = writable.map(identitiesUpward)
+  for (const lower of lowers) {
+    const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower)
+    for (const [at, place] of writable.entries()) {
+      const words = overlap(lower, aboveLower, place, above[at])
+      if (words !== undefined) return words
+    }
+  }
+  return undefined
+}
+
+function overlap(lower: Place, aboveLower: Set<string>, place: Place, abovePlace: Set<string>): string | undefined {
+  const names = `lowerdir ${shown(lower.path)} and ${place.option} ${shown(place.path)}`
+  const advice = 'name directories that do not lie in each other'
+  if (lower.identity === place.identity) return `${names} are the same directory: ${advice}`
+  if (!abovePlace.has(lower.identity) && !aboveLower.has(place.identity)) return undefined
+  // A private clone of the outer mount does not show what is mounted inside it: then the two have nothing in common.
+  if (lower.device !== place.device && canClone(lower)) return undefined
+  return `${names} overlap: ${advice}`
+}
+
+/** Whoever reads a layer must never come to the mountpoint: the engine would wait for itself. */
+function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | undefined {
+  const above = identitiesUpward(mountpoint)
+  for (const place of [...lowers, upper, work]) {
+    if (place === null || !above.has(place.identity) || canClone(place)) continue
+    return (
+      `mountpoint ${shown(mountpoint.path)} lies inside ${place.option} ${shown(place.path)}: ` +
+      'choose one outside the layers (only root can mount inside)'
+    )
+  }
+  return undefined
+}
+
+/** Whether this process may have a private copy of the mount that `place` lies on. */
+function canClone(place: Place): boolean {
+  const fd = native.cloneMount(place.path, 0)
+  if (fd >= 0) native.close(fd)
+  return fd >= 0
+}

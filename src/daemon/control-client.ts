@@ -1,0 +1,35 @@
+/** The asking side of the control socket: one question, one answer, never longer than its time. */
+import { connect } from 'node:net'
+import { type ControlReply, type ControlRequest, lineReader } from './control-protocol.js'
+
+/** A little longer than the daemon waits for its engine. */
+const PATIENCE_MS = 12_000
+
+/** The daemon's answer; a daemon that cannot be reached or says nothing is an error in the same shape. */
+export function askDaemon(socketPath: string, request: ControlRequest): Promise<ControlReply> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath)
+    const finish = (reply: ControlReply) => {
+      clearTimeout(late)
+      socket.destroy()
+      resolve(reply)
+    }
+    const late = setTimeout(() => finish({ ok: false, error: 'the daemon does not answer' }), PATIENCE_MS)
+    const reader = lineReader((line) => finish(parseReply(line)))
+    socket.setEncoding('utf8')
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))
+    socket.on('data', (chunk) => reader(String(chunk)))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      finish({ ok: false, error: `the daemon cannot be reached (${error.code ?? error.message})` })
+    })
+    socket.on('close', () => finish({ ok: false, error: 'the daemon ended while it was asked' }))
+  })
+}
+
+function parseReply(line: string): ControlReply {
+  try {
+    return JSON.parse(line) as ControlReply
+  } catch {
+    return { ok: false, error: 'the daemon answered nonsense' }
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`, or
+ * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), level (`level`).
+ * Paths in it are latin1 strings, as everywhere inside.
+ */
+
+export type ControlRequest =
+  | { readonly command: 'inspect' }
+  | { readonly command: 'stats' }
+  | { readonly command: 'which'; readonly path: string }
+  | { readonly command: 'level'; readonly level: string }
+
+export type ControlReply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: string }
+
+/** Longest line taken from a peer, in characters: a path and its frame. */
+export const MAX_LINE = 64 * 1024
+
+/** Splits a stream into lines; `take` gets each without its newline. False when a line grows too long. */
+export function lineReader(take: (line: string) => void): (chunk: string) => boolean {
+  let rest = ''
+  return (chunk) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+    return rest.length <= MAX_LINE
+  }
+}
+
+/** The request in `line`, or null when it is none. */
+export function parseRequest(line: string): ControlRequest | null {
+  try {
+    const value = JSON.parse(line) as Record<string, unknown>
+    const { command } = value
+    if (command === 'inspect' || command === 'stats') return { command }
+    if (command === 'which' && typeof value.path === 'string') return { command, path: value.path }
+    if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
+    return null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM, SIGINT
+ * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log. sd_notify is not spoken: it
+ * needs a datagram socket, which Node does not have; the command's own exit says when the mount is ready.
+ */
+import type { Logger } from '../base/log.js'
+import { shown } from '../base/text.js'
+import { MountService } from './mount-service.js'
+import type { Refused } from './places.js'
+import type { MountPlan } from './settings.js'
+
+/** After the second signal the engine gets this long to finish the request in hand. */
+const LAST_MS = 500
+
+export interface DaemonVoice {
+  readonly logger: Logger
+  /** What was ignored among the options. */
+  readonly warnings: readonly string[]
+  /** One traced request or reply. */
+  trace(line: string): void
+  /** Told once: the mount serves, or why there is none. An answer of false takes the mount away again. */
+  ready(outcome: { readonly mountpoint: string } | Refused): Promise<boolean>
+}
+
+/** Serves until the mount is gone. The exit code of the process. */
+export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
+  const { logger } = voice
+  const service = await MountService.start(plan, logger, (line) => voice.trace(line))
+  if ('error' in service) {
+    await voice.ready(service)
+    return 1
+  }
+  for (const warning of voice.warnings) logger.log('warn', warning)
+  const { mountpoint, device, config } = service.state
+  logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
+  listenToSignals(service, logger)
+  const wanted = await voice.ready({ mountpoint })
+  if (!wanted) await service.stop()
+  const code = await service.ended
+  return wanted ? code : 1
+}
+
+function listenToSignals(service: MountService, logger: Logger): void {
+  let asked = 0
+  const end = (signal: string) => {
+    logger.log('info', 'asked to end', { signal })
+    if (++asked > 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_MS)
+    service.stop().catch((error) => logger.log('error', 'cannot unmount', { error: String(error) }))
+  }
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
+  process.on('SIGUSR1', () => void service.logCounters())
+  process.on('SIGPIPE', () => {})
+}

@@ -1,0 +1,120 @@
+/**
+ * The main thread's hold on the engine's thread: starts it, hands it the device, asks it questions, learns how it ended.
+ * A crash of that thread is an ending like the others, so that the mount can be taken away.
+ */
+import { closeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import type { Log } from '../base/log.js'
+import { shown } from '../base/text.js'
+import { native } from '../syscalls/native.js'
+import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import type { Refused } from './places.js'
+
+/** How the thread ended: the transport's result, or what it died of. */
+export type Ending = { readonly result: number } | { readonly crash: string }
+
+/** How long an answer may take while the engine is busy with one long operation. */
+const PATIENCE_MS = 10_000
+
+export class EngineThread {
+  readonly ended: Promise<Ending>
+  readonly #worker: Worker
+  readonly #wakeFd: number
+  readonly #pending = new Map<number, (value: unknown) => void>()
+  #asked = 0
+  #over = false
+  #onBuilt: (refusal: string | null) => void = () => {}
+  #onServing: () => void = () => {}
+
+  /** Builds the engine in a new thread, or says why it cannot be built. */
+  static async start(
+    start: Omit<EngineStart, 'wakeFd'>,
+    log: Log,
+    trace: (line: string) => void,
+  ): Promise<EngineThread | Refused> {
+    const thread = new EngineThread(start, log, trace)
+    const built = new Promise<string | null>((resolve) => {
+      thread.#onBuilt = resolve
+    })
+    const refusal = await Promise.race([built, thread.ended.then(wordsOf)])
+    if (refusal === null) return thread
+    await thread.#worker.terminate()
+    return { error: shown(refusal) }
+  }
+
+  private constructor(start: Omit<EngineStart, 'wakeFd'>, log: Log, trace: (line: string) => void) {
+    this.#wakeFd = native.eventfd()
+    const url = new URL('./engine-worker.js', import.meta.url)
+    this.#worker = new Worker(url, { workerData: { ...start, wakeFd: this.#wakeFd }, name: 'engine' })
+    this.ended = new Promise((resolve) => this.#listen(resolve, log, trace))
+    this.ended.then(() => this.#settle())
+  }
+
+  #listen(end: (ending: Ending) => void, log: Log, trace: (line: string) => void): void {
+    this.#worker.on('message', (message: FromEngine) => {
+      if (message.kind === 'log') log(message.level, message.message, message.fields)
+      else if (message.kind === 'trace') trace(message.line)
+      else if (message.kind === 'built') this.#onBuilt(message.refusal)
+      else if (message.kind === 'serving') this.#onServing()
+      else if (message.kind === 'answer') this.#answered(message.id, message.value)
+      else end({ result: message.result })
+    })
+    this.#worker.on('error', (error: Error) => end({ crash: error.stack ?? error.message }))
+    this.#worker.on('exit', (code) => end({ crash: `the engine's thread exited with ${code}` }))
+  }
+
+  #answered(id: number, value: unknown): void {
+    this.#pending.get(id)?.(value)
+    this.#pending.delete(id)
+  }
+
+  /** After the end nobody answers any more. */
+  #settle(): void {
+    this.#over = true
+    for (const resolve of this.#pending.values()) resolve(null)
+    this.#pending.clear()
+    closeSync(this.#wakeFd)
+  }
+
+  /** Gives the device away and waits until the loop runs; false when the thread ended instead. */
+  serve(fd: number): Promise<boolean> {
+    const serving = new Promise<boolean>((resolve) => {
+      this.#onServing = () => resolve(true)
+    })
+    this.#worker.postMessage({ kind: 'serve', fd } satisfies ToEngine)
+    return Promise.race([serving, this.ended.then(() => false)])
+  }
+
+  /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */
+  ask(question: Question): Promise<unknown> {
+    if (this.#over) return Promise.resolve(null)
+    const id = ++this.#asked
+    return new Promise((resolve) => {
+      const late = setTimeout(() => this.#answered(id, null), PATIENCE_MS)
+      this.#pending.set(id, (value) => {
+        clearTimeout(late)
+        resolve(value)
+      })
+      this.#send({ kind: 'ask', id, question })
+    })
+  }
+
+  /** Ends the loop after the request in hand; before `serve` it ends the thread. */
+  stop(): void {
+    if (!this.#over) this.#send({ kind: 'stop' })
+  }
+
+  /** Ends the thread at once, wherever it is. */
+  async kill(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #send(message: ToEngine): void {
+    this.#worker.postMessage(message)
+    native.signalEvent(this.#wakeFd)
+  }
+}
+
+function wordsOf(ending: Ending): string {
+  return 'crash' in ending ? `the engine could not start: ${ending.crash}` : 'the engine ended at once'
+}

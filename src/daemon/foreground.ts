@@ -1,0 +1,34 @@
+/**
+ * A mount served by this very process until it is unmounted: `-f`, and `-d` with every request in one line. The log is for
+ * the person at the terminal, or for whatever reads standard error.
+ */
+import { isatty } from 'node:tty'
+import { createLogger } from '../base/log.js'
+import { shown } from '../base/text.js'
+import { mountAnswers } from './answers.js'
+import { runDaemon } from './daemon-process.js'
+import type { Refused } from './places.js'
+import type { MountPlan } from './settings.js'
+
+const ANSWER_MS = 20_000
+
+/** Serves; the exit code of the process. A refusal goes through `refuse`, which words it like every other error. */
+export async function mountInForeground(
+  plan: MountPlan,
+  warnings: readonly string[],
+  refuse: (error: string) => void,
+): Promise<number> {
+  const { logFile, trace } = plan.settings
+  const logger = createLogger(logFile === null ? { fd: 2, readable: isatty(2) || trace } : { file: logFile }, 'info')
+  const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
+    if ('error' in outcome) {
+      refuse(outcome.error)
+      return false
+    }
+    const silence = await mountAnswers(outcome.mountpoint, ANSWER_MS)
+    if (silence === null) return true
+    refuse(`${silence}: ${shown(outcome.mountpoint)} is taken away again`)
+    return false
+  }
+  return runDaemon(plan, { logger, warnings, trace: (line) => process.stderr.write(`${shown(line)}\n`), ready })
+}

@@ -1,0 +1,44 @@
+/**
+ * The document that `inspect` prints: Docker's GraphDriver, so that scripts written for it go on working, and our facts
+ * beside it. Pure.
+ */
+
+import { shown } from '../base/text.js'
+import { escapePath } from './option-split.js'
+import type { MountState } from './run-directory.js'
+
+export interface InspectDocument {
+  readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Record<string, string> }
+  readonly Mode: 'ro' | 'rw'
+  readonly Pid: number
+  readonly Since: string
+  readonly Device: string
+  readonly Log: string | null
+  readonly Options: readonly string[]
+  readonly Downgrades: readonly string[]
+  /** What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy. */
+  readonly Engine: Record<string, unknown> | null
+}
+
+/** From the state file and the engine's own description (null: it did not answer). */
+export function inspectDocument(state: MountState, facts: Record<string, unknown> | null): InspectDocument {
+  const { config } = state
+  const data: Record<string, string> = {
+    LowerDir: config.lowers.map((lower) => shown(escapePath(lower))).join(':'),
+    MergedDir: shown(state.mountpoint),
+  }
+  if (config.upper !== null) data.UpperDir = shown(config.upper)
+  if (config.work !== null) data.WorkDir = shown(config.work)
+  const { downgrades = [], ...engine } = facts ?? {}
+  return {
+    GraphDriver: { Name: 'stratafs', Data: data },
+    Mode: config.readonly ? 'ro' : 'rw',
+    Pid: state.pid,
+    Since: state.since,
+    Device: state.device,
+    Log: state.log === null ? null : shown(state.log),
+    Options: state.options.map(shown),
+    Downgrades: downgrades as string[],
+    Engine: facts === null ? null : engine,
+  }
+}

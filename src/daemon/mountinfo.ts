@@ -1,0 +1,64 @@
+/**
+ * The kernel's table of mounts, as this process sees it: the truth about what is mounted where. Asked instead of the
+ * mountpoint itself, because a mount whose engine is busy or dead cannot be asked. Paths are latin1 strings.
+ */
+import { readFileSync } from 'node:fs'
+
+export interface MountEntry {
+  readonly id: number
+  /** `major:minor` of the filesystem: the same in every namespace and for every bind mount of it. */
+  readonly device: string
+  /** Which directory of the filesystem is mounted; `/` but for bind mounts. */
+  readonly root: string
+  readonly mountpoint: string
+  readonly type: string
+  readonly source: string
+}
+
+/** Every mount, in the kernel's order: of those on one mountpoint the last is on top. */
+export function readMounts(): MountEntry[] {
+  return parseMounts(readFileSync('/proc/self/mountinfo', 'latin1'))
+}
+
+/** The lines of a mountinfo file. Pure. */
+export function parseMounts(text: string): MountEntry[] {
+  const entries: MountEntry[] = []
+  for (const line of text.split('\n')) {
+    const [before, after] = line.split(' - ')
+    if (after === undefined) continue
+    const [id, , device, root, mountpoint] = before.split(' ')
+    const [type, source] = after.split(' ')
+    entries.push({
+      id: Number(id),
+      device,
+      root: plain(root),
+      mountpoint: plain(mountpoint),
+      type,
+      source: plain(source),
+    })
+  }
+  return entries
+}
+
+/** Space, tab, newline and backslash are written as `\040` and so on. */
+function plain(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_whole, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+}
+
+/** What is mounted on `path` itself, topmost; undefined when nothing is. */
+export function mountedOn(path: string, mounts: readonly MountEntry[]): MountEntry | undefined {
+  return mounts.findLast((entry) => entry.mountpoint === path)
+}
+
+/** The mount that an absolute, resolved `path` lies in. */
+export function mountHolding(path: string, mounts: readonly MountEntry[]): MountEntry | undefined {
+  for (let at = path; ; at = at.slice(0, at.lastIndexOf('/')) || '/') {
+    const entry = mountedOn(at, mounts)
+    if (entry !== undefined || at === '/') return entry
+  }
+}
+
+/** Whether this entry is a union of ours by its type; one with another `subtype` is known by its state file only. */
+export function isOurType(entry: MountEntry): boolean {
+  return entry.type === 'fuse.stratafs'
+}

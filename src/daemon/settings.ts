@@ -1,0 +1,48 @@
+/**
+ * What the mount itself is told, beside the engine's configuration: the words for mount(2) and fusermount3, who may
+ * enter, how long the kernel may believe an answer, where the log goes. Plain data, so that it can be handed to the
+ * background process.
+ */
+import type { UnionConfig } from '../union/config.js'
+
+/** MS_* of mount(2), those that a union mount can have. */
+export const MountFlag = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 16,
+  DIRSYNC: 128,
+  NOATIME: 1024,
+  NODIRATIME: 2048,
+} as const
+
+export interface MountSettings {
+  /** What mount(8) shows as the source. */
+  readonly fsname: string
+  /** The filesystem type is `fuse.SUBTYPE`. */
+  readonly subtype: string
+  /** MountFlag bits. */
+  readonly flags: number
+  /** Others than the mounting user may enter; null: as usual, yes for root and no for everybody else. */
+  readonly allowOther: boolean | null
+  readonly allowRoot: boolean
+  /** Seconds for which the kernel may believe names and attributes; null: for ever. */
+  readonly timeout: number | null
+  /** Absolute latin1 path; null: the daemon's own choice. */
+  readonly logFile: string | null
+  /** Tell every request in one line. */
+  readonly trace: boolean
+  /** The workdir was not named but chosen beside the upperdir, and may be made. */
+  readonly makeWork: boolean
+}
+
+/** Everything one mount is made from. */
+export interface MountPlan {
+  readonly config: UnionConfig
+  readonly settings: MountSettings
+  /** Absolute latin1 path. */
+  readonly mountpoint: string
+  /** The option words as they were given, for inspect. */
+  readonly options: readonly string[]
+}

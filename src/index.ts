@@ -1,0 +1,137 @@
+/**
+ * stratafs as a library: what the command line itself is built on. Paths are ordinary strings (or buffers where they are no
+ * UTF-8), relative ones taken from the current directory; failures are thrown as `StratafsError` with the sentence that
+ * the command line would print.
+ *
+ *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
+ *     await root.unmount()
+ */
+import { fromText, shown } from './base/text.js'
+import { mountInBackground } from './daemon/background.js'
+import { askDaemon } from './daemon/control-client.js'
+import type { ControlRequest } from './daemon/control-protocol.js'
+import { findInside, findMount } from './daemon/find-mount.js'
+import type { InspectDocument } from './daemon/inspect-document.js'
+import { parseOptions } from './daemon/options.js'
+import { listMounts } from './daemon/run-directory.js'
+import { unmount as unmountPath } from './daemon/unmount.js'
+
+export type { InspectDocument } from './daemon/inspect-document.js'
+
+export type Path = string | Buffer
+
+export interface MountOptions {
+  /** Lower directories, top first; 1 to 500. */
+  readonly lower: readonly Path[]
+  /** Without it the mount is read-only. */
+  readonly upper?: Path
+  /** Where none is named: `.NAME.work` beside the upper directory. */
+  readonly work?: Path
+  /** Further mount options, as after `-o`: `'volatile,metacopy=on'`. */
+  readonly options?: string
+}
+
+export interface Mount {
+  /** Resolved. */
+  readonly mountpoint: string
+  /** The process that serves it. */
+  readonly pid: number
+  /** What was ignored among the options. */
+  readonly warnings: readonly string[]
+  unmount(options?: { lazy?: boolean }): Promise<void>
+}
+
+/** A refusal: `message` names option and path and says what to do. */
+export class StratafsError extends Error {
+  override readonly name = 'StratafsError'
+}
+
+/** Mounts in a background process that outlives this one; resolves once the mount answers. */
+export async function mount(mountpoint: Path, options: MountOptions): Promise<Mount> {
+  const parsed = parseOptions(options.options === undefined ? [] : [fromText(options.options)], {
+    strict: true,
+    cwd: fromText(process.cwd()),
+    lowers: options.lower.map(inside),
+    ...(options.upper === undefined ? {} : { upper: inside(options.upper) }),
+    ...(options.work === undefined ? {} : { work: inside(options.work) }),
+  })
+  const { config, settings, options: words, warnings } = sound(parsed)
+  const plan = { config, settings, options: words, mountpoint: absolute(mountpoint) }
+  const { pid, mountpoint: real } = sound(await mountInBackground(plan, warnings))
+  const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
+  return { mountpoint: shown(real), pid, warnings, unmount: end }
+}
+
+/** Unmounts, and waits for the daemon to end unless `lazy`. */
+export async function unmount(mountpoint: Path, options: { lazy?: boolean } = {}): Promise<void> {
+  const result = await unmountPath(absolute(mountpoint), options.lazy ?? false)
+  if (result !== null) throw new StratafsError(result.error)
+}
+
+/** What is mounted on `mountpoint`. */
+export async function inspect(mountpoint: Path): Promise<InspectDocument> {
+  return (await ask(mountpoint, { command: 'inspect' })) as InspectDocument
+}
+
+/** Every mount of this user that answers. */
+export async function inspectAll(): Promise<InspectDocument[]> {
+  const replies = await Promise.all(listMounts().map(({ socket }) => askDaemon(socket, { command: 'inspect' })))
+  return replies.flatMap((reply) => (reply.ok ? [reply.result as InspectDocument] : []))
+}
+
+/** Counters of the mount on `mountpoint`: requests by kind, copy-ups, memory. */
+export async function stats(mountpoint: Path): Promise<Record<string, unknown>> {
+  return (await ask(mountpoint, { command: 'stats' })) as Record<string, unknown>
+}
+
+/** Where a file of the merged tree comes from; `also` are the other layers that have its name. */
+export interface Origin {
+  readonly path: string
+  readonly layer: 'upper' | 'lower'
+  /** Position among the lower directories, 0 at the top; -1 is the upper. */
+  readonly index: number
+  readonly root: string
+  readonly realpath: string
+  readonly also: readonly { readonly index: number; readonly root: string; readonly why: string }[]
+}
+
+/** Which layer the file `path` comes from. */
+export async function which(path: Path): Promise<Origin> {
+  const found = sound(findInside(absolute(path)))
+  const reply = sound(await askDaemon(found.daemon.socket, { command: 'which', path: found.inside }))
+  if (!reply.ok) throw new StratafsError(reply.error)
+  if (typeof reply.result === 'number')
+    throw new StratafsError(`${asText(path)} does not exist (errno ${-reply.result})`)
+  const origin = reply.result as Origin
+  const also = origin.also.map((other) => ({ ...other, root: shown(other.root) }))
+  return { ...origin, path: asText(path), root: shown(origin.root), realpath: shown(origin.realpath), also }
+}
+
+async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
+  const { daemon } = sound(findMount(absolute(mountpoint)))
+  if (daemon === null) {
+    const words = 'its daemon is dead or another user’s: `stratafs unmount` takes a dead mount away'
+    throw new StratafsError(`${asText(mountpoint)} cannot be asked: ${words}`)
+  }
+  const reply = await askDaemon(daemon.socket, request)
+  if (!reply.ok) throw new StratafsError(`${asText(mountpoint)}: ${reply.error}`)
+  return reply.result
+}
+
+function sound<T extends object>(result: T): Exclude<T, { readonly error: string; readonly ok?: never }> {
+  if ('error' in result && !('ok' in result)) throw new StratafsError(String(result.error))
+  return result as Exclude<T, { readonly error: string; readonly ok?: never }>
+}
+
+function inside(path: Path): string {
+  return typeof path === 'string' ? fromText(path) : path.toString('latin1')
+}
+
+function asText(path: Path): string {
+  return shown(inside(path))
+}
+
+function absolute(path: Path): string {
+  const given = inside(path)
+  return given.startsWith('/') ? given : `${fromText(process.cwd())}/${given}`
+}
