@@ -191,7 +191,7 @@ export function forgetUnused(u: Union, node: Node): void {
 }
 
 function free(u: Union, node: Node): void {
-  const others = node.others ?? []
+  const others = [...(node.others ?? [])]
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
   u.nodes.delete(node)
