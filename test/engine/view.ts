@@ -93,7 +93,7 @@ function entryOf(s: Session, nodeid: number, attr: Attr): Entry {
 }
 
 function attributesOf(s: Session, nodeid: number): string[] {
-  const names = s.ops.listxattr(nodeid)
+  const names = s.ops.listxattr(nodeid, 0)
   if (typeof names === 'number') return [`listxattr: ${names}`]
   return names.sort().map((name) => {
     const value = s.ops.getxattr(nodeid, name)
