@@ -43,9 +43,12 @@ function checkKind(u: Union, node: Node, directory: boolean): number {
 
 function removeName(u: Union, parent: Node, name: string, node: Node): number {
   const hides = isLowerPositive(u, parent.dir!, name)
+  if (hides < 0) return hides
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0) return upper
-  let inUpper = node.isUpper && native.statat(upper, name) >= 0
+  const stands = node.isUpper ? native.statat(upper, name) : -Errno.ENOENT
+  if (stands < 0 && stands !== -Errno.ENOENT) return stands
+  let inUpper = stands >= 0
   if (node.inUpper && node.links !== null && !inUpper) {
     // One act then takes the name and an upper link, so that the count of the others is never wrong.
     const linked = linkUp(u, node, upper, name)
@@ -54,7 +57,7 @@ function removeName(u: Union, parent: Node, name: string, node: Node): number {
   }
   const prepared = prepareLoss(u, node, parent, name)
   if (prepared < 0) return prepared
-  const errno = hides ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
+  const errno = hides > 0 ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
   if (errno < 0) return errno
   // From here the name is gone on disk; nothing below may fail.
   publishLoss(u, node, parent, name, inUpper)

@@ -93,13 +93,15 @@ function checkVictim(m: Move): number {
 
 function planOf(m: Move, target: Target): RenamePlan | number {
   const { u, node, victim } = m
+  const lowerPositive = isLowerPositive(u, m.oldParent.dir!, m.oldName)
+  if (lowerPositive < 0) return lowerPositive
   return planRename({
     exchange: (m.flags & RENAME_EXCHANGE) !== 0,
     noreplace: (m.flags & RENAME_NOREPLACE) !== 0,
     whiteout: (m.flags & RENAME_WHITEOUT) !== 0,
     oldIsDirectory: node.dir !== null,
     oldHasLowers: (node.dir?.lowers.length ?? 0) > 0,
-    oldLowerPositive: isLowerPositive(u, m.oldParent.dir!, m.oldName),
+    oldLowerPositive: lowerPositive > 0,
     oldParentHasLowers: m.oldParent.dir!.lowers.length > 0,
     newExists: victim !== null,
     newIsDirectory: victim?.dir != null,
