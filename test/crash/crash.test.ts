@@ -52,12 +52,14 @@ function crashAtEachStep(stack: Stack, scenario: Scenario): void {
 }
 
 for (const filesystem of Object.keys(filesystems) as FilesystemName[]) {
+  // How whiteouts are spelled is the same on every filesystem.
+  const those = scenarios.filter((scenario) => filesystem === 'tmpfs' || !scenario.aufs)
   describe(`kill at each step, layers on ${filesystem}`, { skip }, () => {
     let stack: Stack
     before(() => {
       stack = new Stack(filesystem)
     })
     after(() => stack?.remove())
-    for (const scenario of scenarios) it(scenario.name, () => crashAtEachStep(stack, scenario))
+    for (const scenario of those) it(scenario.name, () => crashAtEachStep(stack, scenario))
   })
 }
