@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { doneAgain, type Expectation, expectationOf, judge } from '../engine/expectation.js'
 import { type FilesystemName, filesystems, type Run, Stack } from '../engine/layers.js'
-import { type Scenario, scenarios } from '../engine/scenarios.js'
+import { type Scenario, scenarios } from '../engine/scenarios/all.js'
 import { endedAt, type Point, pointsOf, prepared, view, withEngine } from '../engine/trial.js'
 import { differences, type View, viewOf } from '../engine/view.js'
 

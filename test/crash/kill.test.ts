@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Expectation, expectationOf, judge } from '../engine/expectation.js'
 import { type Run, Stack } from '../engine/layers.js'
-import { type Scenario, scenarioNamed } from '../engine/scenarios.js'
+import { type Scenario, scenarioNamed } from '../engine/scenarios/all.js'
 import { endedAt, type Point, pointsOf, prepared, view } from '../engine/trial.js'
 
 const skip = process.getuid?.() === 0 ? false : 'owners, devices and trusted.* need root'

@@ -3,7 +3,7 @@
  * Arguments: the run's path, the stack's lowers, the scenario's name, the call's index, 1 for the middle of the call.
  */
 import { Run } from '../engine/layers.js'
-import { scenarioNamed } from '../engine/scenarios.js'
+import { scenarioNamed } from '../engine/scenarios/all.js'
 import { disturbed, endingAt } from '../engine/trial.js'
 
 const [path, lowers, name, index, midway] = process.argv.slice(2) as [string, string, string, string, string]
