@@ -25,7 +25,9 @@ export async function runCommands(args: readonly string[]): Promise<number> {
     await parser.parseAsync()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    complain(`${shown(error.message)} (stratafs --help shows how)`)
+    const missing = error.message.startsWith('Not enough non-option arguments')
+    const words = missing ? `${first}: a directory or file has to be named` : shown(error.message)
+    complain(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
     return Exit.USAGE
   }
   return outcome.code

@@ -45,28 +45,28 @@ async function main(order: BackgroundOrder): Promise<void> {
   const { logFile: asked } = order.plan.settings
   const own = asked === null && !order.journal ? ownLog(order.plan.mountpoint) : null
   const plan: MountPlan = { ...order.plan, settings: { ...order.plan.settings, logFile: own ?? asked } }
-  const keepLog = await serve(plan, order)
-  if (own !== null && !keepLog) rmSync(pathBytes(own), { force: true })
-  process.exit(process.exitCode ?? 0)
+  const dropLog = () => {
+    if (own !== null) rmSync(pathBytes(own), { force: true })
+  }
+  const code = await serve(plan, order, dropLog)
+  if (code === 0) dropLog()
+  process.exit(code)
 }
 
-/** Serves, sets the exit code, and tells whether the log has something to say that nobody has been told. */
-async function serve(plan: MountPlan, order: BackgroundOrder): Promise<boolean> {
-  let refused = false
+/** Serves; the exit code. A refusal is told to the starter, so its log has nothing to add. */
+async function serve(plan: MountPlan, order: BackgroundOrder, dropLog: () => void): Promise<number> {
   const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
-    refused = 'error' in outcome
+    if ('error' in outcome) dropLog()
     await report('error' in outcome ? outcome : { pid: process.pid, mountpoint: outcome.mountpoint })
-    return true
+    return !('error' in outcome)
   }
   const logger = openLog(plan.settings.logFile, order.journal)
   if ('error' in logger) {
-    process.exitCode = 1
-    return !(await ready(logger))
+    await ready(logger)
+    return 1
   }
   const trace = (line: string) => logger.log('info', line)
-  const code = await runDaemon(plan, { logger, warnings: order.warnings, trace, ready })
-  process.exitCode = code
-  return code !== 0 && !refused
+  return runDaemon(plan, { logger, warnings: order.warnings, trace, ready })
 }
 
 function openLog(logFile: string | null, journal: boolean): Logger | Refused {

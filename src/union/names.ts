@@ -36,8 +36,8 @@ export function checkName(name: string): number {
 /** Runs `act` as the caller, as far as this process may: what it creates belongs to them. */
 export function asCaller<T>(u: Union, caller: Identity, act: () => T): T {
   const ids = u.writable!.abilities.changeIds && u.config.xattrPermissions === 0
-  const uid = ids ? storedId(u.uids, caller.uid) : -1
-  const gid = ids ? storedId(u.gids, caller.gid) : -1
+  const uid = ids ? storedId(u.uids, caller.uid) : u.ownUid
+  const gid = ids ? storedId(u.gids, caller.gid) : u.ownGid
   native.become(uid, gid, caller.umask)
   const result = act()
   native.become(u.ownUid, u.ownGid, 0)
