@@ -35,9 +35,9 @@ function makeTwin(u: Union, from: number, work: number, name: string): number {
   if (made < 0) return made
   const fd = native.openat(work, name, O_PATH | O_DIRECTORY, 0)
   if (fd < 0) return fd
-  native.statat(from, '')
+  let errno = native.statat(from, '')
   const stat = native.stat.slice()
-  let errno = native.chownat(fd, '', stat[Stat.UID]!, stat[Stat.GID]!)
+  if (errno >= 0) errno = native.chownat(fd, '', stat[Stat.UID]!, stat[Stat.GID]!)
   if (errno >= 0) errno = copyXattrs(u, from, '', fd, '', false)
   if (errno >= 0) errno = copyOrigin(u, from, fd)
   if (errno >= 0) errno = native.chmodat(fd, '', stat[Stat.MODE]! & 0o7777)

@@ -121,9 +121,9 @@ function fillContent(u: Union, node: Node, fd: number, size: number): number {
   if (dirFd < 0) return dirFd
   const source = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
   if (source < 0) return source
-  native.statat(source, '')
+  const errno = native.statat(source, '')
   const length = native.stat[Stat.SIZE]!
-  const copied = native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
+  const copied = errno < 0 ? errno : native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
   native.close(source)
   if (copied >= 0) u.counters.copyUpBytes += copied
   return copied
@@ -157,8 +157,9 @@ function markOrigin(job: Job, fd: number, name: string): number {
   if (!job.writable.abilities.xattrs) return 0
   const errno = u.marks.set(fd, name, 'origin', job.origin ?? '')
   if (job.origin === null) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
-  if (node.type === S_IFREG || node.type === S_IFDIR) return errno
-  return 0
+  // The kernel keeps `user.*` of other files to itself.
+  const refused = errno === -Errno.EPERM || errno === -Errno.EOPNOTSUPP
+  return refused && node.type !== S_IFREG && node.type !== S_IFDIR ? 0 : errno
 }
 
 /** The one act on disk, then memory. */
@@ -169,9 +170,10 @@ function commit(job: Job): number {
   const upperFd = u.cache.fd(parent.upper!)
   if (upperFd < 0) return upperFd
   markImpure(u, node.parent)
-  native.statat(upperFd, '')
+  let errno = native.statat(upperFd, '')
+  if (errno < 0) return errno
   const times = native.stat.slice()
-  const errno = isIndexed(job) ? commitIndexed(job, upperFd) : moveIn(job, upperFd)
+  errno = isIndexed(job) ? commitIndexed(job, upperFd) : moveIn(job, upperFd)
   if (errno < 0) return errno
   // From here the upper holds it; nothing below may fail.
   setTimes(upperFd, '', times)
@@ -247,12 +249,13 @@ function copyUpContent(u: Union, node: Node, size: number): number {
   const place = placeOf(u, node)
   if (place < 0) return place
   const name = u.placeName
-  native.statat(place, name)
+  let errno = native.statat(place, name)
+  if (errno < 0) return errno
   const stat = native.stat.slice()
   const fd = native.openat(place, name, 2 | O_NOFOLLOW, 0)
   if (fd < 0) return fd
   const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
-  let errno = fillContent(u, node, fd, keep)
+  errno = fillContent(u, node, fd, keep)
   if (errno >= 0) errno = native.ftruncate(fd, keep)
   if (errno >= 0) errno = setTimes(fd, '', stat)
   if (errno >= 0 && u.syncs) errno = native.fsync(fd)

@@ -5,8 +5,11 @@
  * `L+N` to the lower's, where the upper gains a link for a name that the union has already. As ovl_set_nlink_upper() and
  * ovl_set_nlink_lower() in fs/overlayfs/util.c.
  */
+import { indexName } from '../layers/file-handle.js'
+import { latin1 } from '../layers/marks.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { parseLinks } from './lookup.js'
 import type { Node } from './node.js'
 import { placeOf, type Union } from './union.js'
 
@@ -34,4 +37,27 @@ export function linkUp(u: Union, node: Node, upper: number, name: string): numbe
   let errno = lower === null ? 0 : markLinks(u, fd, node.atName, 'L', node.links!.nlink, lower)
   if (errno >= 0) errno = native.linkat(fd, node.atName, upper, name)
   return errno < 0 ? errno : writeLinks(u, node)
+}
+
+/** The last name of a group is gone: its entry in the index goes, too. */
+export function dropIndexed(u: Union, node: Node): void {
+  const index = u.writable!.work.index
+  if (index === null) return
+  if (node.at === index) return void native.unlinkat(index.fd, node.atName, 0)
+  const fd = placeOf(u, node)
+  const origin = fd < 0 ? fd : u.marks.get(fd, u.placeName, 'origin')
+  if (typeof origin !== 'number') native.unlinkat(index.fd, indexName(origin), 0)
+}
+
+/** Removes what a crash left in the index between the loss of a group's last name and that of its entry. */
+export function sweepIndex(u: Union): void {
+  const index = u.writable!.work.index!
+  const entries = native.readDirectory(index.fd, '')
+  if (typeof entries === 'number') return
+  for (const name of entries.names) {
+    if (native.statat(index.fd, name) < 0 || native.stat[Stat.NLINK] !== 1) continue
+    const mark = u.marks.get(index.fd, name, 'nlink')
+    if (typeof mark === 'number' || !latin1(mark).startsWith('U')) continue
+    if (parseLinks(latin1(mark), 1, 0) === null) native.unlinkat(index.fd, name, 0)
+  }
 }

@@ -2,8 +2,7 @@
  * What it takes for an inode to lose a name: it must stay reachable while it is open, and the union's link count of a
  * hard-link group follows. Prepared before the act on disk, published after it.
  */
-import { native } from '../syscalls/native.js'
-import { writeLinks } from './link-counts.js'
+import { dropIndexed, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
 import { listingRemove } from './merged-directory.js'
 import { dropName, type Node } from './node.js'
@@ -50,9 +49,8 @@ function dropLink(u: Union, node: Node, inUpper: boolean): void {
     for (const key of node.keys ?? []) u.hiddenLinks.set(key, (u.hiddenLinks.get(key) ?? 0) + 1)
     return
   }
-  const index = u.writable!.work.index
   if (links.nlink === 0) {
-    if (index !== null && node.at === index) native.unlinkat(index.fd, node.atName, 0)
+    dropIndexed(u, node)
     node.links = null
   } else if (!inUpper) writeLinks(u, node)
 }
