@@ -43,7 +43,7 @@ function failingAt(index: number, errno: number): Hook {
  */
 function openDescriptors(stack: Stack, engine: Engine): number {
   const all = readdirSync('/proc/self/fd').filter((fd) => !stack.lowers.includes(target(fd)))
-  return all.length - engine.counters()['directories']!
+  return all.length - engine.counters().directories!
 }
 
 function target(fd: string): string {
