@@ -13,8 +13,7 @@ const pairs: readonly (readonly [Side, Side])[] = [
 let exchange: Exchange
 
 function reasonToSkip(writer: Side, reader: Side, change: Change): string | false {
-  const unread = (change.unread ?? []).includes(reader) && `${reader} does not read this mark`
-  return missing([writer, reader]) || unread
+  return missing([writer, reader]) || (change.unread?.[reader] ?? false)
 }
 
 describe('interchange of layers', () => {

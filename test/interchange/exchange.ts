@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
 import type { MountOptions } from '../conformance/case.js'
 import { type Column, columnNamed, type Layers, must } from '../conformance/columns.js'
 import type { Probe } from '../conformance/probe.js'
@@ -38,7 +39,7 @@ export type Side = keyof typeof sides
 /** The first reason why one of these cannot run here; false where all can. */
 export function missing(names: readonly Side[]): string | false {
   for (const name of names) {
-    const answer = sides[name].available(process.env.STRATAFS_TEST_DIR ?? '/tmp')
+    const answer = sides[name].available(process.env.STRATAFS_TEST_DIR ?? tmpdir())
     if (answer !== true) return `${name}: ${answer}`
   }
   return false
