@@ -39,7 +39,7 @@ function look(run: Run, scenario: Scenario, e: Expectation, start: View): Return
 function crashAtEachStep(stack: Stack, scenario: Scenario): void {
   const e = expectationOf(stack, scenario)
   assert.ok(e.result >= 0, `undisturbed it fails: errno ${-e.result}`)
-  if (scenario.recounted === undefined) assert.deepEqual(differences(e.live, e.after, e.before), [], 'before a remount')
+  assert.deepEqual(differences(e.live, e.after, e.before), [], 'before a remount')
   const points = pointsOf(e.steps)
   assert.ok(points.length > 0, 'nothing was changed on disk')
   const faults = points.map((point) => {

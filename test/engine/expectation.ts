@@ -11,7 +11,7 @@ import { differences, type Seen, type View, viewOf } from './view.js'
 export interface Expectation {
   readonly before: Seen
   readonly after: Seen
-  /** What the engine that did it shows: `after`, but for what `recounted` says. */
+  /** What the engine that did it shows. */
   readonly live: Seen
   readonly passing: readonly Seen[]
   readonly steps: readonly Step[]

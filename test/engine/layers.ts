@@ -162,8 +162,13 @@ export class Stack {
   constructor(filesystem: FilesystemName) {
     this.base = mkdtempSync(join(filesystems[filesystem], 'stratafs-engine-'))
     this.lowers = [join(this.base, 'top'), join(this.base, 'bottom')]
-    makeTop(this.lowers[0]!)
-    makeBottom(this.lowers[1]!)
+    try {
+      makeTop(this.lowers[0]!)
+      makeBottom(this.lowers[1]!)
+    } catch (error) {
+      this.remove()
+      throw error
+    }
     this.#fingerprint = this.#lowerState()
   }
 

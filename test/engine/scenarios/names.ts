@@ -43,13 +43,11 @@ export const links: Scenario[] = [
 
 const copiedLinks = (s: Session): void => must(s.setattr('links/one', { mode: 0o640 }))
 
-const recounted = 'nothing of the group is in the upper, so nothing there can note that a name is hidden'
-
 export const hardLinks: Scenario[] = [
   { name: 'write to one of several lower hard links', act: (s) => s.write('links/one', 'HARD') },
   { name: 'chmod of one of several lower hard links', act: (s) => s.setattr('dir/three', { mode: 0o600 }) },
   { name: 'write to a copied-up hard link', prepare: copiedLinks, act: (s) => s.write('links/two', 'HARD') },
-  { name: 'unlink one of several lower hard links', act: (s) => s.unlink('links/one'), recounted },
+  { name: 'unlink one of several lower hard links', act: (s) => s.unlink('links/one') },
   { name: 'unlink the copied-up one of several hard links', prepare: copiedLinks, act: (s) => s.unlink('links/one') },
   { name: 'unlink another of them', prepare: copiedLinks, act: (s) => s.unlink('links/two') },
   {
@@ -59,7 +57,7 @@ export const hardLinks: Scenario[] = [
   },
   { name: 'rename one of several lower hard links', act: (s) => s.rename('links/one', 'dir/one') },
   { name: 'rename another of them', prepare: copiedLinks, act: (s) => s.rename('links/two', 'links/four') },
-  { name: 'rename over one of several lower hard links', act: (s) => s.rename('file', 'links/two'), recounted },
+  { name: 'rename over one of several lower hard links', act: (s) => s.rename('file', 'links/two') },
   { name: 'rename over another of them', prepare: copiedLinks, act: (s) => s.rename('file', 'links/two') },
   { name: 'rename over a copied-up one', prepare: copiedLinks, act: (s) => s.rename('file', 'links/one') },
 ]

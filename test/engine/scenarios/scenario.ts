@@ -23,8 +23,6 @@ export interface Scenario {
   /** mknod of a device 0:0 is refused, so whiteouts are written as `.wh.NAME`. */
   readonly aufs?: boolean
   readonly passing?: readonly Passing[]
-  /** What a new mount counts anew, so that the engine that did it shows another link count. */
-  readonly recounted?: string
 }
 
 /** A step of `prepare` that has to work. */
