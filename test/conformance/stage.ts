@@ -59,7 +59,11 @@ export class Ground {
     this.#clear()
   }
 
-  readonly #interrupted = (): void => process.exit(130)
+  /** Ends at once: the test runner would go on with the remaining cases, on ground that is gone. */
+  readonly #interrupted = (): void => {
+    this.#clear()
+    process.kill(process.pid, 'SIGKILL')
+  }
 
   readonly #clear = (): void => {
     const mounts = readFileSync('/proc/mounts', 'latin1').split('\n')
