@@ -5,7 +5,9 @@
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
+import { nearest } from '../daemon/nearest.js'
 import { complain, Exit } from './complain.js'
+import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
 
 /** What the command returned; a usage error unless one ran. */
@@ -15,16 +17,28 @@ interface Outcome {
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
+  const first = args[0]
+  if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
   const parser = describe(yargs(detachOptions(args)), outcome)
   try {
     await parser.parseAsync()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    complain(`${shown(error.message)} (stratafs --help shows how)`)
+    const missing = error.message.startsWith('Not enough non-option arguments')
+    const words = missing ? `${first}: a directory or file has to be named` : shown(error.message)
+    complain(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
     return Exit.USAGE
   }
   return outcome.code
+}
+
+function unknownCommand(word: string): number {
+  const near = nearest(word, COMMANDS)
+  complain(
+    `unknown command ${shown(word)}${near === null ? '' : `: did you mean ${near}?`} (stratafs --help lists them)`,
+  )
+  return Exit.USAGE
 }
 
 class UsageError extends Error {}
@@ -36,7 +50,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
     .completion('completion', 'print a completion script: source <(stratafs completion)')
     .demandCommand(1, 'no command given')
-    .recommendCommands()
     .strict()
     .version(packageVersion())
     .alias({ help: 'h' })

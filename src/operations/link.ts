@@ -6,6 +6,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr } from '../union/attributes.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
+import { writeLinks } from '../union/link-counts.js'
 import { childOf, inodeKey, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
@@ -38,6 +39,7 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
   if (errno >= 0) errno = copyUp(u, parent)
   if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
   if (errno >= 0 && node.data !== null) errno = setContentRedirect(u, node)
+  if (errno >= 0) errno = writeLinks(u, node)
   if (errno < 0) return errno
   const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }
   return makeEntry(u, identity, parent, newName, false, (fd, name) => {

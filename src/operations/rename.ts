@@ -5,9 +5,9 @@
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
 import { clearEmpty } from '../union/clear-empty.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
+import { linkUp } from '../union/link-counts.js'
 import { childOf, placeFile } from '../union/lookup.js'
 import { prepareLoss, publishLoss } from '../union/losing-names.js'
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
@@ -131,6 +131,7 @@ function prepare(m: Move, plan: RenamePlan): number {
   errno = prepareMarks(m, plan)
   if (errno < 0 || victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return errno
   if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
+  else if (victim.inUpper) errno = copyUpName(u, victim, m.newParent, m.newName)
   return errno < 0 ? errno : prepareLoss(u, victim, m.newParent, m.newName)
 }
 
@@ -143,16 +144,6 @@ function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
   const linked = linkUp(u, node, upper, name)
   if (linked >= 0) listingAdd(parent, name, node.type)
   return linked
-}
-
-/** Gives an indexed inode one of its names in the upper; the union's count stays, so the mark follows. As ovl_link_up(). */
-export function linkUp(u: Union, node: Node, upper: number, name: string): number {
-  const fd = u.cache.fd(node.at!)
-  if (fd < 0) return fd
-  native.statat(fd, node.atName)
-  const difference = node.links!.nlink - (native.stat[Stat.NLINK]! + 1)
-  u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
-  return native.linkat(fd, node.atName, upper, name)
 }
 
 function prepareMarks(m: Move, plan: RenamePlan): number {

@@ -104,7 +104,7 @@ function clearSetgid(fd: number, name: string): number {
   return (mode & SETGID) === 0 ? 0 : native.chmodat(fd, name, mode & ~SETGID)
 }
 
-export function listxattr(u: Union, nodeid: number): string[] | number {
+export function listxattr(u: Union, nodeid: number, uid: number): string[] | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   const fd = placeOf(u, node)
@@ -115,6 +115,7 @@ export function listxattr(u: Union, nodeid: number): string[] | number {
   for (const stored of names) {
     const name = u.marks.shown(stored)
     if (name === null || isHidden(u, name) || (name.startsWith(ACL) && !u.config.acl)) continue
+    if (uid !== 0 && name.startsWith('trusted.')) continue
     shown.push(name)
   }
   return shown

@@ -7,6 +7,7 @@
 import { encodeOrigin, indexName } from '../layers/file-handle.js'
 import type { Marks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
+import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -23,7 +24,7 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
   u.attrFresh = false
   const known = parent.dir!.children.get(name)
   if (known !== undefined) return known
-  if (parent.removed) return 0
+  if (parent.removed || name.startsWith(AUFS_PREFIX)) return 0
   const listing = parent.dir!.listing
   if (listing !== null && !listing.has(name)) return 0
   const found = search(u, parent.dir!, name, first)
@@ -191,7 +192,7 @@ export function forgetUnused(u: Union, node: Node): void {
 }
 
 function free(u: Union, node: Node): void {
-  const others = node.others ?? []
+  const others = [...(node.others ?? [])]
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
   u.nodes.delete(node)

@@ -2,7 +2,7 @@
  * What it takes for an inode to lose a name: it must stay reachable while it is open, and the union's link count of a
  * hard-link group follows. Prepared before the act on disk, published after it.
  */
-import { native } from '../syscalls/native.js'
+import { dropIndexed, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
 import { listingRemove } from './merged-directory.js'
 import { dropName, type Node } from './node.js'
@@ -15,6 +15,8 @@ export function prepareLoss(u: Union, node: Node, parent: Node, name: string): n
     return 0
   }
   if (!node.inUpper) return 0
+  const counted = writeLinks(u, node)
+  if (counted < 0) return counted
   if (node.links !== null && node.at === u.writable!.work.index) return node.links.nlink > 1 ? 0 : pinFile(u, node)
   if (node.at !== parent.dir!.upper || node.atName !== name) return 0
   const other = otherName(node, parent, name)
@@ -47,18 +49,8 @@ function dropLink(u: Union, node: Node, inUpper: boolean): void {
     for (const key of node.keys ?? []) u.hiddenLinks.set(key, (u.hiddenLinks.get(key) ?? 0) + 1)
     return
   }
-  const index = u.writable!.work.index
   if (links.nlink === 0) {
-    if (index !== null && node.at === index) native.unlinkat(index.fd, node.atName, 0)
+    dropIndexed(u, node)
     node.links = null
   } else if (!inUpper) writeLinks(u, node)
-}
-
-/** Notes the union's link count in the upper, relative to the upper's own. As ovl_set_nlink_upper(). */
-export function writeLinks(u: Union, node: Node): void {
-  if (node.links === null || node.at === null || !node.inUpper) return
-  const fd = u.cache.fd(node.at)
-  if (fd < 0 || native.statat(fd, node.atName) < 0) return
-  const difference = node.links.nlink - native.stat[1]!
-  u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
 }

@@ -116,13 +116,17 @@ class Search {
     if (isTop) found.marks = marks
     part.inspected = true
     part.xattrWhiteouts = marks.xattrWhiteouts
-    if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part))) this.done = true
+    if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part, marks))) this.done = true
     else this.#redirect(marks)
   }
 
-  /** By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below. */
-  #isAufsOpaque(dir: RealDir, fd: number, part: RealDir): boolean {
-    if (this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
+  /**
+   * By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below under that name: not where a
+   * redirect leads. So a directory can be renamed, its whiteout made before, without a moment in which its lower parts are lost.
+   */
+  #isAufsOpaque(dir: RealDir, fd: number, part: RealDir, marks: Marks): boolean {
+    const redirected = marks.redirect !== null && this.u.config.redirectDir !== 'nofollow'
+    if (!redirected && this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
     const inside = this.u.cache.fd(part)
     return inside >= 0 && this.u.whiteouts.isAufsOpaque(part, inside)
   }

@@ -15,6 +15,7 @@ import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import type { UnionConfig } from './config.js'
 import { InodeNumbers } from './inode-numbers.js'
+import { sweepIndex } from './link-counts.js'
 import { originMark } from './lookup.js'
 import { DirState } from './node.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
@@ -148,7 +149,7 @@ function prepareUpper(u: Union, writable: Writable): void {
   const handles = writable.abilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
   if (!handles || !writable.work.openIndex()) {
     u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
-  }
+  } else sweepIndex(u)
 }
 
 /** The attribute that the layer's root shows overridden owners with, or null. */
