@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { carriesOverlay } from './ground.js'
 import { Probe } from './probe.js'
 
 /**
@@ -45,8 +46,8 @@ export interface Column {
   /** Who owns planted files, and acts. */
   readonly uid: number
   readonly gid: number
-  /** true, or why it cannot run here. `directory` is where layers will lie. */
-  available(directory: string): true | string
+  /** true, or why it cannot run here. */
+  available(): true | string
   /** The probe that acts; `program` lies in `directory`. */
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
@@ -91,11 +92,10 @@ const kernel: Column = {
   xattrPrefix: 'trusted.',
   uid: 0,
   gid: 0,
-  available(directory) {
+  available() {
     if (isRoot() !== true) return 'needs root'
     if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'latin1'))) return 'this kernel has no overlayfs'
-    const kind = spawnSync('stat', ['-f', '-c', '%T', directory], { encoding: 'latin1' }).stdout.trim()
-    return kind.startsWith('overlay') ? `${directory} lies on overlayfs, which cannot carry an upper layer` : true
+    return carriesOverlay()
   },
   start: (directory, program) => new Probe(directory, program),
   mount(layers, options) {

@@ -1,6 +1,6 @@
 /** Every change through every pair: what one wrote, the other shows, and what that one then changes, the first shows. */
 import { after, before, describe, it } from 'node:test'
-import { Ground } from '../conformance/stage.js'
+import { Ground } from '../conformance/ground.js'
 import { type Change, changes, lowers } from './changes.js'
 import { Exchange, missing, type Side } from './exchange.js'
 

@@ -4,12 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { tmpdir } from 'node:os'
 import type { MountOptions } from '../conformance/case.js'
 import { type Column, columnNamed, type Layers, must } from '../conformance/columns.js'
+import type { Ground } from '../conformance/ground.js'
 import type { Probe } from '../conformance/probe.js'
 import { fingerprint, type SnapshotOptions, snapshot } from '../conformance/snapshot.js'
-import { type Ground, Stage } from '../conformance/stage.js'
+import { Stage } from '../conformance/stage.js'
 
 const kernel = columnNamed('kernel')
 const ours = columnNamed('root')
@@ -39,7 +39,7 @@ export type Side = keyof typeof sides
 /** The first reason why one of these cannot run here; false where all can. */
 export function missing(names: readonly Side[]): string | false {
   for (const name of names) {
-    const answer = sides[name].available(process.env.STRATAFS_TEST_DIR ?? tmpdir())
+    const answer = sides[name].available()
     if (answer !== true) return `${name}: ${answer}`
   }
   return false

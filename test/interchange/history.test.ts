@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Layers } from '../conformance/columns.js'
-import { Ground } from '../conformance/stage.js'
+import { Ground } from '../conformance/ground.js'
 import { Exchange, look, missing, type Side, through } from './exchange.js'
 import { histories, lowers, perform, type Step } from './history.js'
 
