@@ -6,7 +6,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { encodeOrigin, indexName } from '../layers/file-handle.js'
-import type { Marks } from '../layers/marks.js'
+import { type Marks, noMarks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
@@ -41,11 +41,17 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
 
 function directoryNode(u: Union, found: Found): Node {
   const dir = new DirState(found.upper, found.lowers)
-  dir.redirect = found.marks.redirect
-  dir.impure = found.marks.impure
-  const node = u.nodes.create(S_IFDIR, inodeNumber(u, found.marks, S_IFDIR), dir)
-  node.hasOrigin = found.marks.origin !== null
+  const marks = upperMarks(found)
+  dir.redirect = marks.redirect
+  dir.impure = marks.impure
+  const node = u.nodes.create(S_IFDIR, inodeNumber(u, marks, S_IFDIR), dir)
+  node.hasOrigin = marks.origin !== null
   return node
+}
+
+/** What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's. */
+function upperMarks(found: Found): Marks {
+  return (found.upper ?? found.at)?.layer.isUpper ? found.marks : noMarks
 }
 
 /** The number for what `u.topStat` and its marks describe. */
@@ -64,9 +70,10 @@ function fileNode(u: Union, found: Found): Node | number {
 }
 
 function newFile(u: Union, found: Found, type: number): Node {
-  const node = u.nodes.create(type, inodeNumber(u, found.marks, type), null)
+  const marks = upperMarks(found)
+  const node = u.nodes.create(type, inodeNumber(u, marks, type), null)
   placeFile(node, found.at!, found.atName)
-  node.hasOrigin = found.marks.origin !== null
+  node.hasOrigin = marks.origin !== null
   if (found.data !== null) {
     node.data = found.data
     node.dataName = found.dataName
