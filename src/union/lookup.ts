@@ -153,8 +153,9 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
   if (typeof marks === 'number') return marks
   const node = u.nodes.create(found.type, inodeNumber(u, marks, found.type), null)
   if (marks.metacopy) {
-    node.data = found.at
-    node.dataName = found.atName
+    // The lower inode may be a metacopy, too.
+    node.data = found.data ?? found.at
+    node.dataName = found.data === null ? found.atName : found.dataName
   }
   placeFile(node, index, name)
   node.hasOrigin = true
