@@ -15,7 +15,7 @@ import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
-import type { Union } from './union.js'
+import { statNode, type Union } from './union.js'
 
 /**
  * The child `name` of `parent`; 0 when there is none, or -errno. `u.attrFresh` says whether `u.attr` has been filled on
@@ -103,9 +103,7 @@ function linkedNode(u: Union, found: Found): Node | number {
 
 /** A known node met under another name: the stat record must be that of where it lies now. */
 function refreshed(u: Union, node: Node): Node {
-  if (!node.inUpper || node.at === null) return node
-  const fd = u.cache.fd(node.at)
-  if (fd >= 0 && native.statat(fd, node.atName) >= 0) u.topStat.set(native.stat)
+  if (node.inUpper && statNode(u, node) >= 0) u.topStat.set(native.stat)
   return node
 }
 
