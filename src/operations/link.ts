@@ -7,7 +7,7 @@ import { Stat } from '../syscalls/stat.js'
 import { readAttr } from '../union/attributes.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
 import { writeLinks } from '../union/link-counts.js'
-import { childOf, inodeKey, placeFile, remember } from '../union/lookup.js'
+import { childOf, inodeKey, placeAgain, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
 import { addName, type Node } from '../union/node.js'
@@ -51,7 +51,7 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
 /** One more name: the union's count of a group rises with the upper's own, so its mark stays true. */
 function publish(u: Union, node: Node, parent: Node, name: string): void {
   const upper = parent.dir!.upper!
-  if (node.removed || node.at === null) placeFile(node, upper, name)
+  if (node.pin >= 0 || node.at === null) placeAgain(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, node.type)
   if (node.links !== null) node.links.nlink++

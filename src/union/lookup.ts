@@ -88,6 +88,13 @@ export function placeFile(node: Node, at: RealDir, name: string): void {
   node.inUpper = at.layer.isUpper
 }
 
+/** An upper inode that was kept by a descriptor only has a name again: a descriptor per inode is more than there are. */
+export function placeAgain(node: Node, at: RealDir, name: string): void {
+  placeFile(node, at, name)
+  if (node.pin >= 0) native.close(node.pin)
+  node.pin = -1
+}
+
 /** The key of the real inode that a stat record describes. */
 export function inodeKey(stat: Float64Array): string {
   return `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`
@@ -96,13 +103,14 @@ export function inodeKey(stat: Float64Array): string {
 function linkedNode(u: Union, found: Found): Node | number {
   const key = inodeKey(u.topStat)
   const known = u.nodes.byKey(key)
-  if (known !== undefined) return refreshed(u, known)
+  if (known !== undefined) return refreshed(u, known, found)
   if (found.at!.layer.isUpper) return upperLink(u, found, key)
   return lowerLink(u, found, key)
 }
 
 /** A known node met under another name: the stat record must be that of where it lies now. */
-function refreshed(u: Union, node: Node): Node {
+function refreshed(u: Union, node: Node, found: Found): Node {
+  if (node.pin >= 0 && found.at!.layer.isUpper) placeAgain(node, found.at!, found.atName)
   if (node.inUpper && statNode(u, node) >= 0) u.topStat.set(native.stat)
   return node
 }
