@@ -34,6 +34,8 @@ export class Found {
 class Search {
   readonly found = new Found()
   done = false
+  /** A metacopy was found, and not yet the content it stands for. */
+  lacksContent = false
   /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
   path: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
@@ -140,7 +142,8 @@ class Search {
     found.atName = this.name
     const marked = dir.layer.isUpper ? !this.unmarked : this.#below && type === S_IFREG
     if (marked) found.marks = this.#marks(fd, this.name)
-    this.done = !(found.marks.metacopy && type === S_IFREG && this.#below)
+    this.lacksContent = found.marks.metacopy && type === S_IFREG
+    this.done = !(this.lacksContent && this.#below)
     if (!this.done) this.#redirect(found.marks)
   }
 
@@ -152,6 +155,7 @@ class Search {
     found.data = dir
     found.dataName = this.name
     const marks = this.#below ? this.#marks(fd, this.name) : noMarks
+    this.lacksContent = marks.metacopy
     if (!marks.metacopy) return
     this.done = false
     this.#redirect(marks)
@@ -213,6 +217,8 @@ export function search(u: Union, dir: DirState, name: string, first: number): Fo
     s.visit(part, i + 1 < parts)
   }
   if (s.path !== null) followPath(u, s, deepest)
+  // As ovl_lookup(): a hole is not to be taken for the content.
+  if (s.lacksContent && s.found.error === 0) s.found.error = -Errno.EIO
   return s.found
 }
 
