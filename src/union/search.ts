@@ -75,7 +75,7 @@ class Search {
     for (let i = 0; i < path.length - 1; i++) {
       const fd = this.u.cache.fd(dir)
       if (fd < 0) return this.#fail(fd)
-      const step = this.#step(dir, fd, i, more)
+      const step = this.#step(dir, fd, path, i, more)
       if (step === null) return
       last ||= step.last
       dir = step.dir
@@ -86,8 +86,14 @@ class Search {
   }
 
   /** One directory on the way of a redirect: null ends the search in this layer. */
-  #step(dir: RealDir, fd: number, i: number, more: boolean): { dir: RealDir; last: boolean } | null {
-    const name = this.path![i]!
+  #step(
+    dir: RealDir,
+    fd: number,
+    path: readonly string[],
+    i: number,
+    more: boolean,
+  ): { dir: RealDir; last: boolean } | null {
+    const name = path[i]!
     inspect(this.u, dir, fd)
     if (native.statat(fd, name) < 0) {
       this.done = this.u.whiteouts.hasAufsWhiteout(dir, fd, name)
@@ -98,7 +104,9 @@ class Search {
       return null
     }
     const marks = more ? this.#marks(fd, name) : noMarks
-    if (marks.redirect !== null) this.path = joinRedirect(this.path!, i, marks.redirect)
+    // What is left of the path is at its end, however long a redirect has made what comes before.
+    const at = this.path!.length - (path.length - i)
+    if (marks.redirect !== null) this.path = joinRedirect(this.path!, at, marks.redirect)
     return { dir: new RealDir(dir.layer, dir, name), last: marks.opaque }
   }
 
