@@ -45,6 +45,7 @@ export const noMarks: Marks = {
 }
 
 const FUSE_OVERLAYFS_OPAQUE = 'user.fuseoverlayfs.opaque'
+const FUSE_OVERLAYFS_ORIGIN = 'user.fuseoverlayfs.origin'
 
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
@@ -89,11 +90,6 @@ export class MarkStore {
     return native.removexattr(fd, name, this.prefix + mark)
   }
 
-  /** True for names that belong to the union itself: hidden, and not copied by copy-up. */
-  isPrivate(attribute: string): boolean {
-    return attribute.startsWith(this.prefix)
-  }
-
   /** How a user's attribute is stored: `overlay.x` one level deeper, anything else as it is. */
   stored(attribute: string): string {
     return attribute.startsWith(this.prefix)
@@ -103,6 +99,7 @@ export class MarkStore {
 
   /** How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr(). */
   shown(attribute: string): string | null {
+    if (isForeign(attribute)) return null
     if (!attribute.startsWith(this.prefix)) return attribute
     const rest = attribute.slice(this.prefix.length)
     return rest.startsWith('overlay.') ? this.prefix + rest.slice('overlay.'.length) : null
@@ -113,6 +110,11 @@ export class MarkStore {
 function isAbsence(errno: number): boolean {
   const e = -errno
   return e === Errno.EOPNOTSUPP || e === Errno.ENODATA || e === Errno.EPERM || e === Errno.EACCES
+}
+
+/** fuse-overlayfs's own marks: copied up, its opaque would hide the very directory that it stands on. */
+export function isForeign(attribute: string): boolean {
+  return attribute === FUSE_OVERLAYFS_OPAQUE || attribute === FUSE_OVERLAYFS_ORIGIN
 }
 
 function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: string, value: Uint8Array): void {

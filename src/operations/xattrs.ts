@@ -4,6 +4,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
+import { isForeign } from '../layers/marks.js'
 import { overrideNames } from '../layers/ownership.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -33,7 +34,7 @@ function hiddenAnswer(attribute: string): number {
 }
 
 function isHidden(u: Union, attribute: string): boolean {
-  return overrideNames.some((name) => name === attribute) && overrides(u)
+  return isForeign(attribute) || (overrideNames.some((name) => name === attribute) && overrides(u))
 }
 
 function overrides(u: Union): boolean {
