@@ -45,6 +45,7 @@ interface Job {
 export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
   if (u.writable === null) return -Errno.EROFS
   if (node.isUpper) return node.data === null || metadata ? 0 : copyUpContent(u, node, size)
+  if (node.dir !== null && node.parent === null) return -Errno.ENOENT
   if (node.parent !== null) {
     const errno = copyUp(u, node.parent)
     if (errno < 0) return errno

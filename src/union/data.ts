@@ -49,9 +49,11 @@ function openContent(u: Union, node: Node, write: boolean, append = false): numb
 /** After a copy-up: open content is served from the upper from now on; that of a metacopy stays where it is. */
 export function rebindData(u: Union, node: Node): number {
   if (node.dataFd < 0 || node.data !== null) return 0
-  const fd = openContent(u, node, true)
+  const both = openContent(u, node, true)
+  // An ordinary user's own file may be readable and not writable.
+  const fd = both === -Errno.EACCES ? openContent(u, node, false) : both
   if (fd < 0) return fd
-  keepData(u, node, fd, true)
+  keepData(u, node, fd, both >= 0)
   return 0
 }
 
