@@ -5,6 +5,7 @@
  * shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
  * (`overlay.overlay.x`), which is how overlays nest.
  */
+import { Errno } from '../base/errno.js'
 import { native } from '../syscalls/native.js'
 
 export type MarkName =
@@ -57,15 +58,18 @@ export class MarkStore {
   /** `trusted.overlay.` or `user.overlay.`. */
   constructor(readonly prefix: string) {}
 
-  /** The marks at (fd, name); none where the filesystem has no xattrs. */
-  read(fd: number, name: string): Marks {
+  /** The marks at (fd, name), none where the filesystem has no xattrs; or -errno. */
+  read(fd: number, name: string): Marks | number {
     const names = native.listxattr(fd, name)
-    if (typeof names === 'number' || names.length === 0) return noMarks
+    if (typeof names === 'number') return isAbsence(names) ? noMarks : names
     let marks: { -readonly [K in keyof Marks]: Marks[K] } | null = null
     for (const full of names) {
       if (!full.startsWith(this.prefix) && full !== FUSE_OVERLAYFS_OPAQUE) continue
       const value = native.getxattr(fd, name, full)
-      if (typeof value === 'number') continue
+      if (typeof value === 'number') {
+        if (isAbsence(value)) continue
+        return value
+      }
       marks ??= { ...noMarks }
       applyMark(marks, full === FUSE_OVERLAYFS_OPAQUE ? 'opaque' : full.slice(this.prefix.length), value)
     }
@@ -103,6 +107,12 @@ export class MarkStore {
     const rest = attribute.slice(this.prefix.length)
     return rest.startsWith('overlay.') ? this.prefix + rest.slice('overlay.'.length) : null
   }
+}
+
+/** Whether an error says that there is no such mark to be had, not that the disk failed. */
+function isAbsence(errno: number): boolean {
+  const e = -errno
+  return e === Errno.EOPNOTSUPP || e === Errno.ENODATA || e === Errno.EPERM || e === Errno.EACCES
 }
 
 function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: string, value: Uint8Array): void {

@@ -61,7 +61,10 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   const at = u.cache.fd(upper)
   if (u.config.xattrPermissions !== 0) writeOverride(u, at, name, caller, mode & ~caller.umask)
   const errno = native.statat(at, name)
-  if (errno < 0) return errno
+  if (errno < 0) {
+    if (fd > 0) native.close(fd)
+    return errno
+  }
   u.topStat.set(native.stat)
   const type = mode & S_IFMT
   const isDirectory = type === S_IFDIR

@@ -4,6 +4,7 @@
  * layer by theirs, and a lower one that has been copied up through kernel overlayfs's index directory, where the upper
  * inode stands under the file handle of the lower one.
  */
+import { Errno } from '../base/errno.js'
 import { encodeOrigin, indexName } from '../layers/file-handle.js'
 import type { Marks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
@@ -31,6 +32,7 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
   const node = found.type === S_IFDIR ? directoryNode(u, found) : fileNode(u, found)
+  if (typeof node === 'number') return node
   addName(node, parent, name)
   fillAttr(u, node, u.topStat)
   u.attrFresh = true
@@ -56,7 +58,7 @@ function inodeNumber(u: Union, marks: Marks, type: number): number {
   return u.inodes.ofStat(u.topStat)
 }
 
-function fileNode(u: Union, found: Found): Node {
+function fileNode(u: Union, found: Found): Node | number {
   if (u.topStat[Stat.NLINK]! > 1) return linkedNode(u, found)
   return newFile(u, found, found.type)
 }
@@ -84,7 +86,7 @@ export function inodeKey(stat: Float64Array): string {
   return `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`
 }
 
-function linkedNode(u: Union, found: Found): Node {
+function linkedNode(u: Union, found: Found): Node | number {
   const key = inodeKey(u.topStat)
   const known = u.nodes.byKey(key)
   if (known !== undefined) return refreshed(u, known)
@@ -110,24 +112,27 @@ function upperLink(u: Union, found: Found, key: string): Node {
   return node
 }
 
-function lowerLink(u: Union, found: Found, key: string): Node {
+function lowerLink(u: Union, found: Found, key: string): Node | number {
   const nlink = u.topStat[Stat.NLINK]!
   const indexed = u.writable === null ? null : indexedUpper(u, found, nlink)
+  if (typeof indexed === 'number') return indexed
   const node = indexed ?? newFile(u, found, found.type)
   u.nodes.addKey(node, key)
   node.links ??= { nlink: nlink - (u.hiddenLinks.get(key) ?? 0) }
   return node
 }
 
-/** The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up. */
-function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | null {
+/** The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up; or -errno. */
+function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | number | null {
   const index = u.writable!.work.index
   if (index === null) return null
   const fd = u.cache.fd(found.at!)
   const mark = fd < 0 ? null : originMark(fd, found.atName, found.at!)
   if (mark === null) return null
   const name = indexName(mark)
-  if (native.statat(index.fd, name) < 0 || (native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
+  const errno = native.statat(index.fd, name)
+  if (errno < 0) return errno === -Errno.ENOENT ? null : errno
+  if ((native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
   u.topStat.set(native.stat)
   const key = inodeKey(u.topStat)
   const known = u.nodes.byKey(key)
@@ -135,9 +140,10 @@ function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | null {
   return newIndexed(u, found, name, key, lowerLinks)
 }
 
-function newIndexed(u: Union, found: Found, name: string, key: string, lowerLinks: number): Node {
+function newIndexed(u: Union, found: Found, name: string, key: string, lowerLinks: number): Node | number {
   const index = u.writable!.work.index!
   const marks = u.marks.read(index.fd, name)
+  if (typeof marks === 'number') return marks
   const node = u.nodes.create(found.type, inodeNumber(u, marks, found.type), null)
   if (marks.metacopy) {
     node.data = found.at

@@ -2,11 +2,35 @@
  * What it takes for an inode to lose a name: it must stay reachable while it is open, and the union's link count of a
  * hard-link group follows. Prepared before the act on disk, published after it.
  */
-import { dropIndexed, writeLinks } from './link-counts.js'
+import { native } from '../syscalls/native.js'
+import { copyUp } from './copy-up.js'
+import { dropIndexed, linkUp, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
-import { listingRemove } from './merged-directory.js'
+import { listingAdd, listingRemove } from './merged-directory.js'
 import { dropName, type Node } from './node.js'
 import type { Union } from './union.js'
+
+/** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
+export function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
+  const errno = copyUp(u, node, -1, true)
+  if (errno < 0 || node.dir !== null || node.links === null) return errno
+  const upper = u.cache.fd(parent.dir!.upper!)
+  if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
+  const linked = linkUp(u, node, upper, name)
+  if (linked >= 0) listingAdd(parent, name, node.type)
+  return linked
+}
+
+/**
+ * Before a hard link of a lower layer loses `name`: where the index can keep its group together, the upper gets it under that
+ * name. One act then takes the name and an upper link, so that the count of the others is right before it and after it,
+ * and known to the next mount. As ovl_nlink_start() in fs/overlayfs/util.c.
+ */
+export function copyUpCounted(u: Union, node: Node, parent: Node, name: string): number {
+  if (node.dir !== null || node.links === null) return 0
+  const isKept = u.writable!.work.index !== null && node.at !== null && node.at.layer.uuid !== null
+  return node.inUpper || isKept ? copyUpName(u, node, parent, name) : 0
+}
 
 /** Before `name` in `parent` goes: a file keeps another place or a descriptor, a directory its descriptor. */
 export function prepareLoss(u: Union, node: Node, parent: Node, name: string): number {

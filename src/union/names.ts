@@ -81,7 +81,9 @@ function makeOverWhiteout(
 ): number {
   const upper = parent.dir!.upper!
   const fd = u.cache.fd(upper)
-  if (native.statat(fd, name) < 0 || !u.whiteouts.isWhiteout(upper, fd, name)) return -Errno.EEXIST
+  const found = native.statat(fd, name)
+  if (found < 0) return found
+  if (!u.whiteouts.isWhiteout(upper, fd, name)) return -Errno.EEXIST
   const work = u.writable!.work
   const staging = stage(u, fd)
   if (staging.fd < 0) return staging.fd

@@ -95,7 +95,7 @@ class Search {
       this.done = true
       return null
     }
-    const marks = more ? this.u.marks.read(fd, name) : noMarks
+    const marks = more ? this.#marks(fd, name) : noMarks
     if (marks.redirect !== null) this.path = joinRedirect(this.path!, i, marks.redirect)
     return { dir: new RealDir(dir.layer, dir, name), last: marks.opaque }
   }
@@ -112,7 +112,7 @@ class Search {
     if (dir.layer.isUpper) found.upper = part
     else found.lowers.push(part)
     if (!this.#below) return
-    const marks = this.u.marks.read(fd, this.name)
+    const marks = this.#marks(fd, this.name)
     if (isTop) found.marks = marks
     part.inspected = true
     part.xattrWhiteouts = marks.xattrWhiteouts
@@ -139,7 +139,7 @@ class Search {
     found.at = dir
     found.atName = this.name
     const marked = dir.layer.isUpper ? !this.unmarked : this.#below && type === S_IFREG
-    if (marked) found.marks = this.u.marks.read(fd, this.name)
+    if (marked) found.marks = this.#marks(fd, this.name)
     this.done = !(found.marks.metacopy && type === S_IFREG && this.#below)
     if (!this.done) this.#redirect(found.marks)
   }
@@ -151,7 +151,7 @@ class Search {
     if (found.type !== S_IFREG || type !== S_IFREG) return
     found.data = dir
     found.dataName = this.name
-    const marks = this.#below ? this.u.marks.read(fd, this.name) : noMarks
+    const marks = this.#below ? this.#marks(fd, this.name) : noMarks
     if (!marks.metacopy) return
     this.done = false
     this.#redirect(marks)
@@ -162,6 +162,14 @@ class Search {
     if (marks.redirect.startsWith('/')) this.path = marks.redirect.slice(1).split('/')
     else if (this.path !== null) this.path = [...this.path.slice(0, -1), marks.redirect]
     else this.name = marks.redirect
+  }
+
+  /** The marks at (fd, name); without them nothing can be said, so an error ends the search. */
+  #marks(fd: number, name: string): Marks {
+    const marks = this.u.marks.read(fd, name)
+    if (typeof marks !== 'number') return marks
+    this.#fail(marks)
+    return noMarks
   }
 
   #top(type: number): void {
@@ -212,14 +220,19 @@ function followPath(u: Union, s: Search, above: number): void {
   for (let i = above + 1; i < u.lowers.length && !s.done; i++) s.visitPath(u.lowers[i]!.root, i + 1 < u.lowers.length)
 }
 
-/** Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout. As ovl_lower_positive(). */
-export function isLowerPositive(u: Union, dir: DirState, name: string): boolean {
+/**
+ * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1, 0, or -errno, for a layer
+ * that cannot be read must not be taken for one without the name. As ovl_lower_positive().
+ */
+export function isLowerPositive(u: Union, dir: DirState, name: string): number {
   for (const lower of dir.lowers) {
     const fd = u.cache.fd(lower)
-    if (fd < 0) continue
+    if (fd < 0) return fd
     inspect(u, lower, fd)
-    if (native.statat(fd, name) >= 0) return !u.whiteouts.isWhiteout(lower, fd, name)
-    if (u.whiteouts.hasAufsWhiteout(lower, fd, name)) return false
+    const errno = native.statat(fd, name)
+    if (errno >= 0) return u.whiteouts.isWhiteout(lower, fd, name) ? 0 : 1
+    if (errno !== -Errno.ENOENT && errno !== -Errno.ENOTDIR) return errno
+    if (u.whiteouts.hasAufsWhiteout(lower, fd, name)) return 0
   }
-  return false
+  return 0
 }

@@ -164,7 +164,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
     u.lowers.map((layer) => layer.root),
   )
   const marks = upper === null ? null : u.marks.read(upper.rootFd, '')
-  dir.impure = marks?.impure ?? false
+  dir.impure = typeof marks === 'number' || (marks?.impure ?? false)
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
   u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
   u.root.nlookup = 1

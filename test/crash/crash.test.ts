@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { doneAgain, type Expectation, expectationOf, judge } from '../engine/expectation.js'
 import { type FilesystemName, filesystems, type Run, Stack } from '../engine/layers.js'
-import { type Scenario, scenarios } from '../engine/scenarios.js'
+import { type Scenario, scenarios } from '../engine/scenarios/all.js'
 import { endedAt, type Point, pointsOf, prepared, view, withEngine } from '../engine/trial.js'
 import { differences, type View, viewOf } from '../engine/view.js'
 
@@ -39,7 +39,7 @@ function look(run: Run, scenario: Scenario, e: Expectation, start: View): Return
 function crashAtEachStep(stack: Stack, scenario: Scenario): void {
   const e = expectationOf(stack, scenario)
   assert.ok(e.result >= 0, `undisturbed it fails: errno ${-e.result}`)
-  if (scenario.recounted === undefined) assert.deepEqual(differences(e.live, e.after, e.before), [], 'before a remount')
+  assert.deepEqual(differences(e.live, e.after, e.before), [], 'before a remount')
   const points = pointsOf(e.steps)
   assert.ok(points.length > 0, 'nothing was changed on disk')
   const faults = points.map((point) => {
@@ -52,12 +52,14 @@ function crashAtEachStep(stack: Stack, scenario: Scenario): void {
 }
 
 for (const filesystem of Object.keys(filesystems) as FilesystemName[]) {
+  // How whiteouts are spelled is the same on every filesystem.
+  const those = scenarios.filter((scenario) => filesystem === 'tmpfs' || !scenario.aufs)
   describe(`kill at each step, layers on ${filesystem}`, { skip }, () => {
     let stack: Stack
     before(() => {
       stack = new Stack(filesystem)
     })
     after(() => stack?.remove())
-    for (const scenario of scenarios) it(scenario.name, () => crashAtEachStep(stack, scenario))
+    for (const scenario of those) it(scenario.name, () => crashAtEachStep(stack, scenario))
   })
 }

@@ -3,7 +3,7 @@
  * which of these another tree is. On the way it is checked that a new mount shows what the engine that did it shows.
  */
 import type { Run, Stack } from './layers.js'
-import type { Passing, Scenario } from './scenarios.js'
+import type { Passing, Scenario } from './scenarios/all.js'
 import type { Session } from './session.js'
 import { disturbed, prepared, type Step, tracing, view, withEngine } from './trial.js'
 import { differences, type Seen, type View, viewOf } from './view.js'
@@ -11,7 +11,7 @@ import { differences, type Seen, type View, viewOf } from './view.js'
 export interface Expectation {
   readonly before: Seen
   readonly after: Seen
-  /** What the engine that did it shows: `after`, but for what `recounted` says. */
+  /** What the engine that did it shows. */
   readonly live: Seen
   readonly passing: readonly Seen[]
   readonly steps: readonly Step[]

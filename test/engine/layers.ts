@@ -3,20 +3,17 @@
  * them. Every file has an owner, a mode and a time to the nanosecond that a careless copy would lose, and all times lie
  * years back, so that a time of the test's own is told from one that should have been kept.
  */
-import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { latin1 } from '../../src/layers/marks.js'
-import { AT_FDCWD, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG } from '../../src/syscalls/constants.js'
+import { AT_FDCWD, S_IFCHR, S_IFIFO } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import { Stat } from '../../src/syscalls/stat.js'
 import type { UnionConfig } from '../../src/union/config.js'
+import { check, fingerprint } from './fingerprint.js'
 
-/** Seconds; whatever is not older was written by a test. */
-export const START = Math.floor(Date.now() / 1000) - 2
 const OLD = 1_000_000_000
 
-export const filesystems = { ext4: '/tmp', tmpfs: '/dev/shm' } as const
+export const filesystems = { disk: tmpdir(), tmpfs: '/dev/shm' } as const
 export type FilesystemName = keyof typeof filesystems
 
 /** A default ACL that gives user 1000 and group 1002 rights: u:: rwx, u:1000 rw-, g:: r-x, g:1002 rwx, mask rwx, o:: r-x. */
@@ -40,10 +37,6 @@ export function aclOf(entries: readonly (readonly [tag: number, permissions: num
     view.setUint32(8 + 8 * i, id, true)
   })
   return bytes
-}
-
-function check(result: number, what: string): void {
-  if (result < 0) throw new Error(`${what}: errno ${-result}`)
 }
 
 let serial = 0
@@ -169,8 +162,13 @@ export class Stack {
   constructor(filesystem: FilesystemName) {
     this.base = mkdtempSync(join(filesystems[filesystem], 'stratafs-engine-'))
     this.lowers = [join(this.base, 'top'), join(this.base, 'bottom')]
-    makeTop(this.lowers[0]!)
-    makeBottom(this.lowers[1]!)
+    try {
+      makeTop(this.lowers[0]!)
+      makeBottom(this.lowers[1]!)
+    } catch (error) {
+      this.remove()
+      throw error
+    }
     this.#fingerprint = this.#lowerState()
   }
 
@@ -253,60 +251,4 @@ export class Run {
   remove(): void {
     rmSync(this.path, { recursive: true, force: true })
   }
-}
-
-/** Everything about a real tree; `exact` with inode numbers and times of change. */
-export function fingerprint(root: string, exact: boolean): string {
-  const lines: string[] = []
-  visit(root, '.', exact, lines)
-  return lines.join('\n')
-}
-
-function visit(path: string, shown: string, exact: boolean, lines: string[]): void {
-  check(native.statat(AT_FDCWD, path), path)
-  const s = native.stat.slice()
-  const type = s[Stat.MODE]! & S_IFMT
-  const size = type === S_IFDIR ? 0 : s[Stat.SIZE]!
-  const words = [shown, s[Stat.MODE]!.toString(8), s[Stat.UID], s[Stat.GID], size, s[Stat.RDEV_MINOR]]
-  if (type !== S_IFDIR) words.push(`links ${s[Stat.NLINK]}`)
-  words.push(shownTime(s[Stat.MTIME]!, s[Stat.MTIME_NS]!))
-  if (exact) words.push(s[Stat.INO_LOW], s[Stat.CTIME], s[Stat.CTIME_NS])
-  words.push(...attributes(path, exact))
-  if (type === S_IFREG) words.push(digest(contentOf(path, size)))
-  if (type === S_IFLNK) words.push(String(native.readlinkat(AT_FDCWD, path)))
-  lines.push(words.join(' '))
-  if (type !== S_IFDIR) return
-  const entries = native.readDirectory(AT_FDCWD, path)
-  if (typeof entries === 'number') throw new Error(`${path}: errno ${-entries}`)
-  for (const name of entries.names.sort()) visit(join(path, name), `${shown}/${name}`, exact, lines)
-}
-
-function attributes(path: string, exact: boolean): string[] {
-  const names = native.listxattr(AT_FDCWD, path)
-  if (typeof names === 'number') return []
-  return names.sort().map((name) => {
-    const value = native.getxattr(AT_FDCWD, path, name)
-    // Handles hold generation numbers of their own.
-    return !exact && name.endsWith('.origin') ? name : `${name}=${typeof value === 'number' ? value : latin1(value)}`
-  })
-}
-
-function contentOf(path: string, size: number): Uint8Array {
-  const fd = native.openat(AT_FDCWD, path, 0, 0)
-  check(fd, path)
-  const bytes = new Uint8Array(size)
-  native.pread(fd, bytes, 0, size, 0)
-  native.close(fd)
-  return bytes
-}
-
-/** A time to the nanosecond, or `now` where a test made it. */
-export function shownTime(seconds: number, nanoseconds: number): string {
-  return seconds >= START ? 'now' : `${seconds}.${nanoseconds}`
-}
-
-/** Short content as it is, else its length and hash. */
-export function digest(bytes: Uint8Array): string {
-  if (bytes.length <= 64) return JSON.stringify(latin1(bytes))
-  return `${bytes.length} bytes ${createHash('sha1').update(bytes).digest('hex').slice(0, 12)}`
 }

@@ -9,7 +9,7 @@ import { S_IFCHR, S_IFMT } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import type { Run, Stack } from './layers.js'
 import { callText, changesDisk, followDescriptors, type Hook, hooked, readsDisk } from './native-hook.js'
-import type { Scenario } from './scenarios.js'
+import type { Scenario } from './scenarios/all.js'
 import { Session, startEngine } from './session.js'
 import { type View, viewOf } from './view.js'
 

@@ -10,7 +10,7 @@
 import { latin1 } from '../../src/layers/marks.js'
 import type { Attr } from '../../src/operations/contract.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/syscalls/constants.js'
-import { digest, shownTime } from './layers.js'
+import { digest, shownTime } from './fingerprint.js'
 import { ROOT, type Session } from './session.js'
 
 export interface Entry {
