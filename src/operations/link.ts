@@ -11,7 +11,7 @@ import { childOf, inodeKey, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
 import { addName, type Node } from '../union/node.js'
-import { setContentRedirect } from '../union/redirects.js'
+import { keepContent } from '../union/redirects.js'
 import { placeOf, type Union } from '../union/union.js'
 import { directoryOf, nodeOf } from './directory-of.js'
 
@@ -38,7 +38,7 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
   let errno = copyUp(u, node, -1, true)
   if (errno >= 0) errno = copyUp(u, parent)
   if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
-  if (errno >= 0 && node.data !== null) errno = setContentRedirect(u, node)
+  if (errno >= 0 && node.data !== null) errno = keepContent(u, node)
   if (errno >= 0) errno = writeLinks(u, node)
   if (errno < 0) return errno
   const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }

@@ -12,7 +12,7 @@ import { copyUpCounted, copyUpName, prepareLoss, publishLoss } from '../union/lo
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
 import { checkName } from '../union/names.js'
 import { addName, dropName, type Node } from '../union/node.js'
-import { setContentRedirect, setOpaque, setRedirect } from '../union/redirects.js'
+import { keepContent, setOpaque, setRedirect } from '../union/redirects.js'
 import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { isLowerPositive } from '../union/search.js'
 import type { Union } from '../union/union.js'
@@ -153,12 +153,13 @@ function prepareMarks(m: Move, plan: RenamePlan): number {
     const errno = setOpaque(u, victim!)
     if (errno < 0) return errno
   }
-  if (node.data !== null) {
-    const errno = setContentRedirect(u, node)
+  const exchange = (m.flags & RENAME_EXCHANGE) !== 0
+  for (const moved of exchange && victim !== null ? [node, victim] : [node]) {
+    const errno = keepContent(u, moved)
     if (errno < 0) return errno
   }
   if (node.hasOrigin) markImpure(u, m.newParent)
-  if (victim?.hasOrigin && (m.flags & RENAME_EXCHANGE) !== 0) markImpure(u, m.oldParent)
+  if (victim?.hasOrigin && exchange) markImpure(u, m.oldParent)
   return 0
 }
 

@@ -3,11 +3,14 @@
  * stays in the same parent, else as a path from the root of the layers below. As ovl_set_redirect() and ovl_get_redirect().
  */
 import { Errno } from '../base/errno.js'
+import { latin1 } from '../layers/marks.js'
+import { copyUp } from './copy-up.js'
 import type { Node } from './node.js'
 import { markOpaque } from './opaque.js'
 import { placeOf, type Union } from './union.js'
 
 const LONGEST = 256
+const SLASH = 0x2f
 
 /** Where `node`'s lower parts are, in the words of the layers below: names, with those of redirected parents replaced. */
 export function redirectPath(node: Node): string | null {
@@ -32,13 +35,26 @@ export function setRedirect(u: Union, node: Node, sameParent: boolean): number {
   return 0
 }
 
-/** The same for a metacopy, whose content stays below. The path is where that content lies in its layer. */
-export function setContentRedirect(u: Union, node: Node): number {
-  const above = node.data!.path()
-  const redirect = above === '' ? `/${node.dataName}` : `/${above}/${node.dataName}`
+/** A bare name, as a path from the root: it stands in the parent's lower part. */
+function besideRedirect(node: Node, name: string): string | null {
+  const above = redirectPath(node.parent!)
+  return above === null || above.length + name.length >= LONGEST ? null : `${above}/${name}`
+}
+
+/**
+ * The same for a metacopy about to get another name: its content stays findable below. Where no redirect can say so, the
+ * content is brought up instead.
+ */
+export function keepContent(u: Union, node: Node): number {
+  if (node.data === null) return 0
   const fd = placeOf(u, node)
-  if (fd < 0 || redirect.length > LONGEST) return -Errno.EXDEV
-  return u.marks.set(fd, u.placeName, 'redirect', redirect) < 0 ? -Errno.EXDEV : 0
+  if (fd < 0) return fd
+  const name = u.placeName
+  const present = u.marks.get(fd, name, 'redirect')
+  if (typeof present !== 'number' && present[0] === SLASH) return 0
+  const redirect = typeof present === 'number' ? redirectPath(node) : besideRedirect(node, latin1(present))
+  if (redirect !== null && u.redirects && u.marks.set(fd, name, 'redirect', redirect) >= 0) return 0
+  return copyUp(u, node)
 }
 
 /** Nothing below shows through `node`, an upper directory, from now on. */

@@ -56,7 +56,7 @@ export interface Column {
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
 const stratafs = join(repository, 'dist/src/cli/main.js')
-const MS_PATIENCE = 20_000
+const MS_PATIENCE = 90_000
 
 /** Runs a program to its end; throws with what it said when it failed. */
 export function must(program: string, words: readonly string[]): string {
@@ -211,6 +211,8 @@ const user: Column = {
     )
   },
   mount(layers, options, actor) {
+    // Its answer says that its mount namespace, with the device in it, is there.
+    actor.pid()
     asUser(actor, [process.execPath, ...ourWords(layers, options)])
   },
   unmount(layers, actor) {
