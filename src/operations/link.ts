@@ -38,7 +38,7 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
   let errno = copyUp(u, node, -1, true)
   if (errno >= 0) errno = copyUp(u, parent)
   if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
-  if (errno >= 0 && node.data !== null) errno = keepContent(u, node)
+  if (errno >= 0) errno = keepContent(u, node)
   if (errno >= 0) errno = writeLinks(u, node)
   if (errno < 0) return errno
   const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }

@@ -153,13 +153,11 @@ function prepareMarks(m: Move, plan: RenamePlan): number {
     const errno = setOpaque(u, victim!)
     if (errno < 0) return errno
   }
-  const exchange = (m.flags & RENAME_EXCHANGE) !== 0
-  for (const moved of exchange && victim !== null ? [node, victim] : [node]) {
-    const errno = keepContent(u, moved)
-    if (errno < 0) return errno
-  }
+  let kept = keepContent(u, node)
+  if (kept >= 0 && victim !== null && (m.flags & RENAME_EXCHANGE) !== 0) kept = keepContent(u, victim)
+  if (kept < 0) return kept
   if (node.hasOrigin) markImpure(u, m.newParent)
-  if (victim?.hasOrigin && exchange) markImpure(u, m.oldParent)
+  if (victim?.hasOrigin && (m.flags & RENAME_EXCHANGE) !== 0) markImpure(u, m.oldParent)
   return 0
 }
 

@@ -46,9 +46,9 @@ function openContent(u: Union, node: Node, write: boolean, append = false): numb
   return both === -Errno.EACCES ? native.openat(fd, name, O_WRONLY | flags, 0) : both
 }
 
-/** After a copy-up: open content is served from the upper from now on. */
+/** After a copy-up: open content is served from the upper from now on; that of a metacopy stays where it is. */
 export function rebindData(u: Union, node: Node): number {
-  if (node.dataFd < 0) return 0
+  if (node.dataFd < 0 || node.data !== null) return 0
   const fd = openContent(u, node, true)
   if (fd < 0) return fd
   keepData(u, node, fd, true)

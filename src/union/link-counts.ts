@@ -30,12 +30,13 @@ export function writeLinks(u: Union, node: Node): number {
 
 /** Gives an upper inode one more of its names in the upper, the directory `upper`; the union's count stays. As ovl_link_up(). */
 export function linkUp(u: Union, node: Node, upper: number, name: string): number {
-  const fd = u.cache.fd(node.at!)
+  const fd = placeOf(u, node)
   if (fd < 0) return fd
-  const origin = u.marks.get(fd, node.atName, 'origin')
+  const from = u.placeName
+  const origin = u.marks.get(fd, from, 'origin')
   const lower = typeof origin === 'number' ? null : u.inodes.originLinks(origin)
-  let errno = lower === null ? 0 : markLinks(u, fd, node.atName, 'L', node.links!.nlink, lower)
-  if (errno >= 0) errno = native.linkat(fd, node.atName, upper, name)
+  let errno = lower === null ? 0 : markLinks(u, fd, from, 'L', node.links!.nlink, lower)
+  if (errno >= 0) errno = native.linkat(fd, from, upper, name)
   return errno < 0 ? errno : writeLinks(u, node)
 }
 

@@ -6,7 +6,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { encodeOrigin, indexName } from '../layers/file-handle.js'
-import type { Marks } from '../layers/marks.js'
+import { type Marks, noMarks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
@@ -15,7 +15,7 @@ import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
-import type { Union } from './union.js'
+import { statNode, type Union } from './union.js'
 
 /**
  * The child `name` of `parent`; 0 when there is none, or -errno. `u.attrFresh` says whether `u.attr` has been filled on
@@ -43,11 +43,17 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
 
 function directoryNode(u: Union, found: Found): Node {
   const dir = new DirState(found.upper, found.lowers)
-  dir.redirect = found.marks.redirect
-  dir.impure = found.marks.impure
-  const node = u.nodes.create(S_IFDIR, inodeNumber(u, found.marks, S_IFDIR), dir)
-  node.hasOrigin = found.marks.origin !== null
+  const marks = upperMarks(found)
+  dir.redirect = marks.redirect
+  dir.impure = marks.impure
+  const node = u.nodes.create(S_IFDIR, inodeNumber(u, marks, S_IFDIR), dir)
+  node.hasOrigin = marks.origin !== null
   return node
+}
+
+/** What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's. */
+function upperMarks(found: Found): Marks {
+  return (found.upper ?? found.at)?.layer.isUpper ? found.marks : noMarks
 }
 
 /** The number for what `u.topStat` and its marks describe. */
@@ -66,9 +72,10 @@ function fileNode(u: Union, found: Found): Node | number {
 }
 
 function newFile(u: Union, found: Found, type: number): Node {
-  const node = u.nodes.create(type, inodeNumber(u, found.marks, type), null)
+  const marks = upperMarks(found)
+  const node = u.nodes.create(type, inodeNumber(u, marks, type), null)
   placeFile(node, found.at!, found.atName)
-  node.hasOrigin = found.marks.origin !== null
+  node.hasOrigin = marks.origin !== null
   if (found.data !== null) {
     node.data = found.data
     node.dataName = found.dataName
@@ -98,9 +105,7 @@ function linkedNode(u: Union, found: Found): Node | number {
 
 /** A known node met under another name: the stat record must be that of where it lies now. */
 function refreshed(u: Union, node: Node): Node {
-  if (!node.inUpper || node.at === null) return node
-  const fd = u.cache.fd(node.at)
-  if (fd >= 0 && native.statat(fd, node.atName) >= 0) u.topStat.set(native.stat)
+  if (node.inUpper && statNode(u, node) >= 0) u.topStat.set(native.stat)
   return node
 }
 
@@ -148,8 +153,9 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
   if (typeof marks === 'number') return marks
   const node = u.nodes.create(found.type, inodeNumber(u, marks, found.type), null)
   if (marks.metacopy) {
-    node.data = found.at
-    node.dataName = found.atName
+    // The lower inode may be a metacopy, too.
+    node.data = found.data ?? found.at
+    node.dataName = found.data === null ? found.atName : found.dataName
   }
   placeFile(node, index, name)
   node.hasOrigin = true

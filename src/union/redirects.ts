@@ -10,13 +10,15 @@ import { markOpaque } from './opaque.js'
 import { placeOf, type Union } from './union.js'
 
 const LONGEST = 256
-const SLASH = 0x2f
 
-/** Where `node`'s lower parts are, in the words of the layers below: names, with those of redirected parents replaced. */
-export function redirectPath(node: Node): string | null {
+/**
+ * Where `node`'s lower parts are, in the words of the layers below: names, with those of redirected parents replaced.
+ * `own`: the redirect that it has itself.
+ */
+export function redirectPath(node: Node, own = node.dir?.redirect ?? null): string | null {
   let path = ''
   for (let at: Node | null = node; at !== null && at.parent !== null; at = at.parent) {
-    const name: string = at.dir?.redirect ?? at.name
+    const name: string = (at === node ? own : at.dir?.redirect) ?? at.name
     path = name.startsWith('/') ? name + path : `/${name}${path}`
     if (name.startsWith('/')) break
   }
@@ -35,25 +37,20 @@ export function setRedirect(u: Union, node: Node, sameParent: boolean): number {
   return 0
 }
 
-/** A bare name, as a path from the root: it stands in the parent's lower part. */
-function besideRedirect(node: Node, name: string): string | null {
-  const above = redirectPath(node.parent!)
-  return above === null || above.length + name.length >= LONGEST ? null : `${above}/${name}`
-}
-
 /**
- * The same for a metacopy about to get another name: its content stays findable below. Where no redirect can say so, the
- * content is brought up instead.
+ * Before a metacopy gets or changes a name: its content is still found, by a redirect in the words of the layers below, or,
+ * where that cannot be, by bringing it along. A redirect it has already says it for every name.
  */
 export function keepContent(u: Union, node: Node): number {
   if (node.data === null) return 0
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const name = u.placeName
-  const present = u.marks.get(fd, name, 'redirect')
-  if (typeof present !== 'number' && present[0] === SLASH) return 0
-  const redirect = typeof present === 'number' ? redirectPath(node) : besideRedirect(node, latin1(present))
-  if (redirect !== null && u.redirects && u.marks.set(fd, name, 'redirect', redirect) >= 0) return 0
+  const mark = u.marks.get(fd, name, 'redirect')
+  const known = typeof mark === 'number' ? null : latin1(mark)
+  if (known?.startsWith('/')) return 0
+  const path = u.redirects ? redirectPath(node, known) : null
+  if (path !== null && u.marks.set(fd, name, 'redirect', path) >= 0) return 0
   return copyUp(u, node)
 }
 
