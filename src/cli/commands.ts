@@ -10,6 +10,17 @@ import { complain, Exit } from './complain.js'
 import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
 
+/** What `-o` takes, for a person; daemon/option-table is the whole truth. */
+const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fuse-overlayfs have them):
+  lowerdir=A:B upperdir= workdir=           the layers; in A, write \\: and \\, for : and ,
+  ro volatile fsync=0|1 noatime             read-only; sync nothing; no syncing; leave access times
+  redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
+  metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
+  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
+  uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
+  squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
+
 /** What the command returned; a usage error unless one ran. */
 interface Outcome {
   code: number
@@ -90,7 +101,8 @@ const mountCommand: Add = (parser, outcome) =>
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
         .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
-        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only'),
+        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only')
+        .epilogue(MOUNT_OPTIONS),
     async (given) => {
       const { runMount } = await import('./mount-command.js')
       outcome.code = await runMount({

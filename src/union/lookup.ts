@@ -9,7 +9,7 @@ import { encodeOrigin, indexName } from '../layers/file-handle.js'
 import { type Marks, noMarks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
-import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
@@ -31,6 +31,8 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
   const found = search(u, parent.dir!, name, first)
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
+  // A metacopy whose content is nowhere below must not be read as zeros.
+  if (found.marks.metacopy && found.type === S_IFREG && found.data === null) return -Errno.EIO
   const node = found.type === S_IFDIR ? directoryNode(u, found) : fileNode(u, found)
   if (typeof node === 'number') return node
   addName(node, parent, name)

@@ -17,7 +17,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { buildProbe, Probe } from './probe.js'
+import { buildProbe } from './channel.js'
+import { Probe } from './probe.js'
 
 const MEMORY = '/dev/shm'
 const BYTES = 2 ** 30

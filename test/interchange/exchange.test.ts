@@ -23,7 +23,8 @@ describe('interchange of layers', () => {
   after(() => exchange?.close())
   for (const [writer, reader] of pairs)
     for (const change of changes)
-      it(`${writer}, then ${reader}: ${change.name}`, { skip: reasonToSkip(writer, reader, change) }, () => {
+      it(`${writer}, then ${reader}: ${change.name}`, { skip: reasonToSkip(writer, reader, change) }, async () => {
+        await new Promise(setImmediate)
         const layers = exchange.stage(writer).layers({ lowers })
         exchange.pass(layers, change.options ?? {}, writer, change.act, [reader, writer])
       })
