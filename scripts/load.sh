@@ -71,9 +71,9 @@ stress() {
 verified() {
   mkdir -p "$room/fio"
   local common=(--directory="$room/fio" --size=24m --nrfiles=3 --bsrange=1k-128k --verify=crc32c --verify_fatal=1 --minimal)
-  fio --name=random --rw=randwrite --ioengine=psync "${common[@]}" &&
-    fio --name=mapped --rw=randwrite --ioengine=mmap --bs=4k "${common[@]}" &&
-    fio --name=synced --rw=write --ioengine=psync --fsync=32 "${common[@]}" &&
+  fio --verify_state_save=0 --name=random --rw=randwrite --ioengine=psync "${common[@]}" &&
+    fio --verify_state_save=0 --name=mapped --rw=randwrite --ioengine=mmap --bs=4k "${common[@]}" &&
+    fio --verify_state_save=0 --name=synced --rw=write --ioengine=psync --fsync=32 "${common[@]}" &&
     rm -r "$room/fio"
 }
 
