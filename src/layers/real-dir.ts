@@ -6,6 +6,7 @@
  * directories holds no more of them than one with a thousand. An upper directory that is renamed keeps its object: only
  * `parent` and `name` change.
  */
+import { Errno } from '../base/errno.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { Layer } from './layer.js'
@@ -46,7 +47,7 @@ export class DirCache {
   #hand = 0
   #tick = 1
 
-  constructor(private readonly capacity: number) {}
+  constructor(private capacity: number) {}
 
   /** Starts a new operation: descriptors handed out from here on stay valid until the next call. */
   beginOperation(): void {
@@ -61,7 +62,9 @@ export class DirCache {
     if (parent === null) return dir.layer.rootFd
     const parentFd = this.fd(parent)
     if (parentFd < 0) return parentFd
-    const fd = native.openat(parentFd, dir.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+    let fd = native.openat(parentFd, dir.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+    if (fd === -Errno.EMFILE && this.#shrink())
+      fd = native.openat(parentFd, dir.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
     if (fd >= 0) this.#keep(dir, fd)
     return fd
   }
@@ -96,6 +99,14 @@ export class DirCache {
     if (this.#open.length >= this.capacity) this.#evict()
     dir.fd = fd
     this.#open.push(dir)
+  }
+
+  /** Descriptors are scarce here: half of them go, for good; false where none can. */
+  #shrink(): boolean {
+    const before = this.#open.length
+    this.capacity = Math.max(16, before >> 1)
+    for (let i = before; i > this.capacity; i--) this.#evictOldest()
+    return this.#open.length < before
   }
 
   /** Second chance: the first one met that was not used for `capacity / 2` operations; or nothing, and the set grows. */

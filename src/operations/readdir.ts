@@ -3,7 +3,6 @@
  */
 import { DT_DIR } from '../syscalls/constants.js'
 import { readAttr } from '../union/attributes.js'
-import type { Listing } from '../union/listing.js'
 import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import { listingOf } from '../union/merged-directory.js'
 import type { Node } from '../union/node.js'
@@ -17,24 +16,17 @@ const DOTS = 2
 export function readdir(u: Union, nodeid: number, offset: number, plus: boolean, sink: EntrySink): number {
   const node = directoryOf(u, nodeid)
   if (typeof node === 'number') return node
-  if (offset === 0) node.dir!.listing = refreshable(u, node)
   if (offset < 1 && !sink.add('.', 1, node.ino, DT_DIR, 0)) return 0
   if (offset < 2 && !sink.add('..', 2, (node.parent ?? node).ino, DT_DIR, 0)) return 0
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
-  for (let cookie = listing.next(Math.max(DOTS, offset)); cookie >= 0; cookie = listing.next(cookie)) {
+  let cookie = listing.next(Math.max(DOTS, offset))
+  for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
     if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), listing.part(cookie), plus, sink)) break
   }
+  listing.unfinished = cookie >= 0
   return 0
-}
-
-/** A listing with many gaps is read anew when somebody starts from the beginning. */
-function refreshable(u: Union, node: Node): Listing | null {
-  const listing = node.dir!.listing
-  if (listing === null || listing.length <= 2 * listing.size + 64) return listing
-  u.listings.delete(node)
-  return null
 }
 
 /** Offers one entry; false when the sink is full. An entry that cannot be looked up is told without attributes. */

@@ -208,12 +208,12 @@ function commitIndexed(job: Job, upperFd: number): number {
   const index = job.writable.work.index!
   const name = indexName(job.origin!)
   const work = job.writable.work.fd
-  let errno = markLinks(u, work, job.temporary, 'L', node.links!.nlink, job.stat[Stat.NLINK]!)
+  let errno = markLinks(u, node, work, job.temporary, 'L', job.stat[Stat.NLINK]!)
   if (errno >= 0) errno = native.renameat(work, job.temporary, index.fd, name, 0)
   if (errno < 0) return errno
   errno = native.linkat(index.fd, name, upperFd, node.name)
   if (errno < 0) native.unlinkat(index.fd, name, 0)
-  else markLinks(u, index.fd, name, 'U', node.links!.nlink, 2)
+  else markLinks(u, node, index.fd, name, 'U', 2)
   return errno
 }
 

@@ -5,18 +5,22 @@
  * `L+N` to the lower's, where the upper gains a link for a name that the union has already. As ovl_set_nlink_upper() and
  * ovl_set_nlink_lower() in fs/overlayfs/util.c.
  */
+import { Errno } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
 import { latin1 } from '../layers/marks.js'
+import { S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { parseLinks } from './lookup.js'
 import type { Node } from './node.js'
 import { placeOf, type Union } from './union.js'
 
-/** Notes `nlink` at (fd, name), relative to a real count; 0 or -errno. */
-export function markLinks(u: Union, fd: number, name: string, to: 'U' | 'L', nlink: number, real: number): number {
-  const difference = nlink - real
-  return u.marks.set(fd, name, 'nlink', `${to}${difference < 0 ? '' : '+'}${difference}`)
+/** Notes the union's link count of `node` at (fd, name), relative to a real count; 0 or -errno. */
+export function markLinks(u: Union, node: Node, fd: number, name: string, to: 'U' | 'L', real: number): number {
+  const difference = node.links!.nlink - real
+  const errno = u.marks.set(fd, name, 'nlink', `${to}${difference < 0 ? '' : '+'}${difference}`)
+  // The kernel keeps `user.*` to regular files and directories: others stay together, their count is not kept.
+  return errno === -Errno.EPERM && node.type !== S_IFREG ? 0 : errno
 }
 
 /** Notes the union's link count in the upper, relative to the upper's own; 0 or -errno. */
@@ -25,7 +29,7 @@ export function writeLinks(u: Union, node: Node): number {
   const fd = placeOf(u, node)
   const name = u.placeName
   const errno = fd < 0 ? fd : native.statat(fd, name)
-  return errno < 0 ? errno : markLinks(u, fd, name, 'U', node.links.nlink, native.stat[Stat.NLINK]!)
+  return errno < 0 ? errno : markLinks(u, node, fd, name, 'U', native.stat[Stat.NLINK]!)
 }
 
 /** Gives an upper inode one more of its names in the upper, the directory `upper`; the union's count stays. As ovl_link_up(). */
@@ -35,7 +39,7 @@ export function linkUp(u: Union, node: Node, upper: number, name: string): numbe
   const from = u.placeName
   const origin = u.marks.get(fd, from, 'origin')
   const lower = typeof origin === 'number' ? null : u.inodes.originLinks(origin)
-  let errno = lower === null ? 0 : markLinks(u, fd, from, 'L', node.links!.nlink, lower)
+  let errno = lower === null ? 0 : markLinks(u, node, fd, from, 'L', lower)
   if (errno >= 0) errno = native.linkat(fd, from, upper, name)
   return errno < 0 ? errno : writeLinks(u, node)
 }

@@ -12,15 +12,22 @@ const BASE = 2 ** 40
 /** One name; null once it has been removed. `part`: see `Listing.part`. */
 interface Slot {
   name: string | null
+  readonly cookie: number
   type: number
   part: number
 }
 
 export class Listing {
-  /** As read: slot i has cookie BASE + i. Come since: slot i has cookie BASE - 1 - i. */
-  readonly #read: Slot[] = []
-  readonly #since: Slot[] = []
+  /** As read, cookies rising from BASE; and what has come since, cookies falling from below it. */
+  #read: Slot[] = []
+  #since: Slot[] = []
   readonly #byName = new Map<string, Slot>()
+  #nextRead = BASE
+  #nextSince = BASE - 1
+  /** What `next` found last, which is what is asked about. */
+  #last: Slot | undefined
+  /** Somebody has read a part of it and will come for the rest: it is not to be read anew, in another order, meanwhile. */
+  unfinished = false
 
   get size(): number {
     return this.#byName.size
@@ -37,24 +44,25 @@ export class Listing {
 
   /** A name found while the directory is read. `type` is DT_*. */
   add(name: string, type: number, part: number): void {
-    this.#put(this.#read, name, type, part)
+    if (!this.#change(name, type, part)) this.#put(this.#read, { name, cookie: this.#nextRead++, type, part })
   }
 
   /** A name that has come into being since, or stands elsewhere in the stack now. */
   insert(name: string, type: number): void {
-    this.#put(this.#since, name, type, 0)
+    if (!this.#change(name, type, 0)) this.#put(this.#since, { name, cookie: this.#nextSince--, type, part: 0 })
   }
 
-  #put(slots: Slot[], name: string, type: number, part: number): void {
+  #change(name: string, type: number, part: number): boolean {
     const known = this.#byName.get(name)
-    if (known !== undefined) {
-      known.type = type
-      known.part = part
-      return
-    }
-    const slot = { name, type, part }
+    if (known === undefined) return false
+    known.type = type
+    known.part = part
+    return true
+  }
+
+  #put(slots: Slot[], slot: Slot & { name: string }): void {
     slots.push(slot)
-    this.#byName.set(name, slot)
+    this.#byName.set(slot.name, slot)
   }
 
   remove(name: string): void {
@@ -62,17 +70,30 @@ export class Listing {
     if (slot === undefined) return
     this.#byName.delete(name)
     slot.name = null
+    if (this.length > 2 * this.size + 64) this.#closeGaps()
+  }
+
+  #closeGaps(): void {
+    this.#read = this.#read.filter((slot) => slot.name !== null)
+    this.#since = this.#since.filter((slot) => slot.name !== null)
   }
 
   /** The lowest cookie above `after` that holds a name; -1 at the end. */
   next(after: number): number {
-    for (let i = Math.min(this.#since.length - 1, BASE - 2 - after); i >= 0; i--) {
-      if (this.#since[i]!.name !== null) return BASE - 1 - i
+    const since = this.#since
+    for (let i = count(since, (slot) => slot.cookie > after) - 1; i >= 0; i--) {
+      if (since[i]!.name !== null) return this.#found(since[i]!)
     }
-    for (let i = Math.max(0, after + 1 - BASE); i < this.#read.length; i++) {
-      if (this.#read[i]!.name !== null) return BASE + i
+    const read = this.#read
+    for (let i = count(read, (slot) => slot.cookie <= after); i < read.length; i++) {
+      if (read[i]!.name !== null) return this.#found(read[i]!)
     }
     return -1
+  }
+
+  #found(slot: Slot): number {
+    this.#last = slot
+    return slot.cookie
   }
 
   name(cookie: number): string {
@@ -89,7 +110,8 @@ export class Listing {
   }
 
   #slot(cookie: number): Slot | undefined {
-    return cookie >= BASE ? this.#read[cookie - BASE] : this.#since[BASE - 1 - cookie]
+    if (this.#last?.cookie !== cookie) this.next(cookie - 1)
+    return this.#last?.cookie === cookie ? this.#last : undefined
   }
 
   /** Names in the order of their cookies. */
@@ -98,4 +120,16 @@ export class Listing {
     for (let cookie = this.next(0); cookie >= 0; cookie = this.next(cookie)) names.push(this.name(cookie))
     return names
   }
+}
+
+/** How many of `slots` hold at the front, where `holds` is true of a first part of them and of none after it. */
+function count(slots: readonly Slot[], holds: (slot: Slot) => boolean): number {
+  let low = 0
+  let high = slots.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (holds(slots[middle]!)) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -29,14 +29,19 @@ export function listingOf(u: Union, node: Node): Listing | number {
   return listing
 }
 
+/** Too many: those that nobody is reading go first, the others only where memory asks for it. */
 function dropOldListings(u: Union, newest: Node): void {
   let names = 0
   for (const node of u.listings) names += node.dir!.listing?.length ?? 0
-  for (const node of u.listings) {
-    if (node === newest || (u.listings.size <= KEPT_LISTINGS && names <= KEPT_NAMES)) return
-    names -= node.dir!.listing?.length ?? 0
-    node.dir!.listing = null
-    u.listings.delete(node)
+  for (const unfinished of [false, true]) {
+    for (const node of u.listings) {
+      const few = u.listings.size <= KEPT_LISTINGS || unfinished
+      if (few && names <= KEPT_NAMES) return
+      if (node === newest || (node.dir!.listing?.unfinished ?? false) !== unfinished) continue
+      names -= node.dir!.listing?.length ?? 0
+      node.dir!.listing = null
+      u.listings.delete(node)
+    }
   }
 }
 

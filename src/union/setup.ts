@@ -2,6 +2,7 @@
  * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
  * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
+import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
@@ -21,7 +22,9 @@ import { DirState } from './node.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
 
 const CAP_DAC_READ_SEARCH = 2
+/** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
+const KEPT_PART = 4
 const TRUSTED = 'trusted.overlay.'
 const USER = 'user.overlay.'
 
@@ -36,7 +39,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
   }
-  const cache = new DirCache(KEPT_DIRECTORIES)
+  const cache = new DirCache(keptDirectories())
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
@@ -52,6 +55,12 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u
+}
+
+function keptDirectories(): number {
+  const limits = readFileSync('/proc/self/limits', 'latin1')
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? KEPT_PART * KEPT_DIRECTORIES)
+  return Math.min(KEPT_DIRECTORIES, Math.max(16, Math.floor(limit / KEPT_PART)))
 }
 
 function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean): IdRules {
