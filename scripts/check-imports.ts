@@ -6,12 +6,13 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize, relative, sep } from 'node:path'
+import { basename, dirname, join, normalize, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The folders of src/, top first. A file directly in src/ (the library's entry) stands above all of them. */
+/** The folders of src/, top first. `src` is the library's entry, a file directly in src/, which the commands are built on. */
 export const ORDER = [
   'cli',
+  'src',
   'daemon',
   'transport',
   'session',
@@ -45,10 +46,9 @@ export function specifiersIn(text: string): string[] {
   return [...text.matchAll(IMPORT)].map((match) => match[1]!)
 }
 
-/** Position in ORDER of the file at `path` (relative to the root); -1 for the entry in src/ itself. */
+/** Position in ORDER of the file at `path` (relative to the root); -1 where its folder has no place. */
 function levelOf(path: string): number {
-  const folder = path.split(sep)[1]!
-  return folder.endsWith('.ts') || folder.endsWith('.js') ? -1 : ORDER.indexOf(folder as (typeof ORDER)[number])
+  return ORDER.indexOf(basename(dirname(path.split(sep).slice(0, 3).join(sep))) as (typeof ORDER)[number])
 }
 
 /** What is wrong with one import, or null. `file` and `target` are relative to the root. */
@@ -56,8 +56,9 @@ export function judgeImport(file: string, target: string): string | null {
   if (target.includes('native-bindings')) {
     return file.startsWith(join('src', 'syscalls')) ? null : `${file}: only src/syscalls imports the addon (${target})`
   }
-  if (!target.startsWith(`src${sep}`))
-    return target === 'package.json' ? null : `${file}: imports ${target}, outside src`
+  // Read at run time, relative to the compiled file.
+  if (basename(target) === 'package.json') return null
+  if (!target.startsWith(`src${sep}`)) return `${file}: imports ${target}, outside src`
   const from = levelOf(file)
   const to = levelOf(target)
   if (to >= from) return null
@@ -68,8 +69,7 @@ export function judgeImport(file: string, target: string): string | null {
 export function checkImports(root: string): string[] {
   const faults: string[] = []
   for (const file of sourceFiles(root, 'src')) {
-    const folder = file.split(sep)[1]!
-    if (!folder.endsWith('.ts') && levelOf(file) < 0) faults.push(`${file}: src/${folder} has no place in the order`)
+    if (levelOf(file) < 0) faults.push(`${file}: its folder has no place in the order`)
     for (const specifier of specifiersIn(readFileSync(join(root, file), 'utf8'))) {
       const fault = judgeImport(file, normalize(join(dirname(file), specifier)))
       if (fault !== null) faults.push(fault)

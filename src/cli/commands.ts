@@ -5,8 +5,21 @@
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
+import { nearest } from '../daemon/nearest.js'
 import { complain, Exit } from './complain.js'
+import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
+
+/** What `-o` takes, for a person; daemon/option-table is the whole truth. */
+const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fuse-overlayfs have them):
+  lowerdir=A:B upperdir= workdir=           the layers; in A, write \\: and \\, for : and ,
+  ro volatile fsync=0|1 noatime             read-only; sync nothing; no syncing; leave access times
+  redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
+  metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
+  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
+  uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
+  squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
 
 /** What the command returned; a usage error unless one ran. */
 interface Outcome {
@@ -15,16 +28,28 @@ interface Outcome {
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
+  const first = args[0]
+  if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
   const parser = describe(yargs(detachOptions(args)), outcome)
   try {
     await parser.parseAsync()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    complain(`${shown(error.message)} (stratafs --help shows how)`)
+    const missing = error.message.startsWith('Not enough non-option arguments')
+    const words = missing ? `${first}: a directory or file has to be named` : shown(error.message)
+    complain(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
     return Exit.USAGE
   }
   return outcome.code
+}
+
+function unknownCommand(word: string): number {
+  const near = nearest(word, COMMANDS)
+  complain(
+    `unknown command ${shown(word)}${near === null ? '' : `: did you mean ${near}?`} (stratafs --help lists them)`,
+  )
+  return Exit.USAGE
 }
 
 class UsageError extends Error {}
@@ -36,7 +61,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
     .completion('completion', 'print a completion script: source <(stratafs completion)')
     .demandCommand(1, 'no command given')
-    .recommendCommands()
     .strict()
     .version(packageVersion())
     .alias({ help: 'h' })
@@ -77,7 +101,8 @@ const mountCommand: Add = (parser, outcome) =>
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
         .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
-        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only'),
+        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only')
+        .epilogue(MOUNT_OPTIONS),
     async (given) => {
       const { runMount } = await import('./mount-command.js')
       outcome.code = await runMount({

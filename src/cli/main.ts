@@ -56,4 +56,6 @@ example: ${name} -o lowerdir=/layers/app:/layers/base,upperdir=/data/upper,workd
   return Exit.DONE
 }
 
+// Who reads our output may stop before its end.
+process.stdout.on('error', () => process.exit(Exit.FAILED))
 process.exit(await told(run))

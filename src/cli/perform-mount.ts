@@ -5,7 +5,7 @@
  */
 import { mountInBackground } from '../daemon/background.js'
 import { type OptionContext, parseOptions } from '../daemon/options.js'
-import type { MountPlan } from '../daemon/settings.js'
+import type { MountPlan, MountSettings } from '../daemon/settings.js'
 import { complain, Exit } from './complain.js'
 
 export interface MountRequest {
@@ -27,14 +27,23 @@ export async function performMount(request: MountRequest): Promise<number> {
     complain(parsed.error)
     return request.context.strict ? Exit.USAGE : Exit.FAILED
   }
-  for (const warning of parsed.warnings) complain(warning)
+  const warnings = [...parsed.warnings, ...withoutRoot(parsed.settings)]
+  const here = request.foreground || request.trace || parsed.settings.trace
+  // In the foreground they stand in the log.
+  if (!here) for (const warning of warnings) complain(warning)
   if (request.pretend) return Exit.DONE
-  const { config, options, warnings } = parsed
+  const { config, options } = parsed
   const settings = { ...parsed.settings, trace: parsed.settings.trace || request.trace }
   const { cwd } = request.context
   const mountpoint = request.mountpoint.startsWith('/') ? request.mountpoint : `${cwd}/${request.mountpoint}`
   const plan: MountPlan = { config, settings, options, mountpoint }
-  return request.foreground || settings.trace ? inForeground(plan, warnings) : inBackground(plan, warnings)
+  return here ? inForeground(plan, warnings) : inBackground(plan, warnings)
+}
+
+/** Between "only the mounting user" and "everybody" the kernel has nothing, so for others than root allow_root is the former. */
+function withoutRoot(settings: MountSettings): string[] {
+  const heard = !settings.allowRoot || settings.allowOther === true || process.getuid?.() === 0
+  return heard ? [] : ['option allow_root is ignored: only you can enter the mount; allow_other lets everybody in']
 }
 
 async function inBackground(plan: MountPlan, warnings: readonly string[]): Promise<number> {

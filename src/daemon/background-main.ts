@@ -3,10 +3,11 @@
  * was asked for, else to the journal when systemd started us, else beside the state file, where it stays only when the
  * mount did not end well.
  */
-import { rmSync } from 'node:fs'
+import { closeSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { createLogger, type Logger } from '../base/log.js'
 import { pathBytes, shown } from '../base/text.js'
+import { O_CLOEXEC } from '../syscalls/constants.js'
 import type { BackgroundOrder, BackgroundReport } from './background.js'
 import { lineReader } from './control-protocol.js'
 import { runDaemon } from './daemon-process.js'
@@ -14,6 +15,7 @@ import type { Refused } from './places.js'
 import { filesStem, runDirectory } from './run-directory.js'
 import type { MountPlan } from './settings.js'
 
+closeInherited()
 const socket = new Socket({ fd: 3 })
 socket.setEncoding('utf8')
 // The starter went away: whether the mount stays is not its business any more.
@@ -23,32 +25,48 @@ socket.on(
   lineReader((line) => void main(JSON.parse(line) as BackgroundOrder)),
 )
 
+/**
+ * Whoever called the command may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock.
+ * They are known by not being close-on-exec, which all of Node's own are. 0 to 3 are meant for us.
+ */
+function closeInherited(): void {
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    if (fd <= 3) continue
+    try {
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))
+      if (flags !== null && (Number.parseInt(flags[1], 8) & O_CLOEXEC) === 0) closeSync(fd)
+    } catch {
+      // The descriptor that listed the directory is gone by now.
+    }
+  }
+}
+
 async function main(order: BackgroundOrder): Promise<void> {
   const { logFile: asked } = order.plan.settings
   const own = asked === null && !order.journal ? ownLog(order.plan.mountpoint) : null
   const plan: MountPlan = { ...order.plan, settings: { ...order.plan.settings, logFile: own ?? asked } }
-  const keepLog = await serve(plan, order)
-  if (own !== null && !keepLog) rmSync(pathBytes(own), { force: true })
-  process.exit(process.exitCode ?? 0)
+  const dropLog = () => {
+    if (own !== null) rmSync(pathBytes(own), { force: true })
+  }
+  const code = await serve(plan, order, dropLog)
+  if (code === 0) dropLog()
+  process.exit(code)
 }
 
-/** Serves, sets the exit code, and tells whether the log has something to say that nobody has been told. */
-async function serve(plan: MountPlan, order: BackgroundOrder): Promise<boolean> {
-  let refused = false
+/** Serves; the exit code. A refusal is told to the starter, so its log has nothing to add. */
+async function serve(plan: MountPlan, order: BackgroundOrder, dropLog: () => void): Promise<number> {
   const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
-    refused = 'error' in outcome
+    if ('error' in outcome) dropLog()
     await report('error' in outcome ? outcome : { pid: process.pid, mountpoint: outcome.mountpoint })
-    return true
+    return !('error' in outcome)
   }
   const logger = openLog(plan.settings.logFile, order.journal)
   if ('error' in logger) {
-    process.exitCode = 1
-    return !(await ready(logger))
+    await ready(logger)
+    return 1
   }
   const trace = (line: string) => logger.log('info', line)
-  const code = await runDaemon(plan, { logger, warnings: order.warnings, trace, ready })
-  process.exitCode = code
-  return code !== 0 && !refused
+  return runDaemon(plan, { logger, warnings: order.warnings, trace, ready })
 }
 
 function openLog(logFile: string | null, journal: boolean): Logger | Refused {

@@ -4,7 +4,7 @@
  * refusal is one sentence that names option, path and what to do. Nothing is changed but for the workdir that we chose
  * ourselves, which is made. Runs before the mount, so no path here can lead into it.
  */
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { native } from '../syscalls/native.js'
 import { findPlace, identitiesUpward, type Place, type Refused } from './places.js'
@@ -19,6 +19,14 @@ interface Places {
 
 /** The plan with every path resolved, or why it cannot be carried out. */
 export function checkPlan(plan: MountPlan): MountPlan | Refused {
+  const { work } = plan.config
+  const made = work !== null && plan.settings.makeWork && makeDirectory(work)
+  const checked = checkPlaces(plan)
+  if ('error' in checked && made) rmdirSync(pathBytes(work))
+  return checked
+}
+
+function checkPlaces(plan: MountPlan): MountPlan | Refused {
   const places = findPlaces(plan)
   if ('error' in places) return places
   const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
@@ -28,7 +36,17 @@ export function checkPlan(plan: MountPlan): MountPlan | Refused {
   return { ...plan, mountpoint: mountpoint.path, config: { ...plan.config, ...paths } }
 }
 
-function findPlaces({ config, settings, mountpoint: on }: MountPlan): Places | Refused {
+/** Whether it was made here and now. A failure shows when the directory is looked for. */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(pathBytes(path), { mode: 0o700 })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findPlaces({ config, mountpoint: on }: MountPlan): Places | Refused {
   const mountpoint = findPlace('mountpoint', on)
   if ('error' in mountpoint) return mountpoint
   const lowers: Place[] = []
@@ -39,23 +57,15 @@ function findPlaces({ config, settings, mountpoint: on }: MountPlan): Places | R
   }
   const upper = config.upper === null ? null : findPlace('upperdir', config.upper)
   if (upper !== null && 'error' in upper) return upper
-  if (config.work !== null && settings.makeWork) makeDirectory(config.work)
   const work = config.work === null ? null : findPlace('workdir', config.work)
   if (work !== null && 'error' in work) return work
   return { mountpoint, lowers, upper, work }
 }
 
-/** A failure shows when the directory is looked for. */
-function makeDirectory(path: string): void {
-  try {
-    mkdirSync(pathBytes(path), { mode: 0o700 })
-  } catch {
-    // There already, or not to be had.
-  }
-}
-
 function checkUpper({ upper, work }: Places): string | undefined {
   if (upper === null || work === null) return undefined
+  const readonly = unwritable(upper)
+  if (readonly !== undefined) return readonly
   const named = `workdir ${shown(work.path)}`
   const beside = `put it beside upperdir ${shown(upper.path)}`
   if (work.identity === upper.identity) return `${named} is the upperdir itself: ${beside}`
@@ -63,7 +73,7 @@ function checkUpper({ upper, work }: Places): string | undefined {
   if (identitiesUpward(upper).has(work.identity)) return `upperdir ${shown(upper.path)} lies inside ${named}: ${beside}`
   if (work.device !== upper.device) return `${named} is on another filesystem than the upperdir: ${beside}`
   if (work.mountId !== upper.mountId) return `${named} is on another mount than the upperdir: ${beside}`
-  return unwritable(upper) ?? unwritable(work)
+  return unwritable(work)
 }
 
 function unwritable(place: Place): string | undefined {

@@ -155,11 +155,10 @@ export class MountService {
 
   #finish(ending: Ending): number {
     this.#over = true
-    const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV)
-    if (failed) {
-      this.logger.log('error', 'the engine failed: the mount is taken away', { ...ending })
-      if (this.#isMounted()) detach(this.state.mountpoint, true)
-    }
+    const stillThere = this.#isMounted()
+    const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
+    if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
+    if (stillThere) detach(this.state.mountpoint, true)
     this.#forget()
     this.locks.release()
     this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })

@@ -6,7 +6,7 @@
 /** The closest of `known` to `word`, or null when nothing is close. */
 export function nearest(word: string, known: Iterable<string>): string | null {
   let best: string | null = null
-  let bound = Math.max(2, Math.floor(word.length / 2)) + 1
+  let bound = Math.max(1, Math.floor(word.length / 3)) + 1
   for (const candidate of known) {
     const distance = editDistance(word, candidate)
     if (distance >= bound) continue

@@ -3,8 +3,9 @@
  * identity that tells whether two names mean one place. Failures are sentences that name the option and say what to do.
  */
 import { realpathSync } from 'node:fs'
+import { Errno } from '../base/errno.js'
 import { pathBytes, shown } from '../base/text.js'
-import { AT_FDCWD, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 
@@ -21,6 +22,8 @@ export interface Place {
 
 export type Refused = { readonly error: string }
 
+const DEAD = 'is a mount whose daemon has died'
+
 /** The directory `path`, or why it cannot be used. */
 export function findPlace(option: string, path: string): Place | Refused {
   let real: string
@@ -29,12 +32,22 @@ export function findPlace(option: string, path: string): Place | Refused {
   } catch (error) {
     return { error: `${option} ${shown(path)} ${wayOut(error as NodeJS.ErrnoException, path)}` }
   }
+  if (isDead(real)) return { error: `${option} ${shown(path)} ${DEAD}: run \`stratafs unmount ${shown(path)}\` first` }
   const errno = native.statat(AT_FDCWD, real)
   if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (errno ${-errno})` }
   const { stat } = native
   if ((stat[Stat.MODE] & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
   const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`
   return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID] }
+}
+
+/** A dead mount's attributes may still be cached: only what asks the daemon each time tells. */
+function isDead(path: string): boolean {
+  const fd = native.openat(AT_FDCWD, path, O_PATH, 0)
+  if (fd < 0) return fd === -Errno.ENOTCONN
+  const errno = native.statfs(fd)
+  native.close(fd)
+  return errno === -Errno.ENOTCONN
 }
 
 /** What to do about a path that cannot be resolved. */
@@ -49,7 +62,7 @@ function wayOut(error: NodeJS.ErrnoException, path: string): string {
     case 'ELOOP':
       return 'leads through too many symbolic links'
     case 'ENOTCONN':
-      return `is a mount whose daemon has died: run \`stratafs unmount ${shown(path)}\` first`
+      return `${DEAD}: run \`stratafs unmount ${shown(path)}\` first`
     default:
       return `cannot be resolved: ${error.code ?? error.message}`
   }

@@ -107,11 +107,15 @@ function pidNamespace(): string {
   return readlinkSync('/proc/self/ns/pid')
 }
 
-/** Field 22 of /proc/PID/stat; null when there is no such process. The name in field 2 may hold anything. */
+/**
+ * Field 22 of /proc/PID/stat; null when there is no such process, or only what is left of it until its parent looks (some
+ * init processes take their time). The name in field 2 may hold anything.
+ */
 export function startTimeOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19]
   } catch {
     return null
   }

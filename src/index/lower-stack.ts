@@ -5,7 +5,7 @@
 import { Layer, openLower, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
-import { type Found, type SearchContext, searchParts } from '../layers/top-down.js'
+import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -55,8 +55,9 @@ export class LowerStack implements SearchContext {
     return new LowerStack(config, lowers)
   }
 
+  /** The parts of the root. */
   get roots(): RealDir[] {
-    return this.lowers.map((layer) => layer.root)
+    return shownRoots(this, null)
   }
 
   /** Searches `name` in the directory joined from `parts`. */

@@ -126,7 +126,8 @@ class DirectoryReading {
     if (typeof names === 'number' || names.length === 0) return
     if (!names.some((full) => full.startsWith(this.stack.marks.prefix))) return
     const marks = this.stack.marks.read(this.stack.cache.fd(dir), name)
-    this.#flags[i] |= marks.metacopy || marks.redirect !== null ? EntryFlag.ASK : EntryFlag.MARKED
+    if (typeof marks === 'number') this.#flags[i] = EntryFlag.ASK
+    else this.#flags[i] |= marks.metacopy || marks.redirect !== null ? EntryFlag.ASK : EntryFlag.MARKED
   }
 
   #directory(i: number, name: string, merged: MergedName): void {

@@ -4,7 +4,6 @@
  * stat in its owner, a directory with one stat per part that joins. Whatever does not match the disk is not answered: the
  * layers are asked then, and the writer is told to read again.
  */
-import { noMarks } from '../layers/marks.js'
 import { RealDir } from '../layers/real-dir.js'
 import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
@@ -83,10 +82,10 @@ export class LowerView implements LowerAnswers {
     const fd = c.cache.fd(part)
     if (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row)) return this.#stale(part, name)
     c.topStat.set(native.stat)
+    if (!readMarks(c, found, fd, name, row)) return false
     found.type = row.mode & S_IFMT
     found.at = part
     found.atName = name
-    if ((row.flags & EntryFlag.MARKED) !== 0) found.marks = c.marks.read(fd, name)
     return true
   }
 
@@ -110,15 +109,13 @@ export class LowerView implements LowerAnswers {
     if (compared && !this.#unchanged(c, parts, name)) return false
     const fd = c.cache.fd(top)
     if (!compared && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
-    if (found.type === 0) this.#top(c, found, fd, name, row)
+    if (found.type === 0) {
+      c.topStat.set(native.stat)
+      if (!readMarks(c, found, fd, name, row)) return false
+      found.type = S_IFDIR
+    }
     for (const part of parts) found.lowers.push(childPart(c, part, name))
     return true
-  }
-
-  #top(c: SearchContext, found: Found, fd: number, name: string, row: ViewRow): void {
-    c.topStat.set(native.stat)
-    found.type = S_IFDIR
-    found.marks = (row.flags & EntryFlag.MARKED) !== 0 ? c.marks.read(fd, name) : noMarks
   }
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
@@ -137,6 +134,15 @@ export class LowerView implements LowerAnswers {
     }
     return true
   }
+}
+
+/** Reads the marks of what is on top, where there are any; false when they cannot be read, and `found` is as it was. */
+function readMarks(c: SearchContext, found: Found, fd: number, name: string, row: ViewRow): boolean {
+  if ((row.flags & EntryFlag.MARKED) === 0) return true
+  const marks = c.marks.read(fd, name)
+  if (typeof marks === 'number') return false
+  found.marks = marks
+  return true
 }
 
 /** A part of a child directory that carries no marks which matter inside; as the search would leave it. */

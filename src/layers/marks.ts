@@ -5,6 +5,7 @@
  * shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
  * (`overlay.overlay.x`), which is how overlays nest.
  */
+import { Errno } from '../base/errno.js'
 import { native } from '../syscalls/native.js'
 
 export type MarkName =
@@ -44,6 +45,7 @@ export const noMarks: Marks = {
 }
 
 const FUSE_OVERLAYFS_OPAQUE = 'user.fuseoverlayfs.opaque'
+const FUSE_OVERLAYFS_ORIGIN = 'user.fuseoverlayfs.origin'
 
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
@@ -57,15 +59,18 @@ export class MarkStore {
   /** `trusted.overlay.` or `user.overlay.`. */
   constructor(readonly prefix: string) {}
 
-  /** The marks at (fd, name); none where the filesystem has no xattrs. */
-  read(fd: number, name: string): Marks {
+  /** The marks at (fd, name), none where the filesystem has no xattrs; or -errno. */
+  read(fd: number, name: string): Marks | number {
     const names = native.listxattr(fd, name)
-    if (typeof names === 'number' || names.length === 0) return noMarks
+    if (typeof names === 'number') return isAbsence(names) ? noMarks : names
     let marks: { -readonly [K in keyof Marks]: Marks[K] } | null = null
     for (const full of names) {
       if (!full.startsWith(this.prefix) && full !== FUSE_OVERLAYFS_OPAQUE) continue
       const value = native.getxattr(fd, name, full)
-      if (typeof value === 'number') continue
+      if (typeof value === 'number') {
+        if (isAbsence(value)) continue
+        return value
+      }
       marks ??= { ...noMarks }
       applyMark(marks, full === FUSE_OVERLAYFS_OPAQUE ? 'opaque' : full.slice(this.prefix.length), value)
     }
@@ -85,11 +90,6 @@ export class MarkStore {
     return native.removexattr(fd, name, this.prefix + mark)
   }
 
-  /** True for names that belong to the union itself: hidden, and not copied by copy-up. */
-  isPrivate(attribute: string): boolean {
-    return attribute.startsWith(this.prefix)
-  }
-
   /** How a user's attribute is stored: `overlay.x` one level deeper, anything else as it is. */
   stored(attribute: string): string {
     return attribute.startsWith(this.prefix)
@@ -99,10 +99,22 @@ export class MarkStore {
 
   /** How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr(). */
   shown(attribute: string): string | null {
+    if (isForeign(attribute)) return null
     if (!attribute.startsWith(this.prefix)) return attribute
     const rest = attribute.slice(this.prefix.length)
     return rest.startsWith('overlay.') ? this.prefix + rest.slice('overlay.'.length) : null
   }
+}
+
+/** Whether an error says that there is no such mark to be had, not that the disk failed. */
+function isAbsence(errno: number): boolean {
+  const e = -errno
+  return e === Errno.EOPNOTSUPP || e === Errno.ENODATA || e === Errno.EPERM || e === Errno.EACCES
+}
+
+/** fuse-overlayfs's own marks: copied up, its opaque would hide the very directory that it stands on. */
+export function isForeign(attribute: string): boolean {
+  return attribute === FUSE_OVERLAYFS_OPAQUE || attribute === FUSE_OVERLAYFS_ORIGIN
 }
 
 function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: string, value: Uint8Array): void {

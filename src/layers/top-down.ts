@@ -63,6 +63,8 @@ export class Found {
 class Search {
   readonly found = new Found()
   done = false
+  /** A metacopy was found, and not yet the content it stands for. */
+  lacksContent = false
   /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
   path: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
@@ -102,7 +104,7 @@ class Search {
     for (let i = 0; i < path.length - 1; i++) {
       const fd = this.u.cache.fd(dir)
       if (fd < 0) return this.#fail(fd)
-      const step = this.#step(dir, fd, i, more)
+      const step = this.#step(dir, fd, path, i, more)
       if (step === null) return
       last ||= step.last
       dir = step.dir
@@ -113,8 +115,14 @@ class Search {
   }
 
   /** One directory on the way of a redirect: null ends the search in this layer. */
-  #step(dir: RealDir, fd: number, i: number, more: boolean): { dir: RealDir; last: boolean } | null {
-    const name = this.path![i]!
+  #step(
+    dir: RealDir,
+    fd: number,
+    path: readonly string[],
+    i: number,
+    more: boolean,
+  ): { dir: RealDir; last: boolean } | null {
+    const name = path[i]!
     inspect(this.u, dir, fd)
     if (native.statat(fd, name) < 0) {
       this.done = this.u.whiteouts.hasAufsWhiteout(dir, fd, name)
@@ -124,8 +132,10 @@ class Search {
       this.done = true
       return null
     }
-    const marks = more ? this.u.marks.read(fd, name) : noMarks
-    if (marks.redirect !== null) this.path = joinRedirect(this.path!, i, marks.redirect)
+    const marks = more ? this.#marks(fd, name) : noMarks
+    // What is left of the path is at its end, however long a redirect has made what comes before.
+    const at = this.path!.length - (path.length - i)
+    if (marks.redirect !== null) this.path = joinRedirect(this.path!, at, marks.redirect)
     return { dir: new RealDir(dir.layer, dir, name), last: marks.opaque }
   }
 
@@ -141,17 +151,21 @@ class Search {
     if (dir.layer.isUpper) found.upper = part
     else found.lowers.push(part)
     if (!this.#below) return
-    const marks = this.u.marks.read(fd, this.name)
+    const marks = this.#marks(fd, this.name)
     if (isTop) found.marks = marks
     part.inspected = true
     part.xattrWhiteouts = marks.xattrWhiteouts
-    if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part))) this.done = true
+    if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part, marks))) this.done = true
     else this.#redirect(marks)
   }
 
-  /** By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below. */
-  #isAufsOpaque(dir: RealDir, fd: number, part: RealDir): boolean {
-    if (this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
+  /**
+   * By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below under that name: not where a
+   * redirect leads. So a directory can be renamed, its whiteout made before, without a moment in which its lower parts are lost.
+   */
+  #isAufsOpaque(dir: RealDir, fd: number, part: RealDir, marks: Marks): boolean {
+    const redirected = marks.redirect !== null && this.u.config.redirectDir !== 'nofollow'
+    if (!redirected && this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
     const inside = this.u.cache.fd(part)
     return inside >= 0 && this.u.whiteouts.isAufsOpaque(part, inside)
   }
@@ -164,8 +178,9 @@ class Search {
     found.at = dir
     found.atName = this.name
     const marked = dir.layer.isUpper ? !this.unmarked : this.#below && type === S_IFREG
-    if (marked) found.marks = this.u.marks.read(fd, this.name)
-    this.done = !(found.marks.metacopy && type === S_IFREG && this.#below)
+    if (marked) found.marks = this.#marks(fd, this.name)
+    this.lacksContent = found.marks.metacopy && type === S_IFREG
+    this.done = !(this.lacksContent && this.#below)
     if (!this.done) this.#redirect(found.marks)
   }
 
@@ -176,7 +191,8 @@ class Search {
     if (found.type !== S_IFREG || type !== S_IFREG) return
     found.data = dir
     found.dataName = this.name
-    const marks = this.#below ? this.u.marks.read(fd, this.name) : noMarks
+    const marks = this.#below ? this.#marks(fd, this.name) : noMarks
+    this.lacksContent = marks.metacopy
     if (!marks.metacopy) return
     this.done = false
     this.#redirect(marks)
@@ -188,6 +204,14 @@ class Search {
     if (marks.redirect.startsWith('/')) this.path = marks.redirect.slice(1).split('/')
     else if (this.path !== null) this.path = [...this.path.slice(0, -1), marks.redirect]
     else this.name = marks.redirect
+  }
+
+  /** The marks at (fd, name); without them nothing can be said, so an error ends the search. */
+  #marks(fd: number, name: string): Marks {
+    const marks = this.u.marks.read(fd, name)
+    if (typeof marks !== 'number') return marks
+    this.#fail(marks)
+    return noMarks
   }
 
   #top(type: number): void {
@@ -239,9 +263,20 @@ export function searchParts(
     s.visit(part, i + 1 < parts)
   }
   if (s.path !== null) followPath(u, s, deepest)
+  // As ovl_lookup(): a hole is not to be taken for the content.
+  if (s.lacksContent && s.found.error === 0) s.found.error = -Errno.EIO
   return s.found
 }
 
 function followPath(u: SearchContext, s: Search, above: number): void {
   for (let i = above + 1; i < u.lowers.length && !s.done; i++) s.visitPath(u.lowers[i]!.root, i + 1 < u.lowers.length)
+}
+
+/** The lower roots that show: `.wh..wh..opq` in a layer's root hides all below it. `upper`: the upper's root, or null. */
+export function shownRoots(c: SearchContext, upper: RealDir | null): RealDir[] {
+  const lowers = c.lowers.map((layer) => layer.root)
+  const roots = upper === null ? lowers : [upper, ...lowers]
+  const opaque = roots.findIndex((root) => c.whiteouts.isAufsOpaque(root, root.layer.rootFd))
+  const shown = opaque < 0 ? roots : roots.slice(0, opaque + 1)
+  return shown.filter((root) => root !== upper)
 }

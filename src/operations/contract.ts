@@ -89,7 +89,8 @@ export interface Operations {
   getxattr(nodeid: number, attribute: string): Uint8Array | number
   /** `killSgid`: FUSE_SETXATTR_ACL_KILL_SGID. */
   setxattr(nodeid: number, attribute: string, value: Uint8Array, flags: number, killSgid: boolean): number
-  listxattr(nodeid: number): string[] | number
+  /** `trusted.*` only for uid 0: the kernel does not filter what a FUSE filesystem lists. */
+  listxattr(nodeid: number, uid: number): string[] | number
   removexattr(nodeid: number, attribute: string): number
   /** FS_IOC_GETFLAGS and FS_IOC_SETFLAGS. */
   getFlags(nodeid: number): number

@@ -18,7 +18,7 @@ import {
   S_IFREG,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { fillAttr } from '../union/attributes.js'
+import { fillAttr, readAttr } from '../union/attributes.js'
 import { copyUp } from '../union/copy-up.js'
 import { keepData } from '../union/data.js'
 import { childOf, placeFile, remember } from '../union/lookup.js'
@@ -61,7 +61,10 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   const at = u.cache.fd(upper)
   if (u.config.xattrPermissions !== 0) writeOverride(u, at, name, caller, mode & ~caller.umask)
   const errno = native.statat(at, name)
-  if (errno < 0) return errno
+  if (errno < 0) {
+    if (fd > 0) native.close(fd)
+    return errno
+  }
   u.topStat.set(native.stat)
   const type = mode & S_IFMT
   const isDirectory = type === S_IFDIR
@@ -122,9 +125,8 @@ function openExisting(u: Union, parent: Node, name: string, flags: number): numb
   if (typeof node === 'number') return node === 0 ? -Errno.ENOENT : node
   const errno = open(u, node.id, flags & ~(O_CREAT | O_TRUNC))
   if (errno < 0) return errno
-  const place = u.cache.fd(node.at!)
-  if (place >= 0 && native.statat(place, node.atName) >= 0) fillAttr(u, node, native.stat)
-  return remember(node)
+  const known = readAttr(u, node)
+  return known < 0 ? known : remember(node)
 }
 
 /** An unnamed file in the upper part of `parent`. */

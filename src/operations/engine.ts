@@ -107,7 +107,7 @@ function operationsOf(u: Union): Operations {
     statfs: (nodeid) => statfs(u, nodeid),
     getxattr: (nodeid, attribute) => getxattr(u, nodeid, attribute),
     setxattr: (nodeid, attribute, value, flags, kill) => setxattr(u, nodeid, attribute, value, flags, kill),
-    listxattr: (nodeid) => listxattr(u, nodeid),
+    listxattr: (nodeid, uid) => listxattr(u, nodeid, uid),
     removexattr: (nodeid, attribute) => removexattr(u, nodeid, attribute),
     getFlags: (nodeid) => getFlags(u, nodeid),
     setFlags: (nodeid, flags) => setFlags(u, nodeid, flags),

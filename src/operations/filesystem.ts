@@ -5,6 +5,7 @@ import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
+import { rebindData } from '../union/data.js'
 import { placeOf, type Union } from '../union/union.js'
 import { nodeOf } from './directory-of.js'
 
@@ -38,5 +39,8 @@ export function setFlags(u: Union, nodeid: number, flags: number): number {
   const errno = copyUp(u, node)
   if (errno < 0) return errno
   const fd = placeOf(u, node)
-  return fd < 0 ? fd : native.setFlags(fd, u.placeName, flags)
+  const set = fd < 0 ? fd : native.setFlags(fd, u.placeName, flags)
+  // What is open was opened under the flags before.
+  if (set >= 0 && node.dataWritable) rebindData(u, node)
+  return set
 }

@@ -6,11 +6,12 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr } from '../union/attributes.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
-import { childOf, inodeKey, placeFile, remember } from '../union/lookup.js'
+import { writeLinks } from '../union/link-counts.js'
+import { childOf, inodeKey, placeAgain, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
 import { addName, type Node } from '../union/node.js'
-import { setContentRedirect } from '../union/redirects.js'
+import { keepContent } from '../union/redirects.js'
 import { placeOf, type Union } from '../union/union.js'
 import { directoryOf, nodeOf } from './directory-of.js'
 
@@ -37,7 +38,8 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
   let errno = copyUp(u, node, -1, true)
   if (errno >= 0) errno = copyUp(u, parent)
   if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
-  if (errno >= 0 && node.data !== null) errno = setContentRedirect(u, node)
+  if (errno >= 0) errno = keepContent(u, node)
+  if (errno >= 0) errno = writeLinks(u, node)
   if (errno < 0) return errno
   const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }
   return makeEntry(u, identity, parent, newName, false, (fd, name) => {
@@ -49,7 +51,7 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
 /** One more name: the union's count of a group rises with the upper's own, so its mark stays true. */
 function publish(u: Union, node: Node, parent: Node, name: string): void {
   const upper = parent.dir!.upper!
-  if (node.removed || node.at === null) placeFile(node, upper, name)
+  if (node.pin >= 0 || node.at === null) placeAgain(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, node.type)
   if (node.links !== null) node.links.nlink++

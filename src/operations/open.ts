@@ -5,7 +5,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { OpenedFlag } from '../protocol/flags.js'
-import { O_ACCMODE, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
+import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
@@ -21,7 +21,7 @@ export function open(u: Union, nodeid: number, flags: number): number {
   if (node.dir !== null) return (flags & O_ACCMODE) === O_RDONLY ? 0 : -Errno.EISDIR
   if (node.type !== S_IFREG) return -Errno.EOPNOTSUPP
   const write = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0
-  const fd = contentOf(u, node, write, (flags & O_TRUNC) === 0 ? -1 : 0)
+  const fd = contentOf(u, node, write, (flags & O_TRUNC) === 0 ? -1 : 0, (flags & O_APPEND) !== 0)
   if (fd < 0) return fd
   if ((flags & O_TRUNC) !== 0) {
     const errno = native.ftruncate(fd, 0)
@@ -39,12 +39,12 @@ export function answerOpen(u: Union, node: Node): void {
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */
-export function contentOf(u: Union, node: Node, write: boolean, size = -1): number {
+export function contentOf(u: Union, node: Node, write: boolean, size = -1, append = false): number {
   if (write) {
     const errno = copyUp(u, node, size)
     if (errno < 0) return errno
   }
-  return dataOf(u, node, write)
+  return dataOf(u, node, write, append)
 }
 
 export function release(u: Union, nodeid: number): number {

@@ -11,8 +11,8 @@ import type { Union } from '../union/union.js'
 import type { EntrySink } from './contract.js'
 import { directoryOf } from './directory-of.js'
 
-/** Cookies 1 and 2 are `.` and `..`; the entry at index i of the listing has cookie i + 3. */
-const FIRST = 2
+/** Cookies 1 and 2 are `.` and `..`; those of the listing are far above. */
+const DOTS = 2
 
 export function readdir(u: Union, nodeid: number, offset: number, plus: boolean, sink: EntrySink): number {
   const node = directoryOf(u, nodeid)
@@ -22,9 +22,9 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   if (offset < 2 && !sink.add('..', 2, (node.parent ?? node).ino, DT_DIR, 0)) return 0
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
-  for (let i = listing.next(Math.max(0, offset - FIRST)); i >= 0; i = listing.next(i + 1)) {
+  for (let cookie = listing.next(Math.max(DOTS, offset)); cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
-    if (!give(u, node, listing.name(i), i + FIRST + 1, listing.type(i), listing.part(i), plus, sink)) break
+    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), listing.part(cookie), plus, sink)) break
   }
   return 0
 }

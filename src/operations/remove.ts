@@ -6,7 +6,7 @@ import { Errno } from '../base/errno.js'
 import { AT_REMOVEDIR, RENAME_EXCHANGE, S_IFCHR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
-import { prepareLoss, publishLoss } from '../union/losing-names.js'
+import { copyUpCounted, prepareLoss, publishLoss } from '../union/losing-names.js'
 import { holdsWhiteouts, isEmpty } from '../union/merged-directory.js'
 import type { Node } from '../union/node.js'
 import { isLowerPositive } from '../union/search.js'
@@ -42,12 +42,17 @@ function checkKind(u: Union, node: Node, directory: boolean): number {
 
 function removeName(u: Union, parent: Node, name: string, node: Node): number {
   const hides = isLowerPositive(u, parent.dir!, name)
+  if (hides < 0) return hides
+  const counted = copyUpCounted(u, node, parent, name)
+  if (counted < 0) return counted
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0) return upper
-  const inUpper = node.isUpper && native.statat(upper, name) >= 0
+  const stands = node.isUpper ? native.statat(upper, name) : -Errno.ENOENT
+  if (stands < 0 && stands !== -Errno.ENOENT) return stands
+  const inUpper = stands >= 0
   const prepared = prepareLoss(u, node, parent, name)
   if (prepared < 0) return prepared
-  const errno = hides ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
+  const errno = hides > 0 ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
   if (errno < 0) return errno
   // From here the name is gone on disk; nothing below may fail.
   publishLoss(u, node, parent, name, inUpper)

@@ -5,15 +5,14 @@
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
 import { clearEmpty } from '../union/clear-empty.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
 import { childOf, placeFile } from '../union/lookup.js'
-import { prepareLoss, publishLoss } from '../union/losing-names.js'
+import { copyUpCounted, copyUpName, prepareLoss, publishLoss } from '../union/losing-names.js'
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
 import { checkName } from '../union/names.js'
 import { addName, dropName, type Node } from '../union/node.js'
-import { setContentRedirect, setOpaque, setRedirect } from '../union/redirects.js'
+import { keepContent, setOpaque, setRedirect } from '../union/redirects.js'
 import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { isLowerPositive } from '../union/search.js'
 import type { Union } from '../union/union.js'
@@ -93,13 +92,15 @@ function checkVictim(m: Move): number {
 
 function planOf(m: Move, target: Target): RenamePlan | number {
   const { u, node, victim } = m
+  const lowerPositive = isLowerPositive(u, m.oldParent.dir!, m.oldName)
+  if (lowerPositive < 0) return lowerPositive
   return planRename({
     exchange: (m.flags & RENAME_EXCHANGE) !== 0,
     noreplace: (m.flags & RENAME_NOREPLACE) !== 0,
     whiteout: (m.flags & RENAME_WHITEOUT) !== 0,
     oldIsDirectory: node.dir !== null,
     oldHasLowers: (node.dir?.lowers.length ?? 0) > 0,
-    oldLowerPositive: isLowerPositive(u, m.oldParent.dir!, m.oldName),
+    oldLowerPositive: lowerPositive > 0,
     oldParentHasLowers: m.oldParent.dir!.lowers.length > 0,
     newExists: victim !== null,
     newIsDirectory: victim?.dir != null,
@@ -131,28 +132,8 @@ function prepare(m: Move, plan: RenamePlan): number {
   errno = prepareMarks(m, plan)
   if (errno < 0 || victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return errno
   if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
+  else errno = copyUpCounted(u, victim, m.newParent, m.newName)
   return errno < 0 ? errno : prepareLoss(u, victim, m.newParent, m.newName)
-}
-
-/** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
-function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
-  const errno = copyUp(u, node, -1, true)
-  if (errno < 0 || node.dir !== null || node.links === null) return errno
-  const upper = u.cache.fd(parent.dir!.upper!)
-  if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
-  const linked = linkUp(u, node, upper, name)
-  if (linked >= 0) listingAdd(parent, name, node.type)
-  return linked
-}
-
-/** Gives an indexed inode one of its names in the upper; the union's count stays, so the mark follows. As ovl_link_up(). */
-export function linkUp(u: Union, node: Node, upper: number, name: string): number {
-  const fd = u.cache.fd(node.at!)
-  if (fd < 0) return fd
-  native.statat(fd, node.atName)
-  const difference = node.links!.nlink - (native.stat[Stat.NLINK]! + 1)
-  u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
-  return native.linkat(fd, node.atName, upper, name)
 }
 
 function prepareMarks(m: Move, plan: RenamePlan): number {
@@ -172,10 +153,9 @@ function prepareMarks(m: Move, plan: RenamePlan): number {
     const errno = setOpaque(u, victim!)
     if (errno < 0) return errno
   }
-  if (node.data !== null) {
-    const errno = setContentRedirect(u, node)
-    if (errno < 0) return errno
-  }
+  let kept = keepContent(u, node)
+  if (kept >= 0 && victim !== null && (m.flags & RENAME_EXCHANGE) !== 0) kept = keepContent(u, victim)
+  if (kept < 0) return kept
   if (node.hasOrigin) markImpure(u, m.newParent)
   if (victim?.hasOrigin && (m.flags & RENAME_EXCHANGE) !== 0) markImpure(u, m.oldParent)
   return 0

@@ -4,6 +4,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
+import { isForeign } from '../layers/marks.js'
 import { overrideNames } from '../layers/ownership.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -33,7 +34,7 @@ function hiddenAnswer(attribute: string): number {
 }
 
 function isHidden(u: Union, attribute: string): boolean {
-  return overrideNames.some((name) => name === attribute) && overrides(u)
+  return isForeign(attribute) || (overrideNames.some((name) => name === attribute) && overrides(u))
 }
 
 function overrides(u: Union): boolean {
@@ -104,7 +105,7 @@ function clearSetgid(fd: number, name: string): number {
   return (mode & SETGID) === 0 ? 0 : native.chmodat(fd, name, mode & ~SETGID)
 }
 
-export function listxattr(u: Union, nodeid: number): string[] | number {
+export function listxattr(u: Union, nodeid: number, uid: number): string[] | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   const fd = placeOf(u, node)
@@ -115,6 +116,7 @@ export function listxattr(u: Union, nodeid: number): string[] | number {
   for (const stored of names) {
     const name = u.marks.shown(stored)
     if (name === null || isHidden(u, name) || (name.startsWith(ACL) && !u.config.acl)) continue
+    if (uid !== 0 && name.startsWith('trusted.')) continue
     shown.push(name)
   }
   return shown

@@ -22,7 +22,7 @@ export function getxattr(context: Context, args: typeof requests.getxattr.args):
 
 /** Names, each ended by a NUL. */
 export function listxattr(context: Context, args: typeof requests.listxattr.args): number {
-  const names = context.operations.listxattr(context.nodeid)
+  const names = context.operations.listxattr(context.nodeid, context.request.uid)
   if (typeof names === 'number') return names < 0 ? names : -Errno.EIO
   let length = 0
   for (const name of names) length += name.length + 1

@@ -35,13 +35,20 @@ function makeTwin(u: Union, from: number, work: number, name: string): number {
   if (made < 0) return made
   const fd = native.openat(work, name, O_PATH | O_DIRECTORY, 0)
   if (fd < 0) return fd
-  native.statat(from, '')
+  let errno = native.statat(from, '')
   const stat = native.stat.slice()
-  let errno = native.chownat(fd, '', stat[Stat.UID]!, stat[Stat.GID]!)
+  if (errno >= 0) errno = native.chownat(fd, '', stat[Stat.UID]!, stat[Stat.GID]!)
   if (errno >= 0) errno = copyXattrs(u, from, '', fd, '', false)
+  if (errno >= 0) errno = copyOrigin(u, from, fd)
   if (errno >= 0) errno = native.chmodat(fd, '', stat[Stat.MODE]! & 0o7777)
   if (errno >= 0) errno = markOpaque(u, fd, '')
   if (errno >= 0) setTimes(fd, '', stat)
   native.close(fd)
   return errno
+}
+
+/** The inode number stays, should the rename that this prepares not come. */
+function copyOrigin(u: Union, from: number, to: number): number {
+  const origin = u.marks.get(from, '', 'origin')
+  return typeof origin === 'number' ? 0 : u.marks.set(to, '', 'origin', origin)
 }

@@ -13,6 +13,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { copyXattrs } from './copy-xattrs.js'
 import { rebindData } from './data.js'
+import { markLinks } from './link-counts.js'
 import { originMark, placeFile } from './lookup.js'
 import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
@@ -44,6 +45,7 @@ interface Job {
 export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
   if (u.writable === null) return -Errno.EROFS
   if (node.isUpper) return node.data === null || metadata ? 0 : copyUpContent(u, node, size)
+  if (node.dir !== null && node.parent === null) return -Errno.ENOENT
   if (node.parent !== null) {
     const errno = copyUp(u, node.parent)
     if (errno < 0) return errno
@@ -120,9 +122,9 @@ function fillContent(u: Union, node: Node, fd: number, size: number): number {
   if (dirFd < 0) return dirFd
   const source = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
   if (source < 0) return source
-  native.statat(source, '')
+  const errno = native.statat(source, '')
   const length = native.stat[Stat.SIZE]!
-  const copied = native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
+  const copied = errno < 0 ? errno : native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
   native.close(source)
   if (copied >= 0) u.counters.copyUpBytes += copied
   return copied
@@ -156,8 +158,9 @@ function markOrigin(job: Job, fd: number, name: string): number {
   if (!job.writable.abilities.xattrs) return 0
   const errno = u.marks.set(fd, name, 'origin', job.origin ?? '')
   if (job.origin === null) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
-  if (node.type === S_IFREG || node.type === S_IFDIR) return errno
-  return 0
+  // The kernel keeps `user.*` of other files to itself.
+  const refused = errno === -Errno.EPERM || errno === -Errno.EOPNOTSUPP
+  return refused && node.type !== S_IFREG && node.type !== S_IFDIR ? 0 : errno
 }
 
 /** The one act on disk, then memory. */
@@ -168,9 +171,10 @@ function commit(job: Job): number {
   const upperFd = u.cache.fd(parent.upper!)
   if (upperFd < 0) return upperFd
   markImpure(u, node.parent)
-  native.statat(upperFd, '')
+  let errno = native.statat(upperFd, '')
+  if (errno < 0) return errno
   const times = native.stat.slice()
-  const errno = isIndexed(job) ? commitIndexed(job, upperFd) : moveIn(job, upperFd)
+  errno = isIndexed(job) ? commitIndexed(job, upperFd) : moveIn(job, upperFd)
   if (errno < 0) return errno
   // From here the upper holds it; nothing below may fail.
   setTimes(upperFd, '', times)
@@ -203,11 +207,14 @@ function commitIndexed(job: Job, upperFd: number): number {
   const { u, node } = job
   const index = job.writable.work.index!
   const name = indexName(job.origin!)
-  const difference = node.links!.nlink - 2
-  u.marks.set(job.writable.work.fd, job.temporary, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
-  const errno = native.renameat(job.writable.work.fd, job.temporary, index.fd, name, 0)
+  const work = job.writable.work.fd
+  let errno = markLinks(u, work, job.temporary, 'L', node.links!.nlink, job.stat[Stat.NLINK]!)
+  if (errno >= 0) errno = native.renameat(work, job.temporary, index.fd, name, 0)
   if (errno < 0) return errno
-  return native.linkat(index.fd, name, upperFd, node.name)
+  errno = native.linkat(index.fd, name, upperFd, node.name)
+  if (errno < 0) native.unlinkat(index.fd, name, 0)
+  else markLinks(u, index.fd, name, 'U', node.links!.nlink, 2)
+  return errno
 }
 
 /** A file that has lost its name but is open: it gets an upper inode without one. */
@@ -235,22 +242,29 @@ export function markImpure(u: Union, node: Node): void {
   if (fd >= 0 && u.marks.set(fd, '', 'impure', 'y') >= 0) dir.impure = true
 }
 
-/** Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below. */
+/**
+ * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much of it
+ * as the upper inode's size says, which is therefore never less than what will be kept.
+ */
 function copyUpContent(u: Union, node: Node, size: number): number {
   const place = placeOf(u, node)
   if (place < 0) return place
   const name = u.placeName
-  native.statat(place, name)
+  let errno = native.statat(place, name)
+  if (errno < 0) return errno
   const stat = native.stat.slice()
   const fd = native.openat(place, name, 2 | O_NOFOLLOW, 0)
   if (fd < 0) return fd
-  let errno = native.ftruncate(fd, 0)
-  if (errno >= 0) errno = fillContent(u, node, fd, size < 0 ? stat[Stat.SIZE]! : size)
-  if (errno >= 0) errno = native.ftruncate(fd, size < 0 ? stat[Stat.SIZE]! : size)
-  if (errno < 0) native.ftruncate(fd, stat[Stat.SIZE]!)
-  if (errno >= 0) setTimes(fd, '', stat)
+  const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
+  errno = fillContent(u, node, fd, keep)
+  if (errno >= 0) errno = native.ftruncate(fd, keep)
+  if (errno >= 0) errno = setTimes(fd, '', stat)
   if (errno >= 0 && u.syncs) errno = native.fsync(fd)
   if (errno >= 0) errno = u.marks.remove(fd, '', 'metacopy')
+  if (errno < 0) {
+    native.ftruncate(fd, stat[Stat.SIZE]!)
+    setTimes(fd, '', stat)
+  }
   native.close(fd)
   if (errno < 0) return errno
   node.data = null

@@ -4,16 +4,18 @@
  * layer by theirs, and a lower one that has been copied up through kernel overlayfs's index directory, where the upper
  * inode stands under the file handle of the lower one.
  */
+import { Errno } from '../base/errno.js'
 import { encodeOrigin, indexName } from '../layers/file-handle.js'
-import type { Marks } from '../layers/marks.js'
+import { type Marks, noMarks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
-import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { AUFS_PREFIX } from '../layers/whiteouts.js'
+import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
-import type { Union } from './union.js'
+import { statNode, type Union } from './union.js'
 
 /**
  * The child `name` of `parent`; 0 when there is none, or -errno. `u.attrFresh` says whether `u.attr` has been filled on
@@ -23,13 +25,16 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
   u.attrFresh = false
   const known = parent.dir!.children.get(name)
   if (known !== undefined) return known
-  if (parent.removed) return 0
+  if (parent.removed || name.startsWith(AUFS_PREFIX)) return 0
   const listing = parent.dir!.listing
   if (listing !== null && !listing.has(name)) return 0
   const found = search(u, parent.dir!, name, first)
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
+  // A metacopy whose content is nowhere below must not be read as zeros.
+  if (found.marks.metacopy && found.type === S_IFREG && found.data === null) return -Errno.EIO
   const node = found.type === S_IFDIR ? directoryNode(u, found) : fileNode(u, found)
+  if (typeof node === 'number') return node
   addName(node, parent, name)
   fillAttr(u, node, u.topStat)
   u.attrFresh = true
@@ -38,11 +43,17 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
 
 function directoryNode(u: Union, found: Found): Node {
   const dir = new DirState(found.upper, found.lowers)
-  dir.redirect = found.marks.redirect
-  dir.impure = found.marks.impure
-  const node = u.nodes.create(S_IFDIR, inodeNumber(u, found.marks, S_IFDIR), dir)
-  node.hasOrigin = found.marks.origin !== null
+  const marks = upperMarks(found)
+  dir.redirect = marks.redirect
+  dir.impure = marks.impure
+  const node = u.nodes.create(S_IFDIR, inodeNumber(u, marks, S_IFDIR), dir)
+  node.hasOrigin = marks.origin !== null
   return node
+}
+
+/** What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's. */
+function upperMarks(found: Found): Marks {
+  return (found.upper ?? found.at)?.layer.isUpper ? found.marks : noMarks
 }
 
 /** The number for what `u.topStat` and its marks describe. */
@@ -55,15 +66,16 @@ function inodeNumber(u: Union, marks: Marks, type: number): number {
   return u.inodes.ofStat(u.topStat)
 }
 
-function fileNode(u: Union, found: Found): Node {
+function fileNode(u: Union, found: Found): Node | number {
   if (u.topStat[Stat.NLINK]! > 1) return linkedNode(u, found)
   return newFile(u, found, found.type)
 }
 
 function newFile(u: Union, found: Found, type: number): Node {
-  const node = u.nodes.create(type, inodeNumber(u, found.marks, type), null)
+  const marks = upperMarks(found)
+  const node = u.nodes.create(type, inodeNumber(u, marks, type), null)
   placeFile(node, found.at!, found.atName)
-  node.hasOrigin = found.marks.origin !== null
+  node.hasOrigin = marks.origin !== null
   if (found.data !== null) {
     node.data = found.data
     node.dataName = found.dataName
@@ -78,24 +90,30 @@ export function placeFile(node: Node, at: RealDir, name: string): void {
   node.inUpper = at.layer.isUpper
 }
 
+/** An upper inode that was kept by a descriptor only has a name again: a descriptor per inode is more than there are. */
+export function placeAgain(node: Node, at: RealDir, name: string): void {
+  placeFile(node, at, name)
+  if (node.pin >= 0) native.close(node.pin)
+  node.pin = -1
+}
+
 /** The key of the real inode that a stat record describes. */
 export function inodeKey(stat: Float64Array): string {
   return `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`
 }
 
-function linkedNode(u: Union, found: Found): Node {
+function linkedNode(u: Union, found: Found): Node | number {
   const key = inodeKey(u.topStat)
   const known = u.nodes.byKey(key)
-  if (known !== undefined) return refreshed(u, known)
+  if (known !== undefined) return refreshed(u, known, found)
   if (found.at!.layer.isUpper) return upperLink(u, found, key)
   return lowerLink(u, found, key)
 }
 
 /** A known node met under another name: the stat record must be that of where it lies now. */
-function refreshed(u: Union, node: Node): Node {
-  if (!node.inUpper || node.at === null) return node
-  const fd = u.cache.fd(node.at)
-  if (fd >= 0 && native.statat(fd, node.atName) >= 0) u.topStat.set(native.stat)
+function refreshed(u: Union, node: Node, found: Found): Node {
+  if (node.pin >= 0 && found.at!.layer.isUpper) placeAgain(node, found.at!, found.atName)
+  if (node.inUpper && statNode(u, node) >= 0) u.topStat.set(native.stat)
   return node
 }
 
@@ -109,24 +127,27 @@ function upperLink(u: Union, found: Found, key: string): Node {
   return node
 }
 
-function lowerLink(u: Union, found: Found, key: string): Node {
+function lowerLink(u: Union, found: Found, key: string): Node | number {
   const nlink = u.topStat[Stat.NLINK]!
   const indexed = u.writable === null ? null : indexedUpper(u, found, nlink)
+  if (typeof indexed === 'number') return indexed
   const node = indexed ?? newFile(u, found, found.type)
   u.nodes.addKey(node, key)
   node.links ??= { nlink: nlink - (u.hiddenLinks.get(key) ?? 0) }
   return node
 }
 
-/** The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up. */
-function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | null {
+/** The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up; or -errno. */
+function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | number | null {
   const index = u.writable!.work.index
   if (index === null) return null
   const fd = u.cache.fd(found.at!)
   const mark = fd < 0 ? null : originMark(fd, found.atName, found.at!)
   if (mark === null) return null
   const name = indexName(mark)
-  if (native.statat(index.fd, name) < 0 || (native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
+  const errno = native.statat(index.fd, name)
+  if (errno < 0) return errno === -Errno.ENOENT ? null : errno
+  if ((native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
   u.topStat.set(native.stat)
   const key = inodeKey(u.topStat)
   const known = u.nodes.byKey(key)
@@ -134,13 +155,15 @@ function indexedUpper(u: Union, found: Found, lowerLinks: number): Node | null {
   return newIndexed(u, found, name, key, lowerLinks)
 }
 
-function newIndexed(u: Union, found: Found, name: string, key: string, lowerLinks: number): Node {
+function newIndexed(u: Union, found: Found, name: string, key: string, lowerLinks: number): Node | number {
   const index = u.writable!.work.index!
   const marks = u.marks.read(index.fd, name)
+  if (typeof marks === 'number') return marks
   const node = u.nodes.create(found.type, inodeNumber(u, marks, found.type), null)
   if (marks.metacopy) {
-    node.data = found.at
-    node.dataName = found.atName
+    // The lower inode may be a metacopy, too.
+    node.data = found.data ?? found.at
+    node.dataName = found.data === null ? found.atName : found.dataName
   }
   placeFile(node, index, name)
   node.hasOrigin = true
@@ -191,7 +214,7 @@ export function forgetUnused(u: Union, node: Node): void {
 }
 
 function free(u: Union, node: Node): void {
-  const others = node.others ?? []
+  const others = [...(node.others ?? [])]
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
   u.nodes.delete(node)

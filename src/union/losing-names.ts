@@ -3,10 +3,34 @@
  * hard-link group follows. Prepared before the act on disk, published after it.
  */
 import { native } from '../syscalls/native.js'
+import { copyUp } from './copy-up.js'
+import { dropIndexed, linkUp, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
-import { listingRemove } from './merged-directory.js'
+import { listingAdd, listingRemove } from './merged-directory.js'
 import { dropName, type Node } from './node.js'
 import type { Union } from './union.js'
+
+/** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
+export function copyUpName(u: Union, node: Node, parent: Node, name: string): number {
+  const errno = copyUp(u, node, -1, true)
+  if (errno < 0 || node.dir !== null || node.links === null) return errno
+  const upper = u.cache.fd(parent.dir!.upper!)
+  if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
+  const linked = linkUp(u, node, upper, name)
+  if (linked >= 0) listingAdd(parent, name, node.type)
+  return linked
+}
+
+/**
+ * Before a hard link of a lower layer loses `name`: where the index can keep its group together, the upper gets it under that
+ * name. One act then takes the name and an upper link, so that the count of the others is right before it and after it,
+ * and known to the next mount. As ovl_nlink_start() in fs/overlayfs/util.c.
+ */
+export function copyUpCounted(u: Union, node: Node, parent: Node, name: string): number {
+  if (node.dir !== null || node.links === null) return 0
+  const isKept = u.writable!.work.index !== null && node.at !== null && node.at.layer.uuid !== null
+  return node.inUpper || isKept ? copyUpName(u, node, parent, name) : 0
+}
 
 /** Before `name` in `parent` goes: a file keeps another place or a descriptor, a directory its descriptor. */
 export function prepareLoss(u: Union, node: Node, parent: Node, name: string): number {
@@ -15,6 +39,8 @@ export function prepareLoss(u: Union, node: Node, parent: Node, name: string): n
     return 0
   }
   if (!node.inUpper) return 0
+  const counted = writeLinks(u, node)
+  if (counted < 0) return counted
   if (node.links !== null && node.at === u.writable!.work.index) return node.links.nlink > 1 ? 0 : pinFile(u, node)
   if (node.at !== parent.dir!.upper || node.atName !== name) return 0
   const other = otherName(node, parent, name)
@@ -47,18 +73,8 @@ function dropLink(u: Union, node: Node, inUpper: boolean): void {
     for (const key of node.keys ?? []) u.hiddenLinks.set(key, (u.hiddenLinks.get(key) ?? 0) + 1)
     return
   }
-  const index = u.writable!.work.index
   if (links.nlink === 0) {
-    if (index !== null && node.at === index) native.unlinkat(index.fd, node.atName, 0)
+    dropIndexed(u, node)
     node.links = null
   } else if (!inUpper) writeLinks(u, node)
-}
-
-/** Notes the union's link count in the upper, relative to the upper's own. As ovl_set_nlink_upper(). */
-export function writeLinks(u: Union, node: Node): void {
-  if (node.links === null || node.at === null || !node.inUpper) return
-  const fd = u.cache.fd(node.at)
-  if (fd < 0 || native.statat(fd, node.atName) < 0) return
-  const difference = node.links.nlink - native.stat[1]!
-  u.marks.set(fd, node.atName, 'nlink', `U${difference < 0 ? '' : '+'}${difference}`)
 }

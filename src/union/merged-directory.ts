@@ -102,7 +102,7 @@ export function removeWhiteouts(u: Union, dir: DirState): number {
 
 /** A name has come into being: readers that are under way will meet it. */
 export function listingAdd(node: Node, name: string, mode: number): void {
-  node.dir!.listing?.add(name, (mode >> 12) & 15, 0)
+  node.dir!.listing?.insert(name, (mode >> 12) & 15)
 }
 
 export function listingRemove(node: Node, name: string): void {

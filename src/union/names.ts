@@ -36,8 +36,8 @@ export function checkName(name: string): number {
 /** Runs `act` as the caller, as far as this process may: what it creates belongs to them. */
 export function asCaller<T>(u: Union, caller: Identity, act: () => T): T {
   const ids = u.writable!.abilities.changeIds && u.config.xattrPermissions === 0
-  const uid = ids ? storedId(u.uids, caller.uid) : -1
-  const gid = ids ? storedId(u.gids, caller.gid) : -1
+  const uid = ids ? storedId(u.uids, caller.uid) : u.ownUid
+  const gid = ids ? storedId(u.gids, caller.gid) : u.ownGid
   native.become(uid, gid, caller.umask)
   const result = act()
   native.become(u.ownUid, u.ownGid, 0)
@@ -81,7 +81,9 @@ function makeOverWhiteout(
 ): number {
   const upper = parent.dir!.upper!
   const fd = u.cache.fd(upper)
-  if (native.statat(fd, name) < 0 || !u.whiteouts.isWhiteout(upper, fd, name)) return -Errno.EEXIST
+  const found = native.statat(fd, name)
+  if (found < 0) return found
+  if (!u.whiteouts.isWhiteout(upper, fd, name)) return -Errno.EEXIST
   const work = u.writable!.work
   const staging = stage(u, fd)
   if (staging.fd < 0) return staging.fd
@@ -123,20 +125,31 @@ interface Stage {
  */
 function stage(u: Union, fd: number): Stage {
   const work = u.writable!.work
-  native.statat(fd, '')
+  const known = native.statat(fd, '')
+  if (known < 0) return { fd: known, name: '' }
   const mode = native.stat[Stat.MODE]!
   const gid = native.stat[Stat.GID]!
-  const acl = u.config.acl ? native.getxattr(fd, '', DEFAULT_ACL) : -1
+  const acl = u.config.acl ? native.getxattr(fd, '', DEFAULT_ACL) : -Errno.EOPNOTSUPP
+  if (typeof acl === 'number' && acl !== -Errno.ENODATA && acl !== -Errno.EOPNOTSUPP) return { fd: acl, name: '' }
   if ((mode & SGID) === 0 && typeof acl === 'number') return { fd: work.fd, name: '' }
   const name = work.temporary()
   const errno = native.mkdirat(work.fd, name, 0o700)
   if (errno < 0) return { fd: errno, name: '' }
   const staged = native.openat(work.fd, name, O_PATH | O_DIRECTORY, 0)
-  if (staged < 0) return { fd: staged, name: '' }
-  native.chownat(staged, '', -1, gid)
-  native.chmodat(staged, '', 0o777 | (mode & SGID))
-  if (typeof acl !== 'number') native.setxattr(staged, '', DEFAULT_ACL, acl, 0)
-  return { fd: staged, name }
+  const dressed = staged < 0 ? staged : dressStage(staged, mode, gid, acl)
+  if (dressed >= 0) return { fd: staged, name }
+  if (staged >= 0) native.close(staged)
+  work.discard(name)
+  return { fd: dressed, name: '' }
+}
+
+function dressStage(fd: number, mode: number, gid: number, acl: Uint8Array | number): number {
+  let errno = native.chownat(fd, '', -1, gid)
+  // An ordinary user who is not of the group cannot hand it down.
+  if (errno === -Errno.EPERM) errno = 0
+  if (errno >= 0) errno = native.chmodat(fd, '', 0o777 | (mode & SGID))
+  if (errno >= 0 && typeof acl !== 'number') errno = native.setxattr(fd, '', DEFAULT_ACL, acl, 0)
+  return errno
 }
 
 function unstage(u: Union, staging: Stage): void {

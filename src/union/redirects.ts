@@ -3,17 +3,22 @@
  * stays in the same parent, else as a path from the root of the layers below. As ovl_set_redirect() and ovl_get_redirect().
  */
 import { Errno } from '../base/errno.js'
+import { latin1 } from '../layers/marks.js'
+import { copyUp } from './copy-up.js'
 import type { Node } from './node.js'
 import { markOpaque } from './opaque.js'
 import { placeOf, type Union } from './union.js'
 
 const LONGEST = 256
 
-/** Where `node`'s lower parts are, in the words of the layers below: names, with those of redirected parents replaced. */
-export function redirectPath(node: Node): string | null {
+/**
+ * Where `node`'s lower parts are, in the words of the layers below: names, with those of redirected parents replaced.
+ * `own`: the redirect that it has itself.
+ */
+export function redirectPath(node: Node, own = node.dir?.redirect ?? null): string | null {
   let path = ''
   for (let at: Node | null = node; at !== null && at.parent !== null; at = at.parent) {
-    const name: string = at.dir?.redirect ?? at.name
+    const name: string = (at === node ? own : at.dir?.redirect) ?? at.name
     path = name.startsWith('/') ? name + path : `/${name}${path}`
     if (name.startsWith('/')) break
   }
@@ -32,13 +37,21 @@ export function setRedirect(u: Union, node: Node, sameParent: boolean): number {
   return 0
 }
 
-/** The same for a metacopy, whose content stays below. The path is where that content lies in its layer. */
-export function setContentRedirect(u: Union, node: Node): number {
-  const above = node.data!.path()
-  const redirect = above === '' ? `/${node.dataName}` : `/${above}/${node.dataName}`
+/**
+ * Before a metacopy gets or changes a name: its content is still found, by a redirect in the words of the layers below, or,
+ * where that cannot be, by bringing it along. A redirect it has already says it for every name.
+ */
+export function keepContent(u: Union, node: Node): number {
+  if (node.data === null) return 0
   const fd = placeOf(u, node)
-  if (fd < 0 || redirect.length > LONGEST) return -Errno.EXDEV
-  return u.marks.set(fd, u.placeName, 'redirect', redirect) < 0 ? -Errno.EXDEV : 0
+  if (fd < 0) return fd
+  const name = u.placeName
+  const mark = u.marks.get(fd, name, 'redirect')
+  const known = typeof mark === 'number' ? null : latin1(mark)
+  if (known?.startsWith('/')) return 0
+  const path = u.redirects ? redirectPath(node, known) : null
+  if (path !== null && u.marks.set(fd, name, 'redirect', path) >= 0) return 0
+  return copyUp(u, node)
 }
 
 /** Nothing below shows through `node`, an upper directory, from now on. */

@@ -3,6 +3,7 @@
  * for the lower parts together. Without an answer from it the parts are asked one by one, so it can be absent, behind or
  * wrong about its own completeness without anything else being different.
  */
+import { Errno } from '../base/errno.js'
 import type { LowerView } from '../index/view.js'
 import { type Found, inspect, searchParts } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
@@ -21,16 +22,21 @@ export function search(u: Union, dir: DirState, name: string, first: number): Fo
   return searchParts(u, dir, name, first, viewOf(u, dir))
 }
 
-/** Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout. As ovl_lower_positive(). */
-export function isLowerPositive(u: Union, dir: DirState, name: string): boolean {
+/**
+ * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1, 0, or -errno, for a layer
+ * that cannot be read must not be taken for one without the name. As ovl_lower_positive().
+ */
+export function isLowerPositive(u: Union, dir: DirState, name: string): number {
   const known = viewOf(u, dir)?.shows(name) ?? null
-  if (known !== null) return known
+  if (known !== null) return known ? 1 : 0
   for (const lower of dir.lowers) {
     const fd = u.cache.fd(lower)
-    if (fd < 0) continue
+    if (fd < 0) return fd
     inspect(u, lower, fd)
-    if (native.statat(fd, name) >= 0) return !u.whiteouts.isWhiteout(lower, fd, name)
-    if (u.whiteouts.hasAufsWhiteout(lower, fd, name)) return false
+    const errno = native.statat(fd, name)
+    if (errno >= 0) return u.whiteouts.isWhiteout(lower, fd, name) ? 0 : 1
+    if (errno !== -Errno.ENOENT && errno !== -Errno.ENOTDIR) return errno
+    if (u.whiteouts.hasAufsWhiteout(lower, fd, name)) return 0
   }
-  return false
+  return 0
 }

@@ -7,6 +7,7 @@ import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../laye
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
+import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
 import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
@@ -15,6 +16,7 @@ import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import type { UnionConfig } from './config.js'
 import { InodeNumbers } from './inode-numbers.js'
+import { sweepIndex } from './link-counts.js'
 import { originMark } from './lookup.js'
 import { DirState } from './node.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
@@ -148,7 +150,7 @@ function prepareUpper(u: Union, writable: Writable): void {
   const handles = writable.abilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
   if (!handles || !writable.work.openIndex()) {
     u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
-  }
+  } else sweepIndex(u)
 }
 
 /** The attribute that the layer's root shows overridden owners with, or null. */
@@ -158,12 +160,9 @@ function findOverride(layer: Layer): string | null {
 }
 
 function makeRoot(u: Union, upper: Layer | null): void {
-  const dir = new DirState(
-    upper?.root ?? null,
-    u.lowers.map((layer) => layer.root),
-  )
+  const dir = new DirState(upper?.root ?? null, shownRoots(u, upper?.root ?? null))
   const marks = upper === null ? null : u.marks.read(upper.rootFd, '')
-  dir.impure = marks?.impure ?? false
+  dir.impure = typeof marks === 'number' || (marks?.impure ?? false)
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
   u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
   u.root.nlookup = 1

@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { carriesOverlay, processesOf } from './ground.js'
 import { Probe } from './probe.js'
 
 /**
@@ -45,8 +46,8 @@ export interface Column {
   /** Who owns planted files, and acts. */
   readonly uid: number
   readonly gid: number
-  /** true, or why it cannot run here. `directory` is where layers will lie. */
-  available(directory: string): true | string
+  /** true, or why it cannot run here. */
+  available(): true | string
   /** The probe that acts; `program` lies in `directory`. */
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
@@ -55,7 +56,7 @@ export interface Column {
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
 const stratafs = join(repository, 'dist/src/cli/main.js')
-const MS_PATIENCE = 20_000
+const MS_PATIENCE = 90_000
 
 /** Runs a program to its end; throws with what it said when it failed. */
 export function must(program: string, words: readonly string[]): string {
@@ -91,11 +92,10 @@ const kernel: Column = {
   xattrPrefix: 'trusted.',
   uid: 0,
   gid: 0,
-  available(directory) {
+  available() {
     if (isRoot() !== true) return 'needs root'
     if (!/\boverlay$/m.test(readFileSync('/proc/filesystems', 'latin1'))) return 'this kernel has no overlayfs'
-    const kind = spawnSync('stat', ['-f', '-c', '%T', directory], { encoding: 'latin1' }).stdout.trim()
-    return kind.startsWith('overlay') ? `${directory} lies on overlayfs, which cannot carry an upper layer` : true
+    return carriesOverlay()
   },
   start: (directory, program) => new Probe(directory, program),
   mount(layers, options) {
@@ -138,6 +138,14 @@ function ourWords(layers: Layers, options: MountOptions): string[] {
 
 const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/main.js)'
 
+/** Waits until no process serves the mount any more: it must end by itself once unmounted. Throws when it does not. */
+function awaitDaemonEnd(layers: Layers): void {
+  for (const until = Date.now() + MS_PATIENCE; processesOf(layers.merged).length > 0; ) {
+    if (Date.now() > until) throw new Error(`the daemon of ${layers.merged} has not ended after the unmount`)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+  }
+}
+
 const root: Column = {
   name: 'root',
   title: 'stratafs as root',
@@ -152,7 +160,10 @@ const root: Column = {
   },
   start: (directory, program) => new Probe(directory, program),
   mount: (layers, options) => void must(process.execPath, ourWords(layers, options)),
-  unmount: (layers) => void must(process.execPath, [stratafs, 'unmount', layers.merged]),
+  unmount(layers) {
+    must('umount', [layers.merged])
+    awaitDaemonEnd(layers)
+  },
 }
 
 const NOBODY = 65534
@@ -200,10 +211,13 @@ const user: Column = {
     )
   },
   mount(layers, options, actor) {
+    // Its answer says that its mount namespace, with the device in it, is there.
+    actor.pid()
     asUser(actor, [process.execPath, ...ourWords(layers, options)])
   },
   unmount(layers, actor) {
-    asUser(actor, [process.execPath, stratafs, 'unmount', layers.merged])
+    asUser(actor, ['fusermount3', '-u', layers.merged])
+    awaitDaemonEnd(layers)
   },
 }
 

@@ -1,80 +1,18 @@
 /**
- * Where cases are played: one temporary directory per process with two probes in it, the column's actor and root's own,
- * and per case a set of layers that is planted, mounted, unmounted and taken away. Whatever happens, nothing stays:
- * at exit and on SIGINT and SIGTERM all mounts below the directory are detached, the probes ended, the directory removed.
+ * Plays cases on one column: per case a set of layers that is planted, mounted, acted in, unmounted and taken away, with a
+ * look at the lower layers before and after. Two probes work here: the column's actor, in the mount, and root's own, on
+ * the layers. After a failure the actor is replaced, because it may hold descriptors or hang.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Case, MountOptions, Scene } from './case.js'
 import type { Column, Layers } from './columns.js'
-import { buildProbe, Probe } from './probe.js'
+import type { Ground } from './ground.js'
+import type { Probe } from './probe.js'
 import { fingerprint } from './snapshot.js'
 import { plant } from './tree.js'
-
-/** The processes whose command line names `directory`. */
-export function processesOf(directory: string): number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.map(Number).filter((pid) => {
-    try {
-      return pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(directory)
-    } catch {
-      return false
-    }
-  })
-}
-
-/** A temporary directory with root's probe in it, cleaned up whatever happens. */
-export class Ground {
-  readonly directory: string
-  readonly program: string
-  readonly disk: Probe
-  #count = 0
-
-  constructor() {
-    this.directory = mkdtempSync(join(process.env.STRATAFS_TEST_DIR ?? tmpdir(), 'stratafs-cases-'))
-    chmodSync(this.directory, 0o755)
-    process.once('exit', this.#clear)
-    process.once('SIGINT', this.#interrupted)
-    process.once('SIGTERM', this.#interrupted)
-    this.program = buildProbe(this.directory)
-    this.disk = new Probe(this.directory, this.program)
-  }
-
-  /** A new empty directory for one case. */
-  plot(): string {
-    this.#count += 1
-    const path = join(this.directory, String(this.#count))
-    this.disk.umask(0)
-    this.disk.mkdir(path, 0o755)
-    return path
-  }
-
-  close(): void {
-    process.off('exit', this.#clear)
-    process.off('SIGINT', this.#interrupted)
-    process.off('SIGTERM', this.#interrupted)
-    this.#clear()
-  }
-
-  readonly #interrupted = (): void => process.exit(130)
-
-  readonly #clear = (): void => {
-    const mounts = readFileSync('/proc/mounts', 'latin1').split('\n')
-    const below = mounts.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${this.directory}/`))
-    for (const path of below.reverse()) spawnSync('umount', ['-l', path])
-    for (const pid of processesOf(this.directory)) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It ended by itself meanwhile.
-      }
-    }
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 })
-  }
-}
 
 /** One column, ready to play cases. */
 export class Stage {

@@ -28,7 +28,9 @@ test('no tracked file names the place of this checkout', () => {
 
 test('an import up the list, of the addon, or from outside src is a fault', () => {
   assert.equal(judgeImport('src/cli/main.ts', 'src/base/errno.js'), null)
+  assert.equal(judgeImport('src/cli/main.ts', 'src/index.js'), null)
   assert.equal(judgeImport('src/index.ts', 'src/daemon/mount.js'), null)
+  assert.match(judgeImport('src/daemon/mount.ts', 'src/index.js')!, /above it/)
   assert.equal(judgeImport('src/union/nodes.ts', 'src/union/lookup.js'), null)
   assert.equal(judgeImport('src/syscalls/native.ts', 'native-bindings/index.js'), null)
   assert.match(judgeImport('src/base/errno.ts', 'src/cli/main.js')!, /above it/)

@@ -59,7 +59,7 @@ export const cases: ReadonlyArray<readonly [keyof typeof Opcode, Field[], Call, 
   ],
   ['STATFS', [], ['statfs', 3], 80],
   ['GETXATTR', [u32(64), u32(0), 'user.x\0'], ['getxattr', 3, 'user.x'], 5],
-  ['LISTXATTR', [u32(64), u32(0)], ['listxattr', 3], 14],
+  ['LISTXATTR', [u32(64), u32(0)], ['listxattr', 3, 1000], 14],
   [
     'SETXATTR',
     [u32(3), u32(2), u32(1), u32(0), 'user.x\0', value],

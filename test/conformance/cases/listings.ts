@@ -7,15 +7,16 @@ import { device, dir, fifo, file, symlink, type Tree, whiteout } from '../tree.j
 const many = (count: number, prefix: string, content = ''): Tree =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`d/${prefix}${i}`, file(content)]))
 
-/** Reads a whole directory in small steps; `between` runs after each. */
+/** Reads a whole directory in small steps; `between` runs after each. A listing that never ends fails. */
 function slowly(read: () => { name: string }[], between: (step: number) => void): string[] {
   const seen: string[] = []
-  for (let step = 0; ; step++) {
+  for (let step = 0; step < 1000; step++) {
     const entries = read()
     if (entries.length === 0) return seen.filter((name) => name !== '.' && name !== '..')
     seen.push(...entries.map((entry) => entry.name))
     between(step)
   }
+  assert.fail(`the listing had not ended after 1000 steps and ${seen.length} names`)
 }
 
 const cases: Case[] = [
@@ -193,13 +194,13 @@ const cases: Case[] = [
     needs: ['layers'],
     lowers: [{ 'd/first': file('') }],
     run({ fs, remount }) {
-      fs.touchmany('d', 'n', 100_000)
+      for (let i = 0; i < 10; i++) fs.touchmany('d', `n${i}`, 10_000)
       assert.equal(new Set(fs.list('d').map((entry) => entry.name)).size, 100_003)
-      fs.unlink('d/n50000')
+      fs.unlink('d/n55000')
       remount()
       const names = new Set(fs.list('d').map((entry) => entry.name))
       assert.equal(names.size, 100_002)
-      assert.ok(!names.has('n50000') && names.has('n99999') && names.has('first'))
+      assert.ok(!names.has('n55000') && names.has('n99999') && names.has('first'))
     },
   },
   {

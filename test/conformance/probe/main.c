@@ -1,6 +1,6 @@
 /*
  * The probe's loop: read a line, find the command, run it, answer. A watchdog thread answers ETIMEDOUT and ends the
- * process when one call takes longer than 20 seconds, so that a hanging mount fails one case and not the whole run.
+ * process when one call takes longer than 90 seconds, so that a hanging mount fails one case and not the whole run.
  */
 #include "protocol.h"
 
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_SECONDS 20
+#define PATIENCE_SECONDS 90
 
 static char *answer;
 static size_t answer_length, answer_room;

@@ -1,0 +1,81 @@
+/** The command line as a program: versions, help, completion, and the words and exit codes of wrong usage. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', cwd: '/' })
+
+for (const args of [['--version'], ['-V'], ['-o', 'lowerdir=/a', '--version']]) {
+  test(`versions: ${args.join(' ')}`, () => {
+    const { status, stdout } = run(...args)
+    assert.equal(status, 0)
+    assert.match(
+      stdout,
+      /^stratafs \d+\.\d+\.\d+\nfuse-overlayfs: options compatible\nFUSE protocol 7\.\d+\nnode 2\d\./,
+    )
+  })
+}
+
+test('help names every command, and each has an example', () => {
+  const { status, stdout } = run('--help')
+  assert.equal(status, 0)
+  for (const command of ['mount', 'unmount', 'inspect', 'which', 'stats']) {
+    assert.match(stdout, new RegExp(`stratafs ${command} `))
+    assert.match(run(command, '--help').stdout, /Examples:\n {2}stratafs /)
+  }
+})
+
+test('help in the mount-program form', () =>
+  assert.match(run('-f', '--help').stdout, /^usage: main\.js .*lowerdir=DIR/))
+
+test('completion prints a script', () => {
+  const { status, stdout } = run('completion')
+  assert.equal(status, 0)
+  assert.match(stdout, /complete .*stratafs/)
+  assert.match(run('--get-yargs-completions', 'stratafs', '').stdout, /^unmount/m)
+})
+
+const wrong: [args: string[], status: number, words: RegExp][] = [
+  [[], 2, /^stratafs: no command given /],
+  [['mont'], 2, /^stratafs: unknown command mont: did you mean mount\? /],
+  [['mount'], 2, /^stratafs: mount: a directory or file has to be named \(stratafs mount --help/],
+  [['mount', '/m'], 2, /^stratafs: no lower directory: give at least one, as --lower DIR or -o lowerdir=DIR\n/],
+  [['mount', '--lowr', '/a', '/m'], 2, /^stratafs: Unknown argument: lowr /],
+  [['mount', '/m', '--lower'], 2, /^stratafs: Not enough arguments following: lower/],
+  [['mount', '-olowerdir=/,volatil', '/m'], 2, /^stratafs: unknown option volatil: did you mean volatile\?\n$/],
+  [['mount', '--lower', '/', '/none/such'], 1, /^stratafs: mountpoint \/none\/such does not exist: make it with mkdir/],
+  [['unmount', '/'], 1, /^stratafs: \/ is not a stratafs mount: /],
+  [['unmount', '/none'], 1, /^stratafs: \/none is not a stratafs mount: /],
+  [['inspect'], 2, /^stratafs: inspect: name a mountpoint, or give --all\n$/],
+  [['inspect', '/', '--all'], 2, /^stratafs: inspect: give a mountpoint or --all, not both\n$/],
+  [['inspect', '/'], 1, /^stratafs: \/ is not a stratafs mount/],
+  [['stats', '/'], 1, /^stratafs: \/ is not a stratafs mount/],
+  [['which', '/etc'], 1, /^stratafs: \/etc is in no stratafs mount of yours\n$/],
+  [['which', '/none/x'], 1, /^stratafs: \/none\/x does not exist\n$/],
+  [['-o', 'lowerdir=/'], 2, /^stratafs: no mountpoint: name the directory to mount on, last /],
+  [['-o'], 2, /^stratafs: -o needs a value after it /],
+  [['-o', 'ro', '/none'], 1, /^stratafs: no lower directory/],
+]
+for (const [args, status, words] of wrong) {
+  test(`wrong: ${args.join(' ') || '(nothing)'}`, () => {
+    const result = run(...args)
+    assert.match(result.stderr, words)
+    assert.equal(result.stderr.split('\n').length, 2, 'one line')
+    assert.equal(result.status, status)
+    assert.equal(result.stdout, '')
+  })
+}
+
+test('the mount-program form warns of what it does not know, in one line each, and goes on', () => {
+  const { stderr, status } = run('-o', 'lowerdir=/,frobnicate,volatile=1', '--strange', '/none/such')
+  assert.equal(status, 1)
+  assert.deepEqual(stderr.split('\n'), [
+    'stratafs: unknown argument --strange; ignored',
+    'stratafs: unknown option frobnicate; ignored',
+    'stratafs: option volatile takes no value (given: 1); ignored',
+    'stratafs: mountpoint /none/such does not exist: make it with mkdir, or name another',
+    '',
+  ])
+})

@@ -1,0 +1,239 @@
+/**
+ * One mount's life, seen from outside: it answers when the command returns, is found by every question, ends in each of the
+ * ways a mount can end, and leaves no process, mount, socket or state behind.
+ */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { daemonPids, eventually, isGone, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
+
+function mounted(w: Workspace): number {
+  const { status, stderr } = w.run('-o', w.options, w.merged)
+  assert.equal(stderr, '')
+  assert.equal(status, 0)
+  return daemonPids(w.runDirectory)[0]
+}
+
+async function assertGone(w: Workspace, pid: number): Promise<void> {
+  assert.ok(await eventually(() => isGone(pid) && !w.isMounted(), 1000), 'the daemon ends within a second')
+  assert.deepEqual(readdirSync(w.runDirectory), [])
+}
+
+test('the mount answers once the command returns, and unmount waits for the daemon', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  assert.equal(readFileSync(join(w.merged, 'a'), 'utf8'), 'top a\n')
+  writeFileSync(join(w.merged, 'b'), 'changed\n')
+  const { status, stderr } = w.run('unmount', 'merged')
+  assert.equal(stderr, '')
+  assert.equal(status, 0)
+  assert.ok(isGone(pid))
+  await assertGone(w, pid)
+  assert.equal(readFileSync(join(w.upper, 'b'), 'utf8'), 'changed\n')
+  assert.equal(readFileSync(join(w.base, 'b'), 'utf8'), 'base b\n')
+})
+
+test('umount from outside ends the daemon', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  assert.equal(spawnSync('umount', [w.merged]).status, 0)
+  await assertGone(w, pid)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  test(`${signal} unmounts`, needsRoot, async (t) => {
+    const w = workspace(t)
+    const pid = mounted(w)
+    process.kill(pid, signal)
+    await assertGone(w, pid)
+  })
+}
+
+test('a busy mount: unmount refuses, SIGTERM detaches and serves until it is released', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  const fd = openSync(join(w.merged, 'a'), 'r')
+  const refused = w.run('unmount', w.merged)
+  assert.equal(refused.status, 1)
+  assert.match(refused.stderr, /^stratafs: .* is in use: .*--lazy\n$/)
+  process.kill(pid, 'SIGTERM')
+  assert.ok(await eventually(() => !w.isMounted(), 1000))
+  assert.equal(readFileSync(fd, 'utf8'), 'top a\n')
+  assert.equal(isGone(pid), false)
+  closeSync(fd)
+  await assertGone(w, pid)
+})
+
+test('a second signal ends a busy mount at once', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  const fd = openSync(join(w.merged, 'a'), 'r')
+  t.after(() => closeSync(fd))
+  process.kill(pid, 'SIGTERM')
+  assert.ok(await eventually(() => !w.isMounted(), 1000))
+  process.kill(pid, 'SIGTERM')
+  await assertGone(w, pid)
+})
+
+test('unmount --lazy takes a busy mount out of the tree', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  const fd = openSync(join(w.merged, 'a'), 'r')
+  assert.equal(w.run('unmount', '--lazy', w.merged).status, 0)
+  assert.equal(w.isMounted(), false)
+  closeSync(fd)
+  await assertGone(w, pid)
+})
+
+test('an aborted connection: the mount is taken away and the log says so', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  const control = join(w.root, 'control')
+  mkdirSync(control)
+  assert.equal(spawnSync('mount', ['-t', 'fusectl', 'none', control]).status, 0)
+  const device = w.run('inspect', w.merged, '--format', '{{.Device}}').stdout.trim()
+  writeFileSync(join(control, device.split(':')[1], 'abort'), '1')
+  assert.ok(await eventually(() => isGone(pid) && !w.isMounted(), 2000))
+  const [log, ...rest] = readdirSync(w.runDirectory)
+  assert.deepEqual(rest, [])
+  assert.match(readFileSync(join(w.runDirectory, log), 'utf8'), /"level":"error".*the engine ended before the mount/)
+})
+
+test('a killed daemon: the dead mount is named, not mounted over, and unmount takes it away', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  process.kill(pid, 'SIGKILL')
+  assert.ok(await eventually(() => isGone(pid), 2000))
+  assert.match(w.run('inspect', w.merged).stderr, /its daemon is dead/)
+  assert.match(w.run('-o', w.options, w.merged).stderr, /is a mount whose daemon has died: run `stratafs unmount/)
+  assert.equal(w.run('unmount', w.merged).status, 0)
+  assert.equal(w.isMounted(), false)
+  assert.ok(!readdirSync(w.runDirectory).some((file) => /\.(json|sock)$/.test(file)))
+  mounted(w)
+  assert.equal(w.run('unmount', w.merged).status, 0)
+})
+
+test('inspect, which and stats, also through a bind mount and a relative path', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  writeFileSync(join(w.merged, 'new'), 'n')
+  const [document] = JSON.parse(w.run('inspect', 'merged').stdout)
+  assert.deepEqual(document.GraphDriver, {
+    Name: 'stratafs',
+    Data: { LowerDir: `${w.top}:${w.base}`, MergedDir: w.merged, UpperDir: w.upper, WorkDir: w.work },
+  })
+  assert.equal(document.Pid, pid)
+  assert.equal(document.Mode, 'rw')
+  assert.equal(w.run('inspect', '--all', '--format', '{{.GraphDriver.Data.UpperDir}}').stdout, `${w.upper}\n`)
+  assert.equal(w.run('inspect', w.merged, '--format', 'Pid').stdout, `${pid}\n`)
+  const text = w.run('which', 'merged/a', 'merged/b', 'merged/new').stdout
+  assert.match(text, new RegExp(`^merged/a: lower 0 ${w.top}/a\n {2}lower 1 ${w.base} `))
+  assert.match(text, new RegExp(`merged/b: lower 1 ${w.base}/b\nmerged/new: upper ${w.upper}/new\n$`))
+  const [origin] = JSON.parse(w.run('which', '--json', 'merged/a').stdout)
+  assert.equal(origin.index, 0)
+  assert.equal(w.run('which', 'merged/none').status, 1)
+  assert.match(w.run('which', '/etc/passwd').stderr, /is in no stratafs mount of yours/)
+  mkdirSync(join(w.root, 'bound'))
+  assert.equal(spawnSync('mount', ['--bind', w.merged, join(w.root, 'bound')]).status, 0)
+  assert.match(w.run('which', 'bound/b').stdout, /bound\/b: lower 1 /)
+  const stats = JSON.parse(w.run('stats', '--json', w.merged).stdout)
+  assert.ok(stats.requests > 0 && stats.byKind.INIT.requests === 1)
+  assert.match(w.run('stats', w.merged).stdout, /^byKind\.INIT\.requests +1$/m)
+})
+
+test('a mount in another mount namespace is found by its path and ended', needsRoot, async (t) => {
+  const w = workspace(t)
+  const script = `"$0" "$1" -o "$2" "$3" && exec sleep 60`
+  const shell = spawn('unshare', ['-m', 'sh', '-c', script, process.execPath, MAIN, w.options, w.merged], {
+    env: w.env,
+  })
+  t.after(() => void shell.kill('SIGKILL'))
+  assert.ok(await eventually(() => daemonPids(w.runDirectory).length === 1, 10_000))
+  const [pid] = daemonPids(w.runDirectory)
+  assert.equal(w.isMounted(), false)
+  assert.equal(w.run('inspect', w.merged, '--format', 'Pid').stdout, `${pid}\n`)
+  assert.equal(w.run('unmount', w.merged).status, 0)
+  await assertGone(w, pid)
+})
+
+test('in the foreground: logs to standard error, traces with -d, ends well on SIGTERM', needsRoot, async (t) => {
+  const w = workspace(t)
+  const child = spawn(process.execPath, [MAIN, '-d', '-o', w.options, w.merged], { env: w.env })
+  let text = ''
+  child.stderr.on('data', (chunk) => {
+    text += chunk
+  })
+  const code = new Promise((resolve) => child.on('exit', resolve))
+  assert.ok(await eventually(() => text.includes('tx 2 OK'), 10_000))
+  assert.ok(await eventually(() => w.isMounted(), 5000))
+  readdirSync(w.merged)
+  child.kill('SIGTERM')
+  assert.equal(await code, 0)
+  assert.match(text, / info {2}mounted mountpoint=/)
+  assert.match(text, /^rx \d+ INIT n0 /m)
+  assert.match(text, /^rx \d+ READDIR(PLUS)? n1 /m)
+  assert.equal(w.isMounted(), false)
+})
+
+test('the daemon keeps nothing of its caller open', needsRoot, async (t) => {
+  const w = workspace(t)
+  const args = ['-c', 'exec 57>"$0"; exec "$1" "$2" -o "$3" "$4"', join(w.root, 'held'), process.execPath, MAIN]
+  assert.equal(spawnSync('bash', [...args, w.options, w.merged], { env: w.env }).status, 0)
+  const [pid] = daemonPids(w.runDirectory)
+  assert.equal(existsSync(`/proc/${pid}/fd/57`), false)
+  assert.equal(w.run('unmount', w.merged).status, 0)
+})
+
+test('a log file that was asked for is kept; SIGUSR1 writes the counters', needsRoot, async (t) => {
+  const w = workspace(t)
+  const log = join(w.root, 'log')
+  assert.equal(w.run('mount', '--lower', w.base, '--log-file', 'log', w.merged).status, 0)
+  const [pid] = daemonPids(w.runDirectory)
+  process.kill(pid, 'SIGUSR1')
+  assert.ok(await eventually(() => readFileSync(log, 'utf8').includes('"msg":"counters"'), 2000))
+  assert.equal(w.run('unmount', w.merged).status, 0)
+  const messages = readFileSync(log, 'utf8').trim().split('\n')
+  assert.deepEqual(
+    messages.map((line) => JSON.parse(line).msg),
+    ['mounted', 'counters', 'unmounted'],
+  )
+})
+
+test("mount(8)'s helper: by name, with a source", needsRoot, async (t) => {
+  const w = workspace(t)
+  const helper = join(w.root, 'mount.fuse.stratafs')
+  symlinkSync(MAIN, helper)
+  const run = (...args: string[]) => spawnSync(process.execPath, [helper, ...args], { env: w.env, encoding: 'utf8' })
+  assert.equal(run('overlay', w.merged, '-f', '-o', w.options).status, 0)
+  assert.equal(w.isMounted(), false)
+  assert.equal(run('overlay', w.merged, '-o', `rw,nosuid,noexec,nodev,${w.options}`).status, 0)
+  const line = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .find((text) => text.includes(` ${w.merged} `))
+  assert.match(line ?? '', / rw,nosuid,nodev,noexec.* - fuse\.stratafs overlay rw,/)
+  assert.equal(w.run('unmount', w.merged).status, 0)
+})
+
+test('a name that is not UTF-8 survives the way through', needsRoot, async (t) => {
+  const w = workspace(t)
+  const script = `d="$1/l$(printf '\\377\\303\\251')"; mkdir "$d"; echo x > "$d/f"; "$2" "$3" mount --lower "$d" "$4"`
+  const { status, stderr } = spawnSync('bash', ['-c', script, '-', w.root, process.execPath, MAIN, w.merged], {
+    env: w.env,
+    encoding: 'utf8',
+  })
+  assert.equal(stderr, '')
+  assert.equal(status, 0)
+  assert.equal(readFileSync(join(w.merged, 'f'), 'utf8'), 'x\n')
+  assert.equal(w.run('unmount', w.merged).status, 0)
+})

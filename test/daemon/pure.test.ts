@@ -1,0 +1,96 @@
+/**
+ * The daemon's pure parts: the mount table's lines, the control socket's lines, the inspect document, fusermount3's
+ * words, and how a log record reads on a terminal.
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readableLine } from '../../src/base/log.js'
+import { lineReader, MAX_LINE, parseRequest } from '../../src/daemon/control-protocol.js'
+import { inspectDocument } from '../../src/daemon/inspect-document.js'
+import { programOptions } from '../../src/daemon/mounter.js'
+import { mountedOn, mountHolding, parseMounts } from '../../src/daemon/mountinfo.js'
+import { parseOptions } from '../../src/daemon/options.js'
+import type { MountState } from '../../src/daemon/run-directory.js'
+
+const TABLE = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:39 / /m\\040x rw,relatime - fuse.stratafs strata\\134fs rw,user_id=0
+41 22 0:40 / /m\\040x rw shared:5 master:2 - fuse.stratafs stratafs rw
+42 22 0:40 /sub /bound rw - fuse.stratafs stratafs rw
+`
+
+test('the mount table: escapes, optional fields, the topmost of a stack', () => {
+  const mounts = parseMounts(TABLE)
+  assert.equal(mounts.length, 4)
+  assert.equal(mounts[1].source, 'strata\\fs')
+  assert.equal(mountedOn('/m x', mounts)?.device, '0:40')
+  assert.equal(mountedOn('/m', mounts), undefined)
+  assert.equal(mountHolding('/m x/a/b', mounts)?.id, 41)
+  assert.equal(mountHolding('/m xy', mounts)?.id, 22)
+  assert.equal(mountHolding('/', mounts)?.id, 22)
+  assert.equal(mountHolding('/bound/c', mounts)?.root, '/sub')
+})
+
+const requests: [line: string, expected: unknown][] = [
+  ['{"command":"inspect"}', { command: 'inspect' }],
+  ['{"command":"stats","more":1}', { command: 'stats' }],
+  ['{"command":"which","path":"a/b"}', { command: 'which', path: 'a/b' }],
+  ['{"command":"level","level":"debug"}', { command: 'level', level: 'debug' }],
+  ['{"command":"which"}', null],
+  ['{"command":"rm"}', null],
+  ['[]', null],
+  ['null', null],
+  ['nonsense', null],
+]
+for (const [line, expected] of requests) {
+  test(`control request ${line}`, () => assert.deepEqual(parseRequest(line), expected))
+}
+
+test('lines come whole however they are cut; one without an end is too long some time', () => {
+  const lines: string[] = []
+  const read = lineReader((line) => lines.push(line))
+  for (const chunk of ['a', 'b\nc', '\n', '\nd']) assert.equal(read(chunk), true)
+  assert.deepEqual(lines, ['ab', 'c', ''])
+  assert.equal(read('x'.repeat(MAX_LINE)), false)
+})
+
+function state(options: string): MountState {
+  const parsed = parseOptions([options], { strict: false, cwd: '/' })
+  assert.ok(!('error' in parsed))
+  const { config, options: words } = parsed
+  const process = { pid: 7, startTime: '1', pidNamespace: 'pid:[1]' }
+  return { ...process, device: '0:1', mountpoint: '/m', options: words, config, log: null, since: '' }
+}
+
+test("inspect has Docker's shape; a colon in a path is escaped as it was given", () => {
+  const document = inspectDocument(state('lowerdir=/a\\:b:/c\xc3\xa9,upperdir=/u,workdir=/w'), {
+    downgrades: ['x'],
+    marks: 'm',
+  })
+  assert.deepEqual(document.GraphDriver.Data, {
+    LowerDir: '/a\\:b:/cé',
+    MergedDir: '/m',
+    UpperDir: '/u',
+    WorkDir: '/w',
+  })
+  assert.deepEqual(document.Downgrades, ['x'])
+  assert.deepEqual(document.Engine, { marks: 'm' })
+  const readonly = inspectDocument(state('lowerdir=/a'), null)
+  assert.deepEqual(readonly.GraphDriver.Data, { LowerDir: '/a', MergedDir: '/m' })
+  assert.equal(readonly.Mode, 'ro')
+  assert.equal(readonly.Engine, null)
+})
+
+test("fusermount3's words", () => {
+  const words = (text: string) => {
+    const parsed = parseOptions([text], { strict: false, cwd: '/' })
+    return 'error' in parsed ? assert.fail(parsed.error) : programOptions(parsed.settings)
+  }
+  const plain = 'fsname=a\\,b,default_permissions,subtype=stratafs'
+  assert.equal(words('lowerdir=/a,fsname=a\\,b,allow_other,nosuid'), `${plain},allow_other,ro,nosuid`)
+  assert.equal(words('lowerdir=/a,fsname=a\\,b,allow_root'), `${plain},ro`)
+})
+
+test('a record for a reader', () => {
+  const record = { level: 'warn', time: '2026-01-02T03:04:05.678Z', pid: 1, path: '/a b', errno: 5, msg: 'what' }
+  assert.equal(readableLine(JSON.stringify(record)), '03:04:05.678 warn  what path="/a b" errno=5\n')
+})
