@@ -102,6 +102,7 @@ export class LowerIndex implements ViewKeeper {
   /** Something of the upper at `path` has changed. */
   touched(path: string): void {
     this.#touched.push(path)
+    if (this.#touched[this.#touched.length - 2] === path) this.#touched.pop()
     if (this.#touched.length >= 256) this.flush()
     else Atomics.store(this.options.shared, Slot.PENDING, 1)
   }

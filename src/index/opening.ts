@@ -48,6 +48,8 @@ function prepare(db: Connection, path: string, dirtyMark: string): IndexStore {
   db.pragma('synchronous = NORMAL')
   const store = IndexStore.of(db, path)
   store.setMeta('dirty', dirtyMark)
+  // Into the file itself: with its log cut off it must not look like one that was ended.
+  db.pragma('wal_checkpoint(FULL)')
   return store
 }
 

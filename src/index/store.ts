@@ -53,6 +53,11 @@ export class IndexStore {
     return statement
   }
 
+  /** The prepared statement of `sql`, for what is written beside this class. */
+  statement(sql: string): Statement {
+    return this.#run(sql)
+  }
+
   begin(): void {
     if (!this.db.inTransaction) this.#run('BEGIN').run()
   }

@@ -5,7 +5,8 @@
  */
 import { Refusal } from '../layers/layer.js'
 import type { RealDir } from '../layers/real-dir.js'
-import { S_IFDIR } from '../syscalls/constants.js'
+import { O_DIRECTORY, O_PATH, S_IFDIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
 import { TreeWalk } from './builder.js'
 import { codeOf } from './database.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
@@ -15,6 +16,7 @@ import { publishCopy } from './shared-stacks.js'
 import { type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
 import type { IndexStore } from './store.js'
+import { UpperRows } from './upper-rows.js'
 
 const COMMIT_MS = 200
 const COMMIT_CHANGES = 1000
@@ -37,6 +39,9 @@ export interface WriterStart {
 
 export class IndexWriter {
   readonly #stack: LowerStack
+  /** The upper's root, opened anew, or -1. */
+  readonly #upperFd: number
+  #upper: UpperRows | null = null
   #store: IndexStore | null = null
   #facts: IndexFacts
   #walk: TreeWalk | null = null
@@ -50,6 +55,7 @@ export class IndexWriter {
     private readonly say: (message: FromWriter) => void,
   ) {
     this.#stack = stack
+    this.#upperFd = start.upperFd < 0 ? -1 : native.openat(start.upperFd, '.', O_PATH | O_DIRECTORY, 0)
     this.#facts = { path: start.path, state: 'opening', complete: false, from: 'new', downgrade: null }
   }
 
@@ -84,6 +90,7 @@ export class IndexWriter {
 
   #carryOut(message: ToWriter): void {
     if (message.kind === 'visit') this.#visit(message.path, message.edited)
+    else if (message.kind === 'touched') this.#touched(message.paths)
     else if (message.kind === 'fill') this.#fill()
   }
 
@@ -94,10 +101,12 @@ export class IndexWriter {
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
     const complete = opened.store.meta('complete') === 1
+    if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
     this.#tell({ state: 'ready', complete, from: opened.from })
     Atomics.add(shared, Slot.EPOCH, 1)
     Atomics.store(shared, Slot.STATE, State.READY)
     Atomics.add(shared, Slot.GENERATION, 1)
+    if (opened.dirty) this.#write(() => this.#scanUpper())
   }
 
   #without(why: string): void {
@@ -166,8 +175,23 @@ export class IndexWriter {
       // Its file is about to be renamed.
     }
     this.#store = null
+    this.#upper = null
     this.#log('warn', setAside(this.start.path, `damaged (${code})`))
     this.#open()
+  }
+
+  #scanUpper(): void {
+    this.#store!.begin()
+    this.#changes += this.#upper?.scan() ?? 0
+  }
+
+  /** The same path is often told many times: once is enough. */
+  #touched(paths: readonly string[]): void {
+    this.#store!.begin()
+    for (const path of new Set(paths)) {
+      const deep = path.endsWith('/')
+      this.#changes += this.#upper?.follow(deep ? path.slice(0, -1) : path, deep) ?? 0
+    }
   }
 
   #visit(path: string, edited: readonly number[]): void {
@@ -226,8 +250,11 @@ export class IndexWriter {
     const store = this.#store
     this.#store = null
     this.#stack.close()
+    if (this.#upperFd >= 0) native.close(this.#upperFd)
     if (store === null) return
     try {
+      // The mark comes last, when all before it is in the file itself.
+      store.db.pragma('wal_checkpoint(TRUNCATE)')
       store.setMeta('dirty', 'clean')
       store.db.pragma('wal_checkpoint(TRUNCATE)')
       store.close()
