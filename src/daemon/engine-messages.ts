@@ -2,7 +2,9 @@
  * What the main thread and the engine's thread say to each other. The engine's thread never waits for an answer, and it
  * reads only when it was woken: while it serves it is in one native call, not in its event loop.
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { Level } from '../base/log.js'
+import type { StackConfig } from '../index/lower-stack.js'
 import type { UnionConfig } from '../union/config.js'
 
 /** What an engine's thread is started with. */
@@ -13,6 +15,20 @@ export interface EngineStart {
   readonly trace: boolean
   /** The eventfd that wakes the loop. */
   readonly wakeFd: number
+  /** The index of owners, or null where there is none. */
+  readonly index: EngineIndex | null
+}
+
+/** What the engine's thread needs to use the index. */
+export interface EngineIndex {
+  /** The database; null: the one shared by all mounts over these layers, when there is one. */
+  readonly path: string | null
+  readonly immutable: boolean
+  readonly shared: Int32Array
+  /** When the mount began, in ms. */
+  readonly since: number
+  /** To the writer; null where nobody writes. */
+  readonly port: MessagePort | null
 }
 
 /** What can be asked of a serving engine. `path` is relative to the mount's root, latin1. */
@@ -28,7 +44,8 @@ export type ToEngine =
 
 export type FromEngine =
   /** The layers are open, or why they cannot be. */
-  | { readonly kind: 'built'; readonly refusal: string | null }
+  | { readonly kind: 'built'; readonly refusal: string }
+  | { readonly kind: 'built'; readonly refusal: null; readonly stack: StackConfig; readonly upperFd: number }
   | { readonly kind: 'serving' }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }

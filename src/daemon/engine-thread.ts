@@ -6,8 +6,10 @@ import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
+import type { IndexFacts } from '../index/shared-state.js'
 import { native } from '../syscalls/native.js'
 import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import { IndexThread } from './index-thread.js'
 import type { Refused } from './places.js'
 
 /** How the thread ended: the transport's result, or what it died of. */
@@ -16,8 +18,15 @@ export type Ending = { readonly result: number } | { readonly crash: string }
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
 
+/** What whoever starts an engine says; the rest comes about here. */
+export interface EngineWish extends Omit<EngineStart, 'wakeFd' | 'index'> {
+  /** What is mounted upon: an index that lies below it could not be reached any more. */
+  readonly mountpoint: string
+}
+
 export class EngineThread {
   readonly ended: Promise<Ending>
+  readonly #index: IndexThread | null
   readonly #worker: Worker
   readonly #wakeFd: number
   readonly #pending = new Map<number, (value: unknown) => void>()
@@ -27,11 +36,7 @@ export class EngineThread {
   #onServing: () => void = () => {}
 
   /** Builds the engine in a new thread, or says why it cannot be built. */
-  static async start(
-    start: Omit<EngineStart, 'wakeFd'>,
-    log: Log,
-    trace: (line: string) => void,
-  ): Promise<EngineThread | Refused> {
+  static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
     const thread = new EngineThread(start, log, trace)
     const built = new Promise<string | null>((resolve) => {
       thread.#onBuilt = resolve
@@ -42,11 +47,18 @@ export class EngineThread {
     return { error: shown(refusal) }
   }
 
-  private constructor(start: Omit<EngineStart, 'wakeFd'>, log: Log, trace: (line: string) => void) {
+  private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
     this.#wakeFd = native.eventfd()
+    this.#index = IndexThread.plan(start.config, start.mountpoint, this.#wakeFd, log)
     const url = new URL('./engine-worker.js', import.meta.url)
-    this.#worker = new Worker(url, { workerData: { ...start, wakeFd: this.#wakeFd }, name: 'engine' })
-    this.ended = new Promise((resolve) => this.#listen(resolve, log, trace))
+    const workerData = { ...start, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
+    const transferList = this.#index?.transfer ?? []
+    this.#worker = new Worker(url, { workerData, transferList, name: 'engine' })
+    const over = new Promise<Ending>((resolve) => this.#listen(resolve, log, trace))
+    this.ended = over.then(async (ending) => {
+      await this.#index?.finish('result' in ending)
+      return ending
+    })
     this.ended.then(() => this.#settle())
   }
 
@@ -54,13 +66,23 @@ export class EngineThread {
     this.#worker.on('message', (message: FromEngine) => {
       if (message.kind === 'log') log(message.level, message.message, message.fields)
       else if (message.kind === 'trace') trace(message.line)
-      else if (message.kind === 'built') this.#onBuilt(message.refusal)
+      else if (message.kind === 'built') this.#built(message)
       else if (message.kind === 'serving') this.#onServing()
       else if (message.kind === 'answer') this.#answered(message.id, message.value)
       else end({ result: message.result })
     })
     this.#worker.on('error', (error: Error) => end({ crash: error.stack ?? error.message }))
     this.#worker.on('exit', (code) => end({ crash: `the engine's thread exited with ${code}` }))
+  }
+
+  #built(message: Extract<FromEngine, { kind: 'built' }>): void {
+    if (message.refusal === null) this.#index?.know(message.stack, message.upperFd)
+    this.#onBuilt(message.refusal)
+  }
+
+  /** How the index is, for `inspect`; null where there is none. */
+  get indexFacts(): IndexFacts | null {
+    return this.#index?.facts ?? null
   }
 
   #answered(id: number, value: unknown): void {
@@ -77,12 +99,14 @@ export class EngineThread {
   }
 
   /** Gives the device away and waits until the loop runs; false when the thread ended instead. */
-  serve(fd: number): Promise<boolean> {
+  async serve(fd: number): Promise<boolean> {
     const serving = new Promise<boolean>((resolve) => {
       this.#onServing = () => resolve(true)
     })
     this.#worker.postMessage({ kind: 'serve', fd } satisfies ToEngine)
-    return Promise.race([serving, this.ended.then(() => false)])
+    const serves = await Promise.race([serving, this.ended.then(() => false)])
+    if (serves) this.#index?.start()
+    return serves
   }
 
   /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */

@@ -3,7 +3,12 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
+import { existsSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { pathBytes, shown } from '../base/text.js'
+import { LowerIndex } from '../index/lower-index.js'
+import { Slot, State, type ToWriter } from '../index/shared-state.js'
+import { sharedPath } from '../index/stack-identity.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
@@ -41,8 +46,26 @@ const engine = createEngine(start.config, binding, (level, message, fields = {})
 if ('error' in engine) {
   say({ kind: 'built', refusal: engine.error })
 } else {
+  useIndex(engine)
   port.once('message', (message: ToEngine) => begin(engine, message))
-  say({ kind: 'built', refusal: null })
+  say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
+}
+
+/** Joins the engine and its index. A mount without a workdir only uses what others have found out about its layers. */
+function useIndex(engine: Engine): void {
+  const { index } = start
+  if (index === null) return
+  const identity = index.path === null ? engine.identity() : null
+  const path = index.path ?? sharedPath(identity as string)
+  if (index.path === null && !existsSync(pathBytes(path))) return
+  if (index.path === null) Atomics.store(index.shared, Slot.STATE, State.READY)
+  const { immutable, shared, since } = index
+  const post = (message: ToWriter): void => index.port?.postMessage(message)
+  const edited = (layer: number, at: string): void => {
+    const message = 'a lower layer was edited since the index was filled'
+    say({ kind: 'log', level: 'warn', message, fields: { layer, first: shown(at) } })
+  }
+  engine.useIndex(new LowerIndex({ path, identity, immutable, shared, since, post, edited }))
 }
 
 /** The first message: serve a device, or go away because the mount failed. */
@@ -59,7 +82,13 @@ function serveDevice(engine: Engine, fd: number): number {
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
-  const result = serve(device, session, { onWake: () => readMessages(answer), trace })
+  const result = serve(device, session, {
+    onWake: () => {
+      engine.flushIndex()
+      return readMessages(answer)
+    },
+    trace,
+  })
   binding.device = null
   device.close()
   return result

@@ -4,6 +4,7 @@
  */
 
 import { shown } from '../base/text.js'
+import type { IndexFacts } from '../index/shared-state.js'
 import { escapePath } from './option-split.js'
 import type { MountState } from './run-directory.js'
 
@@ -16,12 +17,18 @@ export interface InspectDocument {
   readonly Log: string | null
   readonly Options: readonly string[]
   readonly Downgrades: readonly string[]
+  /** The database of owners; null where the mount has none. */
+  readonly Index: IndexFacts | null
   /** What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy. */
   readonly Engine: Record<string, unknown> | null
 }
 
 /** From the state file and the engine's own description (null: it did not answer). */
-export function inspectDocument(state: MountState, facts: Record<string, unknown> | null): InspectDocument {
+export function inspectDocument(
+  state: MountState,
+  facts: Record<string, unknown> | null,
+  index: IndexFacts | null = null,
+): InspectDocument {
   const { config } = state
   const data: Record<string, string> = {
     LowerDir: config.lowers.map((lower) => shown(escapePath(lower))).join(':'),
@@ -38,7 +45,8 @@ export function inspectDocument(state: MountState, facts: Record<string, unknown
     Device: state.device,
     Log: state.log === null ? null : shown(state.log),
     Options: state.options.map(shown),
-    Downgrades: downgrades as string[],
+    Downgrades: [...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
+    Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path) },
     Engine: facts === null ? null : engine,
   }
 }

@@ -57,7 +57,7 @@ export class MountService {
     trace: (line: string) => void,
   ): Promise<MountService | Refused> {
     const { config, settings } = plan
-    const start = { config, timeout: settings.timeout, trace: settings.trace }
+    const start = { config, timeout: settings.timeout, trace: settings.trace, mountpoint: plan.mountpoint }
     const engine = await EngineThread.start(start, logger.log, trace)
     if ('error' in engine) return engine
     const attached = attach(plan)
@@ -103,7 +103,7 @@ export class MountService {
   async answer(request: ControlRequest): Promise<ControlReply> {
     if (request.command === 'inspect') {
       const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
-      return { ok: true, result: inspectDocument(this.state, facts) }
+      return { ok: true, result: inspectDocument(this.state, facts, this.engine.indexFacts) }
     }
     if (request.command === 'level') return this.#setLevel(request.level)
     const question =

@@ -98,7 +98,18 @@ const behaviour: Record<string, OptionRow> = {
       config.xino = word
     },
   ),
-  index: value(onOff, () => {}),
+  index: value(
+    (given) => oneOf(given, ['on', 'off', 'immutable']),
+    ({ config }, word) => {
+      config.index = word
+    },
+  ),
+  index_fill: value(
+    (given) => oneOf(given, ['visited', 'background']),
+    ({ config }, word) => {
+      config.indexFill = word
+    },
+  ),
   nfs_export: only(['off'], 'the mount cannot be exported over NFS'),
   uuid: value(
     (given) => oneOf(given, ['on', 'off', 'null', 'auto']),

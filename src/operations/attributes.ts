@@ -2,6 +2,7 @@
  * getattr and setattr. Each change is made on the upper inode, in the order in which the kernel's own filesystems make
  * them: size, owner, mode, times; so that what one clears (setuid on chown or truncate) the next one still sets.
  */
+
 import { Errno } from '../base/errno.js'
 import { formatOverride, storedId } from '../layers/ownership.js'
 import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
@@ -10,6 +11,7 @@ import { Stat } from '../syscalls/stat.js'
 import { readAttr, readOverride } from '../union/attributes.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
+import { touchedNode } from '../union/touched.js'
 import { placeOf, statNode, type Union } from '../union/union.js'
 import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
@@ -31,6 +33,7 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
+  touchedNode(u, node)
   return errno < 0 ? errno : readAttr(u, node)
 }
 

@@ -1,6 +1,7 @@
 /**
  * New inodes: mknod, mkdir, symlink, create (and open), tmpfile.
  */
+
 import { Errno } from '../base/errno.js'
 import { RealDir } from '../layers/real-dir.js'
 import {
@@ -25,6 +26,7 @@ import { childOf, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
 import { addName, DirState, type Node } from '../union/node.js'
+import { touched } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
@@ -73,6 +75,7 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   if (!isDirectory) placeFile(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, mode)
+  touched(u, parent, name, true)
   fillAttr(u, node, u.topStat)
   if (fd > 0 && type === S_IFREG) keepData(u, node, fd, true)
   return node

@@ -2,6 +2,9 @@
  * The engine as its surroundings see it: made from a configuration, asked by a transport through `operations`, described
  * for people, ended. Everything in it runs on the thread that made it.
  */
+import type { LowerIndex } from '../index/lower-index.js'
+import type { StackConfig } from '../index/lower-stack.js'
+import { stackIdentity } from '../index/stack-identity.js'
 import type { DataBinding } from '../union/answers.js'
 import type { UnionConfig } from '../union/config.js'
 import { describeUnion, type Ownership, ownerOf } from '../union/describe.js'
@@ -23,6 +26,16 @@ export interface Engine {
   readonly operations: Operations
   describe(): Record<string, unknown>
   counters(): Record<string, number>
+  /** What whoever writes the index needs to know; the descriptors are the engine's. */
+  readonly stack: StackConfig
+  /** The upper's root, or -1. */
+  readonly upperFd: number
+  /** Uses an index from now on. */
+  useIndex(index: LowerIndex): void
+  /** The identity of the lower layers. */
+  identity(): string
+  /** Tells the index's writer what has been held back. */
+  flushIndex(): void
   /** The owner of a path relative to the mount's root, or -errno. */
   which(path: string): Ownership | number
   /** Syncs, and releases every descriptor. */
@@ -37,8 +50,27 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     operations: operationsOf(u),
     describe: () => describeUnion(u),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
+    stack: stackOf(u),
+    upperFd: u.writable?.layer.rootFd ?? -1,
+    useIndex: (index) => {
+      u.lowerIndex = index
+    },
+    identity: () => stackIdentity(u),
+    flushIndex: () => u.lowerIndex?.flush(),
     which: (path) => ownerOf(u, path),
-    close: () => tearDown(u),
+    close: () => {
+      u.lowerIndex?.close()
+      tearDown(u)
+    },
+  }
+}
+
+function stackOf(u: Union): StackConfig {
+  return {
+    lowers: u.lowers.map((layer) => layer.path),
+    prefix: u.marks.prefix,
+    redirectDir: u.config.redirectDir,
+    rootFds: u.lowers.map((layer) => layer.rootFd),
   }
 }
 

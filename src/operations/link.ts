@@ -1,6 +1,7 @@
 /**
  * link and readlink.
  */
+
 import { Errno } from '../base/errno.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -12,6 +13,7 @@ import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
 import { addName, type Node } from '../union/node.js'
 import { keepContent } from '../union/redirects.js'
+import { touched } from '../union/touched.js'
 import { placeOf, type Union } from '../union/union.js'
 import { directoryOf, nodeOf } from './directory-of.js'
 
@@ -54,6 +56,7 @@ function publish(u: Union, node: Node, parent: Node, name: string): void {
   if (node.pin >= 0 || node.at === null) placeAgain(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, node.type)
+  touched(u, parent, name)
   if (node.links !== null) node.links.nlink++
   const fd = u.cache.fd(upper)
   if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1)

@@ -3,6 +3,7 @@
  * copy_file_range. Nothing here needs an OPEN to have come before: a read or write finds its descriptor by node, and copies
  * up where that is still due.
  */
+
 import { Errno } from '../base/errno.js'
 import { OpenedFlag } from '../protocol/flags.js'
 import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
@@ -11,6 +12,7 @@ import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
 import type { Node } from '../union/node.js'
+import { touchedNode } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
@@ -52,6 +54,7 @@ export function release(u: Union, nodeid: number): number {
   if (node === undefined || node.opens === 0) return 0
   node.opens--
   if (node.opens > 0) return 0
+  if (node.dataWritable) touchedNode(u, node)
   dropData(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0

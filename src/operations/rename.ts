@@ -2,6 +2,7 @@
  * rename and renameat2: plan (union/rename-plan), prepare, the one rename, publish. Everything up to the rename may fail and
  * leaves the merged tree as it was; nothing after it may.
  */
+
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -15,6 +16,7 @@ import { addName, dropName, type Node } from '../union/node.js'
 import { keepContent, setOpaque, setRedirect } from '../union/redirects.js'
 import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { isLowerPositive } from '../union/search.js'
+import { touched } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import { directoryOf, existing } from './directory-of.js'
 
@@ -191,6 +193,8 @@ function publish(m: Move, target: Target): void {
   if (victim !== null && exchange) settle(victim, newParent, newName, oldParent, oldName)
   else listingRemove(oldParent, oldName)
   listingAdd(newParent, newName, node.type)
+  touched(u, oldParent, oldName, true)
+  touched(u, newParent, newName, true)
   if (victim !== null && exchange) listingAdd(oldParent, oldName, victim.type)
 }
 

@@ -31,4 +31,8 @@ export interface UnionConfig {
   readonly xattrPermissions: 0 | 1 | 2
   readonly staticNlink: boolean
   readonly acl: boolean
+  /** Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers. */
+  readonly index: 'on' | 'off' | 'immutable'
+  /** When the database is filled: with what is visited, or with everything in the background. */
+  readonly indexFill: 'visited' | 'background'
 }

@@ -5,6 +5,7 @@
  *
  * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
  */
+
 import { Errno } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
 import { RealDir } from '../layers/real-dir.js'
@@ -17,6 +18,7 @@ import { markLinks } from './link-counts.js'
 import { originMark, placeFile } from './lookup.js'
 import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
+import { touchedNode } from './touched.js'
 import { placeOf, type Union, type Writable } from './union.js'
 
 const PERMISSIONS = 0o7777
@@ -179,6 +181,7 @@ function commit(job: Job): number {
   // From here the upper holds it; nothing below may fail.
   setTimes(upperFd, '', times)
   listingAdd(node.parent, node.name, node.type)
+  touchedNode(u, node)
   node.hasOrigin = true
   if (node.dir !== null) node.dir.upper = new RealDir(job.writable.layer, parent.upper, node.name)
   if (job.size === null && node.data === null) {

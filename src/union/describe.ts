@@ -83,6 +83,7 @@ export function describeUnion(u: Union): Record<string, unknown> {
     index: u.writable !== null && u.writable.work.index !== null,
     privateLayers: u.lowers.every((layer) => layer.isPrivate),
     readonly: u.writable === null,
+    ownerIndex: u.lowerIndex === null ? null : { ...u.lowerIndex.counters },
     downgrades: u.downgrades,
   }
 }

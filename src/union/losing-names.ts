@@ -2,12 +2,14 @@
  * What it takes for an inode to lose a name: it must stay reachable while it is open, and the union's link count of a
  * hard-link group follows. Prepared before the act on disk, published after it.
  */
+
 import { native } from '../syscalls/native.js'
 import { copyUp } from './copy-up.js'
 import { dropIndexed, linkUp, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
 import { listingAdd, listingRemove } from './merged-directory.js'
 import { dropName, type Node } from './node.js'
+import { touched } from './touched.js'
 import type { Union } from './union.js'
 
 /** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
@@ -60,6 +62,7 @@ function otherName(node: Node, parent: Node, name: string): { parent: Node; name
 /** After the act: memory follows. `inUpper`: an upper link went with the name, so the upper's own count fell. */
 export function publishLoss(u: Union, node: Node, parent: Node, name: string, inUpper: boolean): void {
   listingRemove(parent, name)
+  touched(u, parent, name)
   const remains = dropName(node, parent, name)
   if (node.links !== null) dropLink(u, node, inUpper)
   node.removed = node.links !== null ? node.links.nlink <= 0 : !remains

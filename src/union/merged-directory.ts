@@ -3,11 +3,12 @@
  * it is empty, and the emptying of an upper directory whose only contents are whiteouts. Listings of directories in recent
  * use are kept, bounded by the number of names they hold.
  */
+import type { LowerView } from '../index/view.js'
 import { DT_DIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Listing } from './listing.js'
 import type { DirState, Node } from './node.js'
-import { inspect } from './search.js'
+import { inspect, viewOf } from './search.js'
 import type { Union } from './union.js'
 
 const KEPT_LISTINGS = 128
@@ -50,7 +51,10 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const listing = new Listing()
   const parts = dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]
   const hidden = new Set<string>()
+  const view = viewOf(u, dir)
+  const uppers = parts.length - dir.lowers.length
   for (let part = 0; part < parts.length; part++) {
+    if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []
     const show = (name: string, type: number): void => {
       if (!hidden.has(name) && !listing.has(name)) listing.add(name, type, part)
@@ -63,6 +67,13 @@ function readParts(u: Union, dir: DirState): Listing | number {
     for (const name of below) hidden.add(name)
   }
   return listing
+}
+
+/** Adds what the index says of all lower parts together; false when it cannot. */
+function addLowers(view: LowerView, listing: Listing, hidden: ReadonlySet<string>, part: number): boolean {
+  return view.list((name, type) => {
+    if (!hidden.has(name) && !listing.has(name)) listing.add(name, type >> 12, part)
+  })
 }
 
 /** Whether the merged directory holds nothing; 1, 0 or -errno. */

@@ -4,6 +4,7 @@
  * path for ever). It holds where the file lies, never what it contains: attributes are read from the layer each time the
  * kernel, which caches them, asks.
  */
+import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
 import type { Listing } from './listing.js'
 
@@ -21,6 +22,8 @@ export class DirState {
   redirect: string | null = null
   /** The upper carries the impure mark: some children have an origin. */
   impure = false
+  /** What the index knows of the lower parts. */
+  indexed: ViewSlot = UNTRIED
 
   constructor(
     /** null until copied up. */

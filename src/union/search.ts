@@ -1,237 +1,25 @@
 /**
- * Top-down search of one name through the layers of a directory: the rules by which layers become one. The upper is asked
- * first, then the lowers in order. A whiteout, or anything that is not a directory, ends the search; a directory joins
- * what is found below it, unless it is opaque; a redirect says under which name or path the rest is found; a metacopy has
- * its content further down. Mirrors ovl_lookup(), ovl_lookup_layer() and ovl_lookup_single() in fs/overlayfs/namei.c.
+ * Finding one name in a merged directory: the rules are in layers/top-down.ts; here the index, where there is one, answers
+ * for the lower parts together. Without an answer from it the parts are asked one by one, so it can be absent, behind or
+ * wrong about its own completeness without anything else being different.
  */
 import { Errno } from '../base/errno.js'
-import { type Marks, noMarks } from '../layers/marks.js'
-import { RealDir } from '../layers/real-dir.js'
-import { S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import type { LowerView } from '../index/view.js'
+import { type Found, inspect, searchParts } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
 import type { DirState } from './node.js'
 import type { Union } from './union.js'
 
-/** What a name was found to be. The stat record of the topmost part is in `u.topStat`. */
-export class Found {
-  /** S_IFMT bits; 0: absent. */
-  type = 0
-  /** -errno that ended the search, or 0. */
-  error = 0
-  /** Directories: the parts, top first. */
-  upper: RealDir | null = null
-  lowers: RealDir[] = []
-  /** Other files: where. */
-  at: RealDir | null = null
-  atName = ''
-  data: RealDir | null = null
-  dataName = ''
-  /** The topmost part's marks. */
-  marks: Marks = noMarks
+export { Found, inspect, joinRedirect } from '../layers/top-down.js'
+
+/** What the index knows of the lower parts of `dir`; null where they must be asked. */
+export function viewOf(u: Union, dir: DirState): LowerView | null {
+  return u.lowerIndex === null || dir.lowers.length < 2 ? null : u.lowerIndex.view(u, dir)
 }
 
-class Search {
-  readonly found = new Found()
-  done = false
-  /** A metacopy was found, and not yet the content it stands for. */
-  lacksContent = false
-  /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
-  path: string[] | null = null
-  /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
-  #below = false
-
-  constructor(
-    private readonly u: Union,
-    private name: string,
-    /** Files of the upper carry no marks here: it is pure and not impure. */
-    private readonly unmarked: boolean,
-  ) {}
-
-  /** Looks for the name in one part of the directory. `more`: further parts follow. */
-  visit(dir: RealDir, more: boolean): void {
-    const u = this.u
-    this.#below = dir.layer.index + 1 < u.lowers.length
-    const fd = u.cache.fd(dir)
-    if (fd < 0) return this.#fail(fd)
-    const errno = native.statat(fd, this.name)
-    if (errno < 0) {
-      if (errno !== -Errno.ENOENT && errno !== -Errno.ENOTDIR) return this.#fail(errno)
-      inspect(u, dir, fd)
-      this.done = u.whiteouts.hasAufsWhiteout(dir, fd, this.name)
-      return
-    }
-    inspect(u, dir, fd)
-    if (u.whiteouts.isWhiteout(dir, fd, this.name)) this.done = true
-    else if ((native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR) this.#directory(dir, fd, more)
-    else this.#file(dir, fd)
-  }
-
-  /** Follows an absolute redirect into one lower layer. */
-  visitPath(root: RealDir, more: boolean): void {
-    const path = this.path!
-    let dir = root
-    let last = false
-    for (let i = 0; i < path.length - 1; i++) {
-      const fd = this.u.cache.fd(dir)
-      if (fd < 0) return this.#fail(fd)
-      const step = this.#step(dir, fd, path, i, more)
-      if (step === null) return
-      last ||= step.last
-      dir = step.dir
-    }
-    this.name = path[path.length - 1]!
-    this.visit(dir, more)
-    if (last) this.done = true
-  }
-
-  /** One directory on the way of a redirect: null ends the search in this layer. */
-  #step(
-    dir: RealDir,
-    fd: number,
-    path: readonly string[],
-    i: number,
-    more: boolean,
-  ): { dir: RealDir; last: boolean } | null {
-    const name = path[i]!
-    inspect(this.u, dir, fd)
-    if (native.statat(fd, name) < 0) {
-      this.done = this.u.whiteouts.hasAufsWhiteout(dir, fd, name)
-      return null
-    }
-    if ((native.stat[Stat.MODE]! & S_IFMT) !== S_IFDIR) {
-      this.done = true
-      return null
-    }
-    const marks = more ? this.#marks(fd, name) : noMarks
-    // What is left of the path is at its end, however long a redirect has made what comes before.
-    const at = this.path!.length - (path.length - i)
-    if (marks.redirect !== null) this.path = joinRedirect(this.path!, at, marks.redirect)
-    return { dir: new RealDir(dir.layer, dir, name), last: marks.opaque }
-  }
-
-  #directory(dir: RealDir, fd: number, more: boolean): void {
-    const found = this.found
-    if (found.type !== 0 && found.type !== S_IFDIR) {
-      this.done = true
-      return
-    }
-    const part = new RealDir(dir.layer, dir, this.name)
-    const isTop = found.type === 0
-    if (isTop) this.#top(S_IFDIR)
-    if (dir.layer.isUpper) found.upper = part
-    else found.lowers.push(part)
-    if (!this.#below) return
-    const marks = this.#marks(fd, this.name)
-    if (isTop) found.marks = marks
-    part.inspected = true
-    part.xattrWhiteouts = marks.xattrWhiteouts
-    if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part, marks))) this.done = true
-    else this.#redirect(marks)
-  }
-
-  /**
-   * By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below under that name: not where a
-   * redirect leads. So a directory can be renamed, its whiteout made before, without a moment in which its lower parts are lost.
-   */
-  #isAufsOpaque(dir: RealDir, fd: number, part: RealDir, marks: Marks): boolean {
-    const redirected = marks.redirect !== null && this.u.config.redirectDir !== 'nofollow'
-    if (!redirected && this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
-    const inside = this.u.cache.fd(part)
-    return inside >= 0 && this.u.whiteouts.isAufsOpaque(part, inside)
-  }
-
-  #file(dir: RealDir, fd: number): void {
-    const found = this.found
-    const type = native.stat[Stat.MODE]! & S_IFMT
-    if (found.type !== 0) return this.#content(dir, fd, type)
-    this.#top(type)
-    found.at = dir
-    found.atName = this.name
-    const marked = dir.layer.isUpper ? !this.unmarked : this.#below && type === S_IFREG
-    if (marked) found.marks = this.#marks(fd, this.name)
-    this.lacksContent = found.marks.metacopy && type === S_IFREG
-    this.done = !(this.lacksContent && this.#below)
-    if (!this.done) this.#redirect(found.marks)
-  }
-
-  /** A file below one that is already found: the content of a metacopy, or hidden. */
-  #content(dir: RealDir, fd: number, type: number): void {
-    const found = this.found
-    this.done = true
-    if (found.type !== S_IFREG || type !== S_IFREG) return
-    found.data = dir
-    found.dataName = this.name
-    const marks = this.#below ? this.#marks(fd, this.name) : noMarks
-    this.lacksContent = marks.metacopy
-    if (!marks.metacopy) return
-    this.done = false
-    this.#redirect(marks)
-  }
-
-  #redirect(marks: Marks): void {
-    if (marks.redirect === null || this.u.config.redirectDir === 'nofollow') return
-    if (marks.redirect.startsWith('/')) this.path = marks.redirect.slice(1).split('/')
-    else if (this.path !== null) this.path = [...this.path.slice(0, -1), marks.redirect]
-    else this.name = marks.redirect
-  }
-
-  /** The marks at (fd, name); without them nothing can be said, so an error ends the search. */
-  #marks(fd: number, name: string): Marks {
-    const marks = this.u.marks.read(fd, name)
-    if (typeof marks !== 'number') return marks
-    this.#fail(marks)
-    return noMarks
-  }
-
-  #top(type: number): void {
-    this.found.type = type
-    this.u.topStat.set(native.stat)
-  }
-
-  #fail(errno: number): void {
-    this.found.error = errno
-    this.done = true
-  }
-}
-
-/** What an absolute redirect at component `i` of `path` makes of the path for the layers below. */
-export function joinRedirect(path: readonly string[], i: number, redirect: string): string[] {
-  const rest = path.slice(i + 1)
-  if (redirect.startsWith('/')) return [...redirect.slice(1).split('/'), ...rest]
-  return [...path.slice(0, i), redirect, ...rest]
-}
-
-/** On the first look into a directory: whether whiteouts in it may be written as xattrs. */
-export function inspect(u: Union, dir: RealDir, fd: number): void {
-  if (dir.inspected) return
-  dir.inspected = true
-  const value = u.marks.get(fd, '', 'opaque')
-  dir.xattrWhiteouts = typeof value !== 'number' && value[0] === 0x78
-}
-
-/**
- * Searches `name` in the directory made of `dir`'s parts. `first`: the part (0 the upper, or the top lower) in which the
- * name is known to appear first, so that those above need not be asked.
- */
+/** Searches `name` in `dir`; `first` as for `searchParts`. */
 export function search(u: Union, dir: DirState, name: string, first: number): Found {
-  const s = new Search(u, name, dir.lowers.length === 0 && !dir.impure)
-  const uppers = dir.upper === null ? 0 : 1
-  const parts = dir.lowers.length + uppers
-  let deepest = -2
-  for (let i = first; i < parts && !s.done && s.path === null; i++) {
-    const part = i < uppers ? dir.upper! : dir.lowers[i - uppers]!
-    deepest = part.layer.index
-    s.visit(part, i + 1 < parts)
-  }
-  if (s.path !== null) followPath(u, s, deepest)
-  // As ovl_lookup(): a hole is not to be taken for the content.
-  if (s.lacksContent && s.found.error === 0) s.found.error = -Errno.EIO
-  return s.found
-}
-
-function followPath(u: Union, s: Search, above: number): void {
-  for (let i = above + 1; i < u.lowers.length && !s.done; i++) s.visitPath(u.lowers[i]!.root, i + 1 < u.lowers.length)
+  return searchParts(u, dir, name, first, viewOf(u, dir))
 }
 
 /**
@@ -239,6 +27,8 @@ function followPath(u: Union, s: Search, above: number): void {
  * that cannot be read must not be taken for one without the name. As ovl_lower_positive().
  */
 export function isLowerPositive(u: Union, dir: DirState, name: string): number {
+  const known = viewOf(u, dir)?.shows(name) ?? null
+  if (known !== null) return known ? 1 : 0
   for (const lower of dir.lowers) {
     const fd = u.cache.fd(lower)
     if (fd < 0) return fd

@@ -7,7 +7,8 @@ import { errnoName } from '../base/errno.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
-import { DirCache, type RealDir } from '../layers/real-dir.js'
+import { DirCache } from '../layers/real-dir.js'
+import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
 import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
@@ -168,20 +169,12 @@ function findOverride(layer: Layer): string | null {
 }
 
 function makeRoot(u: Union, upper: Layer | null): void {
-  const dir = new DirState(upper?.root ?? null, lowerRoots(u, upper))
+  const dir = new DirState(upper?.root ?? null, shownRoots(u, upper?.root ?? null))
   const marks = upper === null ? null : u.marks.read(upper.rootFd, '')
   dir.impure = typeof marks === 'number' || (marks?.impure ?? false)
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
   u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
   u.root.nlookup = 1
-}
-
-/** The lowers that show: `.wh..wh..opq` in a layer's root hides all below it. */
-function lowerRoots(u: Union, upper: Layer | null): RealDir[] {
-  const layers = upper === null ? u.lowers : [upper, ...u.lowers]
-  const opaque = layers.findIndex((layer) => u.whiteouts.isAufsOpaque(layer.root, layer.rootFd))
-  const shown = opaque < 0 ? layers : layers.slice(0, opaque + 1)
-  return shown.filter((layer) => layer !== upper).map((layer) => layer.root)
 }
 
 /** Ends the union: what was written is on disk, every descriptor closed. */

@@ -3,6 +3,7 @@
  * that take it as their first argument, one file per topic: search and lookup, attributes, copy-up, names, data. All of it
  * runs on the engine's thread, each operation to its end, so nothing here is ever seen half changed.
  */
+import type { LowerIndex } from '../index/lower-index.js'
 import { type Layer, Refusal } from '../layers/layer.js'
 import type { MarkStore } from '../layers/marks.js'
 import type { IdRules } from '../layers/ownership.js'
@@ -63,6 +64,8 @@ export class Union {
   readonly hiddenLinks = new Map<string, number>()
   readonly downgrades: string[] = []
   root!: Node
+  /** Answers for lower directories that join several layers; null: each layer is asked. */
+  lowerIndex: LowerIndex | null = null
   /** The ids this process runs with. */
   readonly ownUid = process.getuid?.() ?? 0
   readonly ownGid = process.getgid?.() ?? 0

@@ -227,6 +227,8 @@ export class Run {
       xattrPermissions: 0,
       staticNlink: false,
       acl: true,
+      index: 'off',
+      indexFill: 'visited',
       ...changes,
     }
   }

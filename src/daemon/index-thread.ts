@@ -1,0 +1,112 @@
+/**
+ * The main thread's hold on the thread that writes the index: planned before the engine starts, which gets one end of
+ * their channel; started once the mount answers, so that nobody waits for it; ended after the engine, so that the last
+ * change is told. Without a workdir nobody writes, and the engine uses what is known of its layers already.
+ */
+import { randomUUID } from 'node:crypto'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import type { Log } from '../base/log.js'
+import type { StackConfig } from '../index/lower-stack.js'
+import { type FromWriter, type IndexFacts, newSharedState } from '../index/shared-state.js'
+import { sharedDirectory } from '../index/stack-identity.js'
+import type { WriterStart } from '../index/writer.js'
+import type { UnionConfig } from '../union/config.js'
+import type { EngineIndex } from './engine-messages.js'
+
+/** How long the writer may take to bring its last changes to disk. */
+const PATIENCE_MS = 20_000
+
+export class IndexThread {
+  readonly forEngine: EngineIndex
+  facts: IndexFacts
+  readonly #channel = new MessageChannel()
+  readonly #shared = newSharedState()
+  #stack: { config: StackConfig; upperFd: number } | null = null
+  #worker: Worker | null = null
+  #ended: Promise<void> = Promise.resolve()
+
+  /** null: this mount has no index. */
+  static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
+    if (config.index === 'off') return null
+    const path = config.work === null || config.readonly ? null : `${config.work}/index.db`
+    if (!isBelow(path ?? sharedDirectory(), mountpoint)) return new IndexThread(config, path, wakeFd, log)
+    log('warn', 'the index would lie below the mountpoint: the mount works without it')
+    return null
+  }
+
+  private constructor(
+    private readonly config: UnionConfig,
+    private readonly path: string | null,
+    private readonly wakeFd: number,
+    private readonly log: Log,
+  ) {
+    const port = path === null ? null : this.#channel.port1
+    const immutable = config.index === 'immutable'
+    this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port }
+    this.facts = { path, state: path === null ? 'none' : 'opening', complete: false, from: 'shared', downgrade: null }
+  }
+
+  /** What goes over to the engine's thread with `forEngine`. */
+  get transfer(): MessagePort[] {
+    return this.forEngine.port === null ? [] : [this.forEngine.port]
+  }
+
+  /** The engine has opened its layers. */
+  know(config: StackConfig, upperFd: number): void {
+    this.#stack = { config, upperFd }
+  }
+
+  /** The mount answers: the writer may begin. */
+  start(): void {
+    if (this.path === null || this.#stack === null) return
+    const start: WriterStart = {
+      stack: this.#stack.config,
+      upperFd: this.#stack.upperFd,
+      path: this.path,
+      shared: this.#shared,
+      mount: randomUUID(),
+      fill: this.config.indexFill === 'background',
+      wakeFd: this.wakeFd,
+    }
+    const engine = this.#channel.port2
+    const url = new URL('../index/writer-worker.js', import.meta.url)
+    this.#worker = new Worker(url, { workerData: { start, engine }, transferList: [engine], name: 'index' })
+    this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
+  }
+
+  #listen(worker: Worker, end: () => void): void {
+    worker.on('message', (message: FromWriter) => {
+      if (message.kind === 'log') this.log(message.level, message.message, message.fields)
+      else if (message.kind === 'facts') this.facts = message.facts
+    })
+    worker.on('error', (error: Error) => {
+      this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
+      this.log('error', "the index's writer has failed", { stack: error.stack })
+    })
+    worker.on('exit', () => end())
+  }
+
+  /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */
+  fill(): boolean {
+    this.#worker?.postMessage('fill')
+    return this.#worker !== null
+  }
+
+  /** After the engine: waits for the last commit when it ended as it should, else leaves the database marked. */
+  async finish(clean: boolean): Promise<void> {
+    const worker = this.#worker
+    if (worker === null) {
+      this.#channel.port2.close()
+      return
+    }
+    if (!clean) worker.postMessage('crashed')
+    const late = setTimeout(() => void worker.terminate(), PATIENCE_MS)
+    await this.#ended
+    clearTimeout(late)
+    await worker.terminate()
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory === '/' ? '/' : `${directory}/`)
+}

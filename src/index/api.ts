@@ -1,0 +1,195 @@
+/**
+ * The index for commands: built, verified, described, dropped and asked, for a mount's workdir or for plain layers, without
+ * any mount. Nothing here may run on the thread that serves a mount. Failures that a person can do something about are
+ * returned as `{ error }`, a sentence.
+ */
+import { existsSync, renameSync, statSync } from 'node:fs'
+import { pathBytes, shown } from '../base/text.js'
+import { Refusal } from '../layers/layer.js'
+import { type BuildProgress, TreeWalk } from './builder.js'
+import { codeOf, connect } from './database.js'
+import { defaultPrefix, LowerStack, type StackConfig } from './lower-stack.js'
+import { faultOf, removeDatabase } from './opening.js'
+import { IndexQueries } from './queries.js'
+import { APPLICATION_ID, SCHEMA_VERSION, Sql } from './schema.js'
+import { publish, temporaryShared } from './shared-stacks.js'
+import { sharedPath, stackIdentity } from './stack-identity.js'
+import { IndexStore } from './store.js'
+import { type Difference, verifyRows } from './verify.js'
+
+export type { BuildProgress } from './builder.js'
+export type { StackConfig } from './lower-stack.js'
+export type { ListedEntry, OwnedPath, SpaceOfLayer } from './queries.js'
+export { IndexQueries } from './queries.js'
+export type { Difference } from './verify.js'
+
+const STEP_MS = 100
+
+/** The stack that mount options describe. Paths absolute, latin1, top first. */
+export function stackConfig(
+  lowers: readonly string[],
+  userxattr: boolean | null = null,
+  redirectDir = 'on',
+): StackConfig {
+  return { lowers, prefix: defaultPrefix(userxattr), redirectDir }
+}
+
+/** The database of a workdir. */
+export function workdirIndex(work: string): string {
+  return `${work}/index.db`
+}
+
+/** Where the shared database of `config`'s layers is, or would be. */
+export function sharedIndex(config: StackConfig): string | { error: string } {
+  return withStack(config, (stack) => sharedPath(stackIdentity(stack)))
+}
+
+export interface Built extends BuildProgress {
+  readonly path: string
+}
+
+/**
+ * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of the
+ * shared one. The database of a workdir that is mounted has a writer already: build the shared one, or have it filled.
+ */
+export function buildIndex(
+  config: StackConfig,
+  path: string | null,
+  progress: (so: BuildProgress) => void = () => {},
+): Built | { error: string } {
+  return withStack(config, (stack) => {
+    const identity = stackIdentity(stack)
+    const temporary = path === null ? temporaryShared(identity) : `${path}.building-${process.pid}`
+    if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
+    try {
+      const built = buildInto(temporary, stack, progress)
+      if (path === null) return { ...built, path: publish(temporary, identity) }
+      removeDatabase(path)
+      renameSync(pathBytes(temporary), pathBytes(path))
+      return { ...built, path }
+    } catch (error) {
+      removeDatabase(temporary)
+      return { error: `the index cannot be built: ${codeOf(error)}` }
+    }
+  })
+}
+
+function buildInto(temporary: string, stack: LowerStack, progress: (so: BuildProgress) => void): BuildProgress {
+  removeDatabase(temporary)
+  const store = IndexStore.create(temporary, stack)
+  // Nobody else sees the file before it is whole, and an interrupted build is thrown away.
+  store.db.pragma('journal_mode = OFF')
+  store.db.pragma('synchronous = OFF')
+  const walk = new TreeWalk(stack, store, true)
+  while (!walk.step(STEP_MS)) progress(walk.progress)
+  store.setMeta('complete', walk.failures.length === 0 ? 1 : 0)
+  store.setMeta('dirty', 'clean')
+  store.db.pragma('synchronous = FULL')
+  store.setMeta('built', new Date().toISOString())
+  store.close()
+  progress(walk.progress)
+  return walk.progress
+}
+
+/** Compares the rows with the layers, calling `difference` for each one; the number of them. */
+export function verifyIndex(
+  path: string,
+  config: StackConfig,
+  difference: (found: Difference) => void,
+): { readonly differences: number; readonly directories: number; readonly unread: number } | { error: string } {
+  return withStack(config, (stack) => {
+    try {
+      const db = connect(path, { readonly: true, fileMustExist: true })
+      try {
+        const fault = faultOf(db, stackIdentity(stack))
+        if (fault !== null) return { error: `index ${shown(path)} is ${fault}` }
+        return verifyRows(db, stack, difference)
+      } finally {
+        db.close()
+      }
+    } catch (error) {
+      return { error: `index ${shown(path)} cannot be read (${codeOf(error)})` }
+    }
+  })
+}
+
+export interface IndexStatus {
+  readonly path: string
+  readonly exists: boolean
+  /** Why it cannot be used; null when it can. */
+  readonly fault: string | null
+  readonly bytes: number
+  readonly directories: number
+  readonly entries: number
+  readonly upperEntries: number
+  readonly complete: boolean
+  /** `clean`, or the mark of the mount that has it, or had when it crashed. */
+  readonly dirty: string | null
+  readonly layers: readonly {
+    readonly ord: number
+    readonly role: string
+    readonly root: string
+    readonly edited: number
+  }[]
+}
+
+/** What the database at `path` says of itself. */
+export function statusOf(path: string): IndexStatus {
+  const none = { directories: 0, entries: 0, upperEntries: 0, complete: false, dirty: null, layers: [] }
+  if (!existsSync(pathBytes(path))) return { path, exists: false, fault: null, bytes: 0, ...none }
+  const bytes = statSync(pathBytes(path)).size
+  try {
+    return { path, exists: true, bytes, ...readStatus(path) }
+  } catch (error) {
+    return { path, exists: true, fault: codeOf(error), bytes, ...none }
+  }
+}
+
+function readStatus(path: string): Omit<IndexStatus, 'path' | 'exists' | 'bytes'> {
+  const db = connect(path, { readonly: true, fileMustExist: true })
+  try {
+    const count = (sql: string): number => db.prepare(sql).pluck().get() as number
+    const meta = (key: string): unknown => db.prepare(Sql.getMeta).pluck().get(key) ?? null
+    const ours = db.pragma('application_id', { simple: true }) === APPLICATION_ID
+    const version = db.pragma('user_version', { simple: true })
+    const fault = ours ? (version === SCHEMA_VERSION ? null : `of version ${version}`) : 'of another program'
+    if (fault !== null) throw { code: fault }
+    const layers = db.prepare(Sql.allLayers).all() as { ord: number; role: string; root: Buffer; edited: number }[]
+    return {
+      fault,
+      directories: count(Sql.countDirs),
+      entries: count(Sql.countEntries),
+      upperEntries: count(Sql.countUpper),
+      complete: meta('complete') === 1,
+      dirty: meta('dirty') as string | null,
+      layers: layers.map(({ root, ...layer }) => ({ ...layer, root: root.toString('latin1') })),
+    }
+  } finally {
+    db.close()
+  }
+}
+
+/** Removes the database at `path`; false when there was none. */
+export function dropIndex(path: string): boolean {
+  const existed = existsSync(pathBytes(path))
+  removeDatabase(path)
+  return existed
+}
+
+/** Opens the database at `path` to be asked; the caller closes it. */
+export function openIndex(path: string): IndexQueries | { error: string } {
+  const { exists, fault } = statusOf(path)
+  if (!exists) return { error: `there is no index at ${shown(path)}: build it with \`stratafs index build\`` }
+  if (fault !== null) return { error: `index ${shown(path)} cannot be used (${fault})` }
+  return new IndexQueries(connect(path, { readonly: true, fileMustExist: true }))
+}
+
+function withStack<T>(config: StackConfig, use: (stack: LowerStack) => T): T | { error: string } {
+  const stack = LowerStack.open(config)
+  if (stack instanceof Refusal) return { error: stack.message }
+  try {
+    return use(stack)
+  } finally {
+    stack.close()
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * The index as the engine's thread has it: a read-only connection, opened when the first directory with several lower parts
+ * is visited, and the views in memory, bounded by the names they hold. It never waits: what is not there yet is asked of the
+ * layers, and the writer is told that somebody came by. Any error of SQLite ends its use until the writer has put another
+ * database in place.
+ */
+
+import { bytesOf } from '../layers/marks.js'
+import type { RealDir } from '../layers/real-dir.js'
+import type { SearchContext } from '../layers/top-down.js'
+import { native } from '../syscalls/native.js'
+import { type Connection, codeOf, connect, type Statement } from './database.js'
+import { unpackLayers } from './layer-list.js'
+import { faultOf } from './opening.js'
+import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
+import { DirFlag, Sql } from './schema.js'
+import { Slot, State, type ToWriter } from './shared-state.js'
+import { isStamped } from './stamps.js'
+import { LowerView, type ViewKeeper } from './view.js'
+
+/** Names kept in memory, in all views together. */
+const KEPT_NAMES = 300_000
+/** Views kept: each costs some hundred bytes even when it is empty. */
+const KEPT_VIEWS = 20_000
+/** A directory with more names than this is asked name by name. */
+const LOADED_AT_MOST = 4096
+
+/** What the index remembers on a directory: its view, or the generation in which there was none, or that there is never one. */
+export type ViewSlot = LowerView | number
+export const UNTRIED = -1
+const NEVER = -2
+
+export interface IndexedDirectory {
+  readonly lowers: readonly RealDir[]
+  indexed: ViewSlot
+}
+
+export interface LowerIndexOptions {
+  readonly path: string
+  /** The identity that the database must have; null: the writer has seen to it. */
+  readonly identity: string | null
+  readonly immutable: boolean
+  readonly shared: Int32Array
+  /** When the mount began, ms: what was read after that is believed even when it was racy. */
+  readonly since: number
+  readonly post: (message: ToWriter) => void
+  /** A layer was found edited, for the first time in this mount. */
+  readonly edited: (layer: number, path: string) => void
+}
+
+type DirRow = [number, Buffer, Buffer, number, number, number, number, number]
+
+interface Statements {
+  readonly findDir: Statement
+  readonly rows: Statement
+  readonly one: Statement
+}
+
+export class LowerIndex implements ViewKeeper {
+  readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0 }
+  #db: Connection | null = null
+  #statements: Statements | null = null
+  #epoch = -1
+  readonly #views = new Map<string, LowerView>()
+  readonly #posted = new Set<string>()
+  readonly #editedLayers = new Set<number>()
+  #touched: string[] = []
+
+  constructor(private readonly options: LowerIndexOptions) {}
+
+  get immutable(): boolean {
+    return this.options.immutable
+  }
+
+  /** The view of the lower parts of `dir`, which are several; null where the layers have to be asked. */
+  view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
+    const slot = dir.indexed
+    if (typeof slot !== 'number') {
+      if (!slot.dropped) return slot
+    } else if (slot === NEVER || slot === Atomics.load(this.options.shared, Slot.GENERATION)) return null
+    const generation = Atomics.load(this.options.shared, Slot.GENERATION)
+    const path = commonPath(dir.lowers)
+    if (path === null) dir.indexed = NEVER
+    else dir.indexed = this.#find(c, path, dir.lowers) ?? generation
+    return typeof dir.indexed === 'number' ? null : dir.indexed
+  }
+
+  stampsFor(path: string, layers: readonly number[]): Uint8Array | null {
+    const row = this.#row(path, layers)
+    return row === null ? null : row[2]
+  }
+
+  mismatch(path: string, name: string, layer: number): void {
+    this.counters.mismatches++
+    this.#noteEdited(name === '' ? path : join(path, name), layer)
+    this.#visit(path, layer)
+    if (name === '') return
+    const view = this.#views.get(path)
+    if (view !== undefined) this.#drop(path, view)
+  }
+
+  /** Something of the upper at `path` has changed. */
+  touched(path: string): void {
+    this.#touched.push(path)
+    if (this.#touched[this.#touched.length - 2] === path) this.#touched.pop()
+    if (this.#touched.length >= 256) this.flush()
+    else Atomics.store(this.options.shared, Slot.PENDING, 1)
+  }
+
+  /** Tells the writer what it has not been told. */
+  flush(): void {
+    Atomics.store(this.options.shared, Slot.PENDING, 0)
+    if (this.#touched.length === 0) return
+    this.options.post({ kind: 'touched', paths: this.#touched })
+    this.#touched = []
+  }
+
+  /** Ends the use: the writer may finish. */
+  close(): void {
+    this.flush()
+    this.#disconnect()
+    this.options.post({ kind: 'end' })
+  }
+
+  /** Ends the use without a word to the writer. */
+  abandon(): void {
+    this.#disconnect()
+  }
+
+  #find(c: SearchContext, path: string, parts: readonly RealDir[]): LowerView | null {
+    const kept = this.#views.get(path)
+    const layers = parts.map((part) => part.layer.index)
+    const row = this.#row(path, layers)
+    if (row === null) return null
+    if (!this.immutable && !this.#isUnchanged(c, path, parts, row[2])) return null
+    if (kept !== undefined) return this.#used(path, kept)
+    return this.#load(path, layers, row)
+  }
+
+  #used(path: string, view: LowerView): LowerView {
+    this.#views.delete(path)
+    this.#views.set(path, view)
+    return view
+  }
+
+  /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
+  #row(path: string, layers: readonly number[]): DirRow | null {
+    const statements = this.#connected()
+    if (statements === null) return null
+    let row: DirRow | undefined
+    try {
+      row = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
+    } catch (error) {
+      this.#fail(error)
+      return null
+    }
+    if (row === undefined) return this.#missing(path)
+    const [, packed, , readAt, racy, flags] = row
+    if ((flags & (DirFlag.REDIRECTED | DirFlag.UNUSABLE)) !== 0) return null
+    const same = sameLayers(unpackLayers(packed), layers)
+    const believed = this.immutable || racy === 0 || readAt >= this.options.since
+    return same && believed ? row : this.#missing(path)
+  }
+
+  #missing(path: string): null {
+    this.counters.misses++
+    this.#visit(path, null)
+    return null
+  }
+
+  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Uint8Array): boolean {
+    for (let i = 0; i < parts.length; i++) {
+      const fd = c.cache.fd(parts[i]!)
+      if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue
+      this.mismatch(path, '', parts[i]!.layer.index)
+      return false
+    }
+    return true
+  }
+
+  #load(path: string, layers: readonly number[], row: DirRow): LowerView | null {
+    const { rows, one } = this.#statements!
+    const [id, , , , , , count, sum] = row
+    const positions = new Map(layers.map((layer, at) => [layer, at]))
+    let source: LoadedRows | AskedRows | null
+    try {
+      source =
+        count > LOADED_AT_MOST
+          ? new AskedRows(one, rows, id, positions, (error) => this.#fail(error))
+          : LoadedRows.load(rows.raw().all(id) as RawRow[], layers, sum)
+      if (source instanceof LoadedRows && source.size !== count) source = null
+    } catch (error) {
+      this.#fail(error)
+      return null
+    }
+    if (source === null) {
+      this.#fail({ code: `rows of /${path} do not add up` })
+      return null
+    }
+    const view = new LowerView(this, path, source)
+    this.#keep(path, view)
+    return view
+  }
+
+  #keep(path: string, view: LowerView): void {
+    this.counters.loads++
+    this.#views.set(path, view)
+    this.counters.names += view.size
+    this.counters.views = this.#views.size
+    for (const [old, oldest] of this.#views) {
+      if (oldest === view || (this.counters.names <= KEPT_NAMES && this.#views.size <= KEPT_VIEWS)) return
+      this.#drop(old, oldest)
+    }
+  }
+
+  #drop(path: string, view: LowerView): void {
+    view.dropped = true
+    this.#views.delete(path)
+    this.counters.names -= view.size
+    this.counters.views = this.#views.size
+  }
+
+  /** Has the writer read `path`, once for each time something new is known about it. */
+  #visit(path: string, edited: number | null): void {
+    const key = edited === null ? path : `${path}//${edited}`
+    if (this.#posted.has(key)) return
+    if (this.#posted.size > KEPT_VIEWS) this.#posted.clear()
+    this.#posted.add(key)
+    this.options.post({ kind: 'visit', path, edited: edited === null ? [] : [edited] })
+  }
+
+  #noteEdited(path: string, layer: number): void {
+    if (this.#editedLayers.has(layer)) return
+    this.#editedLayers.add(layer)
+    this.options.edited(layer, path)
+  }
+
+  #connected(): Statements | null {
+    const { shared, path } = this.options
+    if (Atomics.load(shared, Slot.STATE) !== State.READY) return null
+    const epoch = Atomics.load(shared, Slot.EPOCH)
+    if (epoch === this.#epoch) return this.#statements
+    this.#disconnect()
+    this.#epoch = epoch
+    try {
+      const db = connect(path, { readonly: true, fileMustExist: true })
+      this.#db = db
+      if (this.options.identity !== null && faultOf(db, this.options.identity) !== null) {
+        Atomics.store(shared, Slot.STATE, State.NONE)
+        this.#disconnect()
+        return null
+      }
+      this.#statements = {
+        findDir: db.prepare(Sql.findDir),
+        rows: db.prepare(Sql.viewRows),
+        one: db.prepare(Sql.oneRow),
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    return this.#statements
+  }
+
+  #disconnect(): void {
+    for (const [path, view] of [...this.#views]) this.#drop(path, view)
+    this.#statements = null
+    this.#db?.close()
+    this.#db = null
+    this.#posted.clear()
+  }
+
+  /** Reading failed: nothing more is read from this database. A lock is no damage. */
+  #fail(error: unknown): void {
+    if (/^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))) return
+    this.options.post({ kind: 'damaged', code: codeOf(error) })
+    this.#disconnect()
+  }
+}
+
+/** The path that all parts have in their layers; null where they differ. */
+function commonPath(parts: readonly RealDir[]): string | null {
+  const path = parts[0]!.path()
+  for (let i = 1; i < parts.length; i++) if (!hasPath(parts[i]!, parts[i - 1]!)) return null
+  return path
+}
+
+/** Whether two directories have the same names on the way, without building either path. */
+function hasPath(a: RealDir, b: RealDir): boolean {
+  let left: RealDir | null = a
+  let right: RealDir | null = b
+  while (left !== null && right !== null) {
+    if (left.name !== right.name) return false
+    left = left.parent
+    right = right.parent
+  }
+  return left === right
+}
+
+function sameLayers(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((layer, i) => layer === b[i])
+}
+
+function join(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`
+}

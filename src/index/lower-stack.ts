@@ -1,0 +1,84 @@
+/**
+ * The lower layers of a mount, opened to be read by whoever fills the index: the writer's thread, or a command without any
+ * mount. It is a search context like the union's own, so that the same rules decide what is shown.
+ */
+import { Layer, openLower, Refusal } from '../layers/layer.js'
+import { MarkStore } from '../layers/marks.js'
+import { DirCache, type RealDir } from '../layers/real-dir.js'
+import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
+import { Whiteouts } from '../layers/whiteouts.js'
+import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { STAT_SLOTS } from '../syscalls/stat.js'
+
+/** What decides which rows a stack has. Plain data; paths absolute, latin1, top first. */
+export interface StackConfig {
+  readonly lowers: readonly string[]
+  /** `trusted.overlay.` or `user.overlay.`. */
+  readonly prefix: string
+  readonly redirectDir: string
+  /**
+   * Descriptors of the layers' roots, opened by somebody else in this process; they are opened anew through them. Once a mount
+   * stands a path may lead into it.
+   */
+  readonly rootFds?: readonly number[]
+}
+
+const KEPT_DIRECTORIES = 2048
+const CAP_SYS_ADMIN = 21
+
+export class LowerStack implements SearchContext {
+  readonly cache = new DirCache(KEPT_DIRECTORIES)
+  readonly marks: MarkStore
+  readonly whiteouts: Whiteouts
+  readonly topStat = new Float64Array(STAT_SLOTS)
+
+  private constructor(
+    readonly config: StackConfig,
+    readonly lowers: readonly Layer[],
+  ) {
+    this.marks = new MarkStore(config.prefix)
+    this.whiteouts = new Whiteouts(this.cache, this.marks)
+  }
+
+  /** Opens every layer, or says which one cannot be. */
+  static open(config: StackConfig): LowerStack | Refusal {
+    const lowers: Layer[] = []
+    for (const [index, path] of config.lowers.entries()) {
+      const layer = openRoot(path, index, config.rootFds?.[index])
+      if (layer instanceof Refusal) {
+        for (const opened of lowers) opened.close()
+        return layer
+      }
+      lowers.push(layer)
+    }
+    return new LowerStack(config, lowers)
+  }
+
+  /** The parts of the root. */
+  get roots(): RealDir[] {
+    return shownRoots(this, null)
+  }
+
+  /** Searches `name` in the directory joined from `parts`. */
+  search(parts: readonly RealDir[], name: string): Found {
+    return searchParts(this, { upper: null, lowers: parts, impure: false }, name, 0, null)
+  }
+
+  close(): void {
+    this.cache.close()
+    for (const layer of this.lowers) layer.close()
+  }
+}
+
+function openRoot(path: string, index: number, rootFd: number | undefined): Layer | Refusal {
+  if (rootFd === undefined) return openLower(path, index)
+  const fd = native.openat(rootFd, '.', O_PATH | O_DIRECTORY, 0)
+  return fd < 0 ? new Refusal(`layer ${index} cannot be opened again (errno ${-fd})`) : new Layer(index, path, fd, true)
+}
+
+/** The prefix of marks where no upper decides it. */
+export function defaultPrefix(userxattr: boolean | null): string {
+  const trusted = userxattr === null ? native.hasCapability(CAP_SYS_ADMIN) === 1 : !userxattr
+  return trusted ? 'trusted.overlay.' : 'user.overlay.'
+}

@@ -1,0 +1,143 @@
+/**
+ * Getting at a database to write, whatever lies in its place. A good one about this stack is taken; one about another stack is
+ * removed, for it is ours and nobody asks for it any more; anything else (damaged, cut short, of another program or version,
+ * not to be written) is set aside under a name that says when, and a new one begun. If nothing can be had the mount works
+ * without. Losing the database never loses anything but time.
+ */
+import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { pathBytes, shown } from '../base/text.js'
+import { type Connection, codeOf, connect } from './database.js'
+import type { LowerStack } from './lower-stack.js'
+import { APPLICATION_ID, SCHEMA_VERSION, Sql } from './schema.js'
+import { noteUse } from './shared-stacks.js'
+import { sharedPath, stackIdentity } from './stack-identity.js'
+import { IndexStore } from './store.js'
+
+/** A database's companions in WAL mode. */
+const COMPANIONS = ['', '-wal', '-shm']
+const BUSY_MS = 5000
+
+export interface OpenedIndex {
+  readonly store: IndexStore
+  readonly from: 'kept' | 'shared' | 'new'
+  /** Nothing in it can be believed about the upper: its rows have to be read again. */
+  readonly dirty: boolean
+  /** What had to be done, in words for the log. */
+  readonly messages: readonly string[]
+}
+
+/** The database `path` of `stack`, open for writing in WAL mode; or why there is none. */
+export function openForWriting(path: string, stack: LowerStack, dirtyMark: string): OpenedIndex | { error: string } {
+  const messages: string[] = []
+  const identity = stackIdentity(stack)
+  const kept = takeKept(path, identity, dirtyMark, messages)
+  if (kept !== null) return { ...kept, from: 'kept', messages }
+  const from = copyShared(path, identity) ? 'shared' : 'new'
+  try {
+    if (from === 'new') IndexStore.create(path, stack).close()
+    return { store: prepare(connect(path), path, dirtyMark), dirty: true, from, messages }
+  } catch (error) {
+    return { error: `index ${shown(path)} cannot be written (${codeOf(error)}): the mount works without it` }
+  }
+}
+
+/** Makes a connection the writer's: WAL, and marked as in use. Throws what SQLite throws. */
+function prepare(db: Connection, path: string, dirtyMark: string): IndexStore {
+  db.pragma(`busy_timeout = ${BUSY_MS}`)
+  db.pragma('journal_mode = WAL')
+  db.pragma('synchronous = NORMAL')
+  const store = IndexStore.of(db, path)
+  store.setMeta('dirty', dirtyMark)
+  // Into the file itself: with its log cut off it must not look like one that was ended.
+  db.pragma('wal_checkpoint(FULL)')
+  return store
+}
+
+/** What lies at `path`, when it can be used; else it is out of the way afterwards. */
+function takeKept(
+  path: string,
+  identity: string,
+  dirtyMark: string,
+  messages: string[],
+): { store: IndexStore; dirty: boolean } | null {
+  if (!existsSync(pathBytes(path))) {
+    removeDatabase(path)
+    return null
+  }
+  let db: Connection | null = null
+  let fault: string
+  try {
+    db = connect(path, { fileMustExist: true })
+    fault = faultOf(db, identity) ?? ''
+    if (fault === '') {
+      const dirty = metaOf(db, 'dirty') !== 'clean'
+      if (!dirty || isSound(db)) return { store: prepare(db, path, dirtyMark), dirty }
+      fault = 'damaged'
+    }
+  } catch (error) {
+    fault = codeOf(error)
+  }
+  db?.close()
+  if (fault === OTHER_STACK) {
+    removeDatabase(path)
+    messages.push(`index ${shown(path)} was about other layers: begun anew`)
+  } else messages.push(setAside(path, fault))
+  return null
+}
+
+const OTHER_STACK = 'about another stack of layers'
+
+/** Why this database cannot be used as it is; null when it can. Throws what SQLite throws. */
+export function faultOf(db: Connection, identity: string): string | null {
+  if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID) return 'of another program'
+  const version = db.pragma('user_version', { simple: true })
+  if (version !== SCHEMA_VERSION) return `of version ${version}, not ${SCHEMA_VERSION}`
+  return metaOf(db, 'stack') === identity ? null : OTHER_STACK
+}
+
+function metaOf(db: Connection, key: string): unknown {
+  return (db.prepare(Sql.getMeta).raw().get(key) as unknown[] | undefined)?.[0]
+}
+
+function isSound(db: Connection): boolean {
+  return db.pragma('quick_check(1)', { simple: true }) === 'ok'
+}
+
+/** Puts a database that cannot be used out of the way. Returns what was done, in words. */
+export function setAside(path: string, fault: string): string {
+  const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
+  try {
+    for (const companion of COMPANIONS) {
+      if (existsSync(pathBytes(path + companion))) renameSync(pathBytes(path + companion), pathBytes(aside + companion))
+    }
+    return `index ${shown(path)} is ${fault}: set aside as ${shown(aside)}, begun anew`
+  } catch (error) {
+    return `index ${shown(path)} is ${fault}, and cannot be set aside (${(error as Error).message})`
+  }
+}
+
+/** Removes a database with its companions. */
+export function removeDatabase(path: string): void {
+  for (const companion of COMPANIONS) rmSync(pathBytes(path + companion), { force: true })
+}
+
+/** Begins with what is known of this stack already; false when nothing is. */
+function copyShared(path: string, identity: string): boolean {
+  const shared = sharedPath(identity)
+  if (!existsSync(pathBytes(shared))) return false
+  const copy = pathBytes(`${path}.copy`)
+  try {
+    copyFileSync(pathBytes(shared), copy, constants.COPYFILE_FICLONE)
+    const db = connect(`${path}.copy`, { fileMustExist: true })
+    const fault = faultOf(db, identity)
+    db.close()
+    if (fault !== null) return false
+    noteUse(shared)
+    renameSync(copy, pathBytes(path))
+    return true
+  } catch {
+    return false
+  } finally {
+    rmSync(copy, { force: true })
+  }
+}

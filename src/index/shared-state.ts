@@ -1,0 +1,57 @@
+/**
+ * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one blocking
+ * call and reads no messages, but looking at a shared number costs nothing.
+ */
+
+/** Slots of the shared Int32Array. */
+export const Slot = {
+  /** Goes up with every commit that brought rows of lower directories. */
+  GENERATION: 0,
+  /** One of State. */
+  STATE: 1,
+  /** Goes up when another file takes the place of the database. */
+  EPOCH: 2,
+  /** 1: the engine holds changes back that the writer has not been told of. */
+  PENDING: 3,
+} as const
+
+export const State = { OPENING: 0, READY: 1, NONE: 2 } as const
+
+export function newSharedState(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Object.keys(Slot).length * 4))
+}
+
+/** What the engine tells the writer. Paths latin1. */
+export type ToWriter =
+  /** Read this directory of the lower layers, again where it was read; `edited`: layers seen to be other than their rows. */
+  | { readonly kind: 'visit'; readonly path: string; readonly edited: readonly number[] }
+  /** Paths of the merged tree whose upper part has changed. */
+  | { readonly kind: 'touched'; readonly paths: readonly string[] }
+  /** Reading failed: SQLite's code. */
+  | { readonly kind: 'damaged'; readonly code: string }
+  /** Read the whole tree. */
+  | { readonly kind: 'fill' }
+  /** The engine has ended, and everything it did has been told. */
+  | { readonly kind: 'end' }
+
+/** What the writer tells the main thread. */
+export type FromWriter =
+  | {
+      readonly kind: 'log'
+      readonly level: 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly fields: Record<string, unknown>
+    }
+  | { readonly kind: 'facts'; readonly facts: IndexFacts }
+  | { readonly kind: 'ended' }
+
+/** How the index is, for `inspect`. */
+export interface IndexFacts {
+  readonly path: string | null
+  readonly state: 'opening' | 'ready' | 'none'
+  /** Every directory of the lower layers has been read. */
+  readonly complete: boolean
+  /** Where the rows came from when the mount began. */
+  readonly from: 'kept' | 'shared' | 'new'
+  readonly downgrade: string | null
+}

@@ -1,0 +1,169 @@
+/**
+ * The database being written: by the one writer of a mount, or by a build into a file of its own. Whoever calls decides
+ * where a transaction begins and ends. Errors of SQLite are thrown; the caller sets the database aside.
+ */
+import { bytesOf, latin1 } from '../layers/marks.js'
+import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import { type Connection, connect, type Statement } from './database.js'
+import { packLayers } from './layer-list.js'
+import type { LowerStack } from './lower-stack.js'
+import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
+import { CREATE, Sql } from './schema.js'
+import { layerIdentity, stackIdentity } from './stack-identity.js'
+import { inodeOf } from './stamps.js'
+
+export class IndexStore {
+  readonly #statements = new Map<string, Statement>()
+  #nextDir: number
+
+  private constructor(
+    readonly db: Connection,
+    readonly path: string,
+  ) {
+    this.#nextDir = (this.#run(Sql.maxDirId).pluck().get() as number) + 1
+  }
+
+  /** Takes over an existing database, which has been checked. */
+  static of(db: Connection, path: string): IndexStore {
+    return new IndexStore(db, path)
+  }
+
+  /** Makes the database of `stack` in the empty or missing file `path`. */
+  static create(path: string, stack: LowerStack): IndexStore {
+    const db = connect(path)
+    db.pragma('page_size = 8192')
+    db.exec(CREATE)
+    const store = new IndexStore(db, path)
+    store.begin()
+    store.setMeta('stack', stackIdentity(stack))
+    store.setMeta('created', new Date().toISOString())
+    for (const layer of stack.lowers) {
+      store.#run(Sql.addLayer).run(layer.index, 'lower', bytesOf(layer.path), layerIdentity(layer), layer.uuid)
+    }
+    store.commit()
+    return store
+  }
+
+  #run(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** The prepared statement of `sql`, for what is written beside this class. */
+  statement(sql: string): Statement {
+    return this.#run(sql)
+  }
+
+  begin(): void {
+    if (!this.db.inTransaction) this.#run('BEGIN').run()
+  }
+
+  commit(): void {
+    if (this.db.inTransaction) this.#run('COMMIT').run()
+  }
+
+  close(): void {
+    this.db.close()
+  }
+
+  meta(key: string): unknown {
+    return (this.#run(Sql.getMeta).raw().get(key) as unknown[] | undefined)?.[0] ?? null
+  }
+
+  setMeta(key: string, value: string | number | null): void {
+    this.#run(Sql.setMeta).run(key, value)
+  }
+
+  /** Notes that a layer turned out to be another one than when it was read. */
+  noteEdited(layer: number): void {
+    this.#run(Sql.layerEdited).run(layer)
+  }
+
+  /** The id of the directory at `path`, or 0. */
+  idOf(path: string): number {
+    return ((this.#run(Sql.dirIdOf).raw().get(bytesOf(path)) as number[] | undefined)?.[0] ?? 0) as number
+  }
+
+  /** Puts the rows of one directory in place of those that were there. `parent`: its parent's id, 0 for the root. */
+  put(rows: DirectoryRows, parent: number): number {
+    const known = this.idOf(rows.path)
+    if (known === 0) return this.add(rows, parent)
+    this.#run(Sql.dropEntries).run(known)
+    this.#run(Sql.dropHidden).run(known)
+    this.#dropVanished(known, rows)
+    this.#insert(known, rows, parent)
+    return known
+  }
+
+  /** Adds the rows of a directory that is not there yet; returns its id. */
+  add(rows: DirectoryRows, parent: number): number {
+    const id = this.#nextDir++
+    this.#insert(id, rows, parent)
+    return id
+  }
+
+  #insert(id: number, rows: DirectoryRows, parent: number): void {
+    const entry = this.#run(Sql.putEntry)
+    const { names, owners, entryFlags, joined, stats } = rows
+    let sum = 0
+    for (let i = 0; i < names.length; i++) {
+      const at = i * STAT_SLOTS
+      const mode = stats[at + Stat.MODE]!
+      entry.run(
+        id,
+        Buffer.from(names[i]!, 'latin1'),
+        owners[i],
+        joined[i],
+        entryFlags[i],
+        mode,
+        stats[at + Stat.SIZE],
+        stats[at + Stat.UID],
+        stats[at + Stat.GID],
+        stats[at + Stat.MTIME],
+        stats[at + Stat.MTIME_NS],
+        stats[at + Stat.CTIME],
+        stats[at + Stat.CTIME_NS],
+        inodeOf(stats, at),
+        stats[at + Stat.NLINK],
+      )
+      sum += checkShare(names[i]!, owners[i]!, entryFlags[i]!, mode, joined[i]!)
+    }
+    for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
+    const { path, layers, stamps, readAt, racy, flags } = rows
+    const packed = packLayers(layers)
+    this.#run(Sql.putDir).run(
+      id,
+      parent,
+      bytesOf(path),
+      packed,
+      stamps,
+      readAt,
+      racy ? 1 : 0,
+      flags,
+      names.length,
+      sum % 2 ** 32,
+    )
+  }
+
+  #insertHidden(id: number, { name, layer, type, hider, why }: HiddenName): void {
+    this.#run(Sql.putHidden).run(id, bytesOf(name), layer, type, hider, why)
+  }
+
+  /** Directories that are not shown any more go, with all below them. */
+  #dropVanished(id: number, rows: DirectoryRows): void {
+    const prefix = rows.path === '' ? '' : `${rows.path}/`
+    const present = new Set(rows.directories.map((child) => prefix + child.name))
+    for (const [child, path] of this.#run(Sql.childDirs).raw().all(id) as [number, Buffer][]) {
+      if (!present.has(latin1(path))) this.#dropTree(child)
+    }
+  }
+
+  #dropTree(id: number): void {
+    for (const [child] of this.#run(Sql.childDirs).raw().all(id) as [number][]) this.#dropTree(child)
+    for (const sql of [Sql.dropEntries, Sql.dropHidden, Sql.dropDir]) this.#run(sql).run(id)
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Every row held against the layers: the tree is read again, by the code that fills the index, and compared with what the
+ * database says. Directories that were never read are counted, and are no differences.
+ */
+import { bytesOf, latin1 } from '../layers/marks.js'
+import type { RealDir } from '../layers/real-dir.js'
+import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import type { Connection } from './database.js'
+import { packLayers } from './layer-list.js'
+import type { LowerStack } from './lower-stack.js'
+import { readDirectoryRows } from './read-directory.js'
+import type { DirectoryRows } from './rows.js'
+import { Sql } from './schema.js'
+import { inodeOf } from './stamps.js'
+
+/** One way in which the database and the layers differ. */
+export interface Difference {
+  readonly path: string
+  readonly what: 'missing in the index' | 'not in the layers' | 'differs' | 'cannot be read'
+  /** For `differs`: which column, what the index says, what the layers say. */
+  readonly column?: string
+  readonly index?: number | string
+  readonly layers?: number | string
+}
+
+const STAT_COLUMNS = {
+  mode: Stat.MODE,
+  size: Stat.SIZE,
+  uid: Stat.UID,
+  gid: Stat.GID,
+  mtime: Stat.MTIME,
+  mtime_ns: Stat.MTIME_NS,
+  ctime: Stat.CTIME,
+  ctime_ns: Stat.CTIME_NS,
+  links: Stat.NLINK,
+} as const
+
+type EntryRow = Record<string, number> & { name: Buffer; layers: Buffer | null }
+
+/** Compares all of it. */
+export function verifyRows(
+  db: Connection,
+  stack: LowerStack,
+  difference: (found: Difference) => void,
+): { differences: number; directories: number; unread: number } {
+  const verification = new Verification(db, stack, difference)
+  const waiting: { path: string; parts: readonly RealDir[] }[] = [{ path: '', parts: stack.roots }]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const rows = verification.directory(next.path, next.parts)
+    const prefix = next.path === '' ? '' : `${next.path}/`
+    for (const child of rows?.directories ?? []) waiting.push({ path: prefix + child.name, parts: child.parts })
+  }
+  verification.surplus()
+  return verification.counts
+}
+
+class Verification {
+  readonly counts = { differences: 0, directories: 0, unread: 0 }
+  readonly #seen = new Set<number>()
+
+  constructor(
+    private readonly db: Connection,
+    private readonly stack: LowerStack,
+    private readonly report: (found: Difference) => void,
+  ) {}
+
+  directory(path: string, parts: readonly RealDir[]): DirectoryRows | null {
+    const rows = readDirectoryRows(this.stack, path, parts)
+    if (typeof rows === 'number') {
+      this.#differs({ path, what: 'cannot be read' })
+      return null
+    }
+    const known = this.db.prepare(Sql.findDir).get(bytesOf(path)) as { id: number; layers: Buffer } | undefined
+    this.counts.directories++
+    if (known === undefined) this.counts.unread++
+    else this.#compare(rows, known)
+    return rows
+  }
+
+  /** Directories that only the database has. */
+  surplus(): void {
+    for (const row of this.db.prepare('SELECT id, path FROM dirs').iterate()) {
+      const { id, path } = row as { id: number; path: Buffer }
+      if (!this.#seen.has(id)) this.#differs({ path: latin1(path), what: 'not in the layers' })
+    }
+  }
+
+  #compare(rows: DirectoryRows, known: { id: number; layers: Buffer }): void {
+    this.#seen.add(known.id)
+    this.#column(rows.path, 'layers', hex(known.layers), hex(packLayers(rows.layers)))
+    const entries = this.db.prepare(Sql.allRows).all(known.id) as EntryRow[]
+    const byName = new Map(entries.map((row) => [latin1(row.name), row]))
+    const prefix = rows.path === '' ? '' : `${rows.path}/`
+    for (const [i, name] of rows.names.entries()) {
+      const row = byName.get(name)
+      byName.delete(name)
+      if (row === undefined) this.#differs({ path: prefix + name, what: 'missing in the index' })
+      else this.#entry(prefix + name, rows, i, row)
+    }
+    for (const name of byName.keys()) this.#differs({ path: prefix + name, what: 'not in the layers' })
+  }
+
+  #entry(path: string, rows: DirectoryRows, i: number, row: EntryRow): void {
+    this.#column(path, 'layer', row.layer!, rows.owners[i]!)
+    this.#column(path, 'flags', row.flags!, rows.entryFlags[i]!)
+    this.#column(path, 'layers', hex(row.layers), hex(rows.joined[i]!))
+    for (const [column, slot] of Object.entries(STAT_COLUMNS)) {
+      this.#column(path, column, row[column]!, rows.stats[i * STAT_SLOTS + slot]!)
+    }
+    this.#column(path, 'ino', row.ino!, inodeOf(rows.stats, i * STAT_SLOTS))
+  }
+
+  #column(path: string, column: string, index: number | string, layers: number | string): void {
+    if (index !== layers) this.#differs({ path, what: 'differs', column, index, layers })
+  }
+
+  #differs(difference: Difference): void {
+    this.counts.differences++
+    this.report(difference)
+  }
+}
+
+function hex(packed: Buffer | null): string {
+  return packed === null ? '' : packed.toString('hex')
+}

@@ -1,0 +1,153 @@
+/**
+ * What the lower parts of one directory show together, in memory: for each name its owner, or the parts that join, and the
+ * stamp by which the row is held against the disk. An absent name is answered without a look at any layer, a file with one
+ * stat in its owner, a directory with one stat per part that joins. Whatever does not match the disk is not answered: the
+ * layers are asked then, and the writer is told to read again.
+ */
+import { RealDir } from '../layers/real-dir.js'
+import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../layers/top-down.js'
+import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { EntryFlag } from './schema.js'
+import { inodeOf, isStamped } from './stamps.js'
+
+/** One row as the engine needs it. */
+export interface ViewRow {
+  /** Positions among the directory's lower parts; the first is the owner. */
+  readonly parts: readonly number[]
+  readonly flags: number
+  readonly mode: number
+  readonly ino: number
+  readonly ctime: number
+  readonly ctimeNs: number
+}
+
+/** The rows of a directory, all in memory, or asked for one by one where there are very many. */
+export interface RowSource {
+  readonly size: number
+  row(name: string): ViewRow | null
+  /** Every name with its S_IFMT bits, in byte order. */
+  list(show: (name: string, type: number) => void): boolean
+}
+
+/** What a view asks of the index that made it. */
+export interface ViewKeeper {
+  /** The layers are believed to be what they were: nothing is compared. */
+  readonly immutable: boolean
+  /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
+  stampsFor(path: string, layers: readonly number[]): Uint8Array | null
+  /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
+  mismatch(path: string, name: string, layer: number): void
+}
+
+export class LowerView implements LowerAnswers {
+  /** Taken out of memory: to be asked for again. */
+  dropped = false
+
+  constructor(
+    private readonly keeper: ViewKeeper,
+    readonly path: string,
+    private readonly rows: RowSource,
+  ) {}
+
+  get size(): number {
+    return this.rows.size
+  }
+
+  /** Whether the lower parts show `name`; null where they have to be asked. */
+  shows(name: string): boolean | null {
+    const row = this.rows.row(name)
+    if (row === null) return false
+    return (row.flags & EntryFlag.ASK) !== 0 ? null : true
+  }
+
+  /** Calls `show` for every name; false when the rows cannot be listed. */
+  list(show: (name: string, type: number) => void): boolean {
+    return this.rows.list(show)
+  }
+
+  answer(c: SearchContext, dir: SearchedDirectory, found: Found, name: string): boolean {
+    const row = this.rows.row(name)
+    if (row === null) return true
+    if ((row.flags & EntryFlag.ASK) !== 0) return false
+    const isDirectory = (row.mode & S_IFMT) === S_IFDIR
+    if (found.type === S_IFDIR && !isDirectory) return true
+    const known = isDirectory ? this.#directory(c, dir, found, name, row) : this.#file(c, dir, found, name, row)
+    return known
+  }
+
+  #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
+    const part = dir.lowers[row.parts[0]!]!
+    const fd = c.cache.fd(part)
+    if (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row)) return this.#stale(part, name)
+    c.topStat.set(native.stat)
+    if (!readMarks(c, found, fd, name, row)) return false
+    found.type = row.mode & S_IFMT
+    found.at = part
+    found.atName = name
+    return true
+  }
+
+  /** Whether `native.stat` shows what the row was made from. */
+  #matches(row: ViewRow): boolean {
+    const { stat } = native
+    if (((stat[Stat.MODE]! ^ row.mode) & S_IFMT) !== 0) return false
+    if (this.keeper.immutable) return true
+    return inodeOf(stat) === row.ino && stat[Stat.CTIME] === row.ctime && stat[Stat.CTIME_NS] === row.ctimeNs
+  }
+
+  #stale(part: RealDir, name: string): false {
+    this.keeper.mismatch(this.path, name, part.layer.index)
+    return false
+  }
+
+  #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
+    const parts = row.parts.map((at) => dir.lowers[at]!)
+    const top = parts[0]!
+    const compared = parts.length > 1 && !this.keeper.immutable
+    if (compared && !this.#unchanged(c, parts, name)) return false
+    const fd = c.cache.fd(top)
+    if (!compared && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
+    if (found.type === 0) {
+      c.topStat.set(native.stat)
+      if (!readMarks(c, found, fd, name, row)) return false
+      found.type = S_IFDIR
+    }
+    for (const part of parts) found.lowers.push(childPart(c, part, name))
+    return true
+  }
+
+  /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
+  #unchanged(c: SearchContext, parts: readonly RealDir[], name: string): boolean {
+    const path = this.path === '' ? name : `${this.path}/${name}`
+    const layers = parts.map((part) => part.layer.index)
+    const stamps = this.keeper.stampsFor(path, layers)
+    if (stamps === null) return false
+    // The topmost last: its stat record is the directory's.
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const fd = c.cache.fd(parts[i]!)
+      if (fd < 0 || native.statat(fd, name) < 0 || !isStamped(stamps, i)) {
+        this.keeper.mismatch(path, '', layers[i]!)
+        return false
+      }
+    }
+    return true
+  }
+}
+
+/** Reads the marks of what is on top, where there are any; false when they cannot be read, and `found` is as it was. */
+function readMarks(c: SearchContext, found: Found, fd: number, name: string, row: ViewRow): boolean {
+  if ((row.flags & EntryFlag.MARKED) === 0) return true
+  const marks = c.marks.read(fd, name)
+  if (typeof marks === 'number') return false
+  found.marks = marks
+  return true
+}
+
+/** A part of a child directory that carries no marks which matter inside; as the search would leave it. */
+function childPart(c: SearchContext, part: RealDir, name: string): RealDir {
+  const child = new RealDir(part.layer, part, name)
+  child.inspected = part.layer.index + 1 < c.lowers.length
+  return child
+}

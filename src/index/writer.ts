@@ -1,0 +1,265 @@
+/**
+ * Everything that is written to a mount's database while it is mounted, by one thread of its own: directories that the engine
+ * came by and did not find there, and what the upper has become. Changes are collected and committed a few times a second,
+ * so that no request ever waits for a commit. On a clean end the database says so; else the next mount reads the upper again.
+ */
+import { Refusal } from '../layers/layer.js'
+import type { RealDir } from '../layers/real-dir.js'
+import { O_DIRECTORY, O_PATH, S_IFDIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { TreeWalk } from './builder.js'
+import { codeOf } from './database.js'
+import { LowerStack, type StackConfig } from './lower-stack.js'
+import { openForWriting, setAside } from './opening.js'
+import { readDirectoryRows } from './read-directory.js'
+import { publishCopy } from './shared-stacks.js'
+import { type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
+import { stackIdentity } from './stack-identity.js'
+import type { IndexStore } from './store.js'
+import { UpperRows } from './upper-rows.js'
+
+const COMMIT_MS = 200
+const COMMIT_CHANGES = 1000
+/** How long the walk over the whole tree works before messages are looked at. */
+const FILL_STEP_MS = 20
+
+export interface WriterStart {
+  readonly stack: StackConfig
+  readonly path: string
+  readonly shared: Int32Array
+  /** Names this mount in the database while it is mounted. */
+  readonly mount: string
+  /** Read the whole tree after the start. */
+  readonly fill: boolean
+  /** The upper's root, opened by the engine, or -1. */
+  readonly upperFd: number
+  /** Wakes the engine. */
+  readonly wakeFd: number
+}
+
+export class IndexWriter {
+  readonly #stack: LowerStack
+  /** The upper's root, opened anew, or -1. */
+  readonly #upperFd: number
+  #upper: UpperRows | null = null
+  #store: IndexStore | null = null
+  #facts: IndexFacts
+  #walk: TreeWalk | null = null
+  #changes = 0
+  #newRows = false
+  #timer: NodeJS.Timeout | null = null
+
+  private constructor(
+    private readonly start: WriterStart,
+    stack: LowerStack,
+    private readonly say: (message: FromWriter) => void,
+  ) {
+    this.#stack = stack
+    this.#upperFd = start.upperFd < 0 ? -1 : native.openat(start.upperFd, '.', O_PATH | O_DIRECTORY, 0)
+    this.#facts = { path: start.path, state: 'opening', complete: false, from: 'new', downgrade: null }
+  }
+
+  /** Opens the layers; null when they cannot be, which is said. */
+  static begin(start: WriterStart, say: (message: FromWriter) => void): IndexWriter | null {
+    const stack = LowerStack.open(start.stack)
+    if (stack instanceof Refusal) {
+      Atomics.store(start.shared, Slot.STATE, State.NONE)
+      say({ kind: 'log', level: 'warn', message: 'the mount works without an index', fields: { why: stack.message } })
+      return null
+    }
+    const writer = new IndexWriter(start, stack, say)
+    writer.#open()
+    if (start.fill) writer.take({ kind: 'fill' })
+    return writer
+  }
+
+  get store(): IndexStore | null {
+    return this.#store
+  }
+
+  /** Carries one message out; true after the last. */
+  take(message: ToWriter): boolean {
+    if (message.kind === 'end') {
+      this.#end()
+      return true
+    }
+    if (message.kind === 'damaged') this.#damaged(message.code)
+    else this.#write(() => this.#carryOut(message))
+    return false
+  }
+
+  #carryOut(message: ToWriter): void {
+    if (message.kind === 'visit') this.#visit(message.path, message.edited)
+    else if (message.kind === 'touched') this.#touched(message.paths)
+    else if (message.kind === 'fill') this.#fill()
+  }
+
+  #open(): void {
+    const { path, shared, mount } = this.start
+    const opened = openForWriting(path, this.#stack, mount)
+    if ('error' in opened) return this.#without(opened.error)
+    for (const message of opened.messages) this.#log('warn', message)
+    this.#store = opened.store
+    const complete = opened.store.meta('complete') === 1
+    if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
+    this.#tell({ state: 'ready', complete, from: opened.from })
+    Atomics.add(shared, Slot.EPOCH, 1)
+    Atomics.store(shared, Slot.STATE, State.READY)
+    Atomics.add(shared, Slot.GENERATION, 1)
+    if (opened.dirty) this.#write(() => this.#scanUpper())
+  }
+
+  #without(why: string): void {
+    Atomics.store(this.start.shared, Slot.STATE, State.NONE)
+    this.#log('warn', why)
+    this.#tell({ state: 'none', downgrade: why })
+  }
+
+  #log(level: 'info' | 'warn', message: string): void {
+    this.say({ kind: 'log', level, message, fields: {} })
+  }
+
+  #tell(facts: Partial<IndexFacts>): void {
+    this.#facts = { ...this.#facts, ...facts }
+    this.say({ kind: 'facts', facts: this.#facts })
+  }
+
+  /** Runs `work`, which writes; sees to the commit. */
+  #write(work: () => void): void {
+    if (this.#store === null) return
+    try {
+      work()
+    } catch (error) {
+      return this.#failed(error)
+    }
+    if (this.#changes >= COMMIT_CHANGES) this.commit()
+    else this.#timer ??= setTimeout(() => this.commit(), COMMIT_MS)
+  }
+
+  /** Brings what has been written so far to the readers. */
+  commit(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    try {
+      this.#store?.commit()
+    } catch (error) {
+      return this.#failed(error)
+    }
+    this.#changes = 0
+    if (!this.#newRows) return
+    this.#newRows = false
+    Atomics.add(this.start.shared, Slot.GENERATION, 1)
+  }
+
+  /** An error of SQLite: one of place (a full disk, a lock) leaves the database as it is, any other sets it aside. */
+  #failed(error: unknown): void {
+    const code = codeOf(error)
+    if (!code.startsWith('SQLITE_')) throw error
+    if (/^SQLITE_(FULL|BUSY|LOCKED|IOERR|NOMEM)/.test(code)) {
+      this.#log('warn', `the index cannot be written now (${code})`)
+      this.#walk = null
+      if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
+      return
+    }
+    this.#damaged(code)
+  }
+
+  /** Sets the database aside, once for each that turns out bad, and begins another. */
+  #damaged(code: string): void {
+    if (this.#store === null || /^SQLITE_(BUSY|LOCKED)/.test(code)) return
+    Atomics.store(this.start.shared, Slot.STATE, State.OPENING)
+    this.#walk = null
+    try {
+      this.#store.close()
+    } catch {
+      // Its file is about to be renamed.
+    }
+    this.#store = null
+    this.#upper = null
+    this.#log('warn', setAside(this.start.path, `damaged (${code})`))
+    this.#open()
+  }
+
+  #scanUpper(): void {
+    this.#store!.begin()
+    this.#changes += this.#upper?.scan() ?? 0
+  }
+
+  /** The same path is often told many times: once is enough. */
+  #touched(paths: readonly string[]): void {
+    this.#store!.begin()
+    for (const path of new Set(paths)) {
+      const deep = path.endsWith('/')
+      this.#changes += this.#upper?.follow(deep ? path.slice(0, -1) : path, deep) ?? 0
+    }
+  }
+
+  #visit(path: string, edited: readonly number[]): void {
+    const store = this.#store!
+    store.begin()
+    for (const layer of edited) store.noteEdited(layer)
+    let parts: readonly RealDir[] = this.#stack.roots
+    let at = ''
+    let id = store.idOf('')
+    if (path === '' || id === 0) id = this.#read('', parts, 0)
+    for (const name of path === '' ? [] : path.split('/')) {
+      this.#stack.cache.beginOperation()
+      const found = this.#stack.search(parts, name)
+      if (found.type !== S_IFDIR || id === 0) return
+      parts = found.lowers
+      at = at === '' ? name : `${at}/${name}`
+      const known = store.idOf(at)
+      id = known === 0 || at === path ? this.#read(at, parts, id) : known
+    }
+  }
+
+  #read(path: string, parts: readonly RealDir[], parent: number): number {
+    const rows = readDirectoryRows(this.#stack, path, parts)
+    if (typeof rows === 'number') return 0
+    this.#changes += rows.names.length + 1
+    this.#newRows = true
+    return this.#store!.put(rows, parent)
+  }
+
+  #fill(): void {
+    if (this.#walk !== null || this.#store!.meta('complete') === 1) return
+    this.#walk = new TreeWalk(this.#stack, this.#store!, false)
+    setImmediate(() => this.#fillOn())
+  }
+
+  #fillOn(): void {
+    const walk = this.#walk
+    if (walk === null || this.#store === null) return
+    this.#newRows = true
+    let done = false
+    this.#write(() => {
+      done = walk.step(FILL_STEP_MS)
+    })
+    if (this.#walk === null) return
+    if (!done) return void setTimeout(() => this.#fillOn(), FILL_STEP_MS)
+    this.#walk = null
+    this.#write(() => this.#store!.setMeta('complete', walk.failures.length === 0 ? 1 : 0))
+    this.commit()
+    this.#tell({ complete: walk.failures.length === 0 })
+    if (walk.failures.length === 0) publishCopy(this.#store!.db, stackIdentity(this.#stack))
+  }
+
+  #end(): void {
+    this.#walk = null
+    this.commit()
+    const store = this.#store
+    this.#store = null
+    this.#stack.close()
+    if (this.#upperFd >= 0) native.close(this.#upperFd)
+    if (store === null) return
+    try {
+      // The mark comes last, when all before it is in the file itself.
+      store.db.pragma('wal_checkpoint(TRUNCATE)')
+      store.setMeta('dirty', 'clean')
+      store.db.pragma('wal_checkpoint(TRUNCATE)')
+      store.close()
+    } catch (error) {
+      this.#log('warn', `the index was not ended cleanly (${codeOf(error)})`)
+    }
+  }
+}

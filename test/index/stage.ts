@@ -1,0 +1,235 @@
+/**
+ * Layers made from a short description, an engine over them without any mount, and its index with the writer running in
+ * the same thread: every message of the engine is carried out when the test says so. So a test decides what the index knows
+ * at which moment, and hundreds of stacks can be compared in a second.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { LowerIndex } from '../../src/index/lower-index.js'
+import { type FromWriter, newSharedState, type ToWriter } from '../../src/index/shared-state.js'
+import { IndexWriter } from '../../src/index/writer.js'
+import { createEngine, type Engine } from '../../src/operations/engine.js'
+import { S_IFCHR } from '../../src/syscalls/constants.js'
+import { native } from '../../src/syscalls/native.js'
+import type { UnionConfig } from '../../src/union/config.js'
+
+/** One thing that is put into a layer; `path` relative to its root. */
+export type Planting =
+  | { readonly what: 'file'; readonly path: string; readonly content: string }
+  | { readonly what: 'directory'; readonly path: string }
+  | { readonly what: 'symlink'; readonly path: string; readonly content: string }
+  | { readonly what: 'whiteout'; readonly path: string }
+  | { readonly what: 'aufs-whiteout'; readonly path: string }
+  | { readonly what: 'xattr-whiteout'; readonly path: string }
+  | { readonly what: 'opaque'; readonly path: string }
+  | { readonly what: 'aufs-opaque'; readonly path: string }
+  | { readonly what: 'redirect'; readonly path: string; readonly content: string }
+  | { readonly what: 'metacopy'; readonly path: string }
+  | { readonly what: 'remove'; readonly path: string }
+
+export class Stage {
+  readonly directory = mkdtempSync(join(tmpdir(), 'stratafs-index-'))
+  readonly lowers: string[] = []
+  readonly prefix = native.hasCapability(21) === 1 ? 'trusted.overlay.' : 'user.overlay.'
+
+  constructor(layers: readonly (readonly Planting[])[]) {
+    for (const [at, plantings] of layers.entries()) {
+      const root = join(this.directory, `lower${at}`)
+      mkdirSync(root)
+      this.lowers.push(root)
+      for (const planting of plantings) this.plant(root, planting)
+    }
+    for (const name of ['upper', 'work', 'merged']) mkdirSync(join(this.directory, name))
+  }
+
+  path(name: string): string {
+    return join(this.directory, name)
+  }
+
+  /** Puts one thing into a layer; what cannot be there (a file in a file) is left out. */
+  plant(root: string, planting: Planting): void {
+    const at = join(root, planting.path)
+    try {
+      if (planting.what !== 'remove') mkdirSync(dirname(at), { recursive: true })
+      this.#make(at, planting)
+    } catch {
+      // Something of another kind stands in the way.
+    }
+  }
+
+  #make(at: string, planting: Planting): void {
+    const directory = (): void => void mkdirSync(at, { recursive: true })
+    const mark = (path: string, name: string, value: string): void => {
+      native.setxattr(-100, path, this.prefix + name, Buffer.from(value), 0)
+    }
+    const empty = (path: string): void => writeFileSync(path, '', { flag: 'wx' })
+    switch (planting.what) {
+      case 'file':
+        return writeFileSync(at, planting.content)
+      case 'directory':
+        return directory()
+      case 'symlink':
+        return symlinkSync(planting.content, at)
+      case 'whiteout':
+        return void native.mknodat(-100, at, S_IFCHR, 0, 0)
+      case 'aufs-whiteout':
+        return empty(join(dirname(at), `.wh.${planting.path.split('/').pop()}`))
+      case 'xattr-whiteout':
+        empty(at)
+        mark(at, 'whiteout', 'y')
+        return mark(dirname(at), 'opaque', 'x')
+      case 'opaque':
+        directory()
+        return mark(at, 'opaque', 'y')
+      case 'aufs-opaque':
+        directory()
+        return empty(join(at, '.wh..wh..opq'))
+      case 'redirect':
+        directory()
+        return mark(at, 'redirect', planting.content)
+      case 'metacopy':
+        writeFileSync(at, '')
+        return mark(at, 'metacopy', '')
+      case 'remove':
+        return rmSync(at, { recursive: true, force: true })
+    }
+  }
+
+  config(writable: boolean): UnionConfig {
+    return {
+      lowers: this.lowers,
+      upper: writable ? this.path('upper') : null,
+      work: writable ? this.path('work') : null,
+      readonly: !writable,
+      userxattr: null,
+      redirectDir: 'on',
+      metacopy: true,
+      xino: 'auto',
+      volatile: false,
+      fsync: false,
+      noatime: false,
+      uidMapping: [],
+      gidMapping: [],
+      squashToRoot: false,
+      squashToUid: null,
+      squashToGid: null,
+      xattrPermissions: 0,
+      staticNlink: false,
+      acl: true,
+      index: 'on',
+      indexFill: 'visited',
+    }
+  }
+
+  remove(): void {
+    execFileSync('rm', ['-rf', '--one-file-system', this.directory])
+  }
+}
+
+/** An engine, with an index where `index` names a database. */
+export class Run {
+  readonly engine: Engine
+  readonly index: LowerIndex | null = null
+  readonly said: FromWriter[] = []
+  /** Layers found edited. */
+  readonly edited: number[] = []
+  readonly #writer: IndexWriter | null = null
+  readonly #messages: ToWriter[] = []
+
+  constructor(stage: Stage, options: { index?: string; immutable?: boolean; writable?: boolean; since?: number } = {}) {
+    const writable = options.writable ?? true
+    const binding = { bind: () => {}, unbind: () => {} }
+    const engine = createEngine(stage.config(writable), binding, () => {})
+    if ('error' in engine) throw new Error(engine.error)
+    this.engine = engine
+    if (options.index === undefined) return
+    const shared = newSharedState()
+    this.#writer = IndexWriter.begin(
+      {
+        stack: engine.stack,
+        upperFd: engine.upperFd,
+        path: options.index,
+        shared,
+        mount: 'm',
+        fill: false,
+        wakeFd: -1,
+      },
+      (message) => this.said.push(message),
+    )
+    this.index = new LowerIndex({
+      path: options.index,
+      identity: null,
+      immutable: options.immutable ?? false,
+      shared,
+      // The tests' layers are always as young as the rows about them: believe those all the same.
+      since: options.since ?? 0,
+      post: (message) => this.#messages.push(message),
+      edited: (layer) => this.edited.push(layer),
+    })
+    engine.useIndex(this.index)
+  }
+
+  /** Lets the writer do all that it was told, and commit. */
+  write(): void {
+    this.engine.flushIndex()
+    for (const message of this.#messages.splice(0)) this.#writer!.take(message)
+    this.#writer?.commit()
+  }
+
+  get downgrade(): string | null {
+    const facts = this.said.filter((message) => message.kind === 'facts').pop()
+    return facts?.facts.downgrade ?? null
+  }
+
+  get log(): string[] {
+    return this.said.flatMap((message) => (message.kind === 'log' ? [message.message] : []))
+  }
+
+  close(): void {
+    this.engine.close()
+    this.write()
+  }
+
+  /** Leaves the database as a killed process does: what was committed is there, nothing says that it was the end. */
+  crash(): void {
+    this.write()
+    this.#writer?.store?.close()
+    this.index?.abandon()
+    this.engine.close()
+  }
+}
+
+/** Every path with what the engine says of it, by lookup of each name that readdir tells, and of names that are not there. */
+export function picture(run: Run, absent: readonly string[] = []): string[] {
+  const lines: string[] = []
+  walk(run.engine, 1, '', absent, lines)
+  return lines.sort()
+}
+
+function walk(engine: Engine, nodeid: number, path: string, absent: readonly string[], lines: string[]): void {
+  const names: string[] = []
+  const add = (name: string): boolean => {
+    if (name !== '.' && name !== '..') names.push(name)
+    return true
+  }
+  engine.operations.readdir(nodeid, 0, false, { add })
+  for (const name of absent) if (!names.includes(name)) names.push(name)
+  for (const name of names) {
+    const child = engine.operations.lookup(nodeid, name)
+    if (child <= 0) {
+      lines.push(`${path}/${name} ${child}`)
+      continue
+    }
+    const { mode, size, mtime, mtimeNs, ino, nlink } = engine.operations.attr
+    const owner = engine.which(`${path}/${name}`)
+    const where = typeof owner === 'number' ? owner : `${owner.realpath} ${owner.also.map((o) => o.index)}`
+    const isDirectory = (mode & 0o170000) === 0o040000
+    lines.push(
+      `${path}/${name} ${mode.toString(8)} ${isDirectory ? '' : `${size} ${nlink}`} ${mtime}.${mtimeNs} ${ino} ${where}`,
+    )
+    if (isDirectory) walk(engine, child, `${path}/${name}`, absent, lines)
+    engine.operations.forget(child, 1)
+  }
+}
