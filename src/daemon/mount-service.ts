@@ -21,6 +21,7 @@ import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, wri
 import type { MountPlan } from './settings.js'
 import { startEngine } from './start-engine.js'
 import { chooseTransport, type Obstacles, type TransportFacts } from './transport-choice.js'
+import { withoutAddon } from './without-addon.js'
 
 /** How long open files may keep a mount that was told to end. */
 const GRACE_MS = 4_000
@@ -45,8 +46,12 @@ export class MountService {
   static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
     const choice = chooseTransport(given, obstacles)
     if ('error' in choice) return choice
-    const plan = checkPlan(choice.plan)
-    if ('error' in plan) return plan
+    const checked = checkPlan(choice.plan)
+    if ('error' in checked) return checked
+    const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
+    if ('error' in bare) return bare
+    const { plan } = bare
+    const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
     const locks = lockDirectories(
       upper && work
@@ -57,7 +62,7 @@ export class MountService {
         : [],
     )
     if ('error' in locks) return locks
-    const service = await MountService.#mount(plan, choice.facts, logger, locks, trace)
+    const service = await MountService.#mount(plan, facts, logger, locks, trace)
     if ('error' in service) locks.release()
     else await service.#register()
     return service
