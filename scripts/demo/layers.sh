@@ -127,8 +127,9 @@ install_inside() {
   printf '#!/bin/sh\nexit 101\n' >"$merged/usr/sbin/policy-rc.d"
   chmod 755 "$merged/usr/sbin/policy-rc.d"
   inside "$merged" sh -euc '
-    apt-get update -q
-    apt-get install -q -y --no-install-recommends "$@"
+    # Everything as root: over fuse-native no other user may enter the mount.
+    apt-get -o APT::Sandbox::User=root update -q
+    apt-get -o APT::Sandbox::User=root install -q -y --no-install-recommends "$@"
     apt-get clean
     rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d' install "$@" 2>&1 | grep --line-buffered -E '^(Get|Unpacking|Setting up|Processing|E:|W:|dpkg)' | indented
 }
@@ -160,6 +161,11 @@ list_upper() {
   find "$1" -mindepth 1 -printf '%y %M %U:%G %10s  %P%l\n' | sort -k5 | while read -r type mode owner size path; do
     case $type in
       c) meaning='<- whiteout: hides the name below' ;;
+      f) case ${path##*/} in
+        .wh..wh..opq) meaning='<- the directory is opaque' ;;
+        .wh.*) meaning='<- whiteout: hides the name after .wh.' ;;
+        *) meaning=$(marks_of "$1/$path") ;;
+      esac ;;
       *) meaning=$(marks_of "$1/$path") ;;
     esac
     printf '    %s %s %9s  %s %s\n' "$mode" "$owner" "$size" "$path" "$meaning"

@@ -254,6 +254,12 @@ function chmodat(fd: number, name: string, mode: number): number {
   return errno
 }
 
+/** What fs takes for a time: seconds, cut off at the microsecond, so that a little more hits it; before 1970 a Date. */
+function timeOf(ns: bigint): number | Date {
+  if (ns < 0n) return new Date(Number(ns / 1_000_000n))
+  return ns % SECOND === 0n ? Number(ns / SECOND) : Number(ns) / 1e9 + 4e-7
+}
+
 function utimensat(fd: number, name: string, atime: number, atimeNs: number, mtime: number, mtimeNs: number): number {
   const now = attempt(() =>
     name === '' ? fs.fstatSync(fd, { bigint: true }) : fs.lstatSync(pathOf(fd, name), { bigint: true }),
@@ -265,12 +271,11 @@ function utimensat(fd: number, name: string, atime: number, atimeNs: number, mti
   }
   const access = wanted(atime, atimeNs, now.atimeNs)
   const change = wanted(mtime, mtimeNs, now.mtimeNs)
-  const seconds = (ns: bigint) => Number(ns) / 1e9
   const errno = done(() => {
-    if (name === '') fs.utimesSync(pathOf(fd, ''), seconds(access), seconds(change))
-    else fs.lutimesSync(pathOf(fd, name), seconds(access), seconds(change))
+    if (name === '') fs.utimesSync(pathOf(fd, ''), timeOf(access), timeOf(change))
+    else fs.lutimesSync(pathOf(fd, name), timeOf(access), timeOf(change))
   })
-  // Seconds as a floating number are right to about a microsecond; what programs compare is the modification time.
+  // That is right to a microsecond at best; what programs compare to the last digit is the modification time.
   if (errno >= 0 && change % SECOND !== 0n) programs.touch(fd, name, change)
   return errno
 }
