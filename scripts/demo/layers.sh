@@ -156,11 +156,12 @@ fingerprint() {
   done | sha256sum
 }
 
-# Every entry of an upper directory, with what overlay marks mean.
+# Every entry of an upper directory, with what overlay marks mean; of the folder `$2` only how much is in it.
 list_upper() {
-  find "$1" -mindepth 1 -printf '%y %M %U:%G %10s  %P%l\n' | sort -k5 | while read -r type mode owner size path; do
+  find "$1" -mindepth 1 ! -path "$1/$2/*" -printf '%y %M %U:%G %10s  %P\n' | sort -k5 | while read -r type mode owner size path; do
     case $type in
       c) meaning='<- whiteout: hides the name below' ;;
+      l) meaning="-> $(readlink "$1/$path")" ;;
       f) case ${path##*/} in
         .wh..wh..opq) meaning='<- the directory is opaque' ;;
         .wh.*) meaning='<- whiteout: hides the name after .wh.' ;;
@@ -170,6 +171,7 @@ list_upper() {
     esac
     printf '    %s %s %9s  %s %s\n' "$mode" "$owner" "$size" "$path" "$meaning"
   done
+  note "$(find "$1/$2" -mindepth 1 | wc -l) entries in $2"
 }
 
 # The overlay marks of one entry, as words.
