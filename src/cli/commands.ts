@@ -19,7 +19,8 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
-  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
+  transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`
 
 /** What the command returned; a usage error unless one ran. */
 interface Outcome {

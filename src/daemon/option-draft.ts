@@ -60,5 +60,6 @@ function defaultSettings(): Draft['settings'] {
     makeWork: false,
     transport: null,
     acceptLimits: false,
+    autoUnmount: false,
   }
 }
