@@ -6,6 +6,7 @@ import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
+import { applyCommand } from './apply.js'
 import { type Add, last, list, type Outcome } from './command.js'
 import { complain, Exit } from './complain.js'
 import { imageCommand } from './image.js'
@@ -52,7 +53,15 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [mountCommand, unmountCommand, inspectCommand, whichCommand, statsCommand, imageCommand]
+  const commands = [
+    mountCommand,
+    unmountCommand,
+    inspectCommand,
+    whichCommand,
+    statsCommand,
+    applyCommand,
+    imageCommand,
+  ]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')

@@ -63,8 +63,12 @@ export async function decompress(chunks: AsyncIterable<Buffer>): Promise<Decompr
 }
 
 async function* rejoined(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (head.length > 0) yield head
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+  try {
+    if (head.length > 0) yield head
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+  } finally {
+    await rest.return?.()
+  }
 }
 
 const DECODERS: Record<Compression, (chunks: AsyncIterable<Buffer>) => AsyncIterable<Buffer>> = {
