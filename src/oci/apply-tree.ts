@@ -123,7 +123,10 @@ export class ApplyTree {
   /** Makes the directory that `entry` is, or lies in. A whiteout of the same name means that it hides those below. */
   #make(parentFd: number, name: string, path: string, entry: TarEntry): void {
     const opaque = this.whiteouts.has(path)
-    this.create(parentFd, name, path, entry, () => native.mkdirat(parentFd, name, 0o700))
+    let made = native.mkdirat(parentFd, name, 0o700)
+    if (made === -Errno.EEXIST && this.#clearWhiteout(parentFd, name, path))
+      made = native.mkdirat(parentFd, name, 0o700)
+    if (made < 0) throw this.#unmade(parentFd, name, path, entry, made)
     this.directories.set(path, { entry: null, impliedBy: entry, opaque })
   }
 
@@ -138,22 +141,30 @@ export class ApplyTree {
   }
 
   /**
-   * Runs `make`, which creates `name` and answers EEXIST where there is one. A whiteout gives way: that a name is hidden
-   * below and stands here is one thing, in either order. Returns what `make` did.
+   * Runs `make`, which creates the file `name` and answers EEXIST where there is one. A whiteout gives way: that a name is
+   * hidden below and stands here is one thing, in either order. Returns what `make` did.
    */
   create(parentFd: number, name: string, path: string, entry: TarEntry, make: () => number): number {
     let result = make()
-    if (result === -Errno.EEXIST && this.#giveWay(parentFd, name, path, entry)) result = make()
+    if (result === -Errno.EEXIST && this.#giveWay(parentFd, name, path)) result = make()
     if (result >= 0) return result
-    throw result === -Errno.EEXIST
-      ? this.#occupied(parentFd, name, path, entry)
-      : kernelFault(entry.name, 'making it', result)
+    throw this.#unmade(parentFd, name, path, entry, result)
   }
 
-  #giveWay(parentFd: number, name: string, path: string, entry: TarEntry): boolean {
-    if (this.whiteouts.delete(path)) return native.unlinkat(parentFd, name, 0) >= 0
-    if (this.repeated === 'refuse' || entry.type === 'directory' || this.directories.has(path)) return false
+  #giveWay(parentFd: number, name: string, path: string): boolean {
+    if (this.#clearWhiteout(parentFd, name, path)) return true
+    if (this.repeated === 'refuse' || this.directories.has(path)) return false
     return native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  #clearWhiteout(parentFd: number, name: string, path: string): boolean {
+    return this.whiteouts.delete(path) && native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  #unmade(parentFd: number, name: string, path: string, entry: TarEntry, errno: number): StratafsError {
+    return errno === -Errno.EEXIST
+      ? this.#occupied(parentFd, name, path, entry)
+      : kernelFault(entry.name, 'making it', errno)
   }
 
   #occupied(parentFd: number, name: string, path: string, entry: TarEntry): StratafsError {
