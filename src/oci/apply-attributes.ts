@@ -10,7 +10,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { ApplyPolicy, Notes } from './apply-policy.js'
 import { kernelFault } from './apply-tree.js'
-import { storedXattrs } from './apply-xattrs.js'
+import { type StoredXattr, storedXattrs } from './apply-xattrs.js'
 import { entryFault, printable, type TarEntry } from './tar-entry.js'
 
 const SETID = S_ISUID | S_ISGID
@@ -36,10 +36,14 @@ export class Attributes {
   /** Owner first, for it takes set-id and capabilities away; then attributes, mode, times. `madeAs`: the mode that it has now. */
   finish(fd: number, name: string, entry: TarEntry, mode: number, madeAs: number): void {
     if (this.policy.owners === 'keep') this.#own(fd, name, entry)
-    this.#setXattrs(fd, name, entry, mode)
+    const xattrs = storedXattrs(entry, this.marks, (attribute) => this.#leaveOut(entry, attribute))
+    for (const xattr of xattrs) if (!isAcl(xattr)) this.#setXattr(fd, name, entry, xattr)
+    if (this.policy.owners === 'xattr') this.#override(fd, name, entry, mode)
     if (entry.type !== 'symlink' && mode !== madeAs) {
       check(entry, 'setting its mode', native.chmodat(fd, name, mode))
     }
+    // An ACL says the permissions more exactly than the mode beside it, which programs fill in differently.
+    for (const xattr of xattrs) if (isAcl(xattr)) this.#setXattr(fd, name, entry, xattr)
     check(entry, 'setting its times', setTimes(fd, name, entry))
   }
 
@@ -55,18 +59,17 @@ export class Attributes {
       : kernelFault(entry.name, `giving it to ${owner}`, result)
   }
 
-  #setXattrs(fd: number, name: string, entry: TarEntry, mode: number): void {
-    const leftOut = (attribute: string) =>
-      this.notes.add(`the attribute ${printable(attribute)} has no place here; left out`, entry.name)
-    for (const { name: attribute, value } of storedXattrs(entry, this.marks, leftOut)) {
-      if (attribute === CAPABILITY && !this.#mayHaveCapability(entry)) continue
-      const result = native.setxattr(fd, name, attribute, value, 0)
-      if (result >= 0) continue
-      if (!mayBeLost(attribute, result))
-        throw kernelFault(entry.name, `setting its attribute ${printable(attribute)}`, result)
-      leftOut(attribute)
-    }
-    if (this.policy.owners === 'xattr') this.#override(fd, name, entry, mode)
+  #setXattr(fd: number, name: string, entry: TarEntry, { name: attribute, value }: StoredXattr): void {
+    if (attribute === CAPABILITY && !this.#mayHaveCapability(entry)) return
+    const result = native.setxattr(fd, name, attribute, value, 0)
+    if (result >= 0) return
+    if (!mayBeLost(attribute, result))
+      throw kernelFault(entry.name, `setting its attribute ${printable(attribute)}`, result)
+    this.#leaveOut(entry, attribute)
+  }
+
+  #leaveOut(entry: TarEntry, attribute: string): void {
+    this.notes.add(`the attribute ${printable(attribute)} has no place here; left out`, entry.name)
   }
 
   #mayHaveCapability(entry: TarEntry): boolean {
@@ -110,6 +113,10 @@ export function check(entry: TarEntry, doing: string, result: number): void {
 
 export function setTimes(fd: number, name: string, { atime, atimeNs, mtime, mtimeNs }: TarEntry): number {
   return native.utimensat(fd, name, atime, atimeNs, mtime, mtimeNs)
+}
+
+function isAcl({ name }: StoredXattr): boolean {
+  return name.startsWith('system.posix_acl_')
 }
 
 /** A filesystem without attributes, or a class that an ordinary user cannot set; an ACL that is lost would open a file. */
