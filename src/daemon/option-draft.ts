@@ -58,5 +58,7 @@ function defaultSettings(): Draft['settings'] {
     logFile: null,
     trace: false,
     makeWork: false,
+    transport: null,
+    acceptLimits: false,
   }
 }

@@ -207,6 +207,15 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
+  transport: value(
+    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
+    ({ settings }, name) => {
+      settings.transport = name
+    },
+  ),
+  accept_limits: flag(({ settings }) => {
+    settings.acceptLimits = true
+  }),
   log: value(path, ({ settings }, file) => {
     settings.logFile = file
   }),
