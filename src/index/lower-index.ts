@@ -22,6 +22,8 @@ import { LowerView, type ViewKeeper } from './view.js'
 const KEPT_NAMES = 300_000
 /** Views kept: each costs some hundred bytes even when it is empty. */
 const KEPT_VIEWS = 20_000
+/** Directories remembered as compared. */
+const KEPT_COMPARED = 50_000
 /** A directory with more names than this is asked name by name. */
 const LOADED_AT_MOST = 4096
 
@@ -62,6 +64,8 @@ export class LowerIndex implements ViewKeeper {
   #statements: Statements | null = null
   #epoch = -1
   readonly #views = new Map<string, LowerView>()
+  /** Directories whose parts were held against their stamps: layers do not change while they are mounted, so once is enough. */
+  readonly #compared = new Set<string>()
   readonly #posted = new Set<string>()
   readonly #editedLayers = new Set<number>()
   #touched: string[] = []
@@ -90,11 +94,20 @@ export class LowerIndex implements ViewKeeper {
     return row === null ? null : row[2]
   }
 
+  isCompared(path: string): boolean {
+    return this.#compared.has(path)
+  }
+
+  compared(path: string): void {
+    if (this.#compared.size >= KEPT_COMPARED) this.#compared.clear()
+    this.#compared.add(path)
+  }
+
   mismatch(path: string, name: string, layer: number): void {
     this.counters.mismatches++
     this.#noteEdited(name === '' ? path : join(path, name), layer)
     this.#visit(path, layer)
-    if (name === '') return
+    this.#compared.delete(path)
     const view = this.#views.get(path)
     if (view !== undefined) this.#drop(path, view)
   }
@@ -132,7 +145,8 @@ export class LowerIndex implements ViewKeeper {
     const layers = parts.map((part) => part.layer.index)
     const row = this.#row(path, layers)
     if (row === null) return null
-    if (!this.immutable && !this.#isUnchanged(c, path, parts, row[2])) return null
+    const due = !this.immutable && !this.#compared.has(path)
+    if (due && !this.#isUnchanged(c, path, parts, row[2])) return null
     if (kept !== undefined) return this.#used(path, kept)
     return this.#load(path, layers, row)
   }
@@ -175,6 +189,7 @@ export class LowerIndex implements ViewKeeper {
       this.mismatch(path, '', parts[i]!.layer.index)
       return false
     }
+    this.compared(path)
     return true
   }
 
@@ -267,6 +282,7 @@ export class LowerIndex implements ViewKeeper {
     this.#db?.close()
     this.#db = null
     this.#posted.clear()
+    this.#compared.clear()
   }
 
   /** Reading failed: nothing more is read from this database. A lock is no damage. */
