@@ -14,7 +14,7 @@ import { unpackLayers } from './layer-list.js'
 import { faultOf } from './opening.js'
 import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
 import { DirFlag, Sql } from './schema.js'
-import { Slot, State, type ToWriter } from './shared-state.js'
+import { isAhead, Slot, State, type ToWriter } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { LowerView, type ViewKeeper } from './view.js'
 
@@ -66,6 +66,8 @@ export class LowerIndex implements ViewKeeper {
   readonly #views = new Map<string, LowerView>()
   /** Directories whose parts were held against their stamps: layers do not change while they are mounted, so once is enough. */
   readonly #compared = new Set<string>()
+  /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
+  readonly #mistrusted = new Set<string>()
   readonly #posted = new Set<string>()
   readonly #editedLayers = new Set<number>()
   #touched: string[] = []
@@ -89,7 +91,7 @@ export class LowerIndex implements ViewKeeper {
     return typeof dir.indexed === 'number' ? null : dir.indexed
   }
 
-  stampsFor(path: string, layers: readonly number[]): Uint8Array | null {
+  stampsFor(path: string, layers: readonly number[]): Buffer | null {
     const row = this.#row(path, layers)
     return row === null ? null : row[2]
   }
@@ -108,8 +110,14 @@ export class LowerIndex implements ViewKeeper {
     this.#noteEdited(name === '' ? path : join(path, name), layer)
     this.#visit(path, layer)
     this.#compared.delete(path)
+    this.#mistrusted.add(path)
     const view = this.#views.get(path)
     if (view !== undefined) this.#drop(path, view)
+  }
+
+  /** Opens the database, when it is there: in a quiet moment, so that the first visit need not. */
+  prepare(): void {
+    this.#connected()
   }
 
   /** Something of the upper at `path` has changed. */
@@ -173,7 +181,9 @@ export class LowerIndex implements ViewKeeper {
     if ((flags & (DirFlag.REDIRECTED | DirFlag.UNUSABLE)) !== 0) return null
     const same = sameLayers(unpackLayers(packed), layers)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
-    return same && believed ? row : this.#missing(path)
+    if (!same || !believed) return this.#missing(path)
+    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path)
+    return row
   }
 
   #missing(path: string): null {
@@ -182,7 +192,7 @@ export class LowerIndex implements ViewKeeper {
     return null
   }
 
-  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Uint8Array): boolean {
+  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Buffer): boolean {
     for (let i = 0; i < parts.length; i++) {
       const fd = c.cache.fd(parts[i]!)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue

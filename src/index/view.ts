@@ -40,7 +40,7 @@ export interface ViewKeeper {
   /** They have now, and were as stamped. */
   compared(path: string): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
-  stampsFor(path: string, layers: readonly number[]): Uint8Array | null
+  stampsFor(path: string, layers: readonly number[]): Buffer | null
   /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
   mismatch(path: string, name: string, layer: number): void
 }
@@ -128,6 +128,7 @@ export class LowerView implements LowerAnswers {
     const layers = parts.map((part) => part.layer.index)
     const stamps = this.keeper.stampsFor(path, layers)
     if (stamps === null) return false
+    if (this.keeper.isCompared(path)) return this.#isTopStamped(c, parts[0]!, name, stamps)
     // The topmost last: its stat record is the directory's.
     for (let i = parts.length - 1; i >= 0; i--) {
       const fd = c.cache.fd(parts[i]!)
@@ -138,6 +139,14 @@ export class LowerView implements LowerAnswers {
     }
     this.keeper.compared(path)
     return true
+  }
+
+  /** The parts were compared ahead; the topmost is looked at all the same, for its attributes. */
+  #isTopStamped(c: SearchContext, top: RealDir, name: string, stamps: Buffer): boolean {
+    const fd = c.cache.fd(top)
+    if (fd >= 0 && native.statat(fd, name) >= 0 && isStamped(stamps, 0)) return true
+    this.keeper.mismatch(this.#pathOf(name), '', top.layer.index)
+    return false
   }
 
   #pathOf(name: string): string {
