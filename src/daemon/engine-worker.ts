@@ -63,7 +63,7 @@ function serveDevice(engine: Engine, fd: number): number {
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
   const result = serve(device, session, {
     onWake: () => {
-      engine.flushIndex()
+      engine.tendIndex()
       return readMessages(answer)
     },
     trace,

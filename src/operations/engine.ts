@@ -34,8 +34,8 @@ export interface Engine {
   useIndex(index: LowerIndex): void
   /** The identity of the lower layers. */
   identity(): string
-  /** Tells the index's writer what has been held back. */
-  flushIndex(): void
+  /** The engine was woken in a quiet moment: opens the index when it has become ready, tells its writer what was held back. */
+  tendIndex(): void
   /** The owner of a path relative to the mount's root, or -errno. */
   which(path: string): Ownership | number
   /** Syncs, and releases every descriptor. */
@@ -56,7 +56,10 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
       u.lowerIndex = index
     },
     identity: () => stackIdentity(u),
-    flushIndex: () => u.lowerIndex?.flush(),
+    tendIndex: () => {
+      if (u.lowers.length > 1) u.lowerIndex?.prepare()
+      u.lowerIndex?.flush()
+    },
     which: (path) => ownerOf(u, path),
     close: () => {
       u.lowerIndex?.close()

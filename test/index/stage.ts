@@ -154,6 +154,7 @@ export class Run {
         shared,
         mount: 'm',
         fill: false,
+        wide: options.immutable ? null : 2,
         wakeFd: -1,
       },
       (message) => this.said.push(message),
@@ -173,7 +174,7 @@ export class Run {
 
   /** Lets the writer do all that it was told, and commit. */
   write(): void {
-    this.engine.flushIndex()
+    this.engine.tendIndex()
     for (const message of this.#messages.splice(0)) this.#writer!.take(message)
     this.#writer?.commit()
   }
