@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Errno } from '../base/errno.js'
 import { pathBytes, shown } from '../base/text.js'
 import { LowerIndex } from '../index/lower-index.js'
 import { Slot, State, type ToWriter } from '../index/shared-state.js'
@@ -36,6 +37,22 @@ class LateBinding implements DataBinding {
 
   unbind(nodeid: number): void {
     this.device?.unbind(nodeid)
+  }
+
+  used(nodeid: number): boolean {
+    return this.device?.used(nodeid) ?? false
+  }
+
+  openBacking(fd: number): number {
+    return this.device?.openBacking(fd) ?? -Errno.ENODEV
+  }
+
+  closeBacking(id: number): void {
+    this.device?.closeBacking(id)
+  }
+
+  forgetAttributes(nodeid: number): void {
+    this.device?.forgetAttributes(nodeid)
   }
 }
 
@@ -108,6 +125,7 @@ function makeSession(engine: Engine, device: InstanceType<typeof native.Device>)
       negativeTimeout: seconds,
       acl: start.config.acl,
       directIo: false,
+      data: engine.dataWish,
       readdirplus: 'auto',
     },
     fault: (error, request) => {
