@@ -4,6 +4,7 @@
  * the engine logs goes to the main thread, which alone owns the log.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
@@ -33,6 +34,22 @@ class LateBinding implements DataBinding {
 
   unbind(nodeid: number): void {
     this.device?.unbind(nodeid)
+  }
+
+  used(nodeid: number): boolean {
+    return this.device?.used(nodeid) ?? false
+  }
+
+  openBacking(fd: number): number {
+    return this.device?.openBacking(fd) ?? -Errno.ENODEV
+  }
+
+  closeBacking(id: number): void {
+    this.device?.closeBacking(id)
+  }
+
+  forgetAttributes(nodeid: number): void {
+    this.device?.forgetAttributes(nodeid)
   }
 }
 
@@ -87,6 +104,7 @@ function makeSession(engine: Engine, device: InstanceType<typeof native.Device>)
       negativeTimeout: seconds,
       acl: start.config.acl,
       directIo: false,
+      data: engine.dataWish,
       readdirplus: 'auto',
     },
     fault: (error, request) => {
