@@ -10,6 +10,7 @@ import { Errno } from '../base/errno.js'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
 import type { IndexFacts } from '../index/shared-state.js'
+import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { native } from '../syscalls/native.js'
 import { type FuseNativeMount, mountFuseNative } from '../transport/fuse-native.js'
@@ -25,6 +26,16 @@ import type { MountPlan } from './settings.js'
 /** How often changes that the index has not been told of are told. */
 const FLUSH_MS = 500
 
+/** libfuse's requests all come through here: there is nothing to bind descriptors to, and no file is handed to the kernel. */
+const unbound: DataBinding = {
+  bind: () => {},
+  unbind: () => {},
+  used: () => true,
+  openBacking: () => -Errno.ENOSYS,
+  closeBacking: () => {},
+  forgetAttributes: () => {},
+}
+
 export class EngineHere implements EngineHold {
   readonly ended: Promise<Ending>
   #over = false
@@ -32,7 +43,7 @@ export class EngineHere implements EngineHold {
 
   /** Builds the engine, mounts and serves, or says why not. */
   static async start(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHere | Refused> {
-    const engine = createEngine(plan.config, { bind: () => {}, unbind: () => {} }, log)
+    const engine = createEngine(plan.config, unbound, log)
     if ('error' in engine) return { error: shown(engine.error) }
     const wakeFd = native.eventfd()
     const index = wakeFd < 0 ? null : IndexThread.plan(plan.config, plan.mountpoint, wakeFd, log)
@@ -53,7 +64,7 @@ export class EngineHere implements EngineHold {
     private readonly index: IndexThread | null,
     wakeFd: number,
   ) {
-    const flushing = setInterval(() => engine.flushIndex(), FLUSH_MS).unref()
+    const flushing = setInterval(() => engine.tendIndex(), FLUSH_MS).unref()
     const stopped = new Promise<Ending>((resolve) => {
       this.#end = resolve
     })

@@ -4,6 +4,7 @@
  * the engine logs goes to the main thread, which alone owns the log.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
@@ -34,6 +35,22 @@ class LateBinding implements DataBinding {
   unbind(nodeid: number): void {
     this.device?.unbind(nodeid)
   }
+
+  used(nodeid: number): boolean {
+    return this.device?.used(nodeid) ?? false
+  }
+
+  openBacking(fd: number): number {
+    return this.device?.openBacking(fd) ?? -Errno.ENODEV
+  }
+
+  closeBacking(id: number): void {
+    this.device?.closeBacking(id)
+  }
+
+  forgetAttributes(nodeid: number): void {
+    this.device?.forgetAttributes(nodeid)
+  }
 }
 
 const binding = new LateBinding()
@@ -63,7 +80,7 @@ function serveDevice(engine: Engine, fd: number): number {
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
   const result = serve(device, session, {
     onWake: () => {
-      engine.flushIndex()
+      engine.tendIndex()
       return readMessages(answer)
     },
     trace,
@@ -87,6 +104,7 @@ function makeSession(engine: Engine, device: InstanceType<typeof native.Device>)
       negativeTimeout: seconds,
       acl: start.config.acl,
       directIo: false,
+      data: engine.dataWish,
       readdirplus: 'auto',
     },
     fault: (error, request) => {

@@ -42,6 +42,8 @@ function defaultConfig(): Draft['config'] {
     xattrPermissions: 0,
     staticNlink: false,
     acl: true,
+    data: 'auto',
+    writeback: true,
     index: 'on',
     indexFill: 'visited',
   }

@@ -34,6 +34,7 @@ export interface MountOptions {
   readonly index?: 'on' | 'off'
   readonly xino?: 'on' | 'off' | 'auto'
   readonly volatile?: true
+  readonly data?: 'passthrough' | 'cached'
   /** Mount read-only though there is an upper layer. */
   readonly ro?: true
 }
@@ -153,7 +154,7 @@ function awaitDaemonEnd(layers: Layers): void {
 
 const root: Column = {
   name: 'root',
-  title: 'stratafs as root',
+  title: 'stratafs as root (data=passthrough)',
   capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'trusted.',
   uid: 0,
@@ -164,7 +165,7 @@ const root: Column = {
     return built()
   },
   start: (directory, program) => new Probe(directory, program),
-  mount: (layers, options) => void must(process.execPath, ourWords(layers, options)),
+  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'passthrough', ...options })),
   unmount(layers) {
     must('umount', [layers.merged])
     awaitDaemonEnd(layers)
@@ -191,6 +192,13 @@ const fuseNative: Column = {
   },
 }
 
+const cached: Column = {
+  ...root,
+  name: 'cached',
+  title: 'stratafs as root (data=cached)',
+  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'cached', ...options })),
+}
+
 const NOBODY = 65534
 
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
@@ -202,7 +210,7 @@ function asUser(actor: Probe, words: readonly string[]): void {
 
 const user: Column = {
   name: 'user',
-  title: 'stratafs as an ordinary user',
+  title: 'stratafs as an ordinary user (data=cached)',
   capabilities: new Set<Capability>(['layers', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'user.',
   uid: NOBODY,
@@ -246,7 +254,7 @@ const user: Column = {
   },
 }
 
-export const columns: readonly Column[] = [kernel, plain, root, user, fuseNative]
+export const columns: readonly Column[] = [kernel, plain, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

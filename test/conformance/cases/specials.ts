@@ -170,6 +170,7 @@ const nameCases: Case[] = [
     needs: ['layers'],
     not: {
       root: 'a .wh. name is a whiteout in our layers',
+      cached: 'a .wh. name is a whiteout in our layers',
       user: 'a .wh. name is a whiteout in our layers',
       'fuse-native': 'a .wh. name is a whiteout in our layers',
     },
