@@ -7,7 +7,9 @@ import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
 import { complain, Exit } from './complain.js'
+import { type Add, last, list, type Outcome } from './given.js'
 import { COMMANDS } from './mount-program.js'
+import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
 
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
@@ -20,11 +22,6 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
   allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
-
-/** What the command returned; a usage error unless one ran. */
-interface Outcome {
-  code: number
-}
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
@@ -55,7 +52,8 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [mountCommand, unmountCommand, inspectCommand, whichCommand, statsCommand]
+  const owners = [whichCommand, lsCommand, duCommand, indexCommand]
+  const commands = [mountCommand, unmountCommand, inspectCommand, statsCommand, ...owners]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -79,8 +77,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       throw message ? new UsageError(message.split('\n').join('; ')) : error
     })
 }
-
-type Add = (parser: Argv, outcome: Outcome) => Argv
 
 const mountCommand: Add = (parser, outcome) =>
   parser.command(
@@ -154,21 +150,6 @@ const inspectCommand: Add = (parser, outcome) =>
     },
   )
 
-const whichCommand: Add = (parser, outcome) =>
-  parser.command(
-    'which <path..>',
-    'which layer each file comes from',
-    (command) =>
-      command
-        .positional('path', { type: 'string', array: true, demandOption: true, describe: 'files in a mount' })
-        .option('json', { type: 'boolean', describe: 'as JSON' })
-        .example('$0 which merged/etc/passwd', ''),
-    async (given) => {
-      const { runWhich } = await import('./ask-commands.js')
-      outcome.code = await runWhich(given.path, given.json === true)
-    },
-  )
-
 const statsCommand: Add = (parser, outcome) =>
   parser.command(
     'stats <merged>',
@@ -187,13 +168,4 @@ const statsCommand: Add = (parser, outcome) =>
 /** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
 function detachOptions(args: readonly string[]): string[] {
   return args.flatMap((arg) => (/^-o./s.test(arg) ? ['-o', arg.slice(2)] : [arg]))
-}
-
-function list(given: string | string[] | undefined): string[] {
-  return given === undefined ? [] : [given].flat()
-}
-
-/** Of an option that is given again the last one counts. */
-function last(given: string | string[] | undefined): string | undefined {
-  return list(given).at(-1)
 }

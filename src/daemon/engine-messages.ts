@@ -36,6 +36,7 @@ export type Question =
   | { readonly what: 'describe' }
   | { readonly what: 'counters' }
   | { readonly what: 'which'; readonly path: string }
+  | { readonly what: 'owners'; readonly path: string; readonly after: number }
 
 export type ToEngine =
   | { readonly kind: 'serve'; readonly fd: number }

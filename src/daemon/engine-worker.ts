@@ -19,6 +19,9 @@ import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messa
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
 
+/** Entries told at once: nobody else is served meanwhile. */
+const OWNERS_PER_ANSWER = 500
+
 const port = parentPort as NonNullable<typeof parentPort>
 const start = workerData as EngineStart
 
@@ -132,6 +135,7 @@ function readMessages(answer: (question: Question) => unknown): boolean {
 function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
   try {
     if (question.what === 'which') return engine.which(question.path)
+    if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
@@ -149,6 +153,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
+    index: engine.indexCounters(),
     requests,
     faults: session.counters.faults,
     malformed: session.counters.malformed,

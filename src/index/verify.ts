@@ -120,6 +120,39 @@ class Verification {
   }
 }
 
+type UpperRow = Record<string, number | Buffer | null> & { path: Buffer }
+
+/** Compares the upper's rows in `db` with those in `fresh`; the number of differences. */
+export function compareUpper(db: Connection, fresh: Connection, report: (found: Difference) => void): number {
+  const sql = 'SELECT * FROM upper'
+  const known = new Map((db.prepare(sql).all() as UpperRow[]).map((row) => [latin1(row.path), row]))
+  let differences = 0
+  const differs = (difference: Difference): void => {
+    differences++
+    report(difference)
+  }
+  for (const row of fresh.prepare(sql).iterate() as IterableIterator<UpperRow>) {
+    const path = latin1(row.path)
+    const old = known.get(path)
+    known.delete(path)
+    if (old === undefined) differs({ path, what: 'missing in the index' })
+    else for (const column of differing(old, row)) differs({ path, what: 'differs', ...column })
+  }
+  for (const path of known.keys()) differs({ path, what: 'not in the layers' })
+  return differences
+}
+
+function differing(
+  old: UpperRow,
+  row: UpperRow,
+): { column: string; index: number | string; layers: number | string }[] {
+  const plain = (value: number | Buffer | null): number | string =>
+    typeof value === 'number' ? value : value === null ? '' : latin1(value)
+  return Object.keys(row)
+    .map((column) => ({ column: `upper ${column}`, index: plain(old[column]!), layers: plain(row[column]!) }))
+    .filter(({ index, layers }) => index !== layers)
+}
+
 function hex(packed: Buffer | null): string {
   return packed === null ? '' : packed.toString('hex')
 }
