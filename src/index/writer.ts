@@ -217,9 +217,10 @@ export class IndexWriter {
     this.#changes += this.#upper?.scan() ?? 0
   }
 
-  /** The same path is often told many times: once is enough. */
-  #touched(paths: readonly string[]): void {
+  /** The same path is often told many times: once is enough. A name's directory has changed with it: its times and size. */
+  #touched(told: readonly string[]): void {
     this.#store!.begin()
+    const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])
     for (const path of new Set(paths)) {
       const deep = path.endsWith('/')
       this.#changes += this.#upper?.follow(deep ? path.slice(0, -1) : path, deep) ?? 0
