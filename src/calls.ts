@@ -2,16 +2,12 @@
  * What all of the library's functions share: its error, and the ways in and out for paths, which callers hand in as strings or
  * buffers and the inside carries as latin1.
  */
+import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
 import { askDaemon } from './daemon/control-client.js'
 import type { ControlRequest } from './daemon/control-protocol.js'
 
 export type Path = string | Buffer
-
-/** A refusal: `message` names option and path and says what to do. */
-export class StratafsError extends Error {
-  override readonly name = 'StratafsError'
-}
 
 /** `result`, unless it is a refusal, which is thrown. */
 export function sound<T extends object>(result: T): Exclude<T, { readonly error: string; readonly ok?: never }> {

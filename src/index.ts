@@ -6,8 +6,9 @@
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()
  */
+import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
-import { absolute, askOf, asText, inside, type Path, StratafsError, sound } from './calls.js'
+import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
 import { mountInBackground } from './daemon/background.js'
 import { askDaemon } from './daemon/control-client.js'
 import type { ControlRequest } from './daemon/control-protocol.js'
@@ -17,7 +18,8 @@ import { parseOptions } from './daemon/options.js'
 import { listMounts } from './daemon/run-directory.js'
 import { unmount as unmountPath } from './daemon/unmount.js'
 
-export { type Path, StratafsError } from './calls.js'
+export { StratafsError } from './base/failure.js'
+export type { Path } from './calls.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
 export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './owner-index.js'
 export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './owners.js'

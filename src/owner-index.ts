@@ -3,8 +3,9 @@
  * mount, or of layers that are named. What a mount has in use is done by its daemon, which is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StratafsError } from './base/failure.js'
 import { shown } from './base/text.js'
-import { absolute, askOf, type Path, StratafsError, sound } from './calls.js'
+import { absolute, askOf, type Path, sound } from './calls.js'
 import { findMount } from './daemon/find-mount.js'
 import { lockDirectories } from './daemon/locks.js'
 import type { FoundMount } from './daemon/run-directory.js'

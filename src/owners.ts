@@ -2,8 +2,9 @@
  * The library's questions about owners: which layer a path comes from, whose the entries of a directory are, how much each
  * layer holds and how much of it shows; of a mount, or of layers that are named.
  */
+import { StratafsError } from './base/failure.js'
 import { shown } from './base/text.js'
-import { absolute, askOf, asText, inside, type Path, StratafsError, sound } from './calls.js'
+import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
 import { findInside } from './daemon/find-mount.js'
 import { LayerReader } from './daemon/layer-reader.js'
 import { addLayers, type LayerSpace } from './daemon/layer-space.js'

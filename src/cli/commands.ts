@@ -6,8 +6,10 @@ import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
+import { applyCommand } from './apply.js'
+import { type Add, last, list, type Outcome } from './command.js'
 import { complain, Exit } from './complain.js'
-import { type Add, last, list, type Outcome } from './given.js'
+import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
@@ -53,7 +55,8 @@ class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
-  const commands = [mountCommand, unmountCommand, inspectCommand, statsCommand, ...owners]
+  const asked = [inspectCommand, statsCommand, ...owners]
+  const commands = [mountCommand, unmountCommand, ...asked, applyCommand, imageCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -93,6 +96,15 @@ const mountCommand: Add = (parser, outcome) =>
         })
         .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
         .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
+        .option('transport', {
+          choices: ['dev-fuse', 'fuse-native'] as const,
+          requiresArg: true,
+          describe: 'how requests come [dev-fuse; fuse-native where the addon was not built]',
+        })
+        .option('accept-limits', {
+          type: 'boolean',
+          describe: 'over fuse-native: several users, though owners are wrong',
+        })
         .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
@@ -110,6 +122,8 @@ const mountCommand: Add = (parser, outcome) =>
         foreground: given.foreground === true,
         trace: given.debug === true,
         logFile: last(given['log-file']),
+        transport: given.transport === undefined ? undefined : last(given.transport),
+        acceptLimits: given['accept-limits'] === true,
       })
     },
   )

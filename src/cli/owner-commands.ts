@@ -3,7 +3,7 @@
  * that are named with --lower and --upper and need not be mounted.
  */
 import type { Argv } from 'yargs'
-import { type Add, last, list } from './given.js'
+import { type Add, last, list } from './command.js'
 
 const LAYER_OPTIONS = {
   lower: { type: 'string', requiresArg: true, describe: 'a lower directory, top first; repeat it' },

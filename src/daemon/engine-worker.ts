@@ -3,24 +3,25 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { existsSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { pathBytes, shown } from '../base/text.js'
-import { LowerIndex } from '../index/lower-index.js'
-import { Slot, State, type ToWriter } from '../index/shared-state.js'
-import { sharedPath } from '../index/stack-identity.js'
+import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
-import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import type { LogFunction } from '../union/union.js'
+import {
+  type EngineStart,
+  type FromEngine,
+  OWNERS_PER_ANSWER,
+  type Question,
+  type ToEngine,
+} from './engine-messages.js'
+import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
-
-/** Entries told at once: nobody else is served meanwhile. */
-const OWNERS_PER_ANSWER = 500
 
 const port = parentPort as NonNullable<typeof parentPort>
 const start = workerData as EngineStart
@@ -40,35 +41,33 @@ class LateBinding implements DataBinding {
   unbind(nodeid: number): void {
     this.device?.unbind(nodeid)
   }
+
+  used(nodeid: number): boolean {
+    return this.device?.used(nodeid) ?? false
+  }
+
+  openBacking(fd: number): number {
+    return this.device?.openBacking(fd) ?? -Errno.ENODEV
+  }
+
+  closeBacking(id: number): void {
+    this.device?.closeBacking(id)
+  }
+
+  forgetAttributes(nodeid: number): void {
+    this.device?.forgetAttributes(nodeid)
+  }
 }
 
 const binding = new LateBinding()
-const engine = createEngine(start.config, binding, (level, message, fields = {}) =>
-  say({ kind: 'log', level, message, fields }),
-)
+const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
+const engine = createEngine(start.config, binding, log)
 if ('error' in engine) {
   say({ kind: 'built', refusal: engine.error })
 } else {
-  useIndex(engine)
+  joinIndex(engine, start.index, log)
   port.once('message', (message: ToEngine) => begin(engine, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-}
-
-/** Joins the engine and its index. A mount without a workdir only uses what others have found out about its layers. */
-function useIndex(engine: Engine): void {
-  const { index } = start
-  if (index === null) return
-  const identity = index.path === null ? engine.identity() : null
-  const path = index.path ?? sharedPath(identity as string)
-  if (index.path === null && !existsSync(pathBytes(path))) return
-  if (index.path === null) Atomics.store(index.shared, Slot.STATE, State.READY)
-  const { immutable, shared, since } = index
-  const post = (message: ToWriter): void => index.port?.postMessage(message)
-  const edited = (layer: number, at: string): void => {
-    const message = 'a lower layer was edited since the index was filled'
-    say({ kind: 'log', level: 'warn', message, fields: { layer, first: shown(at) } })
-  }
-  engine.useIndex(new LowerIndex({ path, identity, immutable, shared, since, post, edited }))
 }
 
 /** The first message: serve a device, or go away because the mount failed. */
@@ -111,6 +110,7 @@ function makeSession(engine: Engine, device: InstanceType<typeof native.Device>)
       negativeTimeout: seconds,
       acl: start.config.acl,
       directIo: false,
+      data: engine.dataWish,
       readdirplus: 'auto',
     },
     fault: (error, request) => {

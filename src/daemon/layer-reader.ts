@@ -3,6 +3,8 @@
  * which layer owns a path, and walks the merged tree with the owner of each entry, for plain layers and for those of a mount.
  * Positions are told as mounts tell them: -1 is the upper.
  */
+import { Errno } from '../base/errno.js'
+import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { S_IFDIR } from '../syscalls/constants.js'
 import type { UnionConfig } from '../union/config.js'
@@ -21,6 +23,16 @@ export interface PlainLayers {
 
 const PAGE = 1000
 
+/** Nobody reads data through it. */
+const unbound: DataBinding = {
+  bind: () => {},
+  unbind: () => {},
+  used: () => true,
+  openBacking: () => -Errno.ENOSYS,
+  closeBacking: () => {},
+  forgetAttributes: () => {},
+}
+
 export class LayerReader {
   readonly #engine: Engine
   /** What is taken off a position. */
@@ -38,7 +50,7 @@ export class LayerReader {
       redirectDir,
       index: 'off' as const,
     }
-    const engine = createEngine(config, { bind: () => {}, unbind: () => {} }, () => {})
+    const engine = createEngine(config, unbound, () => {})
     return 'error' in engine ? engine : new LayerReader(engine, upper === null ? 0 : 1)
   }
 

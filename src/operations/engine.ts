@@ -5,8 +5,10 @@
 import type { LowerIndex } from '../index/lower-index.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import { stackIdentity } from '../index/stack-identity.js'
-import type { DataBinding } from '../union/answers.js'
+import type { DataBinding, DataTerms } from '../union/answers.js'
 import type { UnionConfig } from '../union/config.js'
+import { noteWritten } from '../union/data.js'
+import { type DataWish, settledMode } from '../union/data-mode.js'
 import { describeUnion } from '../union/describe.js'
 import { type HiddenPath, type OwnedPage, type Ownership, ownerOf, ownersIn } from '../union/ownership.js'
 import { setUp, tearDown } from '../union/setup.js'
@@ -25,6 +27,8 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 
 export interface Engine {
   readonly operations: Operations
+  /** What is wanted for file data when the connection begins. */
+  readonly dataWish: DataWish
   describe(): Record<string, unknown>
   counters(): Record<string, number>
   /** How the index has served; null where there is none. */
@@ -53,6 +57,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   if (u instanceof Refusal) return { error: u.message }
   return {
     operations: operationsOf(u),
+    dataWish: u.dataWish,
     describe: () => describeUnion(u),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
     indexCounters: () => u.lowerIndex?.counters ?? null,
@@ -63,6 +68,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     },
     identity: () => stackIdentity(u),
     tendIndex: () => {
+      noteWritten(u)
       if (u.lowers.length > 1) u.lowerIndex?.prepare()
       u.lowerIndex?.flush()
     },
@@ -77,6 +83,15 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   }
 }
 
+/** The connection has begun. */
+function begin(u: Union, terms: DataTerms): void {
+  u.data = settledMode(u.dataWish, terms)
+  if (u.config.data === 'passthrough' && !terms.passthrough)
+    u.downgrade(`data=passthrough is not to be had: ${u.data.why}`)
+  const { passthrough, writeback, why } = u.data
+  u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
+}
+
 function stackOf(u: Union): StackConfig {
   return {
     lowers: u.lowers.map((layer) => layer.path),
@@ -89,6 +104,7 @@ function stackOf(u: Union): StackConfig {
 /** The operations, bound to one union. */
 function operationsOf(u: Union): Operations {
   return {
+    begin: (terms) => begin(u, terms),
     attr: u.attr,
     opened: u.opened,
     fsstat: u.fsstat,
