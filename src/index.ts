@@ -8,19 +8,21 @@
  */
 import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
+import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
 import { mountInBackground } from './daemon/background.js'
 import { askDaemon } from './daemon/control-client.js'
 import type { ControlRequest } from './daemon/control-protocol.js'
-import { findInside, findMount } from './daemon/find-mount.js'
+import { findMount } from './daemon/find-mount.js'
 import type { InspectDocument } from './daemon/inspect-document.js'
 import { parseOptions } from './daemon/options.js'
 import { listMounts } from './daemon/run-directory.js'
 import { unmount as unmountPath } from './daemon/unmount.js'
 
 export { StratafsError } from './base/failure.js'
+export type { Path } from './calls.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
-
-export type Path = string | Buffer
+export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './owner-index.js'
+export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './owners.js'
 
 export interface MountOptions {
   /** Lower directories, top first; 1 to 500. */
@@ -81,54 +83,11 @@ export async function stats(mountpoint: Path): Promise<Record<string, unknown>> 
   return (await ask(mountpoint, { command: 'stats' })) as Record<string, unknown>
 }
 
-/** Where a file of the merged tree comes from; `also` are the other layers that have its name. */
-export interface Origin {
-  readonly path: string
-  readonly layer: 'upper' | 'lower'
-  /** Position among the lower directories, 0 at the top; -1 is the upper. */
-  readonly index: number
-  readonly root: string
-  readonly realpath: string
-  readonly also: readonly { readonly index: number; readonly root: string; readonly why: string }[]
-}
-
-/** Which layer the file `path` comes from. */
-export async function which(path: Path): Promise<Origin> {
-  const found = sound(findInside(absolute(path)))
-  const reply = sound(await askDaemon(found.daemon.socket, { command: 'which', path: found.inside }))
-  if (!reply.ok) throw new StratafsError(reply.error)
-  if (typeof reply.result === 'number')
-    throw new StratafsError(`${asText(path)} does not exist (errno ${-reply.result})`)
-  const origin = reply.result as Origin
-  const also = origin.also.map((other) => ({ ...other, root: shown(other.root) }))
-  return { ...origin, path: asText(path), root: shown(origin.root), realpath: shown(origin.realpath), also }
-}
-
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
   const { daemon } = sound(findMount(absolute(mountpoint)))
   if (daemon === null) {
     const words = 'its daemon is dead or another user’s: `stratafs unmount` takes a dead mount away'
     throw new StratafsError(`${asText(mountpoint)} cannot be asked: ${words}`)
   }
-  const reply = await askDaemon(daemon.socket, request)
-  if (!reply.ok) throw new StratafsError(`${asText(mountpoint)}: ${reply.error}`)
-  return reply.result
-}
-
-function sound<T extends object>(result: T): Exclude<T, { readonly error: string; readonly ok?: never }> {
-  if ('error' in result && !('ok' in result)) throw new StratafsError(String(result.error))
-  return result as Exclude<T, { readonly error: string; readonly ok?: never }>
-}
-
-function inside(path: Path): string {
-  return typeof path === 'string' ? fromText(path) : path.toString('latin1')
-}
-
-function asText(path: Path): string {
-  return shown(inside(path))
-}
-
-function absolute(path: Path): string {
-  const given = inside(path)
-  return given.startsWith('/') ? given : `${fromText(process.cwd())}/${given}`
+  return askOf(daemon.socket, request, asText(mountpoint))
 }

@@ -11,6 +11,7 @@ import { type Add, last, list, type Outcome } from './command.js'
 import { complain, Exit } from './complain.js'
 import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
+import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
 
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
@@ -54,15 +55,9 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [
-    mountCommand,
-    unmountCommand,
-    inspectCommand,
-    whichCommand,
-    statsCommand,
-    applyCommand,
-    imageCommand,
-  ]
+  const owners = [whichCommand, lsCommand, duCommand, indexCommand]
+  const asked = [inspectCommand, statsCommand, ...owners]
+  const commands = [mountCommand, unmountCommand, ...asked, applyCommand, imageCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -167,21 +162,6 @@ const inspectCommand: Add = (parser, outcome) =>
     async (given) => {
       const { runInspect } = await import('./ask-commands.js')
       outcome.code = await runInspect(given.merged, given.all === true, last(given.format))
-    },
-  )
-
-const whichCommand: Add = (parser, outcome) =>
-  parser.command(
-    'which <path..>',
-    'which layer each file comes from',
-    (command) =>
-      command
-        .positional('path', { type: 'string', array: true, demandOption: true, describe: 'files in a mount' })
-        .option('json', { type: 'boolean', describe: 'as JSON' })
-        .example('$0 which merged/etc/passwd', ''),
-    async (given) => {
-      const { runWhich } = await import('./ask-commands.js')
-      outcome.code = await runWhich(given.path, given.json === true)
     },
   )
 

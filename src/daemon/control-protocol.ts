@@ -1,6 +1,7 @@
 /**
  * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`, or
- * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), level (`level`).
+ * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path` of
+ * a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`).
  * Paths in it are latin1 strings, as everywhere inside.
  */
 
@@ -8,6 +9,8 @@ export type ControlRequest =
   | { readonly command: 'inspect' }
   | { readonly command: 'stats' }
   | { readonly command: 'which'; readonly path: string }
+  | { readonly command: 'owners'; readonly path: string; readonly after: number }
+  | { readonly command: 'index'; readonly action: 'fill' | 'drop' }
   | { readonly command: 'level'; readonly level: string }
 
 export type ControlReply =
@@ -32,9 +35,11 @@ export function lineReader(take: (line: string) => void): (chunk: string) => boo
 export function parseRequest(line: string): ControlRequest | null {
   try {
     const value = JSON.parse(line) as Record<string, unknown>
-    const { command } = value
+    const { command, path, after, action } = value
     if (command === 'inspect' || command === 'stats') return { command }
-    if (command === 'which' && typeof value.path === 'string') return { command, path: value.path }
+    if (command === 'which' && typeof path === 'string') return { command, path }
+    if (command === 'owners' && typeof path === 'string' && typeof after === 'number') return { command, path, after }
+    if (command === 'index' && (action === 'fill' || action === 'drop')) return { command, action }
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {

@@ -36,7 +36,8 @@ function converse(socket: Socket, answer: Answer): void {
 
 async function replyTo(line: string, answer: Answer): Promise<ControlReply> {
   const request = parseRequest(line)
-  if (request === null) return { ok: false, error: 'unknown request: commands are inspect, stats, which, level' }
+  if (request === null)
+    return { ok: false, error: 'unknown request: commands are inspect, stats, which, owners, index, level' }
   try {
     return await answer(request)
   } catch (error) {

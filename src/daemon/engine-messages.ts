@@ -31,11 +31,15 @@ export interface EngineIndex {
   readonly port: MessagePort | null
 }
 
+/** Entries told in one answer about owners: nobody else is served meanwhile. */
+export const OWNERS_PER_ANSWER = 500
+
 /** What can be asked of a serving engine. `path` is relative to the mount's root, latin1. */
 export type Question =
   | { readonly what: 'describe' }
   | { readonly what: 'counters' }
   | { readonly what: 'which'; readonly path: string }
+  | { readonly what: 'owners'; readonly path: string; readonly after: number }
 
 export type ToEngine =
   | { readonly kind: 'serve'; readonly fd: number }

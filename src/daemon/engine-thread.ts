@@ -6,7 +6,6 @@ import { closeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
-import type { IndexFacts } from '../index/shared-state.js'
 import { native } from '../syscalls/native.js'
 import type { Ending, EngineHold } from './engine-hold.js'
 import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
@@ -79,9 +78,9 @@ export class EngineThread implements EngineHold {
     this.#onBuilt(message.refusal)
   }
 
-  /** How the index is, for `inspect`; null where there is none. */
-  get indexFacts(): IndexFacts | null {
-    return this.#index?.facts ?? null
+  /** null where the mount has none. */
+  get index(): IndexThread | null {
+    return this.#index
   }
 
   #answered(id: number, value: unknown): void {

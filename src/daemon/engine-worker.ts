@@ -11,7 +11,13 @@ import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
 import type { LogFunction } from '../union/union.js'
-import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import {
+  type EngineStart,
+  type FromEngine,
+  OWNERS_PER_ANSWER,
+  type Question,
+  type ToEngine,
+} from './engine-messages.js'
 import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
@@ -129,6 +135,7 @@ function readMessages(answer: (question: Question) => unknown): boolean {
 function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
   try {
     if (question.what === 'which') return engine.which(question.path)
+    if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
@@ -146,6 +153,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
+    index: engine.indexCounters(),
     requests,
     faults: session.counters.faults,
     malformed: session.counters.malformed,

@@ -13,6 +13,7 @@ import { checkPlan } from './checks.js'
 import type { ControlReply, ControlRequest } from './control-protocol.js'
 import { listen } from './control-server.js'
 import type { Ending, EngineHold } from './engine-hold.js'
+import type { Question } from './engine-messages.js'
 import { inspectDocument } from './inspect-document.js'
 import { type DirectoryLocks, lockDirectories } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
@@ -112,13 +113,31 @@ export class MountService {
   async answer(request: ControlRequest): Promise<ControlReply> {
     if (request.command === 'inspect') {
       const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
-      return { ok: true, result: inspectDocument(this.state, facts, this.engine.indexFacts, this.transport) }
+      const index = this.engine.index?.facts ?? null
+      return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
     if (request.command === 'level') return this.#setLevel(request.level)
-    const question =
-      request.command === 'which' ? { what: 'which' as const, path: request.path } : { what: 'counters' as const }
-    const result = await this.engine.ask(question)
+    if (request.command === 'index') return this.#tellIndex(request.action)
+    if (request.command === 'stats') return this.#counters()
+    const { command: what, ...about } = request
+    const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
+  }
+
+  async #counters(): Promise<ControlReply> {
+    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
+    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
+    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
+    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
+  }
+
+  #tellIndex(action: 'fill' | 'drop'): ControlReply {
+    const { index } = this.engine
+    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
+    const told = action === 'fill' ? index.fill() : index.drop()
+    return told
+      ? { ok: true, result: index.facts }
+      : { ok: false, error: 'this mount writes no index: it has no workdir' }
   }
 
   #setLevel(level: string): ControlReply {

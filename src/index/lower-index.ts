@@ -211,7 +211,7 @@ export class LowerIndex implements ViewKeeper {
     try {
       source =
         count > LOADED_AT_MOST
-          ? new AskedRows(one, rows, id, positions, (error) => this.#fail(error))
+          ? AskedRows.check(new AskedRows(one, rows, id, positions, (error) => this.#fail(error)), rows, id, sum)
           : LoadedRows.load(rows.raw().all(id) as RawRow[], layers, sum)
       if (source instanceof LoadedRows && source.size !== count) source = null
     } catch (error) {
@@ -268,7 +268,8 @@ export class LowerIndex implements ViewKeeper {
     this.#disconnect()
     this.#epoch = epoch
     try {
-      const db = connect(path, { readonly: true, fileMustExist: true })
+      // It never waits for a lock: the layers are asked meanwhile.
+      const db = connect(path, { readonly: true, fileMustExist: true, timeout: 0 })
       this.#db = db
       if (this.options.identity !== null && faultOf(db, this.options.identity) !== null) {
         Atomics.store(shared, Slot.STATE, State.NONE)

@@ -35,7 +35,8 @@ const USER = 'user.overlay.'
 
 /** The union described by `config`, or why it is refused. */
 export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
-  const engine = native.enterEngineThread()
+  // Whoever only reads makes nothing in anybody's name, and may be a thread of somebody else's program.
+  const engine = config.upper === null ? 0 : native.enterEngineThread()
   const lowers: Layer[] = []
   // Read-only, the upper is one more layer to read, and nothing is made in the workdir.
   const paths = config.readonly && config.upper !== null ? [config.upper, ...config.lowers] : config.lowers
