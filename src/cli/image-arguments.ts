@@ -1,5 +1,6 @@
 /** What the image commands have in common: LAYOUT:TAG as a person writes it, the store, and how references are resolved. */
 import { realpathSync } from 'node:fs'
+import { posix } from 'node:path'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { defaultStore } from '../oci/store.js'
@@ -19,13 +20,19 @@ export const STORE = {
   describe: 'the store of unpacked layers [STRATAFS_STORE, /var/lib/stratafs, ~/.local/share/stratafs]',
 } as const
 
-/** `path` (latin1) absolute, and resolved as far as it exists. */
+/** `path` (latin1) absolute and without links; the last component may be missing. */
 export function resolvedPath(path: string): string {
-  const absolute = absolutePath(path).replace(/(.)\/+$/, '$1')
+  const absolute = posix.normalize(absolutePath(path)).replace(/(.)\/+$/, '$1')
+  return (
+    real(absolute) ?? posix.join(real(posix.dirname(absolute)) ?? posix.dirname(absolute), posix.basename(absolute))
+  )
+}
+
+function real(path: string): string | null {
   try {
-    return realpathSync.native(pathBytes(absolute), { encoding: 'buffer' }).toString('latin1')
+    return realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
   } catch {
-    return absolute
+    return null
   }
 }
 

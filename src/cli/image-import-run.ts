@@ -3,6 +3,7 @@ import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import type { Compression } from '../oci/compression.js'
 import { type Imported, importImage } from '../oci/import.js'
+import { isStandardInput } from '../oci/unpack-source.js'
 import { interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
@@ -23,7 +24,7 @@ export interface ImageImportArguments {
 export async function runImageImport(given: ImageImportArguments): Promise<number> {
   const reference = newReferenceOf(given.image)
   const created = timestampOf(given.timestamp ?? process.env.SOURCE_DATE_EPOCH)
-  const bar = progressBar(shown(given.archive === '-' ? 'importing' : given.archive))
+  const bar = progressBar(shown(isStandardInput(given.archive) ? 'importing' : given.archive))
   const result = await interruptible((signal) =>
     importImage({
       archive: given.archive,

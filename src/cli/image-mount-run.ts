@@ -3,7 +3,7 @@
  * can be removed in between; after that the mount itself is what `image rm` finds in its way.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { type Mount, mount } from '../index.js'
@@ -61,7 +61,7 @@ async function mountLayers(
 ): Promise<Mounted> {
   if (length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
   const lower = [...layers].reverse().map(({ path }) => pathBytes(path))
-  const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store)
+  const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store, layers.at(-1)!.path)
   const upper = given.upper === undefined ? (own === null ? null : `${own}/upper`) : absolutePath(given.upper)
   const work = given.work === undefined ? (own === null ? null : `${own}/work`) : absolutePath(given.work)
   const options = [...given.options, ...(given.wishes.userxattr ? ['userxattr'] : [])].map(shown).join(',')
@@ -80,13 +80,17 @@ async function mountLayers(
   }
 }
 
-/** A new upper and work directory in the store. */
-function freshUpper(store: LayerStore): string {
+/** A new upper and work directory in the store. The merged root looks as the topmost layer has it. */
+function freshUpper(store: LayerStore, top: string): string {
   const path = `${store.path}/uppers/${randomBytes(8).toString('hex')}`
   mkdirSync(pathBytes(path), { mode: 0o700 })
-  // What the root directory of the merged tree is like: everybody may enter.
-  mkdirSync(pathBytes(`${path}/upper`), { mode: 0o755 })
+  mkdirSync(pathBytes(`${path}/upper`))
   mkdirSync(pathBytes(`${path}/work`), { mode: 0o700 })
+  const { mode, uid, gid, atime, mtime } = statSync(pathBytes(top))
+  const upper = pathBytes(`${path}/upper`)
+  if (process.getuid?.() === 0) chownSync(upper, uid, gid)
+  chmodSync(upper, mode & 0o7777)
+  utimesSync(upper, atime, mtime)
   return path
 }
 

@@ -15,7 +15,7 @@ import { ARCHITECTURES, blobPath, REF_NAME, type Reference, referenceText, sha25
 import { underLock, type Waiting } from './store-lock.js'
 import { entryFault, type TarSink } from './tar-entry.js'
 import { TarReader } from './tar-read.js'
-import { ArchiveSource, type Progress } from './unpack-source.js'
+import { ArchiveSource, isStandardInput, type Progress } from './unpack-source.js'
 
 export interface ImportRequest extends Waiting {
   /** Latin1; `-` is standard input. */
@@ -221,7 +221,7 @@ function tag(request: ImportRequest, platform: ReturnType<typeof platformOf>, la
   const { layout } = request.reference
   const created = request.created.toISOString()
   const name = shown(
-    request.archive === '-' ? 'standard input' : request.archive.slice(request.archive.lastIndexOf('/') + 1),
+    isStandardInput(request.archive) ? 'standard input' : request.archive.slice(request.archive.lastIndexOf('/') + 1),
   )
   const author = request.author === null ? {} : { author: request.author }
   const comment = request.comment === '' ? {} : { comment: request.comment }
