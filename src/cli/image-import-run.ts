@@ -5,7 +5,7 @@ import type { Compression } from '../oci/compression.js'
 import { type Imported, importImage } from '../oci/import.js'
 import { isStandardInput } from '../oci/unpack-source.js'
 import { interruptible } from './apply-run.js'
-import { complain, Exit } from './complain.js'
+import { Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
 import { bytesText, progressBar } from './progress.js'
 
@@ -35,7 +35,6 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
       platform: given.platform ?? null,
       created,
       progress: bar.show,
-      waits: complain,
       signal,
     }).finally(bar.clear),
   )

@@ -3,21 +3,20 @@
  * read through once: judged entry by entry as if it were unpacked, hashed, and stored, compressed as it came or as asked.
  * Blobs get their names when they are complete and on disk; the tag comes last.
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { meaningOf, targetOf } from './apply-names.js'
 import { type Compression, compressor, decompress } from './compression.js'
-import { parseObject, readDocument, writeDocument } from './json-file.js'
-import { ARCHITECTURES, blobPath, REF_NAME, type Reference, referenceText, sha256 } from './store-layout.js'
-import { underLock, type Waiting } from './store-lock.js'
+import { type ImageConfig, Layout, layerType, ownArchitecture, type Platform } from './layout.js'
+import { type Reference, referenceText } from './store-layout.js'
 import { entryFault, type TarSink } from './tar-entry.js'
 import { TarReader } from './tar-read.js'
 import { ArchiveSource, isStandardInput, type Progress } from './unpack-source.js'
 
-export interface ImportRequest extends Waiting {
+export interface ImportRequest {
   /** Latin1; `-` is standard input. */
   readonly archive: string
   readonly reference: Reference & { readonly tag: string }
@@ -29,6 +28,7 @@ export interface ImportRequest extends Waiting {
   readonly platform: string | null
   readonly created: Date
   readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Imported {
@@ -41,20 +41,18 @@ export interface Imported {
   readonly entries: number
 }
 
-const TYPES = { none: '', gzip: '+gzip', zstd: '+zstd' } as const
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
-const CONFIG = 'application/vnd.oci.image.config.v1+json'
-const LAYER = 'application/vnd.oci.image.layer.v1.tar'
-
 /** Imports; throws StratafsError with no tag changed and no blob left. */
 export async function importImage(request: ImportRequest): Promise<Imported> {
-  const { layout } = request.reference
   const platform = platformOf(request.platform)
-  makeLayout(layout)
+  const layout = Layout.openOrCreate(request.reference.layout)
   const source = ArchiveSource.open(request.archive)
   try {
     const layer = await storeLayer(layout, source, request)
-    return await underLock(layout, 'alone', request, () => tag(request, platform, layer))
+    const { digest, diffID, size, entries, compression } = layer
+    const layers = [{ mediaType: layerType(compression), digest, size }]
+    const config = describe(request, platform, layer)
+    const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
+    return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
     throw error instanceof StratafsError ? new StratafsError(`${shown(source.name)}: ${error.message}`) : error
   } finally {
@@ -62,24 +60,11 @@ export async function importImage(request: ImportRequest): Promise<Imported> {
   }
 }
 
-function platformOf(text: string | null): { os: string; architecture: string; variant?: string } {
-  if (text === null) return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch }
+function platformOf(text: string | null): Platform {
+  if (text === null) return { os: 'linux', architecture: ownArchitecture() }
   const [os, architecture, variant, ...rest] = text.split('/')
   if (!os || !architecture || rest.length > 0) throw new StratafsError(`--platform ${text}: give it as linux/amd64`)
   return variant ? { os, architecture, variant } : { os, architecture }
-}
-
-function makeLayout(layout: string): void {
-  try {
-    mkdirSync(pathBytes(`${layout}/blobs/sha256`), { recursive: true })
-  } catch (error) {
-    throw new StratafsError(`${shown(layout)} cannot become an image layout: ${(error as NodeJS.ErrnoException).code}`)
-  }
-  if (readDocument(`${layout}/oci-layout`) === null)
-    writeDocument(`${layout}/oci-layout`, '{"imageLayoutVersion":"1.0.0"}')
-  if (readDocument(`${layout}/index.json`) === null) {
-    writeDocument(`${layout}/index.json`, '{"schemaVersion":2,"manifests":[]}')
-  }
 }
 
 interface LayerBlob {
@@ -90,7 +75,7 @@ interface LayerBlob {
   readonly entries: number
 }
 
-async function storeLayer(layout: string, source: ArchiveSource, request: ImportRequest): Promise<LayerBlob> {
+async function storeLayer(layout: Layout, source: ArchiveSource, request: ImportRequest): Promise<LayerBlob> {
   const blob = new FreshBlob(layout)
   try {
     const reader = new TarReader(new RootfsJudge())
@@ -146,8 +131,8 @@ class FreshBlob {
   #size = 0
   #open = true
 
-  constructor(private readonly layout: string) {
-    this.#path = `${layout}/blobs/sha256/.new-${randomBytes(6).toString('hex')}`
+  constructor(private readonly layout: Layout) {
+    this.#path = layout.temporaryBlob()
     this.#fd = openSync(pathBytes(this.#path), 'wx', 0o644)
   }
 
@@ -173,7 +158,7 @@ class FreshBlob {
     // Fewer bytes than before a restart may have come.
     ftruncateSync(this.#fd, this.#size)
     fsyncSync(this.#fd)
-    renameSync(pathBytes(this.#path), pathBytes(blobPath(this.layout, digest)))
+    this.layout.adoptBlob(this.#path, digest)
     return { digest, size: this.#size }
   }
 
@@ -217,48 +202,19 @@ class Packer {
   }
 }
 
-function tag(request: ImportRequest, platform: ReturnType<typeof platformOf>, layer: LayerBlob): Imported {
-  const { layout } = request.reference
+function describe(request: ImportRequest, platform: Platform, layer: LayerBlob): ImageConfig {
   const created = request.created.toISOString()
-  const name = shown(
-    isStandardInput(request.archive) ? 'standard input' : request.archive.slice(request.archive.lastIndexOf('/') + 1),
-  )
+  const name = isStandardInput(request.archive)
+    ? 'standard input'
+    : request.archive.slice(request.archive.lastIndexOf('/') + 1)
   const author = request.author === null ? {} : { author: request.author }
   const comment = request.comment === '' ? {} : { comment: request.comment }
-  const config = storeJson(layout, {
+  return {
     created,
     ...author,
     ...platform,
     config: {},
     rootfs: { type: 'layers', diff_ids: [layer.diffID] },
-    history: [{ created, created_by: `stratafs image import ${name}`, ...author, ...comment }],
-  })
-  const manifest = storeJson(layout, {
-    schemaVersion: 2,
-    mediaType: MANIFEST,
-    config: { mediaType: CONFIG, ...config },
-    layers: [{ mediaType: LAYER + TYPES[layer.compression], digest: layer.digest, size: layer.size }],
-  })
-  giveTag(request.reference, { mediaType: MANIFEST, ...manifest, platform })
-  const { digest, diffID, size, entries } = layer
-  return { reference: referenceText(request.reference), manifest: manifest.digest, digest, diffID, size, entries }
-}
-
-function storeJson(layout: string, value: unknown): { digest: string; size: number } {
-  const text = JSON.stringify(value)
-  const bytes = Buffer.from(text)
-  const digest = sha256(bytes)
-  writeDocument(blobPath(layout, digest), text)
-  return { digest, size: bytes.length }
-}
-
-/** An entry that had the tag goes from the index; its blobs stay until something removes what nobody names. */
-function giveTag({ layout, tag: name }: ImportRequest['reference'], descriptor: Record<string, unknown>): void {
-  const index = parseObject(readDocument(`${layout}/index.json`) ?? Buffer.from('{}'), `${shown(layout)}/index.json`)
-  const annotations = { [REF_NAME]: shown(name) }
-  const others = ((index.manifests ?? []) as { annotations?: Record<string, string> }[]).filter(
-    (each) => each.annotations?.[REF_NAME] !== shown(name),
-  )
-  const manifests = [...others, { ...descriptor, annotations }]
-  writeDocument(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, ...index, manifests }))
+    history: [{ created, created_by: `stratafs image import ${shown(name)}`, ...author, ...comment }],
+  }
 }

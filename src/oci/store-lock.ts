@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Errno, errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
-import { AT_FDCWD, LOCK_EX, LOCK_NB, LOCK_SH, O_CREAT, O_DIRECTORY, O_RDONLY, O_RDWR } from '../syscalls/constants.js'
+import { AT_FDCWD, LOCK_EX, LOCK_NB, LOCK_SH, O_CREAT, O_RDWR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 
 const ASK_AGAIN_MS = 50
@@ -18,15 +18,14 @@ export interface Waiting {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Runs `work` under the lock on `path` (latin1): a directory, or a file that is made where it is missing. Throws StratafsError. */
+/** Runs `work` under the lock on `path` (latin1), a file that is made where it is missing. Throws StratafsError. */
 export async function underLock<T>(
   path: string,
   kind: 'shared' | 'alone',
   waiting: Waiting,
   work: () => Promise<T> | T,
 ): Promise<T> {
-  let fd = native.openat(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600)
-  if (fd === -Errno.EISDIR) fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+  const fd = native.openat(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600)
   if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(fd)}`)
   try {
     await acquire(fd, path, kind, waiting)

@@ -9,22 +9,12 @@ import { pathBytes, shown } from '../base/text.js'
 import { listMounts } from '../daemon/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { parseObject, readDocument, writeDocument } from './json-file.js'
+import { isDigest } from './digest.js'
+import { readDocument } from './json-file.js'
+import { type Descriptor, Layout } from './layout.js'
 import type { LayerStore } from './store.js'
-import {
-  blobPath,
-  canonical,
-  choose,
-  type Descriptor,
-  descriptor,
-  descriptorsIn,
-  INDEX_TYPES,
-  type Reference,
-  readBlob,
-  readIndex,
-  referenceText,
-} from './store-layout.js'
-import { underLock, type Waiting } from './store-lock.js'
+import { canonical, choose, type Reference, referenceText } from './store-layout.js'
+import type { Waiting } from './store-lock.js'
 import { removeUnpacked } from './unpack-remove.js'
 
 export interface Removal {
@@ -39,16 +29,15 @@ export interface Removal {
 
 /** Removes the image that `reference` names. Throws StratafsError, with nothing changed where a mount is in the way. */
 export function removeImage(reference: Reference, store: LayerStore, waiting: Waiting = {}): Promise<Removal> {
-  return store.alone(waiting, () =>
-    underLock(reference.layout, 'alone', waiting, () => {
-      const entry = choose(reference, descriptorsIn(readIndex(reference.layout), 'manifests', 'index.json'))
-      const name = referenceText(canonical(reference, entry))
-      const layers = freeLayers(store, name)
-      const { blobs, bytes } = removeFromLayout(reference.layout, entry)
-      forget(store, name, layers)
-      return { reference: name, blobs, bytes, layers }
-    }),
-  )
+  return store.alone(waiting, () => {
+    const layout = Layout.open(reference.layout)
+    const entry = choose(reference, layout.index().manifests)
+    const name = referenceText(canonical(reference, entry))
+    const layers = freeLayers(store, name)
+    const { blobs, bytes } = removeFromLayout(layout, entry)
+    forget(store, name, layers)
+    return { reference: name, blobs, bytes, layers }
+  })
 }
 
 /** Lets the store forget an image whose layout is no more; null where it knows none of that name. */
@@ -101,48 +90,50 @@ function usersOfLayers(store: LayerStore): (layer: string) => string | null {
   }
 }
 
-/** Takes the entry out of index.json, then what only it led to. */
-function removeFromLayout(layout: string, entry: Descriptor): { blobs: string[]; bytes: number } {
-  const index = readIndex(layout)
-  const listed = index.manifests as { digest?: unknown; annotations?: unknown }[]
-  // The same image under another tag is another entry.
-  const at = descriptorsIn(index, 'manifests', 'index.json').findIndex((each) => same(each, entry))
-  const left = listed.filter((_each, i) => i !== at)
-  const kept = new Set<string>()
-  for (const each of left) reach(layout, descriptor(each, 'index.json'), kept, true)
+/** Takes the entry out of index.json, then removes what only it led to. Each step is alone with the index. */
+function removeFromLayout(layout: Layout, entry: Descriptor): { blobs: string[]; bytes: number } {
   const leaving = new Set<string>()
   reach(layout, entry, leaving, false)
-  writeDocument(`${layout}/index.json`, JSON.stringify({ ...index, manifests: left }))
-  const blobs = [...leaving].filter((digest) => !kept.has(digest))
-  return { blobs, bytes: blobs.reduce((sum, digest) => sum + removeBlob(layout, digest), 0) }
+  layout.changeIndex((manifests) => {
+    // What the others need has to be known before anything changes.
+    neededBy(layout, manifests)
+    // The same image under another tag is another entry.
+    const at = manifests.findLastIndex((each) => JSON.stringify(each) === JSON.stringify(entry))
+    return manifests.filter((_each, i) => i !== at)
+  })
+  const removed = { blobs: [] as string[], bytes: 0 }
+  layout.changeIndex((manifests) => {
+    const kept = neededBy(layout, manifests)
+    removed.blobs = [...leaving].filter((digest) => !kept.has(digest) && layout.hasBlob(digest))
+    removed.bytes = removed.blobs.reduce((sum, digest) => sum + removeBlob(layout, digest), 0)
+    return manifests
+  })
+  return removed
 }
 
-function same(a: Descriptor, b: Descriptor): boolean {
-  return a.digest === b.digest && JSON.stringify(a.annotations) === JSON.stringify(b.annotations)
+function neededBy(layout: Layout, manifests: readonly Descriptor[]): Set<string> {
+  const needed = new Set<string>()
+  for (const each of manifests) reach(layout, each, needed, true)
+  return needed
 }
 
 /**
  * Adds the digests of all that `from` leads to. `certain`: a document that is damaged is an error, for what it needs would be
  * taken for free. One that is missing (images for other processors often are) leads nowhere.
  */
-function reach(layout: string, from: Descriptor, into: Set<string>, certain: boolean): void {
-  if (into.has(from.digest)) return
+function reach(layout: Layout, from: Descriptor, into: Set<string>, certain: boolean): void {
+  if (!isDigest(from?.digest) || into.has(from.digest)) return
   into.add(from.digest)
-  if (!INDEX_TYPES.includes(from.mediaType) && !from.mediaType.includes('manifest')) return
+  if (!/manifest|image\.index/.test(from.mediaType ?? '') || !layout.hasBlob(from.digest)) return
   const document = documentOf(layout, from, certain)
-  for (const field of ['manifests', 'layers', 'blobs']) {
-    const list = Array.isArray(document[field]) ? descriptorsIn(document, field, from.digest) : []
-    for (const each of list) reach(layout, each, into, certain)
-  }
-  for (const field of ['config', 'subject']) {
-    if (document[field] !== undefined) reach(layout, descriptor(document[field], from.digest), into, certain)
+  for (const field of ['manifests', 'layers', 'blobs', 'config', 'subject']) {
+    for (const each of [document[field] ?? []].flat()) reach(layout, each as Descriptor, into, certain)
   }
 }
 
-function documentOf(layout: string, from: Descriptor, certain: boolean): Record<string, unknown> {
-  if (statSync(pathBytes(blobPath(layout, from.digest)), { throwIfNoEntry: false }) === undefined) return {}
+function documentOf(layout: Layout, from: Descriptor, certain: boolean): Record<string, unknown> {
   try {
-    return parseObject(readBlob(layout, from), from.digest)
+    return layout.readDocument(from) as Record<string, unknown>
   } catch (error) {
     if (error instanceof StratafsError && !certain) return {}
     throw error
@@ -150,8 +141,8 @@ function documentOf(layout: string, from: Descriptor, certain: boolean): Record<
 }
 
 /** Its size; 0 where it is gone already. */
-function removeBlob(layout: string, digest: string): number {
-  const path = pathBytes(blobPath(layout, digest))
+function removeBlob(layout: Layout, digest: string): number {
+  const path = pathBytes(layout.blobPath(digest))
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   rmSync(path, { force: true })
   return size
