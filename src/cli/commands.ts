@@ -101,6 +101,15 @@ const mountCommand: Add = (parser, outcome) =>
         })
         .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
         .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
+        .option('transport', {
+          choices: ['dev-fuse', 'fuse-native'] as const,
+          requiresArg: true,
+          describe: 'how requests come [dev-fuse; fuse-native where the addon was not built]',
+        })
+        .option('accept-limits', {
+          type: 'boolean',
+          describe: 'over fuse-native: several users, though owners are wrong',
+        })
         .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
@@ -118,6 +127,8 @@ const mountCommand: Add = (parser, outcome) =>
         foreground: given.foreground === true,
         trace: given.debug === true,
         logFile: last(given['log-file']),
+        transport: given.transport === undefined ? undefined : last(given.transport),
+        acceptLimits: given['accept-limits'] === true,
       })
     },
   )
