@@ -31,7 +31,7 @@ export async function runCommands(args: readonly string[]): Promise<number> {
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(yargs(detachOptions(args)), outcome)
+  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome)
   try {
     await parser.parseAsync()
   } catch (error) {
@@ -179,6 +179,12 @@ const statsCommand: Add = (parser, outcome) =>
       outcome.code = await runStats(given.merged, given.json === true)
     },
   )
+
+/** `-` as an archive: yargs would hand over an empty word. */
+function nameStandardInput(args: readonly string[]): string[] {
+  const takesArchive = args[0] === 'apply' || args[0] === 'image'
+  return args.map((arg) => (takesArchive && arg === '-' ? '/dev/stdin' : arg))
+}
 
 /** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
 function detachOptions(args: readonly string[]): string[] {
