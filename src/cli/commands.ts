@@ -8,7 +8,9 @@ import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
 import { applyCommand } from './apply.js'
 import { type Add, last, list, type Outcome } from './command.js'
+import { commitCommand } from './commit.js'
 import { complain, Exit } from './complain.js'
+import { diffCommand } from './diff.js'
 import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
@@ -59,6 +61,8 @@ function describe(parser: Argv, outcome: Outcome): Argv {
     inspectCommand,
     whichCommand,
     statsCommand,
+    diffCommand,
+    commitCommand,
     applyCommand,
     imageCommand,
   ]
