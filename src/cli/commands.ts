@@ -8,7 +8,9 @@ import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
 import { applyCommand } from './apply.js'
 import { type Add, last, list, type Outcome } from './command.js'
+import { commitCommand } from './commit.js'
 import { complain, Exit } from './complain.js'
+import { diffCommand } from './diff.js'
 import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
@@ -57,7 +59,8 @@ class UsageError extends Error {}
 function describe(parser: Argv, outcome: Outcome): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [inspectCommand, statsCommand, ...owners]
-  const commands = [mountCommand, unmountCommand, ...asked, applyCommand, imageCommand]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
+  const commands = [mountCommand, unmountCommand, ...asked, ...layers]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')

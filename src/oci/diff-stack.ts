@@ -23,7 +23,7 @@ export interface StackConfig {
   readonly work: string | null
   /** Top first. */
   readonly lowers: readonly string[]
-  readonly prefix: 'trusted.overlay.' | 'user.overlay.'
+  readonly prefix: string
   readonly redirectDir: string
   readonly uids: IdRules
   readonly gids: IdRules

@@ -10,7 +10,8 @@ import { Stat } from '../syscalls/stat.js'
 import { inodeKey } from '../union/lookup.js'
 import { addHiddenLinks } from './diff-links.js'
 import { byName } from './diff-names.js'
-import type { LayerStack } from './diff-stack.js'
+import { findSource, type SourceWish } from './diff-source.js'
+import { LayerStack } from './diff-stack.js'
 import { type Before, type ChangeNode, changeTree, type Present } from './diff-tree.js'
 import { sameXattrs, xattrsOf } from './diff-xattrs.js'
 
@@ -152,4 +153,23 @@ function fromOf(path: string, redirect: string): string {
 
 function sameOwner(present: Present, before: Before): boolean {
   return [Stat.MODE, Stat.UID, Stat.GID].every((slot) => present.stat[slot] === before.stat[slot])
+}
+
+/** How often a tree that changes under the reader is read anew. */
+const ATTEMPTS = 3
+
+/** The changes of a mount, or of layers on disk. A mount in use goes on meanwhile. Throws StratafsError. */
+export async function diffSource(wish: SourceWish): Promise<Change[]> {
+  const source = await findSource(wish)
+  for (let attempt = 1; ; attempt++) {
+    const stack = LayerStack.open(source.stack)
+    try {
+      return diffStack(stack)
+    } catch (error) {
+      // Something that was listed has gone since.
+      if (attempt === ATTEMPTS || source.mount === null) throw error
+    } finally {
+      stack.close()
+    }
+  }
 }
