@@ -78,7 +78,13 @@ export class Scene {
   /** Runs shell lines that may fail. */
   try(script: string, as: User = 'root'): Said {
     const identity = as === 'user' ? { uid: USER_ID, gid: USER_ID } : {}
-    const options = { cwd: this.at(as), env: this.#environment(as), encoding: 'utf8' as const, input: '', timeout: PATIENCE_MS }
+    const options = {
+      cwd: this.at(as),
+      env: this.#environment(as),
+      encoding: 'utf8' as const,
+      input: '',
+      timeout: PATIENCE_MS,
+    }
     return spawnSync('bash', ['--norc', '-euo', 'pipefail', '-c', script], { ...options, ...identity })
   }
 
