@@ -10,6 +10,7 @@ import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
 import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
 import { mountInBackground } from './daemon/background.js'
+import { makeBundle } from './daemon/bundle.js'
 import { askDaemon } from './daemon/control-client.js'
 import type { ControlRequest } from './daemon/control-protocol.js'
 import { findMount } from './daemon/find-mount.js'
@@ -104,6 +105,30 @@ export async function inspectAll(): Promise<InspectDocument[]> {
 /** Counters of the mount on `mountpoint`: requests by kind, copy-ups, memory. */
 export async function stats(mountpoint: Path): Promise<Record<string, unknown>> {
   return (await ask(mountpoint, { command: 'stats' })) as Record<string, unknown>
+}
+
+export interface BundleOptions {
+  /** What runs in it; a shell where none is given. */
+  readonly command?: readonly Path[]
+  /** 0 where not given. */
+  readonly uid?: number
+  readonly gid?: number
+  readonly terminal?: boolean
+  /** The root is read-only; always so where the mount has no upper. */
+  readonly readonly?: boolean
+}
+
+/** Writes an OCI bundle (`directory`/config.json) whose root is the mount on `mountpoint`. */
+export async function bundle(
+  mountpoint: Path,
+  directory: Path,
+  options: BundleOptions = {},
+): Promise<{ readonly directory: string; readonly config: string; readonly root: string }> {
+  const { command = [], uid = 0, gid = 0, terminal = false, readonly = false } = options
+  const at = absolute(directory)
+  const choices = { command: command.map(inside), uid, gid, terminal, readonly }
+  const { config, root } = sound(makeBundle({ merged: absolute(mountpoint), directory: at, ...choices }))
+  return { directory: shown(at), config: shown(config), root: shown(root) }
 }
 
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {

@@ -60,7 +60,7 @@ function describe(parser: Argv, outcome: Outcome): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [inspectCommand, statsCommand, ...owners]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
-  const commands = [mountCommand, unmountCommand, ...asked, ...layers]
+  const commands = [mountCommand, unmountCommand, ...asked, ...layers, bundleCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -75,6 +75,7 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       'dot-notation': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
+      'populate--': true,
     })
     .epilogue('As a mount program: stratafs -o lowerdir=A:B,upperdir=U,workdir=W MERGED')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -180,6 +181,35 @@ const statsCommand: Add = (parser, outcome) =>
     async (given) => {
       const { runStats } = await import('./ask-commands.js')
       outcome.code = await runStats(given.merged, given.json === true)
+    },
+  )
+
+const bundleCommand: Add = (parser, outcome) =>
+  parser.command(
+    'bundle <merged> <directory> [command..]',
+    'write an OCI bundle whose root is the mount, for runc and crun',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
+        .positional('directory', { type: 'string', demandOption: true, describe: 'where config.json goes' })
+        .positional('command', { type: 'string', array: true, describe: 'what runs in it, after -- [sh]' })
+        .option('user', { type: 'string', requiresArg: true, describe: 'UID or UID:GID of the process [0:0]' })
+        .option('terminal', { alias: 't', type: 'boolean', describe: 'give it a terminal' })
+        .option('readonly', { type: 'boolean', describe: 'a read-only root' })
+        .option('json', { type: 'boolean', describe: 'tell as JSON where it is' })
+        .example('$0 bundle merged box -- /bin/ls -la /', 'then: runc run -b box NAME')
+        .example('$0 bundle -t --user 1000 merged shell', 'a shell for user 1000'),
+    async (given) => {
+      const { runBundle } = await import('./bundle-command.js')
+      outcome.code = await runBundle({
+        merged: given.merged,
+        directory: given.directory,
+        command: [...list(given.command), ...list(given['--'] as string[] | undefined)],
+        user: last(given.user),
+        terminal: given.terminal === true,
+        readonly: given.readonly === true,
+        json: given.json === true,
+      })
     },
   )
 

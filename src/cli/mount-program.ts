@@ -38,6 +38,7 @@ export const COMMANDS = [
   'commit',
   'apply',
   'image',
+  'bundle',
   'completion',
 ]
 

@@ -14,11 +14,13 @@ import { placeOf, statNode, topDir, type Union } from './union.js'
 /** Fills `u.attr` for `node` from a stat record of its place. */
 export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   const attr = u.attr
+  const layer = layerOf(node)
+  const mapped = layer?.idmapped ?? false
   attr.ino = node.ino
   attr.mode = stat[Stat.MODE]!
   attr.nlink = shownLinks(u, node, stat)
-  attr.uid = shownId(u.uids, stat[Stat.UID]!)
-  attr.gid = shownId(u.gids, stat[Stat.GID]!)
+  attr.uid = shownId(u.uids, stat[Stat.UID]!, mapped)
+  attr.gid = shownId(u.gids, stat[Stat.GID]!, mapped)
   attr.rdevMajor = stat[Stat.RDEV_MAJOR]!
   attr.rdevMinor = stat[Stat.RDEV_MINOR]!
   attr.size = stat[Stat.SIZE]!
@@ -33,7 +35,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.btime = stat[Stat.BTIME]!
   attr.btimeNs = stat[Stat.BTIME_NS]!
   if (node.data !== null) fillBlocks(u, node)
-  const override = layerOf(node)?.override ?? null
+  const override = layer?.override ?? null
   if (override !== null) applyOverride(u, node, override)
 }
 

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
+import { isIdmapped } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
@@ -73,6 +74,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     files,
   )
   for (const layer of all) layer.override = findOverride(layer)
+  if (uids.ranges.length + gids.ranges.length > 0) for (const layer of lowers) layer.idmapped = isIdmapped(layer.path)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u
