@@ -191,7 +191,16 @@ export interface Device {
    */
   bind(nodeid: number, fd: number, writable: boolean): void
   unbind(nodeid: number): void
+  /** 1 when the binding has served anything since it was made or since this was last asked, else 0. */
+  used(nodeid: number): number
   direct(enabled: boolean): void
+  /** FUSE_DEV_IOC_BACKING_OPEN: a backing id (> 0) for the file `fd` (O_PATH is enough), which may be closed then. */
+  openBacking(fd: number): number
+  /** FUSE_DEV_IOC_BACKING_CLOSE. */
+  closeBacking(id: number): number
+  /** FUSE_NOTIFY_INVAL_INODE without a range: the kernel asks for `nodeid`'s attributes again. Waits for nothing: it takes no
+   * lock that a request in hand could hold, so the serving thread may call it. -ENOENT where the kernel does not know it. */
+  forgetAttributes(nodeid: number): number
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */

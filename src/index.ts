@@ -6,6 +6,7 @@
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()
  */
+import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
 import { mountInBackground } from './daemon/background.js'
 import { askDaemon } from './daemon/control-client.js'
@@ -16,6 +17,7 @@ import { parseOptions } from './daemon/options.js'
 import { listMounts } from './daemon/run-directory.js'
 import { unmount as unmountPath } from './daemon/unmount.js'
 
+export { StratafsError } from './base/failure.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
 
 export type Path = string | Buffer
@@ -39,11 +41,6 @@ export interface Mount {
   /** What was ignored among the options. */
   readonly warnings: readonly string[]
   unmount(options?: { lazy?: boolean }): Promise<void>
-}
-
-/** A refusal: `message` names option and path and says what to do. */
-export class StratafsError extends Error {
-  override readonly name = 'StratafsError'
 }
 
 /** Mounts in a background process that outlives this one; resolves once the mount answers. */

@@ -91,6 +91,9 @@ napi_value deviceClass(napi_env env) {
       row("bind", method<&Device::bind>),       row("unbind", method<&Device::unbind>),
       row("direct", method<&Device::direct>),   row("readInto", method<&Device::readInto>),
       row("writeFrom", method<&Device::writeFrom>), row("close", method<&Device::close>),
+      row("used", method<&Device::used>),       row("openBacking", method<&Device::openBacking>),
+      row("closeBacking", method<&Device::closeBacking>),
+      row("forgetAttributes", method<&Device::forgetAttributes>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

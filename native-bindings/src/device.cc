@@ -6,10 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "io.h"
 
@@ -139,6 +141,7 @@ bool Device::serve(size_t length, int64_t* error) {
   if (opcode != kRead && opcode != kWrite) return false;
   auto found = bindings_.find(load<uint64_t>(request, kNodeidAt));
   if (found == bindings_.end() || (opcode == kWrite && !found->second.writable)) return false;
+  found->second.used = true;
   if (opcode == kRead) answerRead(found->second);
   else answerWrite(found->second, length);
   *error = settleReply(pending_);
@@ -182,6 +185,43 @@ void Device::bind(double nodeid, int fd, bool writable) {
 }
 
 void Device::unbind(double nodeid) { bindings_.erase(static_cast<uint64_t>(nodeid)); }
+
+bool Device::used(double nodeid) {
+  auto found = bindings_.find(static_cast<uint64_t>(nodeid));
+  return found != bindings_.end() && std::exchange(found->second.used, false);
+}
+
+// struct fuse_backing_map: s32 fd @0 · u32 flags @4 · u64 padding @8. The header that comes with Debian 12 lacks it.
+struct BackingMap {
+  int32_t fd;
+  uint32_t flags;
+  uint64_t padding;
+};
+constexpr unsigned long kBackingOpen = _IOW(229, 1, BackingMap);
+constexpr unsigned long kBackingClose = _IOW(229, 2, uint32_t);
+
+int64_t Device::openBacking(int fd) {
+  BackingMap map = {fd, 0, 0};
+  int id = ::ioctl(fd_, kBackingOpen, &map);
+  return id < 0 ? -errno : id;
+}
+
+int64_t Device::closeBacking(int id) {
+  uint32_t backing = static_cast<uint32_t>(id);
+  return ::ioctl(fd_, kBackingClose, &backing) < 0 ? -errno : 0;
+}
+
+// fuse_out_header with unique 0 and the notification's code in place of the error, then
+// fuse_notify_inval_inode_out: u64 ino @0 · s64 offset @8 (negative: attributes only) · s64 length @16
+int64_t Device::forgetAttributes(double nodeid) {
+  constexpr int32_t kInvalInode = 2;
+  uint8_t message[kHeader + 24] = {};
+  store<uint32_t>(message, 0, sizeof message);
+  store<int32_t>(message, 4, kInvalInode);
+  store<uint64_t>(message, kHeader, static_cast<uint64_t>(nodeid));
+  store<int64_t>(message, kHeader + 8, -1);
+  return ::write(fd_, message, sizeof message) < 0 ? -errno : 0;
+}
 
 int64_t Device::readInto(int fd, int64_t length, int64_t offset) {
   if (length < 0 || offset < 0) return -EINVAL;

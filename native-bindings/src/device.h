@@ -12,6 +12,7 @@ namespace stratafs {
 struct Binding {
   int fd;
   bool writable;
+  bool used = true;  // since it was made, or since that was last asked
 };
 
 class Device {
@@ -31,6 +32,10 @@ class Device {
   int64_t send(uint32_t replyBytes);
   void bind(double nodeid, int fd, bool writable);
   void unbind(double nodeid);
+  bool used(double nodeid);
+  int64_t openBacking(int fd);
+  int64_t closeBacking(int id);
+  int64_t forgetAttributes(double nodeid);
   void direct(bool enabled) { direct_ = enabled; }
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);

@@ -6,7 +6,10 @@ import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
+import { applyCommand } from './apply.js'
+import { type Add, last, list, type Outcome } from './command.js'
 import { complain, Exit } from './complain.js'
+import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
 import { packageVersion } from './version.js'
 
@@ -20,11 +23,6 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
   allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
-
-/** What the command returned; a usage error unless one ran. */
-interface Outcome {
-  code: number
-}
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
@@ -55,7 +53,15 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [mountCommand, unmountCommand, inspectCommand, whichCommand, statsCommand]
+  const commands = [
+    mountCommand,
+    unmountCommand,
+    inspectCommand,
+    whichCommand,
+    statsCommand,
+    applyCommand,
+    imageCommand,
+  ]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -80,8 +86,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
     })
 }
 
-type Add = (parser: Argv, outcome: Outcome) => Argv
-
 const mountCommand: Add = (parser, outcome) =>
   parser.command(
     'mount <merged>',
@@ -97,6 +101,15 @@ const mountCommand: Add = (parser, outcome) =>
         })
         .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
         .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
+        .option('transport', {
+          choices: ['dev-fuse', 'fuse-native'] as const,
+          requiresArg: true,
+          describe: 'how requests come [dev-fuse; fuse-native where the addon was not built]',
+        })
+        .option('accept-limits', {
+          type: 'boolean',
+          describe: 'over fuse-native: several users, though owners are wrong',
+        })
         .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
@@ -114,6 +127,8 @@ const mountCommand: Add = (parser, outcome) =>
         foreground: given.foreground === true,
         trace: given.debug === true,
         logFile: last(given['log-file']),
+        transport: given.transport === undefined ? undefined : last(given.transport),
+        acceptLimits: given['accept-limits'] === true,
       })
     },
   )
@@ -187,13 +202,4 @@ const statsCommand: Add = (parser, outcome) =>
 /** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
 function detachOptions(args: readonly string[]): string[] {
   return args.flatMap((arg) => (/^-o./s.test(arg) ? ['-o', arg.slice(2)] : [arg]))
-}
-
-function list(given: string | string[] | undefined): string[] {
-  return given === undefined ? [] : [given].flat()
-}
-
-/** Of an option that is given again the last one counts. */
-function last(given: string | string[] | undefined): string | undefined {
-  return list(given).at(-1)
 }

@@ -8,12 +8,11 @@ import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
 import type { IndexFacts } from '../index/shared-state.js'
 import { native } from '../syscalls/native.js'
+import type { Ending, EngineHold } from './engine-hold.js'
 import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
 import { IndexThread } from './index-thread.js'
+import { detach } from './mounter.js'
 import type { Refused } from './places.js'
-
-/** How the thread ended: the transport's result, or what it died of. */
-export type Ending = { readonly result: number } | { readonly crash: string }
 
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
@@ -24,7 +23,7 @@ export interface EngineWish extends Omit<EngineStart, 'wakeFd' | 'index'> {
   readonly mountpoint: string
 }
 
-export class EngineThread {
+export class EngineThread implements EngineHold {
   readonly ended: Promise<Ending>
   readonly #index: IndexThread | null
   readonly #worker: Worker
@@ -126,6 +125,10 @@ export class EngineThread {
   /** Ends the loop after the request in hand; before `serve` it ends the thread. */
   stop(): void {
     if (!this.#over) this.#send({ kind: 'stop' })
+  }
+
+  async detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
+    return detach(mountpoint, lazy)
   }
 
   /** Ends the thread at once, wherever it is. */

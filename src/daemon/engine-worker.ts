@@ -3,18 +3,16 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { existsSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { pathBytes, shown } from '../base/text.js'
-import { LowerIndex } from '../index/lower-index.js'
-import { Slot, State, type ToWriter } from '../index/shared-state.js'
-import { sharedPath } from '../index/stack-identity.js'
+import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
+import type { LogFunction } from '../union/union.js'
 import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
@@ -37,35 +35,33 @@ class LateBinding implements DataBinding {
   unbind(nodeid: number): void {
     this.device?.unbind(nodeid)
   }
+
+  used(nodeid: number): boolean {
+    return this.device?.used(nodeid) ?? false
+  }
+
+  openBacking(fd: number): number {
+    return this.device?.openBacking(fd) ?? -Errno.ENODEV
+  }
+
+  closeBacking(id: number): void {
+    this.device?.closeBacking(id)
+  }
+
+  forgetAttributes(nodeid: number): void {
+    this.device?.forgetAttributes(nodeid)
+  }
 }
 
 const binding = new LateBinding()
-const engine = createEngine(start.config, binding, (level, message, fields = {}) =>
-  say({ kind: 'log', level, message, fields }),
-)
+const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
+const engine = createEngine(start.config, binding, log)
 if ('error' in engine) {
   say({ kind: 'built', refusal: engine.error })
 } else {
-  useIndex(engine)
+  joinIndex(engine, start.index, log)
   port.once('message', (message: ToEngine) => begin(engine, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-}
-
-/** Joins the engine and its index. A mount without a workdir only uses what others have found out about its layers. */
-function useIndex(engine: Engine): void {
-  const { index } = start
-  if (index === null) return
-  const identity = index.path === null ? engine.identity() : null
-  const path = index.path ?? sharedPath(identity as string)
-  if (index.path === null && !existsSync(pathBytes(path))) return
-  if (index.path === null) Atomics.store(index.shared, Slot.STATE, State.READY)
-  const { immutable, shared, since } = index
-  const post = (message: ToWriter): void => index.port?.postMessage(message)
-  const edited = (layer: number, at: string): void => {
-    const message = 'a lower layer was edited since the index was filled'
-    say({ kind: 'log', level: 'warn', message, fields: { layer, first: shown(at) } })
-  }
-  engine.useIndex(new LowerIndex({ path, identity, immutable, shared, since, post, edited }))
 }
 
 /** The first message: serve a device, or go away because the mount failed. */
@@ -84,7 +80,7 @@ function serveDevice(engine: Engine, fd: number): number {
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
   const result = serve(device, session, {
     onWake: () => {
-      engine.flushIndex()
+      engine.tendIndex()
       return readMessages(answer)
     },
     trace,
@@ -108,6 +104,7 @@ function makeSession(engine: Engine, device: InstanceType<typeof native.Device>)
       negativeTimeout: seconds,
       acl: start.config.acl,
       directIo: false,
+      data: engine.dataWish,
       readdirplus: 'auto',
     },
     fault: (error, request) => {

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { WIDE } from '../index/compare-ahead.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import { type FromWriter, type IndexFacts, newSharedState } from '../index/shared-state.js'
 import { sharedDirectory } from '../index/stack-identity.js'
@@ -66,6 +67,7 @@ export class IndexThread {
       shared: this.#shared,
       mount: randomUUID(),
       fill: this.config.indexFill === 'background',
+      wide: this.config.index === 'immutable' ? null : WIDE,
       wakeFd: this.wakeFd,
     }
     const engine = this.#channel.port2

@@ -42,6 +42,8 @@ function defaultConfig(): Draft['config'] {
     xattrPermissions: 0,
     staticNlink: false,
     acl: true,
+    data: 'auto',
+    writeback: true,
     index: 'on',
     indexFill: 'visited',
   }
@@ -58,5 +60,7 @@ function defaultSettings(): Draft['settings'] {
     logFile: null,
     trace: false,
     makeWork: false,
+    transport: null,
+    acceptLimits: false,
   }
 }

@@ -135,6 +135,18 @@ const behaviour: Record<string, OptionRow> = {
   acl: flag(({ config }) => {
     config.acl = true
   }),
+  data: value(
+    (given) => oneOf(given, ['auto', 'passthrough', 'cached']),
+    ({ config }, word) => {
+      config.data = word
+    },
+  ),
+  writeback: value(
+    (given) => wholeNumber(given, 1),
+    ({ config }, number) => {
+      config.writeback = number === 1
+    },
+  ),
   timeout: value(seconds, ({ settings }, time) => {
     settings.timeout = time
   }),
@@ -207,6 +219,15 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
+  transport: value(
+    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
+    ({ settings }, name) => {
+      settings.transport = name
+    },
+  ),
+  accept_limits: flag(({ settings }) => {
+    settings.acceptLimits = true
+  }),
   log: value(path, ({ settings }, file) => {
     settings.logFile = file
   }),
@@ -220,7 +241,7 @@ const labels = ['context', 'fscontext', 'defcontext', 'rootcontext', 'seclabel']
 
 /** fuse-overlayfs's and libfuse's tuning, and mount(8)'s words for fstab and for propagation. */
 const MEANINGLESS =
-  'threaded plugins writeback fast_ino fast_ino_check noxattrs ino32_t max_idle_threads max_threads cachedir clone_fd ' +
+  'threaded plugins fast_ino fast_ino_check noxattrs ino32_t max_idle_threads max_threads cachedir clone_fd ' +
   'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
   'direct_io big_writes max_read max_write max_readahead nonempty auto_unmount intr hard_remove ' +
   'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +

@@ -8,12 +8,13 @@ import type { RealDir } from '../layers/real-dir.js'
 import { O_DIRECTORY, O_PATH, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { TreeWalk } from './builder.js'
+import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { openForWriting, setAside } from './opening.js'
 import { readDirectoryRows } from './read-directory.js'
 import { publishCopy } from './shared-stacks.js'
-import { type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
+import { clearAhead, type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
@@ -31,6 +32,8 @@ export interface WriterStart {
   readonly mount: string
   /** Read the whole tree after the start. */
   readonly fill: boolean
+  /** Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared. */
+  readonly wide: number | null
   /** The upper's root, opened by the engine, or -1. */
   readonly upperFd: number
   /** Wakes the engine. */
@@ -103,10 +106,15 @@ export class IndexWriter {
     const complete = opened.store.meta('complete') === 1
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
     this.#tell({ state: 'ready', complete, from: opened.from })
+    clearAhead(shared)
     Atomics.add(shared, Slot.EPOCH, 1)
     Atomics.store(shared, Slot.STATE, State.READY)
     Atomics.add(shared, Slot.GENERATION, 1)
+    // It opens the database while nobody waits for it.
+    if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
     if (opened.dirty) this.#write(() => this.#scanUpper())
+    const { wide } = this.start
+    if (wide !== null) this.#write(() => compareAhead(this.#stack, opened.store, shared, wide))
   }
 
   #without(why: string): void {

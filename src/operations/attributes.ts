@@ -30,11 +30,24 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   if (typeof node === 'number') return node
   const size = changes.size
   if (size !== undefined && node.type !== S_IFREG) return node.dir !== null ? -Errno.EISDIR : -Errno.EINVAL
+  if (isTimeFlush(u, node, changes)) return readAttr(u, node)
   const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
   touchedNode(u, node)
   return errno < 0 ? errno : readAttr(u, node)
+}
+
+/**
+ * With writes gathered in the kernel, the kernel keeps the times of regular files itself and hands them over now and then, also
+ * after an unlink: nothing that a lower file has to be copied up for.
+ */
+function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
+  if (!u.data.writeback || node.isUpper || node.type !== S_IFREG) return false
+  const others = { ...changes, mtime: undefined, mtimeNs: undefined }
+  if (changes.mtime === undefined || Object.values(others).some((value) => value !== undefined)) return false
+  if (statNode(u, node) < 0) return false
+  return native.stat[Stat.MTIME] === changes.mtime && native.stat[Stat.MTIME_NS] === (changes.mtimeNs ?? 0)
 }
 
 function applyAll(u: Union, node: Node, changes: SetAttr): number {

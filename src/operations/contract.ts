@@ -4,9 +4,9 @@
  * atomic against the others. A number returned is >= 0 or -errno. Answers that are more than a number are left in the
  * one scratch object named by the method (`attr`, `opened`, `fsstat`): copy them out before the next call.
  */
-import type { Attr, FsStat, Opened } from '../union/answers.js'
+import type { Attr, DataTerms, FsStat, Opened } from '../union/answers.js'
 
-export type { Attr, DataBinding, FsStat, Opened } from '../union/answers.js'
+export type { Attr, DataBinding, DataTerms, FsStat, Opened } from '../union/answers.js'
 
 /** Who asks: ids as the kernel gave them; `umask` is 0 where the request carries none. */
 export interface Caller {
@@ -42,7 +42,8 @@ export interface EntrySink {
 /** How bytes of a READ or WRITE travel without a JavaScript buffer: implemented by the transport. */
 export interface DataPort {
   read(fd: number, length: number, offset: number): number
-  write(fd: number, length: number, offset: number, killSuid: boolean): number
+  /** `skip`: so many of the request's bytes are left out; `length` counts what remains. */
+  write(fd: number, length: number, offset: number, killSuid: boolean, skip?: number): number
 }
 
 export interface Operations {
@@ -50,6 +51,8 @@ export interface Operations {
   readonly opened: Opened
   readonly fsstat: FsStat
 
+  /** What the connection agreed on about file data; before that, and without it, every open is answered. */
+  begin(terms: DataTerms): void
   /** The nodeid of `name`, its lookup count raised by one, `attr` filled; 0 when the name is absent (cacheable). */
   lookup(parent: number, name: string): number
   forget(nodeid: number, count: number): void
@@ -65,9 +68,9 @@ export interface Operations {
   rmdir(parent: number, name: string): number
   /** `flags`: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2, RENAME_WHITEOUT 4. */
   rename(oldParent: number, oldName: string, newParent: number, newName: string, flags: number): number
-  /** `flags`: O_*. Fills `opened`. */
+  /** `flags`: O_*. Fills `opened`. -ENOSYS where opens are not answered: then nothing has been done. */
   open(nodeid: number, flags: number): number
-  /** As mknod and open in one; fills `attr` and `opened`. */
+  /** As mknod and open in one; fills `attr` and `opened`. -ENOSYS as for `open`. */
   create(caller: Caller, parent: number, name: string, mode: number, flags: number): number
   /** An unnamed file in `parent`'s filesystem (O_TMPFILE); fills `attr` and `opened`. */
   tmpfile(caller: Caller, parent: number, mode: number, flags: number): number
@@ -79,7 +82,7 @@ export interface Operations {
   fsync(nodeid: number, datasync: boolean): number
   fsyncdir(nodeid: number, datasync: boolean): number
   fallocate(nodeid: number, mode: number, offset: number, length: number): number
-  /** SEEK_DATA 3 and SEEK_HOLE 4; the offset found. */
+  /** SEEK_DATA 3 and SEEK_HOLE 4; the offset found. -ENOSYS where the kernel alone knows what has been written. */
   lseek(nodeid: number, offset: number, whence: number): number
   copyFileRange(nodeIn: number, offsetIn: number, nodeOut: number, offsetOut: number, length: number): number
   /** Entries whose cookie is greater than `offset` (0: from the start, with `.` and `..`). With `plus`, each entry given a

@@ -102,21 +102,37 @@ export function mknod(
   const full = (mode & S_IFMT) === 0 ? mode | S_IFREG : mode
   // A device 0:0 is a whiteout; as ovl_mknod().
   if ((full & S_IFMT) === S_IFCHR && major === 0 && minor === 0) return -Errno.EPERM
-  return make(u, caller, parent, name, full, (fd, at) => native.mknodat(fd, at, diskMode(u, full), major, minor))
+  const kept = u.data.noOpen && (full & S_IFMT) === S_IFREG
+  return make(
+    u,
+    caller,
+    parent,
+    name,
+    full,
+    kept
+      ? openNew(diskMode(u, full) & PERMISSIONS)
+      : (fd, at) => native.mknodat(fd, at, diskMode(u, full), major, minor),
+  )
 }
 
 export function symlink(u: Union, caller: Caller, parent: number, name: string, target: string): number {
   return make(u, caller, parent, name, S_IFLNK | 0o777, (fd, at) => native.symlinkat(target, fd, at))
 }
 
+/** Makes a file and keeps it open. */
+function openNew(permissions: number): Make {
+  return (fd, at) => native.openat(fd, at, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, permissions)
+}
+
 /** Creates and opens; where the name exists after all (and O_EXCL is absent), opens that. */
 export function create(u: Union, caller: Caller, parentId: number, name: string, mode: number, flags: number): number {
+  // The kernel then makes the file by MKNOD, and tells of no close.
+  if (u.data.noOpen) return -Errno.ENOSYS
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
   const full = (mode & PERMISSIONS) | S_IFREG
   const permissions = diskMode(u, full) & PERMISSIONS
-  const act: Make = (fd, at) => native.openat(fd, at, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, permissions)
-  const node = makeNode(u, caller, parent, name, full, act)
+  const node = makeNode(u, caller, parent, name, full, openNew(permissions))
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
   answerOpen(u, node)

@@ -5,8 +5,10 @@
 import type { LowerIndex } from '../index/lower-index.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import { stackIdentity } from '../index/stack-identity.js'
-import type { DataBinding } from '../union/answers.js'
+import type { DataBinding, DataTerms } from '../union/answers.js'
 import type { UnionConfig } from '../union/config.js'
+import { noteWritten } from '../union/data.js'
+import { type DataWish, settledMode } from '../union/data-mode.js'
 import { describeUnion, type Ownership, ownerOf } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { type LogFunction, Refusal, type Union } from '../union/union.js'
@@ -24,6 +26,8 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 
 export interface Engine {
   readonly operations: Operations
+  /** What is wanted for file data when the connection begins. */
+  readonly dataWish: DataWish
   describe(): Record<string, unknown>
   counters(): Record<string, number>
   /** What whoever writes the index needs to know; the descriptors are the engine's. */
@@ -34,8 +38,8 @@ export interface Engine {
   useIndex(index: LowerIndex): void
   /** The identity of the lower layers. */
   identity(): string
-  /** Tells the index's writer what has been held back. */
-  flushIndex(): void
+  /** The engine was woken in a quiet moment: opens the index when it has become ready, tells its writer what was held back. */
+  tendIndex(): void
   /** The owner of a path relative to the mount's root, or -errno. */
   which(path: string): Ownership | number
   /** Syncs, and releases every descriptor. */
@@ -48,6 +52,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   if (u instanceof Refusal) return { error: u.message }
   return {
     operations: operationsOf(u),
+    dataWish: u.dataWish,
     describe: () => describeUnion(u),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
     stack: stackOf(u),
@@ -56,13 +61,26 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
       u.lowerIndex = index
     },
     identity: () => stackIdentity(u),
-    flushIndex: () => u.lowerIndex?.flush(),
+    tendIndex: () => {
+      noteWritten(u)
+      if (u.lowers.length > 1) u.lowerIndex?.prepare()
+      u.lowerIndex?.flush()
+    },
     which: (path) => ownerOf(u, path),
     close: () => {
       u.lowerIndex?.close()
       tearDown(u)
     },
   }
+}
+
+/** The connection has begun. */
+function begin(u: Union, terms: DataTerms): void {
+  u.data = settledMode(u.dataWish, terms)
+  if (u.config.data === 'passthrough' && !terms.passthrough)
+    u.downgrade(`data=passthrough is not to be had: ${u.data.why}`)
+  const { passthrough, writeback, why } = u.data
+  u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
 }
 
 function stackOf(u: Union): StackConfig {
@@ -77,6 +95,7 @@ function stackOf(u: Union): StackConfig {
 /** The operations, bound to one union. */
 function operationsOf(u: Union): Operations {
   return {
+    begin: (terms) => begin(u, terms),
     attr: u.attr,
     opened: u.opened,
     fsstat: u.fsstat,

@@ -8,16 +8,17 @@ import { Errno } from '../base/errno.js'
 import { OpenedFlag } from '../protocol/flags.js'
 import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
 import type { Node } from '../union/node.js'
-import { touchedNode } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
 export function open(u: Union, nodeid: number, flags: number): number {
+  if (u.data.noOpen) return -Errno.ENOSYS
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (node.dir !== null) return (flags & O_ACCMODE) === O_RDONLY ? 0 : -Errno.EISDIR
@@ -54,21 +55,20 @@ export function release(u: Union, nodeid: number): number {
   if (node === undefined || node.opens === 0) return 0
   node.opens--
   if (node.opens > 0) return 0
-  if (node.dataWritable) touchedNode(u, node)
-  dropData(u, node)
+  if (!u.data.noOpen) dropData(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0
 }
 
-/** Runs `act` on the content's descriptor, which is kept only while the file is open. */
-function withContent(u: Union, nodeid: number, write: boolean, act: (fd: number) => number): number {
+/** Runs `act` on the content's descriptor, which is kept while the file is open, or may be. */
+function withContent(u: Union, nodeid: number, write: boolean, act: (fd: number, node: Node) => number): number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (node.dir !== null) return -Errno.EISDIR
   const fd = contentOf(u, node, write)
   if (fd < 0) return fd
-  const result = act(fd)
-  if (node.opens === 0) dropData(u, node)
+  const result = act(fd, node)
+  if (node.opens === 0 && !u.data.noOpen) dropData(u, node)
   return result
 }
 
@@ -84,7 +84,22 @@ export function write(
   killSuid: boolean,
   port: DataPort,
 ): number {
-  return withContent(u, nodeid, true, (fd) => port.write(fd, length, offset, killSuid))
+  return withContent(u, nodeid, true, (fd, node) =>
+    node.appendOnly ? append(fd, length, offset, killSuid, port) : port.write(fd, length, offset, killSuid),
+  )
+}
+
+/**
+ * To a file that may only grow. The kernel hands over whole pages when it has gathered writes, so what is there already
+ * may come once more: it is left out.
+ */
+function append(fd: number, length: number, offset: number, killSuid: boolean, port: DataPort): number {
+  const errno = native.statat(fd, '')
+  if (errno < 0) return errno
+  const there = native.stat[Stat.SIZE]! - offset
+  if (there < 0 || there >= length) return -Errno.EPERM
+  const written = port.write(fd, length - there, offset + there, killSuid, there)
+  return written < 0 ? written : written + there
 }
 
 /** Nothing to do where nothing was copied up, or where the mount promises nothing. */
@@ -111,7 +126,9 @@ export function fallocate(u: Union, nodeid: number, mode: number, offset: number
   return withContent(u, nodeid, true, (fd) => native.fallocate(fd, mode, offset, length))
 }
 
+/** With writes gathered in the kernel, only the kernel knows where data is; told so, it calls all of a file data. */
 export function lseek(u: Union, nodeid: number, offset: number, whence: number): number {
+  if (u.data.writeback && u.writable !== null) return -Errno.ENOSYS
   return withContent(u, nodeid, false, (fd) => native.lseek(fd, offset, whence))
 }
 

@@ -4,8 +4,12 @@
  * likes. The oldest kernel served is Linux 4.18 (7.27); before it the messages had other sizes.
  *
  * Not asked for: SPLICE_* (data never passes a pipe), POSIX_LOCKS and FLOCK_LOCKS (the kernel keeps locks itself, which is
- * all a local filesystem needs), WRITEBACK_CACHE, EXPORT_SUPPORT (a nodeid does not outlive its FORGET), AUTO_INVAL_DATA
- * (all change comes through the mount; EXPLICIT_INVAL_DATA says just that), SECURITY_CTX and CREATE_SUPP_GROUP.
+ * all a local filesystem needs), EXPORT_SUPPORT (a nodeid does not outlive its FORGET), AUTO_INVAL_DATA (all change comes
+ * through the mount; EXPLICIT_INVAL_DATA says just that), SECURITY_CTX and CREATE_SUPP_GROUP.
+ *
+ * The two data modes are agreed here, because neither can change while mounted: with PASSTHROUGH every open is answered, and
+ * the kernel drops it where WRITEBACK_CACHE is asked for; without it no open is answered (ENOSYS to OPEN), so truncation has
+ * to come as a SETATTR and ATOMIC_O_TRUNC must be off.
  */
 import { Errno } from '../base/errno.js'
 import { InitFlag, InitFlag2 } from './flags.js'
@@ -20,8 +24,27 @@ export interface InitOffer {
   readonly flags2: number
 }
 
+/** What the mount wants for file data. */
+export interface DataChoices {
+  /** Reads and writes go to the layer's file, where the kernel has that; how deep filesystems may be stacked. */
+  readonly passthrough: boolean
+  readonly stackDepth: 1 | 2
+  /** Without passthrough: the kernel gathers writes in its page cache. */
+  readonly writeback: boolean
+}
+
+/** What INIT agreed on about file data. */
+export interface DataTerms {
+  readonly passthrough: boolean
+  /** OPEN and CREATE are declined, once each. */
+  readonly noOpen: boolean
+  readonly writeback: boolean
+}
+
 /** What the mount chooses. */
 export interface InitChoices {
+  /** What is wanted of the data modes. */
+  readonly data: DataChoices
   /** Kernel-side POSIX ACL checks. */
   readonly acl: boolean
   /** `auto`: the kernel decides per listing whether attributes come along. */
@@ -46,6 +69,8 @@ export interface InitAnswer {
   readonly maxWrite: number
   readonly timeGran: number
   readonly maxPages: number
+  /** 0 where nothing is passed through. */
+  readonly maxStackDepth: number
 }
 
 /** The most pages a request may span (FUSE_MAX_MAX_PAGES): 1 MiB in pages of 4 KiB. */
@@ -58,7 +83,6 @@ const CONGESTION_THRESHOLD = 48
 /** The flags wanted in every mount. */
 const ALWAYS =
   InitFlag.ASYNC_READ |
-  InitFlag.ATOMIC_O_TRUNC |
   InitFlag.BIG_WRITES |
   InitFlag.DONT_MASK |
   InitFlag.HAS_IOCTL_DIR |
@@ -76,32 +100,52 @@ export function negotiate(offer: InitOffer, choices: InitChoices): InitAnswer | 
   if (offer.major < FUSE_KERNEL_VERSION) return -Errno.EINVAL
   if (offer.major > FUSE_KERNEL_VERSION) return otherMajor()
   if (offer.minor < FUSE_OLDEST_MINOR_VERSION) return -Errno.EINVAL
-  const flags = wantedFlags(choices) & offer.flags
+  const data = agreedData(offer, choices.data)
+  const flags = wantedFlags(choices, data) & offer.flags
   const pages = Math.min(MAX_PAGES, Math.floor(choices.maxWrite / choices.pageSize))
   return {
     major: FUSE_KERNEL_VERSION,
     minor: Math.min(offer.minor, FUSE_KERNEL_MINOR_VERSION),
     maxReadahead: offer.maxReadahead,
     flags,
-    flags2: flags & InitFlag.INIT_EXT ? wantedFlags2(choices) & offer.flags2 : 0,
+    flags2: flags & InitFlag.INIT_EXT ? wantedFlags2(choices, data) & offer.flags2 : 0,
     maxBackground: MAX_BACKGROUND,
     congestionThreshold: CONGESTION_THRESHOLD,
     maxWrite: choices.maxWrite,
     timeGran: 1,
     maxPages: flags & InitFlag.MAX_PAGES ? pages : 0,
+    maxStackDepth: data.passthrough ? choices.data.stackDepth : 0,
   }
 }
 
-function wantedFlags(choices: InitChoices): number {
+function agreedData(offer: InitOffer, wanted: DataChoices): DataTerms {
+  const extended = (offer.flags & InitFlag.INIT_EXT) !== 0
+  const passthrough = wanted.passthrough && extended && (offer.flags2 & InitFlag2.PASSTHROUGH) !== 0
+  const writeback = !passthrough && wanted.writeback && (offer.flags & InitFlag.WRITEBACK_CACHE) !== 0
+  return { passthrough, writeback, noOpen: !passthrough && (offer.flags & InitFlag.NO_OPEN_SUPPORT) !== 0 }
+}
+
+/** What an agreement means for file data. */
+export function dataTerms(answer: InitAnswer): DataTerms {
+  return {
+    passthrough: (answer.flags2 & InitFlag2.PASSTHROUGH) !== 0,
+    noOpen: (answer.flags & InitFlag.NO_OPEN_SUPPORT) !== 0,
+    writeback: (answer.flags & InitFlag.WRITEBACK_CACHE) !== 0,
+  }
+}
+
+function wantedFlags(choices: InitChoices, data: DataTerms): number {
   let flags: number = ALWAYS
+  flags |= data.noOpen ? InitFlag.NO_OPEN_SUPPORT : InitFlag.ATOMIC_O_TRUNC
+  if (data.writeback) flags |= InitFlag.WRITEBACK_CACHE
   if (choices.acl) flags |= InitFlag.POSIX_ACL
   if (choices.readdirplus !== 'off') flags |= InitFlag.DO_READDIRPLUS
   if (choices.readdirplus === 'auto') flags |= InitFlag.READDIRPLUS_AUTO
   return flags
 }
 
-function wantedFlags2(choices: InitChoices): number {
-  return choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0
+function wantedFlags2(choices: InitChoices, data: DataTerms): number {
+  return (choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0) | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
 }
 
 /** A newer major: name ours and wait; the kernel then sends a second INIT that speaks it. */
@@ -117,5 +161,6 @@ function otherMajor(): InitAnswer {
     maxWrite: 0,
     timeGran: 0,
     maxPages: 0,
+    maxStackDepth: 0,
   }
 }

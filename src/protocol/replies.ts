@@ -242,5 +242,6 @@ export function initOut(reply: ReplyBuffer, at: number, answer: InitAnswer): num
   reply.setU32(at + 24, answer.timeGran)
   reply.setU32(at + 28, answer.maxPages)
   reply.setU32(at + 32, answer.flags2)
+  reply.setU32(at + 36, answer.maxStackDepth)
   return 64
 }

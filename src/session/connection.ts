@@ -1,17 +1,19 @@
 /** Requests about the connection itself: INIT, INTERRUPT, DESTROY. */
 import { InitFlag } from '../protocol/flags.js'
-import { negotiate } from '../protocol/init.js'
+import { dataTerms, negotiate } from '../protocol/init.js'
 import type * as requests from '../protocol/requests-data.js'
 import type { Context } from './context.js'
 
 const USUAL_PAGE = 4096
 
 export function init(context: Context, args: typeof requests.init.args): number {
-  const { acl, readdirplus, directIo, pageSize = USUAL_PAGE } = context.config
-  const answer = negotiate(args, { acl, readdirplus, directIo, maxWrite: context.maxWrite, pageSize })
+  const { acl, readdirplus, directIo, data, pageSize = USUAL_PAGE } = context.config
+  const answer = negotiate(args, { acl, readdirplus, directIo, data, maxWrite: context.maxWrite, pageSize })
   if (typeof answer === 'number') return answer
   context.agreed = answer
   context.request.extendedSetxattr = context.agreedOn(InitFlag.SETXATTR_EXT)
+  // A kernel that is asked to speak another version sends a second INIT.
+  if (answer.maxWrite > 0) context.operations.begin(dataTerms(answer))
   return 0
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Caller, DataPort, EntrySink, Operations } from '../operations/contract.js'
 import { DirectoryList } from '../protocol/directory.js'
-import type { InitAnswer } from '../protocol/init.js'
+import type { DataChoices, InitAnswer } from '../protocol/init.js'
 import { type Validity, validity } from '../protocol/replies.js'
 import { ReplyBuffer } from '../protocol/reply-buffer.js'
 import { RequestBuffer } from '../protocol/request-buffer.js'
@@ -22,6 +22,8 @@ export interface SessionConfig {
   /** Every open file bypasses the page cache (FOPEN_DIRECT_IO). */
   readonly directIo: boolean
   readonly readdirplus: 'on' | 'auto' | 'off'
+  /** What is wanted for file data; a plain mount wants nothing. */
+  readonly data: DataChoices
   /** The kernel's page size in bytes; 4096 where nothing else is known. */
   readonly pageSize?: number
 }

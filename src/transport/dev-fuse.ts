@@ -51,7 +51,8 @@ export function unmounted(result: number): boolean {
 export function dataPort(device: Device): DataPort {
   return {
     read: (fd, length, offset) => device.readInto(fd, length, offset),
-    write: (fd, length, offset, killSuid) => device.writeFrom(fd, IN_HEADER + WRITE_DATA, length, offset, killSuid),
+    write: (fd, length, offset, killSuid, skip = 0) =>
+      device.writeFrom(fd, IN_HEADER + WRITE_DATA + skip, length, offset, killSuid),
   }
 }
 
@@ -60,5 +61,9 @@ export function dataBinding(device: Device): DataBinding {
   return {
     bind: (nodeid, fd, writable) => device.bind(nodeid, fd, writable),
     unbind: (nodeid) => device.unbind(nodeid),
+    used: (nodeid) => device.used(nodeid) !== 0,
+    openBacking: (fd) => device.openBacking(fd),
+    closeBacking: (id) => void device.closeBacking(id),
+    forgetAttributes: (nodeid) => void device.forgetAttributes(nodeid),
   }
 }

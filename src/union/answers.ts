@@ -42,8 +42,22 @@ export interface FsStat {
   namelen: number
 }
 
+/** What a connection agreed on about file data, as in protocol/init. */
+export interface DataTerms {
+  readonly passthrough: boolean
+  readonly noOpen: boolean
+  readonly writeback: boolean
+}
+
 /** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
 export interface DataBinding {
   bind(nodeid: number, fd: number, writable: boolean): void
   unbind(nodeid: number): void
+  /** Whether the binding has served anything since it was made or this was last asked. */
+  used(nodeid: number): boolean
+  /** A backing id for the file `fd`, or -errno. The descriptor may be closed then. */
+  openBacking(fd: number): number
+  closeBacking(id: number): void
+  /** Makes the kernel ask for the node's attributes again. */
+  forgetAttributes(nodeid: number): void
 }

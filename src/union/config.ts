@@ -31,6 +31,10 @@ export interface UnionConfig {
   readonly xattrPermissions: 0 | 1 | 2
   readonly staticNlink: boolean
   readonly acl: boolean
+  /** Where file data goes: straight to the layer's file, or through the mount's own page cache. */
+  readonly data: 'auto' | 'passthrough' | 'cached'
+  /** In the cached mode: the kernel gathers writes and hands them over later. */
+  readonly writeback: boolean
   /** Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers. */
   readonly index: 'on' | 'off' | 'immutable'
   /** When the database is filled: with what is visited, or with everything in the background. */

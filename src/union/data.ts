@@ -3,12 +3,29 @@
  * node, so a page read through an older open must come from the same file as one read through a newer. When a file is
  * copied up while it is open, the descriptor changes under every open at once. The transport is told which descriptor
  * serves which node, and answers READ and WRITE from it without asking again.
+ *
+ * Descriptors are few and open files are not counted (a kernel that asks for no open tells of no close either), so those
+ * kept are the ones in use lately; any of them may go at any time, and is opened anew by the node's place when it is asked
+ * for. A node that has lost its last name is reached through its pin.
  */
 import { Errno } from '../base/errno.js'
 import { O_APPEND, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import type { Node } from './node.js'
+import { touchedNode } from './touched.js'
 import { placeOf, type Union } from './union.js'
+
+const OWNER_MAY_ALL = 0o600
+const PERMISSIONS = 0o7777
+const SETGID = 0o2000
+
+/** The nodes that have a descriptor, those kept longest first. */
+export class DataFiles {
+  readonly nodes = new Set<Node>()
+
+  constructor(public capacity: number) {}
+}
 
 /**
  * A descriptor for `node`'s content, for writing too where `write` (the node is an upper one then); or -errno. `append`:
@@ -16,7 +33,8 @@ import { placeOf, type Union } from './union.js'
  */
 export function dataOf(u: Union, node: Node, write: boolean, append = false): number {
   if (node.dataFd >= 0 && (node.dataWritable || !write)) return node.dataFd
-  const fd = openContent(u, node, write, append)
+  let fd = openContent(u, node, write, append)
+  if (fd === -Errno.EMFILE && shrink(u)) fd = openContent(u, node, write, append)
   if (fd >= 0) keepData(u, node, fd, write)
   return fd
 }
@@ -24,13 +42,44 @@ export function dataOf(u: Union, node: Node, write: boolean, append = false): nu
 /** Makes `fd` the node's descriptor in place of the one it had. */
 export function keepData(u: Union, node: Node, fd: number, writable: boolean): void {
   const old = node.dataFd
+  if (old < 0) makeRoom(u)
   node.dataFd = fd
   node.dataWritable = writable
-  u.binding.bind(node.id, fd, writable)
+  u.files.nodes.delete(node)
+  u.files.nodes.add(node)
+  u.binding.bind(node.id, fd, writable && !node.appendOnly)
   if (old >= 0) native.close(old)
 }
 
-function openContent(u: Union, node: Node, write: boolean, append = false): number {
+/** Lets go of one descriptor where there are as many as may be: of the one kept longest that nothing was done with lately. */
+function makeRoom(u: Union): void {
+  const { nodes, capacity } = u.files
+  if (nodes.size < capacity) return
+  let patience = 64
+  for (const node of nodes) {
+    if (patience-- > 0 && u.binding.used(node.id)) {
+      // Goes to the end of the order, and is met again there.
+      nodes.delete(node)
+      nodes.add(node)
+      continue
+    }
+    return dropData(u, node)
+  }
+}
+
+/** Descriptors are scarcer than was thought: half of them go, for good; false where there are none. */
+function shrink(u: Union): boolean {
+  const { files } = u
+  const before = files.nodes.size
+  files.capacity = Math.max(8, before >> 1)
+  for (const node of files.nodes) {
+    if (files.nodes.size < files.capacity) break
+    dropData(u, node)
+  }
+  return files.nodes.size < before
+}
+
+function openContent(u: Union, node: Node, write: boolean, append: boolean): number {
   if (node.data !== null && !write) {
     const dir = u.cache.fd(node.data)
     return dir < 0 ? dir : native.openat(dir, node.dataName, O_RDONLY | O_NOFOLLOW, 0)
@@ -38,30 +87,63 @@ function openContent(u: Union, node: Node, write: boolean, append = false): numb
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const name = u.placeName
-  if (!write) return native.openat(fd, name, name === '' ? O_RDONLY : O_RDONLY | O_NOFOLLOW, 0)
   const flags = name === '' ? 0 : O_NOFOLLOW
-  const both = native.openat(fd, name, O_RDWR | flags, 0)
-  if (both === -Errno.EPERM && append) return native.openat(fd, name, O_RDWR | O_APPEND | flags, 0)
-  // An ordinary user's own file may be writable and not readable.
+  return write ? openBoth(u, node, fd, name, flags, append) : openPlace(u, node, fd, name, O_RDONLY | flags)
+}
+
+/** For reading too, since a page written in part is read first. */
+function openBoth(u: Union, node: Node, fd: number, name: string, flags: number, append: boolean): number {
+  node.appendOnly = false
+  const both = openPlace(u, node, fd, name, O_RDWR | flags)
+  if (both === -Errno.EPERM && (append || u.data.noOpen)) {
+    // An append-only file, or an immutable one, which refuses this too.
+    const appending = native.openat(fd, name, O_RDWR | O_APPEND | flags, 0)
+    node.appendOnly = appending >= 0
+    return appending
+  }
   return both === -Errno.EACCES ? native.openat(fd, name, O_WRONLY | flags, 0) : both
+}
+
+/**
+ * Opens a place; where this process's user owns the file and its mode forbids, all the same: whoever reads or writes was
+ * let in when the file was opened, and the mode may have changed since.
+ */
+function openPlace(u: Union, node: Node, fd: number, name: string, flags: number): number {
+  const opened = native.openat(fd, name, flags, 0)
+  if (opened !== -Errno.EACCES || !node.inUpper || native.statat(fd, name) < 0) return opened
+  const mode = native.stat[Stat.MODE]! & PERMISSIONS
+  // A mode with setgid could not be set again by somebody outside the group.
+  if (native.stat[Stat.UID] !== u.ownUid || (mode & SETGID) !== 0) return opened
+  if (native.chmodat(fd, name, mode | OWNER_MAY_ALL) < 0) return opened
+  const forced = native.openat(fd, name, flags, 0)
+  native.chmodat(fd, name, mode)
+  return forced
 }
 
 /** After a copy-up: open content is served from the upper from now on; that of a metacopy stays where it is. */
 export function rebindData(u: Union, node: Node): number {
   if (node.dataFd < 0 || node.data !== null) return 0
-  const both = openContent(u, node, true)
+  const both = openContent(u, node, true, false)
   // An ordinary user's own file may be readable and not writable.
-  const fd = both === -Errno.EACCES ? openContent(u, node, false) : both
+  const fd = both === -Errno.EACCES ? openContent(u, node, false, false) : both
   if (fd < 0) return fd
   keepData(u, node, fd, both >= 0)
   return 0
 }
 
-/** The last open is gone. */
+/** Lets go of the descriptor; the next who needs it opens it anew. */
 export function dropData(u: Union, node: Node): void {
   if (node.dataFd < 0) return
+  if (node.dataWritable) touchedNode(u, node)
+  u.files.nodes.delete(node)
   u.binding.unbind(node.id)
   native.close(node.dataFd)
   node.dataFd = -1
   node.dataWritable = false
+}
+
+/** What was written beside the loop since the last call is told to the index. */
+export function noteWritten(u: Union): void {
+  if (u.lowerIndex === null) return
+  for (const node of u.files.nodes) if (node.dataWritable && u.binding.used(node.id)) touchedNode(u, node)
 }

@@ -73,6 +73,11 @@ function shadowed(u: Union, parent: Node, name: string, above: number): Ownershi
   return found
 }
 
+function describeData(u: Union): Record<string, unknown> {
+  const { passthrough, noOpen, writeback, why } = u.data
+  return { mode: passthrough ? 'passthrough' : 'cached', why, writeback, opens: noOpen ? 'not asked for' : 'answered' }
+}
+
 /** What this mount is made of and what it does without, for `inspect`. */
 export function describeUnion(u: Union): Record<string, unknown> {
   return {
@@ -82,6 +87,7 @@ export function describeUnion(u: Union): Record<string, unknown> {
     metacopy: u.config.metacopy,
     index: u.writable !== null && u.writable.work.index !== null,
     privateLayers: u.lowers.every((layer) => layer.isPrivate),
+    data: describeData(u),
     readonly: u.writable === null,
     ownerIndex: u.lowerIndex === null ? null : { ...u.lowerIndex.counters },
     downgrades: u.downgrades,

@@ -13,6 +13,7 @@ import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/consta
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
+import { dropData } from './data.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
 import { statNode, type Union } from './union.js'
@@ -228,11 +229,7 @@ function free(u: Union, node: Node): void {
 }
 
 function closeDescriptors(u: Union, node: Node): void {
-  if (node.dataFd >= 0) {
-    u.binding.unbind(node.id)
-    native.close(node.dataFd)
-    node.dataFd = -1
-  }
+  dropData(u, node)
   if (node.pin >= 0) native.close(node.pin)
   node.pin = -1
 }

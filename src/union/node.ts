@@ -66,9 +66,11 @@ export class Node {
   keys: string[] | null = null
   /** O_PATH descriptor of an upper inode that has lost its name, or -1. */
   pin = -1
-  /** The descriptor that serves READ and WRITE while it is open, or -1. */
+  /** The descriptor that serves READ and WRITE, or -1; may be dropped and opened anew at any time. */
   dataFd = -1
   dataWritable = false
+  /** The upper file may only be appended to (chattr +a): its descriptor writes at the end, whatever the offset. */
+  appendOnly = false
   /** All its names are gone. */
   removed = false
 

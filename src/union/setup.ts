@@ -16,6 +16,8 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import type { UnionConfig } from './config.js'
+import { DataFiles } from './data.js'
+import { dataWish } from './data-mode.js'
 import { InodeNumbers } from './inode-numbers.js'
 import { sweepIndex } from './link-counts.js'
 import { originMark } from './lookup.js'
@@ -26,6 +28,8 @@ const CAP_DAC_READ_SEARCH = 2
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4
+/** Descriptors kept of files' contents, likewise. */
+const KEPT_FILES = 1024
 const TRUSTED = 'trusted.overlay.'
 const USER = 'user.overlay.'
 
@@ -40,7 +44,8 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
   }
-  const cache = new DirCache(keptDirectories())
+  const cache = new DirCache(kept(KEPT_DIRECTORIES))
+  const files = new DataFiles(kept(KEPT_FILES))
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
@@ -51,17 +56,32 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   const inodes = new InodeNumbers(all, mayOpen)
   const uids = rules(config.uidMapping, config.squashToUid, config.squashToRoot)
   const gids = rules(config.gidMapping, config.squashToGid, config.squashToRoot)
-  const u = new Union(config, lowers, writable, cache, marks, whiteouts, inodes, binding, log, uids, gids)
+  const u = new Union(
+    config,
+    lowers,
+    writable,
+    cache,
+    marks,
+    whiteouts,
+    inodes,
+    binding,
+    log,
+    uids,
+    gids,
+    dataWish(config, all),
+    files,
+  )
   for (const layer of all) layer.override = findOverride(layer)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u
 }
 
-function keptDirectories(): number {
+/** How many descriptors of a kind are kept: `most`, or a part of what this process may have. */
+function kept(most: number): number {
   const limits = readFileSync('/proc/self/limits', 'latin1')
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? KEPT_PART * KEPT_DIRECTORIES)
-  return Math.min(KEPT_DIRECTORIES, Math.max(16, Math.floor(limit / KEPT_PART)))
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? KEPT_PART * most)
+  return Math.min(most, Math.max(16, Math.floor(limit / KEPT_PART)))
 }
 
 function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean): IdRules {

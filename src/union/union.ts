@@ -14,6 +14,8 @@ import { native } from '../syscalls/native.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 import type { Attr, DataBinding, FsStat, Opened } from './answers.js'
 import type { UnionConfig } from './config.js'
+import type { DataFiles } from './data.js'
+import { type DataMode, type DataWish, unsettled } from './data-mode.js'
 import type { InodeNumbers } from './inode-numbers.js'
 import { type Node, NodeTable } from './node.js'
 
@@ -64,6 +66,8 @@ export class Union {
   readonly hiddenLinks = new Map<string, number>()
   readonly downgrades: string[] = []
   root!: Node
+  /** How file data goes, once the connection has begun. */
+  data: DataMode = unsettled
   /** Answers for lower directories that join several layers; null: each layer is asked. */
   lowerIndex: LowerIndex | null = null
   /** The ids this process runs with. */
@@ -85,6 +89,9 @@ export class Union {
     readonly log: LogFunction,
     readonly uids: IdRules,
     readonly gids: IdRules,
+    /** What is wanted for file data. */
+    readonly dataWish: DataWish,
+    readonly files: DataFiles,
   ) {}
 
   /** Says once, in the log and in `inspect`, what this mount does without. */

@@ -10,6 +10,7 @@ import { constants as os } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { carriesOverlay, processesOf } from './ground.js'
+import { type Limit, limitOf } from './limits.js'
 import { Probe } from './probe.js'
 
 /**
@@ -33,6 +34,7 @@ export interface MountOptions {
   readonly index?: 'on' | 'off'
   readonly xino?: 'on' | 'off' | 'auto'
   readonly volatile?: true
+  readonly data?: 'passthrough' | 'cached'
   /** Mount read-only though there is an upper layer. */
   readonly ro?: true
 }
@@ -52,6 +54,10 @@ export interface Column {
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
   unmount(layers: Layers, actor: Probe): void
+  /** In nanoseconds, where times are coarser than on disk. */
+  readonly timeUnit?: bigint
+  /** The known limit that makes a case fail here; null where it has to pass. */
+  limitOf?(family: string, name: string): Limit | null
 }
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
@@ -148,7 +154,7 @@ function awaitDaemonEnd(layers: Layers): void {
 
 const root: Column = {
   name: 'root',
-  title: 'stratafs as root',
+  title: 'stratafs as root (data=passthrough)',
   capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'trusted.',
   uid: 0,
@@ -159,11 +165,38 @@ const root: Column = {
     return built()
   },
   start: (directory, program) => new Probe(directory, program),
-  mount: (layers, options) => void must(process.execPath, ourWords(layers, options)),
+  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'passthrough', ...options })),
   unmount(layers) {
     must('umount', [layers.merged])
     awaitDaemonEnd(layers)
   },
+}
+
+const fuseNative: Column = {
+  ...root,
+  name: 'fuse-native',
+  title: 'stratafs over fuse-native, as root',
+  timeUnit: 1_000_000n,
+  limitOf,
+  available() {
+    if (root.available() !== true) return root.available()
+    const loads =
+      'import(process.argv[1]).then(m => { const r = m.loadFuseNative(); if (typeof r === "string") throw r })'
+    const module = join(repository, 'dist/src/transport/fuse-native-package.js')
+    const tried = spawnSync(process.execPath, ['-e', loads, module], { encoding: 'utf8' })
+    return tried.status === 0 || `fuse-native cannot be loaded: ${tried.stderr.trim().split('\n').at(-1)}`
+  },
+  mount(layers, options) {
+    const [program, command, ...words] = ourWords(layers, options)
+    must(process.execPath, [program, command, '--transport', 'fuse-native', '--accept-limits', ...words])
+  },
+}
+
+const cached: Column = {
+  ...root,
+  name: 'cached',
+  title: 'stratafs as root (data=cached)',
+  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'cached', ...options })),
 }
 
 const NOBODY = 65534
@@ -177,7 +210,7 @@ function asUser(actor: Probe, words: readonly string[]): void {
 
 const user: Column = {
   name: 'user',
-  title: 'stratafs as an ordinary user',
+  title: 'stratafs as an ordinary user (data=cached)',
   capabilities: new Set<Capability>(['layers', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'user.',
   uid: NOBODY,
@@ -221,7 +254,7 @@ const user: Column = {
   },
 }
 
-export const columns: readonly Column[] = [kernel, plain, root, user]
+export const columns: readonly Column[] = [kernel, plain, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

@@ -229,6 +229,8 @@ export class Run {
       acl: true,
       index: 'off',
       indexFill: 'visited',
+      data: 'auto',
+      writeback: true,
       ...changes,
     }
   }

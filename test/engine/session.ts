@@ -3,7 +3,7 @@
  * Results are the engine's: >= 0 or -errno. No mount is involved.
  */
 
-import type { Caller, DataPort, Operations, SetAttr } from '../../src/operations/contract.js'
+import type { Caller, DataBinding, DataPort, Operations, SetAttr } from '../../src/operations/contract.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
@@ -15,7 +15,15 @@ const OLD_TIME = 900_000_000
 /** A caller who is neither the daemon nor an owner of anything. */
 export const SOMEBODY: Caller = { uid: 2000, gid: 2001, pid: 1, umask: 0o027 }
 
-const unbound = { bind: () => undefined, unbind: () => undefined }
+/** No transport serves by itself. */
+export const unbound: DataBinding = {
+  bind: () => undefined,
+  unbind: () => undefined,
+  used: () => false,
+  openBacking: () => -1,
+  closeBacking: () => undefined,
+  forgetAttributes: () => undefined,
+}
 
 /** Starts an engine; throws where it refuses. */
 export function startEngine(config: UnionConfig): Engine {

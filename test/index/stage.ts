@@ -14,6 +14,7 @@ import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { S_IFCHR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/config.js'
+import { unbound } from '../engine/session.js'
 
 /** One thing that is put into a layer; `path` relative to its root. */
 export type Planting =
@@ -120,6 +121,8 @@ export class Stage {
       acl: true,
       index: 'on',
       indexFill: 'visited',
+      data: 'auto',
+      writeback: true,
     }
   }
 
@@ -140,8 +143,7 @@ export class Run {
 
   constructor(stage: Stage, options: { index?: string; immutable?: boolean; writable?: boolean; since?: number } = {}) {
     const writable = options.writable ?? true
-    const binding = { bind: () => {}, unbind: () => {} }
-    const engine = createEngine(stage.config(writable), binding, () => {})
+    const engine = createEngine(stage.config(writable), unbound, () => {})
     if ('error' in engine) throw new Error(engine.error)
     this.engine = engine
     if (options.index === undefined) return
@@ -154,6 +156,7 @@ export class Run {
         shared,
         mount: 'm',
         fill: false,
+        wide: options.immutable ? null : 2,
         wakeFd: -1,
       },
       (message) => this.said.push(message),
@@ -173,7 +176,7 @@ export class Run {
 
   /** Lets the writer do all that it was told, and commit. */
   write(): void {
-    this.engine.flushIndex()
+    this.engine.tendIndex()
     for (const message of this.#messages.splice(0)) this.#writer!.take(message)
     this.#writer?.commit()
   }

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { InitFlag, InitFlag2 } from '../../src/protocol/flags.js'
-import { type InitAnswer, type InitChoices, negotiate } from '../../src/protocol/init.js'
+import { dataTerms, type InitAnswer, type InitChoices, negotiate } from '../../src/protocol/init.js'
 
-const choices: InitChoices = { acl: true, readdirplus: 'on', directIo: false, maxWrite: 1 << 20, pageSize: 4096 }
+const data = { passthrough: false, stackDepth: 1, writeback: true } as const
+const choices: InitChoices = { data, acl: true, readdirplus: 'on', directIo: false, maxWrite: 1 << 20, pageSize: 4096 }
 
 /** What kernels offer: bits that exist in that version of the protocol. */
 const offers = {
@@ -46,7 +47,7 @@ describe('INIT', () => {
     for (const version of [38, 45] as const) {
       const answer = agreed(offers[version])
       assert.equal(answer.minor, version)
-      assert.ok(has(answer, 'HANDLE_KILLPRIV_V2', 'SETXATTR_EXT', 'INIT_EXT', 'ATOMIC_O_TRUNC'))
+      assert.ok(has(answer, 'HANDLE_KILLPRIV_V2', 'SETXATTR_EXT', 'INIT_EXT', 'NO_OPEN_SUPPORT'))
       assert.equal(answer.flags2, 0)
       assert.equal(answer.timeGran, 1)
     }
@@ -56,17 +57,43 @@ describe('INIT', () => {
     assert.equal(agreed({ ...offers[45], minor: 60 }).minor, 45)
   })
 
-  it('never asks for what would change who keeps locks, writes back or exports', () => {
+  it('never asks for what would change who keeps locks or exports', () => {
     const answer = agreed({ ...offers[45], flags: 0x7fffffff, flags2: 0x7ff })
-    for (const name of [
-      'POSIX_LOCKS',
-      'FLOCK_LOCKS',
-      'WRITEBACK_CACHE',
-      'EXPORT_SUPPORT',
-      'AUTO_INVAL_DATA',
-    ] as const) {
+    for (const name of ['POSIX_LOCKS', 'FLOCK_LOCKS', 'EXPORT_SUPPORT', 'AUTO_INVAL_DATA'] as const) {
       assert.equal(has(answer, name), false, name)
     }
+  })
+
+  it('cached: no open is answered, writes are gathered where wanted, truncation comes by itself', () => {
+    const answer = agreed(offers[45])
+    assert.deepEqual(dataTerms(answer), { passthrough: false, noOpen: true, writeback: true })
+    assert.equal(has(answer, 'ATOMIC_O_TRUNC'), false)
+    const through = agreed(offers[45], { data: { ...data, writeback: false } })
+    assert.deepEqual(dataTerms(through), { passthrough: false, noOpen: true, writeback: false })
+    assert.equal(answer.maxStackDepth, 0)
+  })
+
+  it('passthrough: opens are answered, and nothing is gathered', () => {
+    for (const stackDepth of [1, 2] as const) {
+      const answer = agreed(offers[45], { data: { ...data, passthrough: true, stackDepth } })
+      assert.deepEqual(dataTerms(answer), { passthrough: true, noOpen: false, writeback: false })
+      assert.ok(has(answer, 'ATOMIC_O_TRUNC'))
+      assert.equal(answer.maxStackDepth, stackDepth)
+    }
+  })
+
+  it('passthrough that the kernel does not have becomes cached', () => {
+    for (const version of [27, 31, 38] as const) {
+      const answer = agreed(offers[version], { data: { ...data, passthrough: true } })
+      assert.deepEqual(dataTerms(answer), { passthrough: false, noOpen: true, writeback: true })
+      assert.equal(answer.maxStackDepth, 0)
+    }
+  })
+
+  it('a kernel that cannot do without opens is told to go on asking', () => {
+    const answer = agreed({ ...offers[27], flags: offers[27].flags & ~InitFlag.NO_OPEN_SUPPORT })
+    assert.equal(dataTerms(answer).noOpen, false)
+    assert.ok(has(answer, 'ATOMIC_O_TRUNC'))
   })
 
   it('follows the choices', () => {

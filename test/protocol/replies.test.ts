@@ -155,10 +155,11 @@ describe('reply encoders', () => {
       maxWrite: 1 << 20,
       timeGran: 1,
       maxPages: 256,
+      maxStackDepth: 2,
     }
     const expected = pack(
       pack(u32(7), u32(31), u32(131072), u32(0x40000001), u16(64), u16(48), u32(1 << 20), u32(1)),
-      pack(u16(256), u16(0), u32(0x10), u32(0), new Uint8Array(24)),
+      pack(u16(256), u16(0), u32(0x10), u32(2), new Uint8Array(24)),
     )
     assert.equal(expected.length, 64)
     assert.deepEqual(

@@ -53,6 +53,7 @@ export class FakeOperations implements Operations {
     return answer === undefined ? usual : (answer() as T)
   }
 
+  begin = (...args: unknown[]) => void this.#say('begin', 0, ...args)
   lookup = (...args: unknown[]) => this.#say('lookup', 9, ...args)
   forget = (...args: unknown[]) => {
     this.#say('forget', 0, ...args)

@@ -15,6 +15,7 @@ export const CONFIG: SessionConfig = {
   acl: true,
   directIo: false,
   readdirplus: 'on',
+  data: { passthrough: false, stackDepth: 1, writeback: false },
 }
 
 const BUFFER = (1 << 20) + 4096

@@ -168,7 +168,12 @@ const nameCases: Case[] = [
   {
     name: '.wh. names can be made and read as plain files where they are no marks',
     needs: ['layers'],
-    not: { root: 'a .wh. name is a whiteout in our layers', user: 'a .wh. name is a whiteout in our layers' },
+    not: {
+      root: 'a .wh. name is a whiteout in our layers',
+      cached: 'a .wh. name is a whiteout in our layers',
+      user: 'a .wh. name is a whiteout in our layers',
+      'fuse-native': 'a .wh. name is a whiteout in our layers',
+    },
     lowers: [{ '.wh.f': file('x'), f: file('f') }],
     run({ fs }) {
       assert.equal(fs.read('.wh.f'), 'x')

@@ -1,0 +1,14 @@
+/**
+ * `stratafs image …`: what is done with images in an OCI layout on disk. Each subcommand has a file of its own,
+ * image-NAME.ts, that exports one `Add`; here they are put together.
+ */
+import type { Add } from './command.js'
+
+const SUBCOMMANDS: readonly Add[] = []
+
+export const imageCommand: Add = (parser, outcome) =>
+  parser.command('image <command>', 'images in an OCI layout: list, unpack, mount, commit …', (command) =>
+    SUBCOMMANDS.reduce((so, add) => add(so, outcome), command)
+      .demandCommand(1, 'name what to do with images')
+      .strict(),
+  )
