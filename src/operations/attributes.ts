@@ -22,7 +22,14 @@ const GROUP_EXECUTE = 0o010
 
 export function getattr(u: Union, nodeid: number): number {
   const node = nodeOf(u, nodeid)
-  return typeof node === 'number' ? node : readAttr(u, node)
+  return typeof node === 'number' ? node : attrOf(u, node, nodeid)
+}
+
+/** The attributes of `node` for who knows it as `nodeid`; an old nodeid learns of no change, so it has to ask each time. */
+function attrOf(u: Union, node: Node, nodeid: number): number {
+  const errno = readAttr(u, node)
+  if (node.id !== nodeid) u.attr.lasting = false
+  return errno
 }
 
 export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
@@ -35,7 +42,7 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
   touchedNode(u, node)
-  return errno < 0 ? errno : readAttr(u, node)
+  return errno < 0 ? errno : attrOf(u, node, nodeid)
 }
 
 /**

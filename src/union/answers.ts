@@ -4,6 +4,8 @@
 
 /** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
 export interface Attr {
+  /** Whether the kernel may believe all this for as long as it was told; else not at all. */
+  lasting: boolean
   ino: number
   mode: number
   nlink: number
@@ -28,6 +30,8 @@ export interface Attr {
 export interface Opened {
   fh: number
   flags: number
+  /** The backing id with FOPEN_PASSTHROUGH, else 0. */
+  backing: number
 }
 
 /** statfs(2)'s answer. */

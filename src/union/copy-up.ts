@@ -12,6 +12,7 @@ import { RealDir } from '../layers/real-dir.js'
 import { O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { leaveGhost } from './backing.js'
 import { copyXattrs } from './copy-xattrs.js'
 import { rebindData } from './data.js'
 import { markLinks } from './link-counts.js'
@@ -52,6 +53,8 @@ export function copyUp(u: Union, node: Node, size = -1, metadata = false): numbe
     const errno = copyUp(u, node.parent)
     if (errno < 0) return errno
   }
+  const from = node.data ?? node.at
+  const fromName = node.data === null ? node.atName : node.dataName
   const job = start(u, node, size, metadata)
   if (typeof job === 'number') return job
   const built = build(job)
@@ -61,7 +64,9 @@ export function copyUp(u: Union, node: Node, size = -1, metadata = false): numbe
     return errno
   }
   u.counters.copyUps++
-  return node.dir === null ? rebindData(u, node) : 0
+  if (node.dir !== null) return 0
+  if (job.size !== null && from !== null) leaveGhost(u, node, from, fromName)
+  return rebindData(u, node)
 }
 
 function start(u: Union, node: Node, size: number, metadata: boolean): Job | number {
@@ -270,6 +275,8 @@ function copyUpContent(u: Union, node: Node, size: number): number {
   }
   native.close(fd)
   if (errno < 0) return errno
+  const { data, dataName } = node
   node.data = null
+  leaveGhost(u, node, data!, dataName)
   return rebindData(u, node)
 }
