@@ -9,6 +9,7 @@ import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/con
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr, readOverride } from '../union/attributes.js'
+import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
 import { touchedNode } from '../union/touched.js'
@@ -42,6 +43,7 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
   touchedNode(u, node)
+  changedByAnyId(u, node)
   return errno < 0 ? errno : attrOf(u, node, nodeid)
 }
 

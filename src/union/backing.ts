@@ -68,6 +68,11 @@ export function leaveGhost(u: Union, node: Node, dir: RealDir, name: string): vo
   u.binding.forgetAttributes(ghost.id)
 }
 
+/** `node` has changed, perhaps by an old nodeid: what the kernel remembers under the present one may not be true any more. */
+export function changedByAnyId(u: Union, node: Node): void {
+  if (node.ghosts > 0) u.binding.forgetAttributes(node.id)
+}
+
 export function forgetGhost(u: Union, ghost: Ghost, count: number): void {
   ghost.nlookup = Math.max(0, ghost.nlookup - count)
   endGhost(u, ghost)
