@@ -55,6 +55,8 @@ export interface DataTerms {
 
 /** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
 export interface DataBinding {
+  /** An eventfd upon which requests that were answered PENDING are served again; -1 where none can be put aside. */
+  readonly wakeFd: number
   bind(nodeid: number, fd: number, writable: boolean): void
   unbind(nodeid: number): void
   /** Whether the binding has served anything since it was made or this was last asked. */

@@ -6,6 +6,7 @@
  */
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
+import type { Bringing } from './background-copy.js'
 import type { Listing } from './listing.js'
 
 export interface Alias {
@@ -79,6 +80,8 @@ export class Node {
   ghosts = 0
   /** Its content was larger than `SMALL` when it was last looked at. */
   isLarge = false
+  /** Its content on the way up, copied beside the loop. */
+  bringing: Bringing | null = null
   /** All its names are gone. */
   removed = false
 

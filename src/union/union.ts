@@ -70,6 +70,8 @@ export class Union {
   readonly hiddenLinks = new Map<string, number>()
   readonly downgrades: string[] = []
   root!: Node
+  /** Nodes whose content is on its way up. */
+  readonly bringing = new Set<Node>()
   /** How file data goes, once the connection has begun. */
   data: DataMode = unsettled
   /** Answers for lower directories that join several layers; null: each layer is asked. */
