@@ -21,7 +21,8 @@
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-O2", "-Wall", "-Wextra", "-Wunused-parameter", "-fvisibility=hidden"],
-      "cflags_cc": ["-std=c++17"],
+      "cflags_cc": ["-std=c++17", "-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
       "cflags!": ["-Wno-unused-parameter", "-O3"],
       "conditions": [["OS!='linux'", { "type": "none" }]]
     }

@@ -35,6 +35,10 @@ function say(message: FromEngine): void {
 class LateBinding implements DataBinding {
   device: DataBinding | null = null
 
+  get wakeFd(): number {
+    return this.device?.wakeFd ?? -1
+  }
+
   bind(nodeid: number, fd: number, writable: boolean): void {
     this.device?.bind(nodeid, fd, writable)
   }
@@ -81,7 +85,7 @@ function begin(engine: Engine, message: ToEngine): void {
 function serveDevice(engine: Engine, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
   const session = makeSession(engine, device)
-  binding.device = dataBinding(device)
+  binding.device = dataBinding(device, start.wakeFd)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined

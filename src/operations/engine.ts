@@ -123,7 +123,7 @@ function operationsOf(u: Union): Operations {
     open: (nodeid, flags) => open(u, nodeid, flags),
     create: (caller, parent, name, mode, flags) => create(u, caller, parent, name, mode, flags),
     tmpfile: (caller, parent, mode, flags) => tmpfile(u, caller, parent, mode, flags),
-    release: (nodeid) => release(u, nodeid),
+    release: (nodeid, fh) => release(u, nodeid, fh),
     read: (nodeid, length, offset, port) => read(u, nodeid, length, offset, port),
     write: (nodeid, length, offset, kill, port) => write(u, nodeid, length, offset, kill, port),
     fsync: (nodeid, datasync) => fsync(u, nodeid, datasync),

@@ -11,11 +11,17 @@ import { Stat } from '../syscalls/stat.js'
 import type { Node } from './node.js'
 import { placeOf, statNode, topDir, type Union } from './union.js'
 
+/** Files up to this size that are only read stay in the mount's page cache. */
+export const SMALL = 65536
+
 /** Fills `u.attr` for `node` from a stat record of its place. */
 export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   const attr = u.attr
   const layer = layerOf(node)
   const mapped = layer?.idmapped ?? false
+  // What is written through the backing, by mappings too, changes without a word to the kernel's copy of these.
+  attr.lasting = node.writers === 0 || node.backing === 0
+  node.isLarge = stat[Stat.SIZE]! > SMALL
   attr.ino = node.ino
   attr.mode = stat[Stat.MODE]!
   attr.nlink = shownLinks(u, node, stat)

@@ -16,6 +16,7 @@ import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } fro
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
+import { cancelBringing } from './background-copy.js'
 import type { UnionConfig } from './config.js'
 import { DataFiles } from './data.js'
 import { dataWish } from './data-mode.js'
@@ -202,6 +203,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
 
 /** Ends the union: what was written is on disk, every descriptor closed. */
 export function tearDown(u: Union): void {
+  cancelBringing(u)
   for (const node of u.nodes.values()) {
     if (node.dataFd >= 0) native.close(node.dataFd)
     if (node.pin >= 0) native.close(node.pin)
