@@ -8,7 +8,9 @@ import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
 import { applyCommand } from './apply.js'
 import { type Add, last, list, type Outcome } from './command.js'
+import { commitCommand } from './commit.js'
 import { complain, Exit } from './complain.js'
+import { diffCommand } from './diff.js'
 import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
@@ -23,14 +25,15 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
-  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
+  transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(yargs(detachOptions(args)), outcome)
+  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome)
   try {
     await parser.parseAsync()
   } catch (error) {
@@ -56,7 +59,8 @@ class UsageError extends Error {}
 function describe(parser: Argv, outcome: Outcome): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [inspectCommand, statsCommand, ...owners]
-  const commands = [mountCommand, unmountCommand, ...asked, applyCommand, imageCommand]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
+  const commands = [mountCommand, unmountCommand, ...asked, ...layers]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -178,6 +182,12 @@ const statsCommand: Add = (parser, outcome) =>
       outcome.code = await runStats(given.merged, given.json === true)
     },
   )
+
+/** `-` as an archive: yargs would hand over an empty word. */
+function nameStandardInput(args: readonly string[]): string[] {
+  const takesArchive = args[0] === 'apply' || args[0] === 'image'
+  return args.map((arg) => (takesArchive && arg === '-' ? '/dev/stdin' : arg))
+}
 
 /** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
 function detachOptions(args: readonly string[]): string[] {

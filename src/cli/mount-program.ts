@@ -34,6 +34,8 @@ export const COMMANDS = [
   'inspect',
   ...OWNER_COMMANDS,
   'stats',
+  'diff',
+  'commit',
   'apply',
   'image',
   'completion',

@@ -88,6 +88,11 @@ export class EngineHere implements EngineHold {
     return { ...this.engine.counters(), index, ...this.mount.counters(), memory: { rss, heapUsed } }
   }
 
+  /** This thread would have to wait for a word that comes to this thread. */
+  async hold(): Promise<null> {
+    return null
+  }
+
   stop(): void {
     this.#end({ result: 0 })
   }

@@ -14,6 +14,7 @@ import type { LogFunction } from '../union/union.js'
 import {
   type EngineStart,
   type FromEngine,
+  Gate,
   OWNERS_PER_ANSWER,
   type Question,
   type ToEngine,
@@ -127,8 +128,17 @@ function readMessages(answer: (question: Question) => unknown): boolean {
     if (received === undefined) return false
     const { message } = received
     if (message.kind === 'stop') return true
-    if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
+    if (message.kind === 'hold') hold(message.gate, message.milliseconds)
+    else if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
   }
+}
+
+/** Waits, and so serves nothing. */
+function hold(gate: Int32Array, milliseconds: number): void {
+  say({ kind: 'held' })
+  if (Atomics.wait(gate, 0, Gate.CLOSED, milliseconds) !== 'timed-out') return
+  Atomics.compareExchange(gate, 0, Gate.CLOSED, Gate.EXPIRED)
+  log('warn', 'the mount was held for longer than it was asked to be: it is served again')
 }
 
 /** A question that throws is a bug in the answer, not a reason to stop serving. */
