@@ -98,11 +98,12 @@ export class Stage {
     }
   }
 
-  config(writable: boolean): UnionConfig {
+  /** `side`: which of several uppers over the same layers. */
+  config(writable: boolean, side = ''): UnionConfig {
     return {
       lowers: this.lowers,
-      upper: writable ? this.path('upper') : null,
-      work: writable ? this.path('work') : null,
+      upper: writable ? this.path(`upper${side}`) : null,
+      work: writable ? this.path(`work${side}`) : null,
       readonly: !writable,
       userxattr: null,
       redirectDir: 'on',
@@ -141,9 +142,12 @@ export class Run {
   readonly #writer: IndexWriter | null = null
   readonly #messages: ToWriter[] = []
 
-  constructor(stage: Stage, options: { index?: string; immutable?: boolean; writable?: boolean; since?: number } = {}) {
+  constructor(
+    stage: Stage,
+    options: { index?: string; immutable?: boolean; writable?: boolean; since?: number; side?: string } = {},
+  ) {
     const writable = options.writable ?? true
-    const engine = createEngine(stage.config(writable), unbound, () => {})
+    const engine = createEngine(stage.config(writable, options.side), unbound, () => {})
     if ('error' in engine) throw new Error(engine.error)
     this.engine = engine
     if (options.index === undefined) return
