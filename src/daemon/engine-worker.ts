@@ -11,7 +11,14 @@ import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
 import type { LogFunction } from '../union/union.js'
-import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import {
+  type EngineStart,
+  type FromEngine,
+  Gate,
+  OWNERS_PER_ANSWER,
+  type Question,
+  type ToEngine,
+} from './engine-messages.js'
 import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
@@ -27,6 +34,10 @@ function say(message: FromEngine): void {
 /** Stands for the device until there is one: the engine is built before anything is mounted. */
 class LateBinding implements DataBinding {
   device: DataBinding | null = null
+
+  get wakeFd(): number {
+    return this.device?.wakeFd ?? -1
+  }
 
   bind(nodeid: number, fd: number, writable: boolean): void {
     this.device?.bind(nodeid, fd, writable)
@@ -74,7 +85,7 @@ function begin(engine: Engine, message: ToEngine): void {
 function serveDevice(engine: Engine, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
   const session = makeSession(engine, device)
-  binding.device = dataBinding(device)
+  binding.device = dataBinding(device, start.wakeFd)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
@@ -121,14 +132,24 @@ function readMessages(answer: (question: Question) => unknown): boolean {
     if (received === undefined) return false
     const { message } = received
     if (message.kind === 'stop') return true
-    if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
+    if (message.kind === 'hold') hold(message.gate, message.milliseconds)
+    else if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
   }
+}
+
+/** Waits, and so serves nothing. */
+function hold(gate: Int32Array, milliseconds: number): void {
+  say({ kind: 'held' })
+  if (Atomics.wait(gate, 0, Gate.CLOSED, milliseconds) !== 'timed-out') return
+  Atomics.compareExchange(gate, 0, Gate.CLOSED, Gate.EXPIRED)
+  log('warn', 'the mount was held for longer than it was asked to be: it is served again')
 }
 
 /** A question that throws is a bug in the answer, not a reason to stop serving. */
 function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
   try {
     if (question.what === 'which') return engine.which(question.path)
+    if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
@@ -146,6 +167,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
+    index: engine.indexCounters(),
     requests,
     faults: session.counters.faults,
     malformed: session.counters.malformed,

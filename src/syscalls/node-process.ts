@@ -18,6 +18,7 @@ type Surroundings = Pick<
   | 'fusermount'
   | 'eventfd'
   | 'signalEvent'
+  | 'notify'
   | 'hasCapability'
   | 'Device'
 >
@@ -42,6 +43,7 @@ export const surroundings: Surroundings = {
   fusermount: refuse(Errno.ENOSYS),
   eventfd: refuse(Errno.ENOSYS),
   signalEvent: refuse(Errno.ENOSYS),
+  notify: refuse(Errno.ENOSYS),
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)
