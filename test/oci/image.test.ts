@@ -271,7 +271,7 @@ describe('images of others', () => {
         for (const step of steps) sh(`(cd b/rootfs; ${step}); umoci repack --refresh-bundle --image img:it b`)
         sh('umoci unpack --image img:it fresh; skopeo copy -q --dest-compress-format zstd oci:img:it oci:zs:it')
         // No layer of umoci's describes the root: that is whoever's who unpacks.
-      const expected = snapshot(join(folder, 'fresh/rootfs'), { root: false })
+        const expected = snapshot(join(folder, 'fresh/rootfs'), { root: false })
         for (const layout of ['img', 'zs']) {
           const { layers } = JSON.parse(run('image', 'unpack', `${layout}:it`, 'store', '--json'))
           assert.equal(layers.length, steps.length)
