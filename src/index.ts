@@ -16,9 +16,13 @@ import type { InspectDocument } from './daemon/inspect-document.js'
 import { parseOptions } from './daemon/options.js'
 import { listMounts } from './daemon/run-directory.js'
 import { unmount as unmountPath } from './daemon/unmount.js'
+import type { PolicyWishes } from './oci/apply-policy.js'
+import type { Unpacked } from './oci/unpack.js'
+import type { Progress } from './oci/unpack-source.js'
 
 export { StratafsError } from './base/failure.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
+export type { Unpacked } from './oci/unpack.js'
 
 export type Path = string | Buffer
 
@@ -57,6 +61,25 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
   const { pid, mountpoint: real } = sound(await mountInBackground(plan, warnings))
   const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
   return { mountpoint: shown(real), pid, warnings, unmount: end }
+}
+
+export interface ApplyOptions extends PolicyWishes {
+  /** `sha256:…` that the archive, or its content, has to have. */
+  readonly digest?: string
+  readonly diffID?: string
+  /** Do not wait until it is on disk. */
+  readonly volatile?: boolean
+  readonly signal?: AbortSignal
+  readonly progress?: Progress
+}
+
+/** Unpacks a layer's tar (plain, gzip or zstd) as the lower directory `directory`, all of it or nothing. */
+export async function apply(archive: Path, directory: Path, options: ApplyOptions = {}): Promise<Unpacked> {
+  const [{ policyOf }, { unpack }] = await Promise.all([import('./oci/apply-policy.js'), import('./oci/unpack.js')])
+  const { digest, diffID, volatile, signal, progress } = options
+  const policy = policyOf(options)
+  const places = { archive: inside(archive), directory: absolute(directory) }
+  return unpack({ ...places, policy, digest, diffID, sync: volatile !== true, signal, progress })
 }
 
 /** Unmounts, and waits for the daemon to end unless `lazy`. */
