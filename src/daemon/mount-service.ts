@@ -12,7 +12,8 @@ import type { ControlReply, ControlRequest } from './control-protocol.js'
 import { listen } from './control-server.js'
 import { type Ending, EngineThread } from './engine-thread.js'
 import { inspectDocument } from './inspect-document.js'
-import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { lockWhenFree } from './lock-patience.js'
+import type { DirectoryLocks } from './locks.js'
 import { attach, detach } from './mounter.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
@@ -35,7 +36,7 @@ export class MountService {
     const plan = checkPlan(given)
     if ('error' in plan) return plan
     const { upper, work } = plan.config
-    const locks = lockDirectories(
+    const locks = await lockWhenFree(
       upper && work
         ? ([
             ['upperdir', upper],
