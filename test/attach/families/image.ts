@@ -77,7 +77,7 @@ export function expectCleanLayer(layer: readonly LayerEntry[]): void {
  */
 export function makeTallImage(scene: Scene, count: number, archive: string): void {
   const build = scene.directory('tall')
-  scene.sh(String.raw`cd ${build}; cp ${scene.tar} base.tar; mkdir -p layers
+  scene.sh(`cd ${build}; cp ${scene.tar} base.tar; mkdir -p layers
     for i in $(seq ${count - 1}); do echo "$i" >layers/f$i; tar --numeric-owner --owner=0 --group=0 -cf $i.tar layers/f$i; done
     files=$(for i in $(seq ${count - 1}); do printf ',"%s.tar"' $i; done)
     diffs=$(sha256sum base.tar $(seq -f '%.0f.tar' ${count - 1}) | sed 's/ .*//; s/.*/,"sha256:&"/' | tr -d '
