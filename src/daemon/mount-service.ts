@@ -16,7 +16,8 @@ import type { Ending, EngineHold } from './engine-hold.js'
 import type { Question } from './engine-messages.js'
 import { Holding } from './holding.js'
 import { inspectDocument } from './inspect-document.js'
-import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { lockWhenFree } from './lock-patience.js'
+import type { DirectoryLocks } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
 import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, writeState } from './run-directory.js'
@@ -56,7 +57,7 @@ export class MountService {
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
-    const locks = lockDirectories(
+    const locks = await lockWhenFree(
       upper && work
         ? ([
             ['upperdir', upper],

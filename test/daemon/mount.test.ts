@@ -237,3 +237,17 @@ test('a name that is not UTF-8 survives the way through', needsRoot, async (t) =
   assert.equal(readFileSync(join(w.merged, 'f'), 'utf8'), 'x\n')
   assert.equal(w.run('unmount', w.merged).status, 0)
 })
+
+test('a mount of an upper whose last mount is ending waits for it', needsRoot, async (t) => {
+  const w = workspace(t)
+  mounted(w)
+  const open = openSync(join(w.merged, 'b'), 'r')
+  assert.equal(spawnSync('umount', ['-l', w.merged]).status, 0)
+  const next = spawn(process.execPath, [MAIN, '-o', w.options, w.merged], { env: w.env, stdio: 'ignore' })
+  t.after(() => next.kill('SIGKILL'))
+  assert.ok(!(await eventually(() => next.exitCode !== null, 700)), 'it waits while the first daemon lives')
+  closeSync(open)
+  assert.ok(await eventually(() => next.exitCode !== null, 10_000), 'it goes on')
+  assert.equal(next.exitCode, 0)
+  assert.ok(w.isMounted())
+})
