@@ -71,6 +71,8 @@ export class Node {
   dataWritable = false
   /** The upper file may only be appended to (chattr +a): its descriptor writes at the end, whatever the offset. */
   appendOnly = false
+  /** It is known to have no file capabilities: the kernel asks before every write. Only setxattr can give it some. */
+  withoutCapabilities = false
   /** All its names are gone. */
   removed = false
 
