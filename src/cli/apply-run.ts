@@ -2,6 +2,7 @@
 import { shown } from '../base/text.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { type Unpacked, unpack } from '../oci/unpack.js'
+import { isStandardInput } from '../oci/unpack-source.js'
 import { currentDirectory } from './arguments.js'
 import { complain, Exit } from './complain.js'
 import { bytesText, progressBar } from './progress.js'
@@ -25,7 +26,7 @@ export function absolutePath(path: string): string {
 /** Unpacks; the exit code. */
 export async function runApply(given: ApplyArguments): Promise<number> {
   const directory = absolutePath(given.directory)
-  const bar = progressBar(shown(given.archive === '-' ? 'unpacking' : given.archive))
+  const bar = progressBar(shown(isStandardInput(given.archive) ? 'unpacking' : given.archive))
   const result = await interruptible((signal) =>
     unpack({
       archive: given.archive,

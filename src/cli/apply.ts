@@ -11,12 +11,9 @@ export function policyOptions<T>(command: Argv<T>) {
       requiresArg: true,
       describe: 'as archived (root’s default); all yours (others’); yours, with the true ones in an attribute',
     })
-    .option('nodev', { type: 'boolean', describe: 'refuse devices' })
-    .option('nosuid', { type: 'boolean', describe: 'refuse setuid, setgid and file capabilities' })
     .option('userxattr', { type: 'boolean', describe: 'marks as user.overlay.*, for a mount with userxattr' })
     .option('max-size', { type: 'string', requiresArg: true, describe: 'refuse what unpacks to more: 500M, 2G' })
     .option('max-entries', { type: 'string', requiresArg: true, describe: 'refuse more entries than that' })
-    .option('volatile', { type: 'boolean', describe: 'do not wait until it is on disk' })
 }
 
 /** What yargs read of `policyOptions`. */
@@ -27,7 +24,6 @@ export interface PolicyArguments {
   readonly userxattr?: boolean | undefined
   readonly 'max-size'?: string | undefined
   readonly 'max-entries'?: string | undefined
-  readonly volatile?: boolean | undefined
 }
 
 /** The wishes in them. Throws StratafsError. */
@@ -63,6 +59,9 @@ export const applyCommand: Add = (parser, outcome) =>
             describe: 'what is made; may be there, empty',
           }),
       )
+        .option('nodev', { type: 'boolean', describe: 'refuse devices' })
+        .option('nosuid', { type: 'boolean', describe: 'refuse setuid, setgid and file capabilities' })
+        .option('volatile', { type: 'boolean', describe: 'do not wait until it is on disk' })
         .option('digest', { type: 'string', requiresArg: true, describe: 'sha256:… that the archive has to have' })
         .option('diff-id', { type: 'string', requiresArg: true, describe: 'sha256:… that its content has to have' })
         .option('replace', { type: 'boolean', describe: 'of entries with one name the last counts (tar -r), not none' })

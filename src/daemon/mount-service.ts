@@ -11,8 +11,10 @@ import { addonObstacle } from '../syscalls/native.js'
 import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { checkPlan } from './checks.js'
 import type { ControlReply, ControlRequest } from './control-protocol.js'
-import { listen } from './control-server.js'
+import { listen, type Peer } from './control-server.js'
 import type { Ending, EngineHold } from './engine-hold.js'
+import type { Question } from './engine-messages.js'
+import { Holding } from './holding.js'
 import { inspectDocument } from './inspect-document.js'
 import { type DirectoryLocks, lockDirectories } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
@@ -38,6 +40,7 @@ export class MountService {
   /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
   readonly ended: Promise<number>
   readonly #stem: string | null
+  readonly #holding: Holding
   #server: Server | null = null
   #stopping = false
   #over = false
@@ -89,6 +92,7 @@ export class MountService {
     private readonly locks: DirectoryLocks,
     private readonly engine: EngineHold,
   ) {
+    this.#holding = new Holding(engine, logger.log)
     const directory = runDirectory()
     this.#stem = directory === null ? null : filesStem(directory, state.mountpoint, state.pid)
     this.ended = engine.ended.then((ending) => this.#finish(ending))
@@ -100,7 +104,7 @@ export class MountService {
     if (this.#stem === null)
       return logger.log('warn', 'no run directory: inspect, which and stats will not find this mount')
     try {
-      this.#server = await listen(`${this.#stem}.sock`, (request) => this.answer(request))
+      this.#server = await listen(`${this.#stem}.sock`, (request, peer) => this.answer(request, peer))
       if (this.#over) this.#forget()
       else writeState(this.#stem, this.state)
     } catch (error) {
@@ -109,16 +113,36 @@ export class MountService {
   }
 
   /** Answers a control request. */
-  async answer(request: ControlRequest): Promise<ControlReply> {
+  async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
       const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
-      return { ok: true, result: inspectDocument(this.state, facts, this.engine.indexFacts, this.transport) }
+      const index = this.engine.index?.facts ?? null
+      return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
+    if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
+    if (request.command === 'release') return this.#holding.release(peer)
     if (request.command === 'level') return this.#setLevel(request.level)
-    const question =
-      request.command === 'which' ? { what: 'which' as const, path: request.path } : { what: 'counters' as const }
-    const result = await this.engine.ask(question)
+    if (request.command === 'index') return this.#tellIndex(request.action)
+    if (request.command === 'stats') return this.#counters()
+    const { command: what, ...about } = request
+    const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
+  }
+
+  async #counters(): Promise<ControlReply> {
+    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
+    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
+    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
+    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
+  }
+
+  #tellIndex(action: 'fill' | 'drop'): ControlReply {
+    const { index } = this.engine
+    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
+    const told = action === 'fill' ? index.fill() : index.drop()
+    return told
+      ? { ok: true, result: index.facts }
+      : { ok: false, error: 'this mount writes no index: it has no workdir' }
   }
 
   #setLevel(level: string): ControlReply {

@@ -62,5 +62,6 @@ function defaultSettings(): Draft['settings'] {
     makeWork: false,
     transport: null,
     acceptLimits: false,
+    autoUnmount: false,
   }
 }

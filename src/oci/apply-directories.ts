@@ -23,12 +23,12 @@ export class Directories {
     private readonly lowers: readonly number[],
   ) {}
 
-  /** Completes every directory; the paths of those that no entry describes. */
+  /** Completes every directory; the paths of those that no entry describes, the root not counted. */
   complete(): string[] {
     const implied: string[] = []
     const paths = [...this.tree.directories.keys()].sort().reverse()
     if (!this.tree.directories.has('')) paths.push('')
-    for (const path of paths) if (!this.#completeDirectory(path)) implied.push(path)
+    for (const path of paths) if (!this.#completeDirectory(path) && path !== '') implied.push(path)
     return implied.reverse()
   }
 
@@ -57,9 +57,13 @@ export class Directories {
 
   /** As the topmost layer beneath has it, so that passing through a directory does not change it. */
   #takeFromBelow(fd: number, path: string, entry: TarEntry): boolean {
+    // The root is nobody's on the way: a layer that does not describe it must not become another on every base.
+    if (path === '') return false
     for (const lower of this.lowers) {
       const from = native.openBeneath(lower, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-      if (from < 0) continue
+      if (from === -Errno.ENOENT) continue
+      // Hidden or no directory there: what lies deeper is not beneath this layer.
+      if (from < 0) return false
       try {
         this.attributes.copy(from, fd, entry)
       } finally {

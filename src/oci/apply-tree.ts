@@ -22,6 +22,7 @@ import {
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { entryFault, type TarEntry } from './tar-entry.js'
+import { removeUnpacked } from './unpack-remove.js'
 
 /** Directories whose descriptors are kept: archives go through a tree folder by folder. */
 const KEPT = 64
@@ -33,6 +34,8 @@ export interface TreeDirectory {
   /** The entry on whose way it was made. */
   readonly impliedBy: TarEntry
   opaque: boolean
+  /** Only whiteouts are in it, and nothing describes it: it gives way to whatever has its name. */
+  weak: boolean
 }
 
 const WORDS: Readonly<Record<number, string>> = {
@@ -81,6 +84,17 @@ export class ApplyTree {
 
   /** A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next call. */
   directory(path: string, entry: TarEntry): number {
+    const fd = this.#reach(path, entry, false)
+    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+      const directory = this.directories.get(at)!
+      // What is above a strong one is strong.
+      if (!directory.weak) break
+      directory.weak = false
+    }
+    return fd
+  }
+
+  #reach(path: string, entry: TarEntry, weak: boolean): number {
     if (path === '') return this.rootFd
     const known = this.#open.get(path)
     if (known !== undefined) return known
@@ -89,7 +103,7 @@ export class ApplyTree {
     for (let depth = at === '' ? 0 : at.split('/').length; depth < parts.length; depth++) {
       const name = parts[depth]!
       const next = joined(at, name)
-      fd = this.#enter(fd, name, next, entry)
+      fd = this.#enter(fd, name, next, entry, weak)
       at = next
     }
     return fd
@@ -103,8 +117,8 @@ export class ApplyTree {
     return { at: '', fd: this.rootFd }
   }
 
-  #enter(parentFd: number, name: string, path: string, entry: TarEntry): number {
-    if (!this.directories.has(path)) this.#make(parentFd, name, path, entry)
+  #enter(parentFd: number, name: string, path: string, entry: TarEntry, weak: boolean): number {
+    if (!this.directories.has(path)) this.#make(parentFd, name, path, entry, weak)
     const fd = native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
     if (fd < 0) throw kernelFault(entry.name, `entering ${path}`, fd)
     this.#keep(path, fd)
@@ -121,13 +135,13 @@ export class ApplyTree {
   }
 
   /** Makes the directory that `entry` is, or lies in. A whiteout of the same name means that it hides those below. */
-  #make(parentFd: number, name: string, path: string, entry: TarEntry): void {
+  #make(parentFd: number, name: string, path: string, entry: TarEntry, weak: boolean): void {
     const opaque = this.whiteouts.has(path)
     let made = native.mkdirat(parentFd, name, 0o700)
     if (made === -Errno.EEXIST && this.#clearWhiteout(parentFd, name, path))
       made = native.mkdirat(parentFd, name, 0o700)
     if (made < 0) throw this.#unmade(parentFd, name, path, entry, made)
-    this.directories.set(path, { entry: null, impliedBy: entry, opaque })
+    this.directories.set(path, { entry: null, impliedBy: entry, opaque, weak })
   }
 
   /** The record of the directory `path`, made where it is missing. */
@@ -135,7 +149,7 @@ export class ApplyTree {
     this.directory(path, entry)
     const known = this.directories.get(path)
     if (known !== undefined) return known
-    const root: TreeDirectory = { entry: null, impliedBy: entry, opaque: false }
+    const root: TreeDirectory = { entry: null, impliedBy: entry, opaque: false, weak: false }
     this.directories.set('', root)
     return root
   }
@@ -152,13 +166,26 @@ export class ApplyTree {
   }
 
   #giveWay(parentFd: number, name: string, path: string): boolean {
-    if (this.#clearWhiteout(parentFd, name, path)) return true
+    if (this.#clearWhiteout(parentFd, name, path) || this.#clearWeak(parentFd, name, path)) return true
     if (this.repeated === 'refuse' || this.directories.has(path)) return false
     return native.unlinkat(parentFd, name, 0) >= 0
   }
 
   #clearWhiteout(parentFd: number, name: string, path: string): boolean {
     return this.whiteouts.delete(path) && native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  /** Takes away a directory that holds nothing but whiteouts: what has its name hides all that they would. */
+  #clearWeak(parentFd: number, name: string, path: string): boolean {
+    if (this.directories.get(path)?.weak !== true) return false
+    const isInside = (each: string) => each === path || each.startsWith(`${path}/`)
+    for (const [each, fd] of [...this.#open].filter(([at]) => isInside(at))) {
+      this.#open.delete(each)
+      native.close(fd)
+    }
+    for (const each of [...this.directories.keys()].filter(isInside)) this.directories.delete(each)
+    for (const each of [...this.whiteouts].filter(isInside)) this.whiteouts.delete(each)
+    return removeUnpacked(parentFd, name) >= 0
   }
 
   #unmade(parentFd: number, name: string, path: string, entry: TarEntry, errno: number): StratafsError {
@@ -177,19 +204,35 @@ export class ApplyTree {
     return entryFault(entry.name, `the archive holds ${what} of this name already`)
   }
 
-  /** Hides `name`. Where the layer itself has the name, only what lies below is hidden. */
+  /**
+   * Hides `name`. Where the layer itself has the name, only what lies below is hidden. In something that is no directory
+   * here, or hidden itself, there is nothing left to hide: umoci writes such whiteouts where a directory became a file.
+   */
   whiteout(parent: string, name: string, entry: TarEntry): void {
     const path = joined(parent, name)
-    if (this.whiteouts.has(path)) return
+    if (this.whiteouts.has(path) || this.#isCovered(parent, entry)) return
+    const fd = this.#reach(parent, entry, true)
     const directory = this.directories.get(path)
-    if (directory !== undefined) {
+    if (directory !== undefined && !this.#clearWeak(fd, name, path)) {
       directory.opaque = true
       return
     }
-    const fd = this.directory(parent, entry)
     const result = this.#makeWhiteout(fd, name)
     if (result >= 0) this.whiteouts.add(path)
     else if (result !== -Errno.EEXIST) throw kernelFault(entry.name, 'making the whiteout', result)
+  }
+
+  /** Whether something on the way to `path` stands here and is no directory. */
+  #isCovered(path: string, entry: TarEntry): boolean {
+    let at = ''
+    for (const part of path === '' ? [] : path.split('/')) {
+      const next = joined(at, part)
+      if (!this.directories.has(next)) {
+        return this.whiteouts.has(next) || native.statat(this.#reach(at, entry, true), part) >= 0
+      }
+      at = next
+    }
+    return false
   }
 
   #makeWhiteout(fd: number, name: string): number {

@@ -79,16 +79,21 @@ const DECODERS: Record<Compression, (chunks: AsyncIterable<Buffer>) => AsyncIter
 
 async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: PIECE })
-  let fed = false
+  let given = 0
+  let ended = false
   const feeding = (async () => {
-    for await (const chunk of chunks) await written(gunzip, chunk)
-    fed = true
+    for await (const chunk of chunks) {
+      given += chunk.length
+      await written(gunzip, chunk)
+    }
+    ended = true
     gunzip.end()
   })().catch((error) => void gunzip.destroy(error as Error))
   try {
     for await (const piece of gunzip) yield piece as Buffer
-    // Its output ends early where something follows the last member.
-    if (!fed) throw new StratafsError('bytes that are not gzip follow the end of the compressed stream')
+    // Its output ends at the last member; what follows it was left where it is.
+    if (!ended || gunzip.bytesWritten < given)
+      throw new StratafsError('bytes that are not gzip follow the end of the compressed stream')
     await feeding
   } catch (error) {
     throw told('gzip', error)

@@ -32,10 +32,12 @@ export class ArchiveSource {
     readonly size: number | null,
   ) {}
 
-  /** Opens `path` (latin1); `-` is standard input. Throws StratafsError. */
+  /** Opens `path` (latin1); `-` and /dev/stdin are standard input. Throws StratafsError. */
   static open(path: string): ArchiveSource {
-    if (path === '-' && isatty(0)) throw new StratafsError('standard input is a terminal: pipe an archive into it')
-    if (path === '-') return new ArchiveSource('standard input', 0, false, sizeOf(0))
+    if (isStandardInput(path)) {
+      if (isatty(0)) throw new StratafsError('standard input is a terminal: pipe an archive into it')
+      return new ArchiveSource('standard input', 0, false, sizeOf(0))
+    }
     let fd: number
     try {
       fd = openSync(pathBytes(path), 'r')
@@ -121,6 +123,11 @@ export class ArchiveSource {
     await this.#reading.catch(() => 0)
     if (this.owned) closeSync(this.fd)
   }
+}
+
+/** Whether an archive's name means the pipe. */
+export function isStandardInput(path: string): boolean {
+  return path === '-' || path === '/dev/stdin'
 }
 
 function sizeOf(fd: number): number | null {

@@ -32,6 +32,8 @@ export interface UnpackRequest {
   readonly lowers?: readonly string[]
   /** Put everything on disk before it is believed. */
   readonly sync: boolean
+  /** Chooses another name beside `directory`, which nothing has yet, once it is known what came of the layer. */
+  readonly nameFor?: ((unpacked: Unpacked) => string) | undefined
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -119,7 +121,7 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
   let done = false
   try {
     const unpacked = await fill(work.fd, source, request)
-    publish(target, work, request.sync)
+    publish({ ...target, name: request.nameFor?.(unpacked) ?? target.name }, work, request.sync)
     done = true
     return unpacked
   } catch (error) {

@@ -135,7 +135,7 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   const node = makeNode(u, caller, parent, name, full, openNew(permissions))
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
-  answerOpen(u, node)
+  answerOpen(u, node, true)
   return remember(node)
 }
 
@@ -174,6 +174,6 @@ function unnamedNode(u: Union, file: number): number {
   if (node.pin < 0) return node.pin
   keepData(u, node, file, true)
   fillAttr(u, node, u.topStat)
-  answerOpen(u, node)
+  answerOpen(u, node, true)
   return remember(node)
 }

@@ -9,6 +9,7 @@ import { overrideNames } from '../layers/ownership.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from '../union/attributes.js'
+import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
 import { placeOf, topDir, type Union } from '../union/union.js'
@@ -28,7 +29,8 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
-  return typeof value !== 'number' && attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'shown') : value
+  if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
+  return mapAcl(value, u.uids, u.gids, 'shown')
 }
 
 /** Asked before every write and change of owner, nearly always in vain. */
@@ -108,7 +110,9 @@ function writableNode(u: Union, nodeid: number, attribute: string): Node | numbe
   if (attribute.startsWith(VIRTUAL) || isHidden(u, attribute)) return -Errno.EPERM
   if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
   const errno = copyUp(u, node, -1, true)
-  return errno < 0 ? errno : node
+  if (errno < 0) return errno
+  changedByAnyId(u, node)
+  return node
 }
 
 function clearSetgid(fd: number, name: string): number {

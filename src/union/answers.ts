@@ -4,6 +4,8 @@
 
 /** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
 export interface Attr {
+  /** Whether the kernel may believe all this for as long as it was told; else not at all. */
+  lasting: boolean
   ino: number
   mode: number
   nlink: number
@@ -28,6 +30,8 @@ export interface Attr {
 export interface Opened {
   fh: number
   flags: number
+  /** The backing id with FOPEN_PASSTHROUGH, else 0. */
+  backing: number
 }
 
 /** statfs(2)'s answer. */
@@ -51,6 +55,8 @@ export interface DataTerms {
 
 /** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
 export interface DataBinding {
+  /** An eventfd upon which requests that were answered PENDING are served again; -1 where none can be put aside. */
+  readonly wakeFd: number
   bind(nodeid: number, fd: number, writable: boolean): void
   unbind(nodeid: number): void
   /** Whether the binding has served anything since it was made or this was last asked. */

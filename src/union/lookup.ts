@@ -206,7 +206,7 @@ export function remember(node: Node): number {
 /** Lets go of `node` when neither the kernel nor a child needs it. */
 export function forgetUnused(u: Union, node: Node): void {
   let next: Node | null = node
-  while (next !== null && next !== u.root && next.nlookup <= 0 && next.opens === 0) {
+  while (next !== null && next !== u.root && next.nlookup <= 0 && next.opens === 0 && next.ghosts === 0) {
     const current: Node = next
     if (current.dir !== null && current.dir.children.size > 0) return
     next = current.parent

@@ -37,7 +37,7 @@ describe('whiteouts', () => {
     const { tree, result } = await treeOf([file('.wh.gone'), file('a/b/.wh.too')])
     assert.ok(isWhiteout(tree.gone) && isWhiteout(tree['a/b/too']))
     assert.deepEqual(Object.keys(tree), ['.', 'a', 'a/b', 'a/b/too', 'gone'])
-    assert.deepEqual([result.whiteouts, result.implied], [2, ['', 'a', 'a/b']])
+    assert.deepEqual([result.whiteouts, result.implied], [2, ['a', 'a/b']])
   })
   it('give way to an entry of their name, in either order', async () => {
     for (const parts of [
@@ -60,6 +60,25 @@ describe('whiteouts', () => {
       assert.equal(tree.d!.xattrs[OPAQUE], 'y')
       assert.deepEqual(Object.keys(tree), ['.', 'd', 'd/f'])
     }
+  })
+  it('in a directory that is hidden or became a file hide nothing more, in either order', async () => {
+    for (const parts of [
+      [file('.wh.d'), file('d/.wh.x')],
+      [file('d/.wh.x'), file('.wh.d')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.ok(isWhiteout(tree.d))
+      assert.deepEqual(Object.keys(tree), ['.', 'd'])
+    }
+    for (const parts of [
+      [file('d', 'f'), file('d/.wh.x')],
+      [file('d/e/.wh.x'), file('d/.wh.y'), file('d', 'f')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.deepEqual([Object.keys(tree), tree.d!.content], [['.', 'd'], 'f'])
+    }
+    const { tree } = await treeOf([file('d/e/.wh.x'), file('d/f', 'x'), file('.wh.d')])
+    assert.deepEqual([Object.keys(tree), tree.d!.xattrs[OPAQUE]], [['.', 'd', 'd/e', 'd/e/x', 'd/f'], 'y'])
   })
   it('may be repeated, and be links as AUFS had them', async () => {
     const { tree } = await treeOf([

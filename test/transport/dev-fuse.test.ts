@@ -94,8 +94,8 @@ describe('the loop over /dev/fuse', () => {
     const device = new ScriptedDevice(kernel, [])
     dataPort(device).read(8, 512, 4096)
     dataPort(device).write(8, 512, 4096, true)
-    dataBinding(device).bind(3, 8, true)
-    dataBinding(device).unbind(3)
+    dataBinding(device, 7).bind(3, 8, true)
+    dataBinding(device, 7).unbind(3)
     assert.deepEqual(device.calls, [
       ['readInto', 8, 512, 4096],
       ['writeFrom', 8, 80, 512, 4096, true],
