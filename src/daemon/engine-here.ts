@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { Errno } from '../base/errno.js'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
-import type { DataBinding } from '../operations/contract.js'
+import { unbound } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { native } from '../syscalls/native.js'
 import { type FuseNativeMount, mountFuseNative } from '../transport/fuse-native.js'
@@ -24,16 +24,6 @@ import type { MountPlan } from './settings.js'
 
 /** How often changes that the index has not been told of are told. */
 const FLUSH_MS = 500
-
-/** libfuse's requests all come through here: there is nothing to bind descriptors to, and no file is handed to the kernel. */
-const unbound: DataBinding = {
-  bind: () => {},
-  unbind: () => {},
-  used: () => true,
-  openBacking: () => -Errno.ENOSYS,
-  closeBacking: () => {},
-  forgetAttributes: () => {},
-}
 
 export class EngineHere implements EngineHold {
   readonly ended: Promise<Ending>

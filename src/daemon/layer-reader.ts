@@ -3,8 +3,7 @@
  * which layer owns a path, and walks the merged tree with the owner of each entry, for plain layers and for those of a mount.
  * Positions are told as mounts tell them: -1 is the upper.
  */
-import { Errno } from '../base/errno.js'
-import type { DataBinding } from '../operations/contract.js'
+import { unbound } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { S_IFDIR } from '../syscalls/constants.js'
 import type { UnionConfig } from '../union/config.js'
@@ -22,16 +21,6 @@ export interface PlainLayers {
 }
 
 const PAGE = 1000
-
-/** Nobody reads data through it. */
-const unbound: DataBinding = {
-  bind: () => {},
-  unbind: () => {},
-  used: () => true,
-  openBacking: () => -Errno.ENOSYS,
-  closeBacking: () => {},
-  forgetAttributes: () => {},
-}
 
 export class LayerReader {
   readonly #engine: Engine

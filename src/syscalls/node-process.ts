@@ -19,6 +19,9 @@ type Surroundings = Pick<
   | 'eventfd'
   | 'signalEvent'
   | 'notify'
+  | 'startCopy'
+  | 'endCopy'
+  | 'cancelCopy'
   | 'hasCapability'
   | 'Device'
 >
@@ -44,6 +47,9 @@ export const surroundings: Surroundings = {
   eventfd: refuse(Errno.ENOSYS),
   signalEvent: refuse(Errno.ENOSYS),
   notify: refuse(Errno.ENOSYS),
+  startCopy: refuse(Errno.ENOSYS),
+  endCopy: refuse(Errno.ENOSYS),
+  cancelCopy: refuse(Errno.ENOSYS),
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)
