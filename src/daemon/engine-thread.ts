@@ -4,7 +4,7 @@
  */
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
 import { native } from '../syscalls/native.js'
@@ -52,16 +52,16 @@ export class EngineThread implements EngineHold {
   private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
     this.#wakeFd = native.eventfd()
     this.#index = IndexThread.plan(start.config, start.mountpoint, this.#wakeFd, log)
-    const url = new URL('./engine-worker.js', import.meta.url)
-    const workerData = { ...start, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
-    const transferList = this.#index?.transfer ?? []
-    this.#worker = new Worker(url, { workerData, transferList, name: 'engine' })
+    this.#worker = takeEngineThread()
     const over = new Promise<Ending>((resolve) => this.#listen(resolve, log, trace))
     this.ended = over.then(async (ending) => {
       await this.#index?.finish('result' in ending)
       return ending
     })
     this.ended.then(() => this.#settle())
+    const { config, timeout, trace: traced } = start
+    const told = { config, timeout, trace: traced, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
+    this.#worker.postMessage({ kind: 'build', start: told } satisfies ToEngine, this.#index?.transfer ?? [])
   }
 
   #listen(end: (ending: Ending) => void, log: Log, trace: (line: string) => void): void {

@@ -1,9 +1,9 @@
 /**
- * The engine's thread: builds the engine, waits for the device, serves it until it is unmounted or told to stop. From
+ * The engine's thread: is told what to build, builds the engine, waits for the device, serves it until it is unmounted or told to stop. From
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
@@ -25,7 +25,6 @@ import { joinIndex } from './join-index.js'
 const BUFFER_BYTES = (1 << 20) + 4096
 
 const port = parentPort as NonNullable<typeof parentPort>
-const start = workerData as EngineStart
 
 function say(message: FromEngine): void {
   port.postMessage(message)
@@ -66,25 +65,29 @@ class LateBinding implements DataBinding {
 
 const binding = new LateBinding()
 const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
-const engine = createEngine(start.config, binding, log)
-if ('error' in engine) {
-  say({ kind: 'built', refusal: engine.error })
-} else {
+
+port.once('message', (message: ToEngine) => {
+  if (message.kind === 'build') build(message.start)
+})
+
+function build(start: EngineStart): void {
+  const engine = createEngine(start.config, binding, log)
+  if ('error' in engine) return say({ kind: 'built', refusal: engine.error })
   joinIndex(engine, start.index, log)
-  port.once('message', (message: ToEngine) => begin(engine, message))
+  port.once('message', (message: ToEngine) => begin(engine, start, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
 }
 
-/** The first message: serve a device, or go away because the mount failed. */
-function begin(engine: Engine, message: ToEngine): void {
-  const result = message.kind === 'serve' ? serveDevice(engine, message.fd) : 0
+/** The second message: serve a device, or go away because the mount failed. */
+function begin(engine: Engine, start: EngineStart, message: ToEngine): void {
+  const result = message.kind === 'serve' ? serveDevice(engine, start, message.fd) : 0
   engine.close()
   say({ kind: 'ended', result })
 }
 
-function serveDevice(engine: Engine, fd: number): number {
+function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
-  const session = makeSession(engine, device)
+  const session = makeSession(engine, start, device)
   binding.device = dataBinding(device, start.wakeFd)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
@@ -101,7 +104,7 @@ function serveDevice(engine: Engine, fd: number): number {
   return result
 }
 
-function makeSession(engine: Engine, device: InstanceType<typeof native.Device>): Session {
+function makeSession(engine: Engine, start: EngineStart, device: InstanceType<typeof native.Device>): Session {
   const seconds = start.timeout ?? Number.POSITIVE_INFINITY
   const { operations } = engine
   return new Session({

@@ -17,11 +17,13 @@ import { nodeOf } from './directory-of.js'
 
 const VIRTUAL = 'user.stratafs.'
 const ACL = 'system.posix_acl_'
+const CAPABILITY = 'security.capability'
 const SETGID = 0o2000
 
 export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Array | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
+  if (attribute === CAPABILITY) return capabilitiesOf(u, node)
   if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
   const fd = placeOf(u, node)
@@ -29,6 +31,16 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
   if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
   return mapAcl(value, u.uids, u.gids, 'shown')
+}
+
+/** Asked before every write and change of owner, nearly always in vain. */
+function capabilitiesOf(u: Union, node: Node): Uint8Array | number {
+  if (node.withoutCapabilities) return -Errno.ENODATA
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const value = native.getxattr(fd, u.placeName, CAPABILITY)
+  node.withoutCapabilities = value === -Errno.ENODATA
+  return value
 }
 
 function hiddenAnswer(attribute: string): number {
@@ -76,6 +88,7 @@ export function setxattr(
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const name = u.placeName
+  node.withoutCapabilities = false
   const stored = attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
   const errno = native.setxattr(fd, name, u.marks.stored(attribute), stored, flags)
   return errno >= 0 && killSgid ? clearSetgid(fd, name) : errno

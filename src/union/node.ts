@@ -72,6 +72,8 @@ export class Node {
   dataWritable = false
   /** The upper file may only be appended to (chattr +a): its descriptor writes at the end, whatever the offset. */
   appendOnly = false
+  /** It is known to have no file capabilities: the kernel asks before every write. Only setxattr can give it some. */
+  withoutCapabilities = false
   /** The backing id that all opens share while they are passed through, or 0. */
   backing = 0
   /** Opens for writing not yet released. */
