@@ -4,6 +4,7 @@
  * been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
  */
 import type { Server } from 'node:net'
+import { dirname } from 'node:path'
 import { Errno } from '../base/errno.js'
 import { isLevel, type Logger } from '../base/log.js'
 import { shown } from '../base/text.js'
@@ -17,7 +18,15 @@ import type { DirectoryLocks } from './locks.js'
 import { attach, detach } from './mounter.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
-import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, writeState } from './run-directory.js'
+import {
+  filesStem,
+  type MountState,
+  ownIdentity,
+  removeFiles,
+  runDirectory,
+  sweepDead,
+  writeState,
+} from './run-directory.js'
 import type { MountPlan } from './settings.js'
 
 /** How long open files may keep a mount that was told to end. */
@@ -95,6 +104,7 @@ export class MountService {
       this.#server = await listen(`${this.#stem}.sock`, (request) => this.answer(request))
       if (this.#over) this.#forget()
       else writeState(this.#stem, this.state)
+      sweepDead(dirname(this.#stem))
     } catch (error) {
       logger.log('warn', 'inspect, which and stats will not find this mount', { error: String(error) })
     }
