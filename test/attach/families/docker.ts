@@ -43,7 +43,6 @@ const cases: Case[] = [
   },
   {
     name: 'run, exec, cp, exit code',
-    short: true,
     run(scene) {
       const said = scene.try(`${run} --rm base sh -c 'cat /data/plain; exit 7'`)
       assert.deepEqual([said.status, said.stdout], [7, 'base\n'], said.stderr)
@@ -80,7 +79,6 @@ const cases: Case[] = [
   },
   {
     name: 'build: five instructions, and a second run from the cache',
-    short: true,
     run(scene) {
       scene.sh(`mkdir -p context; echo copied > context/file; cat > context/Dockerfile <<'END'\n${DOCKERFILE}END`)
       const build = `DOCKER_BUILDKIT=0 ${docker} build --network=host -t built context`
@@ -128,7 +126,6 @@ const cases: Case[] = [
   },
   {
     name: 'a killed container, then rm: nothing is left',
-    short: true,
     run(scene) {
       scene.sh(`${run} -d --name box base sleep 1000; ${docker} kill box; ${docker} rm box`)
       expectNothingLeft(scene)
