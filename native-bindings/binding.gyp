@@ -15,12 +15,14 @@
         "src/identity.cc",
         "src/mounting.cc",
         "src/fusermount.cc",
+        "src/notify.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-O2", "-Wall", "-Wextra", "-Wunused-parameter", "-fvisibility=hidden"],
-      "cflags_cc": ["-std=c++17"],
+      "cflags_cc": ["-std=c++17", "-fexceptions"],
+      "cflags_cc!": ["-fno-exceptions"],
       "cflags!": ["-Wno-unused-parameter", "-O3"],
       "conditions": [["OS!='linux'", { "type": "none" }]]
     }

@@ -128,6 +128,13 @@ export interface Native {
   /** Makes `to` (empty) hold what `from` holds, `size` bytes: FICLONE, else SEEK_DATA/SEEK_HOLE with copy_file_range,
    * else read and write; holes stay holes; ends with ftruncate(size). Returns the bytes of data copied (0 when cloned). */
   copyContent(from: number, to: number, size: number): number
+  /** `copyContent` on a thread of its own, followed by fsync where `sync`; adds one to the eventfd `wakeFd` when it is done. The
+   * descriptors stay the caller's and must stay open until it has ended. Returns the copy's number (> 0). */
+  startCopy(from: number, to: number, size: number, sync: boolean, wakeFd: number): number
+  /** The result of a copy, as of `copyContent`, and its end; -EINPROGRESS while it is under way. */
+  endCopy(id: number): number
+  /** Ends a copy wherever it is, within one call of the kernel, and waits for that. */
+  cancelCopy(id: number): number
   /** flock(2) operation bits. */
   flock(fd: number, operation: number): number
 
@@ -149,6 +156,9 @@ export interface Native {
   /** Runs `program` (fusermount3) with `-o options -- target`, _FUSE_COMMFD set, and receives the /dev/fuse
    * descriptor; what the program printed on standard error when it failed is the string. */
   fusermount(program: string, options: string, target: string): number | string
+  /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the number of
+   * bytes. It may wait while the receiver's queue is full. */
+  notify(path: string, text: string): number
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(): number
   /** Adds one to an eventfd. Any thread may call it. */

@@ -6,6 +6,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
 
 #include "io.h"
 #include "place.h"
@@ -15,7 +19,7 @@ namespace stratafs {
 namespace {
 
 constexpr size_t kChunk = 256 * 1024;
-constexpr int64_t kRangeChunk = int64_t{1} << 30;
+constexpr int64_t kRangeChunk = int64_t{1} << 26;  // also how far a copy goes on after it was cancelled
 
 // One copy: what its steps share.
 struct Copy {
@@ -24,6 +28,7 @@ struct Copy {
   bool inKernel = true;  // copy_file_range has not been refused yet
   std::unique_ptr<uint8_t[]> buffer{};
   int64_t copied = 0;
+  const std::atomic<bool>* cancelled = nullptr;
 };
 
 // True where copy_file_range is not for these files, but reading and writing may be.
@@ -70,6 +75,7 @@ int64_t moveSome(Copy& copy, int64_t at, int64_t length) {
 // [from, to) of data; 0 or -errno.
 int64_t copyExtent(Copy& copy, int64_t at, int64_t end) {
   while (at < end) {
+    if (copy.cancelled && *copy.cancelled) return -ECANCELED;
     int64_t moved = moveSome(copy, at, end - at);
     if (moved < 0) return moved;
     if (moved == 0) return 0;
@@ -105,9 +111,10 @@ int64_t copyExtents(Copy& copy, int64_t size) {
   return 0;
 }
 
-int64_t copyContent(Call&, int from, int to, int64_t size) {
+int64_t copyAll(int from, int to, int64_t size, const std::atomic<bool>* cancelled) {
   if (size < 0) return -EINVAL;
   Copy copy{from, to};
+  copy.cancelled = cancelled;
   bool cloned = size > 0 && ::ioctl(to, FICLONE, from) == 0;
   int64_t error = cloned ? 0 : copyExtents(copy, size);
   if (error < 0) return error;
@@ -115,8 +122,70 @@ int64_t copyContent(Call&, int from, int to, int64_t size) {
   return copy.copied;
 }
 
+int64_t copyContent(Call&, int from, int to, int64_t size) { return copyAll(from, to, size, nullptr); }
+
+// A copy on a thread of its own. `done` is set last, then the waker is signalled.
+struct Job {
+  std::thread thread;
+  std::atomic<bool> cancelled{false};
+  std::atomic<bool> done{false};
+  int64_t result = 0;
+};
+
+std::mutex jobsGuard;
+std::map<int, std::unique_ptr<Job>> jobs;
+int lastJob = 0;
+
+void runJob(Job& job, int from, int to, int64_t size, bool sync, int wakeFd) {
+  int64_t copied = copyAll(from, to, size, &job.cancelled);
+  if (copied >= 0 && sync && ::fsync(to) != 0) copied = -errno;
+  job.result = copied;
+  job.done = true;
+  uint64_t one = 1;
+  // A full counter has woken already.
+  if (::write(wakeFd, &one, sizeof one) < 0) return;
+}
+
+int64_t startCopy(Call&, int from, int to, int64_t size, bool sync, int wakeFd) {
+  std::lock_guard<std::mutex> lock(jobsGuard);
+  auto job = std::make_unique<Job>();
+  Job& kept = *job;
+  try {
+    job->thread = std::thread([&kept, from, to, size, sync, wakeFd] { runJob(kept, from, to, size, sync, wakeFd); });
+  } catch (const std::system_error&) {
+    return -EAGAIN;
+  }
+  jobs[++lastJob] = std::move(job);
+  return lastJob;
+}
+
+// Takes a job out of the table and waits for its thread.
+int64_t endJob(int id, bool onlyDone) {
+  std::unique_ptr<Job> job;
+  {
+    std::lock_guard<std::mutex> lock(jobsGuard);
+    auto found = jobs.find(id);
+    if (found == jobs.end()) return -EINVAL;
+    if (onlyDone && !found->second->done) return -EINPROGRESS;
+    job = std::move(found->second);
+    jobs.erase(found);
+  }
+  job->cancelled = !onlyDone;
+  job->thread.join();
+  return job->result;
+}
+
+int64_t endCopy(Call&, int id) { return endJob(id, true); }
+
+int64_t cancelCopy(Call&, int id) { return endJob(id, false); }
+
 }  // namespace
 
-void describeCopy(Table& table) { table.add<copyContent>("copyContent"); }
+void describeCopy(Table& table) {
+  table.add<copyContent>("copyContent");
+  table.add<startCopy>("startCopy");
+  table.add<endCopy>("endCopy");
+  table.add<cancelCopy>("cancelCopy");
+}
 
 }  // namespace stratafs

@@ -104,27 +104,35 @@ int64_t Device::settleReply(size_t length) {
 // The length of a request now in `request`, 0 when woken, or -errno.
 int64_t Device::readRequest() {
   for (;;) {
-    ssize_t length = ::read(fd_, request, requestBytes);
-    if (length > 0) {
-      counters[kRequests]++;
-      return length;
+    int64_t got = tryRequest();
+    if (got == -EAGAIN && !spin_.until([&] { return (got = tryRequest()) != -EAGAIN; })) {
+      int64_t waited = waitForRequest();
+      if (waited <= 0) return waited;
+      continue;
     }
-    if (length == 0) return -ENODEV;
-    if (errno == EINTR || errno == ENOENT) continue;
-    if (errno != EAGAIN) return -errno;
-    int64_t waited = waitForRequest();
-    if (waited <= 0) return waited;
+    if (got > 0) counters[kRequests]++;
+    return got;
   }
 }
 
-// Sleeps until there may be a request (1) or the wake descriptor was signalled (0). Whoever wants to spin before
-// sleeping does it here: repeat the read for some microseconds, then poll. A device that failed shows POLLERR, and the
-// read that follows says why.
+// As readRequest without waiting: -EAGAIN when there is none.
+int64_t Device::tryRequest() {
+  for (;;) {
+    ssize_t length = ::read(fd_, request, requestBytes);
+    if (length > 0) return length;
+    if (length == 0) return -ENODEV;
+    if (errno != EINTR && errno != ENOENT) return -errno;
+  }
+}
+
+// Sleeps until there may be a request (1) or the wake descriptor was signalled (0). A device that failed shows POLLERR,
+// and the read that follows says why.
 int64_t Device::waitForRequest() {
   struct pollfd descriptors[2] = {{fd_, POLLIN, 0}, {wakeFd_, POLLIN, 0}};
   while (::poll(descriptors, 2, -1) < 0)
     if (errno != EINTR) return -errno;
   if (descriptors[1].revents != 0 && woken()) return 0;
+  spin_.awoke();
   return 1;
 }
 

@@ -7,6 +7,8 @@
 
 #include <unordered_map>
 
+#include "spin.h"
+
 namespace stratafs {
 
 struct Binding {
@@ -51,6 +53,7 @@ class Device {
   int64_t writeReply(size_t length);
   int64_t settleReply(size_t length);
   int64_t readRequest();
+  int64_t tryRequest();
   int64_t waitForRequest();
   bool woken();
   bool serve(size_t length, int64_t* error);
@@ -62,6 +65,7 @@ class Device {
   int wakeFd_;
   bool direct_ = true;
   uint32_t turns_ = 0;
+  Spin spin_;
   size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
   std::unordered_map<uint64_t, Binding> bindings_;
 };

@@ -64,7 +64,8 @@ function ours(word: 'off' | 'on' | 'immutable'): Subject {
       const words = [cli, '-o', options(place, name, `,index=${word}`), 'm']
       execFileSync(process.execPath, words, { cwd: place.base, stdio: 'inherit' })
     },
-    unmount: (place) => void execFileSync(process.execPath, [cli, 'unmount', place.merged]),
+    // On a busy machine its end may take longer than the command waits.
+    unmount: (place) => void spawnSync(process.execPath, [cli, 'unmount', place.merged]),
   }
 }
 

@@ -1,4 +1,5 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
+import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
 import { hasDataMode, inPath, kernelOverlayfs, ownCommand, program, type Side } from './sides.js'
@@ -31,7 +32,15 @@ async function ours(): Promise<Maybe[]> {
   const cached: Maybe = (await hasDataMode('cached'))
     ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
     : 'stratafs cached: this build has no data=cached'
-  return [own, cached, await asUser()]
+  return [own, cached, await asUser(), overFuseNative()]
+}
+
+/** The second transport, for hosts without a compiler. */
+function overFuseNative(): Maybe {
+  const loaded = loadFuseNative()
+  if (typeof loaded === 'string') return `stratafs fuse-native: the package cannot be loaded (${loaded})`
+  const about = 'as root, over the package fuse-native (`--transport fuse-native`)'
+  return program('stratafs fuse-native', ownCommand(), about, ',transport=fuse-native,accept_limits')
 }
 
 async function asUser(): Promise<Maybe> {

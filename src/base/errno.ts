@@ -45,8 +45,15 @@ export const Errno = {
   EOPNOTSUPP: 95,
   ENOTCONN: 107,
   ESTALE: 116,
+  EINPROGRESS: 115,
   EDQUOT: 122,
 } as const
+
+/**
+ * In place of an error: nothing has been done, because something is on its way that the request needs; it is to be served once
+ * more when that has come.
+ */
+export const PENDING = -65536
 
 /** The name of an error number, or `errno N`. Takes it positive or negative. */
 export function errnoName(errno: number): string {

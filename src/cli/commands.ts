@@ -13,6 +13,7 @@ import { complain, Exit } from './complain.js'
 import { diffCommand } from './diff.js'
 import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
+import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
 
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
@@ -23,8 +24,12 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
+  data=auto|passthrough|cached writeback=0|1
+                                            file data: to the layers' own files (root), or through the mount's page cache;
+                                            there, whether the kernel gathers small writes
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
-  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
+  transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
@@ -55,17 +60,10 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [
-    mountCommand,
-    unmountCommand,
-    inspectCommand,
-    whichCommand,
-    statsCommand,
-    diffCommand,
-    commitCommand,
-    applyCommand,
-    imageCommand,
-  ]
+  const owners = [whichCommand, lsCommand, duCommand, indexCommand]
+  const asked = [inspectCommand, statsCommand, ...owners]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
+  const commands = [mountCommand, unmountCommand, ...asked, ...layers, bundleCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -80,6 +78,7 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       'dot-notation': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
+      'populate--': true,
     })
     .epilogue('As a mount program: stratafs -o lowerdir=A:B,upperdir=U,workdir=W MERGED')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -173,21 +172,6 @@ const inspectCommand: Add = (parser, outcome) =>
     },
   )
 
-const whichCommand: Add = (parser, outcome) =>
-  parser.command(
-    'which <path..>',
-    'which layer each file comes from',
-    (command) =>
-      command
-        .positional('path', { type: 'string', array: true, demandOption: true, describe: 'files in a mount' })
-        .option('json', { type: 'boolean', describe: 'as JSON' })
-        .example('$0 which merged/etc/passwd', ''),
-    async (given) => {
-      const { runWhich } = await import('./ask-commands.js')
-      outcome.code = await runWhich(given.path, given.json === true)
-    },
-  )
-
 const statsCommand: Add = (parser, outcome) =>
   parser.command(
     'stats <merged>',
@@ -200,6 +184,35 @@ const statsCommand: Add = (parser, outcome) =>
     async (given) => {
       const { runStats } = await import('./ask-commands.js')
       outcome.code = await runStats(given.merged, given.json === true)
+    },
+  )
+
+const bundleCommand: Add = (parser, outcome) =>
+  parser.command(
+    'bundle <merged> <directory> [command..]',
+    'write an OCI bundle whose root is the mount, for runc and crun',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
+        .positional('directory', { type: 'string', demandOption: true, describe: 'where config.json goes' })
+        .positional('command', { type: 'string', array: true, describe: 'what runs in it, after -- [sh]' })
+        .option('user', { type: 'string', requiresArg: true, describe: 'UID or UID:GID of the process [0:0]' })
+        .option('terminal', { alias: 't', type: 'boolean', describe: 'give it a terminal' })
+        .option('readonly', { type: 'boolean', describe: 'a read-only root' })
+        .option('json', { type: 'boolean', describe: 'tell as JSON where it is' })
+        .example('$0 bundle merged box -- /bin/ls -la /', 'then: runc run -b box NAME')
+        .example('$0 bundle -t --user 1000 merged shell', 'a shell for user 1000'),
+    async (given) => {
+      const { runBundle } = await import('./bundle-command.js')
+      outcome.code = await runBundle({
+        merged: given.merged,
+        directory: given.directory,
+        command: [...list(given.command), ...list(given['--'] as string[] | undefined)],
+        user: last(given.user),
+        terminal: given.terminal === true,
+        readonly: given.readonly === true,
+        json: given.json === true,
+      })
     },
   )
 

@@ -26,17 +26,19 @@ export type MountProgramForm =
   | { kind: 'error'; error: string }
 
 /** Commands of the other form; a first word that is one of them is never a source. */
+const OWNER_COMMANDS = ['which', 'ls', 'du', 'index']
 export const COMMANDS = [
   'mount',
   'unmount',
   'umount',
   'inspect',
-  'which',
+  ...OWNER_COMMANDS,
   'stats',
   'diff',
   'commit',
   'apply',
   'image',
+  'bundle',
   'completion',
 ]
 

@@ -44,7 +44,10 @@ function converse(socket: Socket, answer: Answer): void {
 async function replyTo(line: string, answer: Answer, peer: Peer): Promise<ControlReply> {
   const request = parseRequest(line)
   if (request === null)
-    return { ok: false, error: 'unknown request: commands are inspect, stats, which, level, hold, release' }
+    return {
+      ok: false,
+      error: 'unknown request: commands are inspect, stats, which, owners, index, level, hold, release',
+    }
   try {
     return await answer(request, peer)
   } catch (error) {

@@ -9,14 +9,13 @@ import { fileURLToPath } from 'node:url'
 import { Errno } from '../base/errno.js'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
-import type { IndexFacts } from '../index/shared-state.js'
-import type { DataBinding } from '../operations/contract.js'
+import { unbound } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { native } from '../syscalls/native.js'
 import { type FuseNativeMount, mountFuseNative } from '../transport/fuse-native.js'
 import { KNOWN_VERSION } from '../transport/fuse-native-package.js'
 import type { Ending, EngineHold } from './engine-hold.js'
-import type { Question } from './engine-messages.js'
+import { OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { fuseNativeOptions, withFusermount } from './fuse-native-options.js'
 import { IndexThread } from './index-thread.js'
 import { joinIndex } from './join-index.js'
@@ -25,16 +24,6 @@ import type { MountPlan } from './settings.js'
 
 /** How often changes that the index has not been told of are told. */
 const FLUSH_MS = 500
-
-/** libfuse's requests all come through here: there is nothing to bind descriptors to, and no file is handed to the kernel. */
-const unbound: DataBinding = {
-  bind: () => {},
-  unbind: () => {},
-  used: () => true,
-  openBacking: () => -Errno.ENOSYS,
-  closeBacking: () => {},
-  forgetAttributes: () => {},
-}
 
 export class EngineHere implements EngineHold {
   readonly ended: Promise<Ending>
@@ -61,7 +50,7 @@ export class EngineHere implements EngineHold {
   private constructor(
     private readonly engine: Engine,
     private readonly mount: FuseNativeMount,
-    private readonly index: IndexThread | null,
+    readonly index: IndexThread | null,
     wakeFd: number,
   ) {
     const flushing = setInterval(() => engine.tendIndex(), FLUSH_MS).unref()
@@ -78,17 +67,15 @@ export class EngineHere implements EngineHold {
     })
   }
 
-  get indexFacts(): IndexFacts | null {
-    return this.index?.facts ?? null
-  }
-
   async ask(question: Question): Promise<unknown> {
     if (this.#over) return null
     if (question.what === 'which') return this.engine.which(question.path)
+    if (question.what === 'owners') return this.engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     if (question.what === 'describe')
       return { ...this.engine.describe(), protocol: `7.19 (libfuse 2.9.9 of fuse-native ${KNOWN_VERSION})` }
     const { rss, heapUsed } = process.memoryUsage()
-    return { ...this.engine.counters(), ...this.mount.counters(), memory: { rss, heapUsed } }
+    const index = this.engine.indexCounters()
+    return { ...this.engine.counters(), index, ...this.mount.counters(), memory: { rss, heapUsed } }
   }
 
   /** This thread would have to wait for a word that comes to this thread. */

@@ -1,8 +1,8 @@
 /**
  * What the daemon knows of a serving engine, whichever thread it runs on and whichever transport brings its requests.
  */
-import type { IndexFacts } from '../index/shared-state.js'
 import type { Question } from './engine-messages.js'
+import type { IndexThread } from './index-thread.js'
 import type { Refused } from './places.js'
 
 /** How serving ended: the transport's result (0, or -ENODEV when unmounted), or what the engine died of. */
@@ -16,8 +16,8 @@ export interface Held {
 
 export interface EngineHold {
   readonly ended: Promise<Ending>
-  /** How the index is, for `inspect`; null where there is none. */
-  readonly indexFacts: IndexFacts | null
+  /** The index of owners; null where the mount has none. */
+  readonly index: IndexThread | null
   /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */
   ask(question: Question): Promise<unknown>
   /**

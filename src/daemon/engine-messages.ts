@@ -7,7 +7,7 @@ import type { Level } from '../base/log.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import type { UnionConfig } from '../union/config.js'
 
-/** What an engine's thread is started with. */
+/** What an engine is built from. */
 export interface EngineStart {
   readonly config: UnionConfig
   /** Seconds for which the kernel may believe an answer; null: for ever. */
@@ -31,13 +31,19 @@ export interface EngineIndex {
   readonly port: MessagePort | null
 }
 
+/** Entries told in one answer about owners: nobody else is served meanwhile. */
+export const OWNERS_PER_ANSWER = 500
+
 /** What can be asked of a serving engine. `path` is relative to the mount's root, latin1. */
 export type Question =
   | { readonly what: 'describe' }
   | { readonly what: 'counters' }
   | { readonly what: 'which'; readonly path: string }
+  | { readonly what: 'owners'; readonly path: string; readonly after: number }
 
 export type ToEngine =
+  /** The first message. */
+  | { readonly kind: 'build'; readonly start: EngineStart }
   | { readonly kind: 'serve'; readonly fd: number }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   /** Serve nothing until `gate` is not 0 any more; after so many milliseconds it is set to EXPIRED. */

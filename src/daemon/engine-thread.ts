@@ -4,11 +4,11 @@
  */
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
-import type { IndexFacts } from '../index/shared-state.js'
 import { native } from '../syscalls/native.js'
+import { takeEngineThread } from './early-thread.js'
 import type { Ending, EngineHold, Held } from './engine-hold.js'
 import { type EngineStart, type FromEngine, Gate, type Question, type ToEngine } from './engine-messages.js'
 import { IndexThread } from './index-thread.js'
@@ -53,16 +53,16 @@ export class EngineThread implements EngineHold {
   private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
     this.#wakeFd = native.eventfd()
     this.#index = IndexThread.plan(start.config, start.mountpoint, this.#wakeFd, log)
-    const url = new URL('./engine-worker.js', import.meta.url)
-    const workerData = { ...start, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
-    const transferList = this.#index?.transfer ?? []
-    this.#worker = new Worker(url, { workerData, transferList, name: 'engine' })
+    this.#worker = takeEngineThread()
     const over = new Promise<Ending>((resolve) => this.#listen(resolve, log, trace))
     this.ended = over.then(async (ending) => {
       await this.#index?.finish('result' in ending)
       return ending
     })
     this.ended.then(() => this.#settle())
+    const { config, timeout, trace: traced } = start
+    const told = { config, timeout, trace: traced, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
+    this.#worker.postMessage({ kind: 'build', start: told } satisfies ToEngine, this.#index?.transfer ?? [])
   }
 
   #listen(end: (ending: Ending) => void, log: Log, trace: (line: string) => void): void {
@@ -84,9 +84,9 @@ export class EngineThread implements EngineHold {
     this.#onBuilt(message.refusal)
   }
 
-  /** How the index is, for `inspect`; null where there is none. */
-  get indexFacts(): IndexFacts | null {
-    return this.#index?.facts ?? null
+  /** null where the mount has none. */
+  get index(): IndexThread | null {
+    return this.#index
   }
 
   #answered(id: number, value: unknown): void {

@@ -1,9 +1,9 @@
 /**
- * The engine's thread: builds the engine, waits for the device, serves it until it is unmounted or told to stop. From
+ * The engine's thread: is told what to build, builds the engine, waits for the device, serves it until it is unmounted or told to stop. From
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
@@ -11,14 +11,20 @@ import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
 import type { LogFunction } from '../union/union.js'
-import { type EngineStart, type FromEngine, Gate, type Question, type ToEngine } from './engine-messages.js'
+import {
+  type EngineStart,
+  type FromEngine,
+  Gate,
+  OWNERS_PER_ANSWER,
+  type Question,
+  type ToEngine,
+} from './engine-messages.js'
 import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
 
 const port = parentPort as NonNullable<typeof parentPort>
-const start = workerData as EngineStart
 
 function say(message: FromEngine): void {
   port.postMessage(message)
@@ -27,6 +33,10 @@ function say(message: FromEngine): void {
 /** Stands for the device until there is one: the engine is built before anything is mounted. */
 class LateBinding implements DataBinding {
   device: DataBinding | null = null
+
+  get wakeFd(): number {
+    return this.device?.wakeFd ?? -1
+  }
 
   bind(nodeid: number, fd: number, writable: boolean): void {
     this.device?.bind(nodeid, fd, writable)
@@ -55,26 +65,30 @@ class LateBinding implements DataBinding {
 
 const binding = new LateBinding()
 const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
-const engine = createEngine(start.config, binding, log)
-if ('error' in engine) {
-  say({ kind: 'built', refusal: engine.error })
-} else {
+
+port.once('message', (message: ToEngine) => {
+  if (message.kind === 'build') build(message.start)
+})
+
+function build(start: EngineStart): void {
+  const engine = createEngine(start.config, binding, log)
+  if ('error' in engine) return say({ kind: 'built', refusal: engine.error })
   joinIndex(engine, start.index, log)
-  port.once('message', (message: ToEngine) => begin(engine, message))
+  port.once('message', (message: ToEngine) => begin(engine, start, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
 }
 
-/** The first message: serve a device, or go away because the mount failed. */
-function begin(engine: Engine, message: ToEngine): void {
-  const result = message.kind === 'serve' ? serveDevice(engine, message.fd) : 0
+/** The second message: serve a device, or go away because the mount failed. */
+function begin(engine: Engine, start: EngineStart, message: ToEngine): void {
+  const result = message.kind === 'serve' ? serveDevice(engine, start, message.fd) : 0
   engine.close()
   say({ kind: 'ended', result })
 }
 
-function serveDevice(engine: Engine, fd: number): number {
+function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
-  const session = makeSession(engine, device)
-  binding.device = dataBinding(device)
+  const session = makeSession(engine, start, device)
+  binding.device = dataBinding(device, start.wakeFd)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
@@ -90,7 +104,7 @@ function serveDevice(engine: Engine, fd: number): number {
   return result
 }
 
-function makeSession(engine: Engine, device: InstanceType<typeof native.Device>): Session {
+function makeSession(engine: Engine, start: EngineStart, device: InstanceType<typeof native.Device>): Session {
   const seconds = start.timeout ?? Number.POSITIVE_INFINITY
   const { operations } = engine
   return new Session({
@@ -138,6 +152,7 @@ function hold(gate: Int32Array, milliseconds: number): void {
 function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
   try {
     if (question.what === 'which') return engine.which(question.path)
+    if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
@@ -155,6 +170,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
+    index: engine.indexCounters(),
     requests,
     faults: session.counters.faults,
     malformed: session.counters.malformed,

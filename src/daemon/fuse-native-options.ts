@@ -18,6 +18,7 @@ export function fuseNativeOptions(settings: MountSettings): string {
   const words = [shown(programOptions(settings)), 'use_ino', 'big_writes']
   const seconds = String(settings.timeout ?? FOR_EVER)
   words.push(`entry_timeout=${seconds}`, `negative_timeout=${seconds}`, 'attr_timeout=0')
+  if (settings.autoUnmount) words.push('auto_unmount')
   if (process.getuid?.() !== 0) return words.join(',')
   words.push('nonempty')
   if ((settings.flags & MountFlag.NOSUID) === 0) words.push('suid')
@@ -32,7 +33,7 @@ export function fuseNativeOptions(settings: MountSettings): string {
 export async function withFusermount<T>(act: () => Promise<T>): Promise<T> {
   const path = process.env.PATH ?? ''
   const known = ['/usr/local/bin', ...path.split(':')].some((directory) => existsSync(join(directory, 'fusermount')))
-  const program = known || process.getuid?.() === 0 ? null : findProgram()
+  const program = known ? null : findProgram()
   if (program === null) return act()
   const directory = mkdtempSync(join(tmpdir(), 'stratafs-fusermount-'))
   try {

@@ -13,9 +13,11 @@ import { checkPlan } from './checks.js'
 import type { ControlReply, ControlRequest } from './control-protocol.js'
 import { listen, type Peer } from './control-server.js'
 import type { Ending, EngineHold } from './engine-hold.js'
+import type { Question } from './engine-messages.js'
 import { Holding } from './holding.js'
 import { inspectDocument } from './inspect-document.js'
-import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { lockWhenFree } from './lock-patience.js'
+import type { DirectoryLocks } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
 import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, writeState } from './run-directory.js'
@@ -55,7 +57,7 @@ export class MountService {
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
-    const locks = lockDirectories(
+    const locks = await lockWhenFree(
       upper && work
         ? ([
             ['upperdir', upper],
@@ -115,15 +117,33 @@ export class MountService {
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
       const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
-      return { ok: true, result: inspectDocument(this.state, facts, this.engine.indexFacts, this.transport) }
+      const index = this.engine.index?.facts ?? null
+      return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
     if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
     if (request.command === 'release') return this.#holding.release(peer)
     if (request.command === 'level') return this.#setLevel(request.level)
-    const question =
-      request.command === 'which' ? { what: 'which' as const, path: request.path } : { what: 'counters' as const }
-    const result = await this.engine.ask(question)
+    if (request.command === 'index') return this.#tellIndex(request.action)
+    if (request.command === 'stats') return this.#counters()
+    const { command: what, ...about } = request
+    const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
+  }
+
+  async #counters(): Promise<ControlReply> {
+    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
+    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
+    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
+    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
+  }
+
+  #tellIndex(action: 'fill' | 'drop'): ControlReply {
+    const { index } = this.engine
+    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
+    const told = action === 'fill' ? index.fill() : index.drop()
+    return told
+      ? { ok: true, result: index.facts }
+      : { ok: false, error: 'this mount writes no index: it has no workdir' }
   }
 
   #setLevel(level: string): ControlReply {

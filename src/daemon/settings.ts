@@ -42,6 +42,8 @@ export interface MountSettings {
   readonly transport: TransportName | null
   /** Mount over fuse-native also where it does something wrong. */
   readonly acceptLimits: boolean
+  /** Over fuse-native: fusermount takes the mount away when the daemon is killed. */
+  readonly autoUnmount: boolean
 }
 
 /** Everything one mount is made from. */

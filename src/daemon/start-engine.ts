@@ -3,7 +3,7 @@
  * one of the steps fails.
  */
 import type { Log } from '../base/log.js'
-import { EngineHere } from './engine-here.js'
+import { dropEngineThread } from './early-thread.js'
 import type { EngineHold } from './engine-hold.js'
 import { EngineThread } from './engine-thread.js'
 import { attach, detach } from './mounter.js'
@@ -16,7 +16,10 @@ export async function startEngine(
   log: Log,
   trace: (line: string) => void,
 ): Promise<EngineHold | Refused> {
-  return plan.settings.transport === 'fuse-native' ? EngineHere.start(plan, log, trace) : onThread(plan, log, trace)
+  if (plan.settings.transport !== 'fuse-native') return onThread(plan, log, trace)
+  await dropEngineThread()
+  const { EngineHere } = await import('./engine-here.js')
+  return EngineHere.start(plan, log, trace)
 }
 
 async function onThread(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHold | Refused> {

@@ -12,6 +12,7 @@ import { native } from '../syscalls/native.js'
 import { type Connection, codeOf, connect, type Statement } from './database.js'
 import { unpackLayers } from './layer-list.js'
 import { faultOf } from './opening.js'
+import { commonPath, sameLayers } from './part-paths.js'
 import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
 import { DirFlag, Sql } from './schema.js'
 import { isAhead, Slot, State, type ToWriter } from './shared-state.js'
@@ -211,7 +212,7 @@ export class LowerIndex implements ViewKeeper {
     try {
       source =
         count > LOADED_AT_MOST
-          ? new AskedRows(one, rows, id, positions, (error) => this.#fail(error))
+          ? AskedRows.check(new AskedRows(one, rows, id, positions, (error) => this.#fail(error)), rows, id, sum)
           : LoadedRows.load(rows.raw().all(id) as RawRow[], layers, sum)
       if (source instanceof LoadedRows && source.size !== count) source = null
     } catch (error) {
@@ -268,7 +269,8 @@ export class LowerIndex implements ViewKeeper {
     this.#disconnect()
     this.#epoch = epoch
     try {
-      const db = connect(path, { readonly: true, fileMustExist: true })
+      // It never waits for a lock: the layers are asked meanwhile.
+      const db = connect(path, { readonly: true, fileMustExist: true, timeout: 0 })
       this.#db = db
       if (this.options.identity !== null && faultOf(db, this.options.identity) !== null) {
         Atomics.store(shared, Slot.STATE, State.NONE)
@@ -301,29 +303,6 @@ export class LowerIndex implements ViewKeeper {
     this.options.post({ kind: 'damaged', code: codeOf(error) })
     this.#disconnect()
   }
-}
-
-/** The path that all parts have in their layers; null where they differ. */
-function commonPath(parts: readonly RealDir[]): string | null {
-  const path = parts[0]!.path()
-  for (let i = 1; i < parts.length; i++) if (!hasPath(parts[i]!, parts[i - 1]!)) return null
-  return path
-}
-
-/** Whether two directories have the same names on the way, without building either path. */
-function hasPath(a: RealDir, b: RealDir): boolean {
-  let left: RealDir | null = a
-  let right: RealDir | null = b
-  while (left !== null && right !== null) {
-    if (left.name !== right.name) return false
-    left = left.parent
-    right = right.parent
-  }
-  return left === right
-}
-
-function sameLayers(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((layer, i) => layer === b[i])
 }
 
 function join(path: string, name: string): string {

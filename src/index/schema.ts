@@ -110,6 +110,7 @@ export const Sql = {
   allRows: 'SELECT * FROM entries WHERE dir = ? ORDER BY name',
   wideDirs: `SELECT id, path, layers, stamps FROM dirs WHERE length(layers) >= ? AND NOT flags & ?
     ORDER BY length(layers) DESC, length(path)`,
+  hiddenRows: 'SELECT name, layer, type, hider, why FROM hidden WHERE dir = ?',
   countDirs: 'SELECT count(*) FROM dirs',
   countEntries: 'SELECT count(*) FROM entries',
   countUpper: 'SELECT count(*) FROM upper',

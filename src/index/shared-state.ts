@@ -53,6 +53,8 @@ export type ToWriter =
   | { readonly kind: 'damaged'; readonly code: string }
   /** Read the whole tree. */
   | { readonly kind: 'fill' }
+  /** Throw everything away and begin anew. */
+  | { readonly kind: 'drop' }
   /** The engine has ended, and everything it did has been told. */
   | { readonly kind: 'end' }
 
@@ -76,4 +78,8 @@ export interface IndexFacts {
   /** Where the rows came from when the mount began. */
   readonly from: 'kept' | 'shared' | 'new'
   readonly downgrade: string | null
+  /** The walk over the whole tree that is under way. */
+  readonly filling: { readonly directories: number; readonly entries: number; readonly waiting: number } | null
+  /** Directories that the last such walk could not read. */
+  readonly failed: number
 }

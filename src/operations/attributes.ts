@@ -9,6 +9,7 @@ import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/con
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr, readOverride } from '../union/attributes.js'
+import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
 import { touchedNode } from '../union/touched.js'
@@ -22,7 +23,14 @@ const GROUP_EXECUTE = 0o010
 
 export function getattr(u: Union, nodeid: number): number {
   const node = nodeOf(u, nodeid)
-  return typeof node === 'number' ? node : readAttr(u, node)
+  return typeof node === 'number' ? node : attrOf(u, node, nodeid)
+}
+
+/** The attributes of `node` for who knows it as `nodeid`; an old nodeid learns of no change, so it has to ask each time. */
+function attrOf(u: Union, node: Node, nodeid: number): number {
+  const errno = readAttr(u, node)
+  if (node.id !== nodeid) u.attr.lasting = false
+  return errno
 }
 
 export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
@@ -35,7 +43,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
   touchedNode(u, node)
-  return errno < 0 ? errno : readAttr(u, node)
+  changedByAnyId(u, node)
+  return errno < 0 ? errno : attrOf(u, node, nodeid)
 }
 
 /**

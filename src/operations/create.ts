@@ -21,7 +21,7 @@ import {
 import { native } from '../syscalls/native.js'
 import { fillAttr, readAttr } from '../union/attributes.js'
 import { copyUp } from '../union/copy-up.js'
-import { keepData } from '../union/data.js'
+import { keepData, withRoom } from '../union/data.js'
 import { childOf, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
@@ -52,7 +52,7 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   if (typeof existing !== 'number') return -Errno.EEXIST
   if (existing < 0) return existing
   const isDirectory = (mode & S_IFMT) === S_IFDIR
-  const made = makeEntry(u, caller, parent, name, isDirectory, act)
+  const made = withRoom(u, () => makeEntry(u, caller, parent, name, isDirectory, act))
   if (made < 0) return made
   return publish(u, caller, parent, name, mode, made)
 }
@@ -135,7 +135,7 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   const node = makeNode(u, caller, parent, name, full, openNew(permissions))
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
-  answerOpen(u, node)
+  answerOpen(u, node, true)
   return remember(node)
 }
 
@@ -174,6 +174,6 @@ function unnamedNode(u: Union, file: number): number {
   if (node.pin < 0) return node.pin
   keepData(u, node, file, true)
   fillAttr(u, node, u.topStat)
-  answerOpen(u, node)
+  answerOpen(u, node, true)
   return remember(node)
 }

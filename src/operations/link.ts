@@ -6,6 +6,7 @@ import { Errno } from '../base/errno.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr } from '../union/attributes.js'
+import { changedByAnyId } from '../union/backing.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
 import { writeLinks } from '../union/link-counts.js'
 import { childOf, inodeKey, placeAgain, remember } from '../union/lookup.js'
@@ -58,6 +59,7 @@ function publish(u: Union, node: Node, parent: Node, name: string): void {
   listingAdd(parent, name, node.type)
   touched(u, parent, name)
   if (node.links !== null) node.links.nlink++
+  changedByAnyId(u, node)
   const fd = u.cache.fd(upper)
   if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1)
     u.nodes.addKey(node, inodeKey(native.stat))

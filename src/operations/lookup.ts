@@ -1,8 +1,10 @@
 /**
  * lookup and forget: what the kernel knows.
  */
+
 import { Errno } from '../base/errno.js'
 import { readAttr } from '../union/attributes.js'
+import { forgetGhost } from '../union/backing.js'
 import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import type { Union } from '../union/union.js'
 import { directoryOf } from './directory-of.js'
@@ -22,6 +24,8 @@ export function lookup(u: Union, parentId: number, name: string): number {
 }
 
 export function forget(u: Union, nodeid: number, count: number): void {
+  const ghost = u.nodes.ghost(nodeid)
+  if (ghost !== undefined) return forgetGhost(u, ghost, count)
   const node = u.nodes.get(nodeid)
   if (node === undefined || node === u.root) return
   u.cache.beginOperation()

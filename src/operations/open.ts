@@ -9,6 +9,7 @@ import { OpenedFlag } from '../protocol/flags.js'
 import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { backingFor, closeBacking, LOOK_AGAIN, releaseGhost, withGhost } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
@@ -17,28 +18,50 @@ import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
+/** What the kernel hands back at RELEASE: whether that open could write. */
+const READER = 0
+const WRITER = 1
+
 export function open(u: Union, nodeid: number, flags: number): number {
   if (u.data.noOpen) return -Errno.ENOSYS
+  if (u.nodes.ghost(nodeid) !== undefined) return LOOK_AGAIN
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (node.dir !== null) return (flags & O_ACCMODE) === O_RDONLY ? 0 : -Errno.EISDIR
   if (node.type !== S_IFREG) return -Errno.EOPNOTSUPP
   const write = (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0
-  const fd = contentOf(u, node, write, (flags & O_TRUNC) === 0 ? -1 : 0, (flags & O_APPEND) !== 0)
-  if (fd < 0) return fd
-  if ((flags & O_TRUNC) !== 0) {
-    const errno = native.ftruncate(fd, 0)
-    if (errno < 0) return errno
-  }
-  answerOpen(u, node)
+  const errno = write ? openForWriting(u, node, flags) : openForReading(u, node)
+  if (errno < 0) return errno
+  // Copied up under those who have it open: the name means another nodeid from now on.
+  if (node.id !== nodeid) return LOOK_AGAIN
+  answerOpen(u, node, write)
   return 0
 }
 
+/** A small file's pages are mostly there: its descriptor is opened when one is asked for that is not. */
+function openForReading(u: Union, node: Node): number {
+  return u.data.passthrough ? 0 : dataOf(u, node, false)
+}
+
+function openForWriting(u: Union, node: Node, flags: number): number {
+  const truncates = (flags & O_TRUNC) !== 0
+  // Where the open has to be tried again nothing may be lost if nobody does.
+  const size = truncates && node.backing === 0 ? 0 : -1
+  const before = node.id
+  const errno = copyUp(u, node, size)
+  if (errno < 0 || node.id !== before) return errno
+  const fd = dataOf(u, node, true, (flags & O_APPEND) !== 0)
+  return fd < 0 || !truncates ? fd : native.ftruncate(fd, 0)
+}
+
 /** Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. */
-export function answerOpen(u: Union, node: Node): void {
+export function answerOpen(u: Union, node: Node, write: boolean): void {
+  const backing = backingFor(u, node, write)
   node.opens++
-  u.opened.fh = node.id
-  u.opened.flags = OpenedFlag.KEEP_CACHE | OpenedFlag.NOFLUSH
+  if (write) node.writers++
+  u.opened.fh = write ? WRITER : READER
+  u.opened.backing = backing
+  u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : OpenedFlag.KEEP_CACHE) | OpenedFlag.NOFLUSH
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */
@@ -50,11 +73,18 @@ export function contentOf(u: Union, node: Node, write: boolean, size = -1, appen
   return dataOf(u, node, write, append)
 }
 
-export function release(u: Union, nodeid: number): number {
+export function release(u: Union, nodeid: number, fh: number): number {
+  const ghost = u.nodes.ghost(nodeid)
+  if (ghost !== undefined) {
+    releaseGhost(u, ghost)
+    return 0
+  }
   const node = u.nodes.get(nodeid)
   if (node === undefined || node.opens === 0) return 0
   node.opens--
+  if (fh === WRITER && node.writers > 0) node.writers--
   if (node.opens > 0) return 0
+  closeBacking(u, node)
   if (!u.data.noOpen) dropData(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0
@@ -72,8 +102,14 @@ function withContent(u: Union, nodeid: number, write: boolean, act: (fd: number,
   return result
 }
 
+/** As `withContent` for reading; a ghost's content is the lower file it was left with. */
+function withReadable(u: Union, nodeid: number, act: (fd: number) => number): number {
+  const ghost = u.nodes.ghost(nodeid)
+  return ghost === undefined ? withContent(u, nodeid, false, act) : withGhost(u, ghost, act)
+}
+
 export function read(u: Union, nodeid: number, length: number, offset: number, port: DataPort): number {
-  return withContent(u, nodeid, false, (fd) => port.read(fd, length, offset))
+  return withReadable(u, nodeid, (fd) => port.read(fd, length, offset))
 }
 
 export function write(
@@ -129,7 +165,7 @@ export function fallocate(u: Union, nodeid: number, mode: number, offset: number
 /** With writes gathered in the kernel, only the kernel knows where data is; told so, it calls all of a file data. */
 export function lseek(u: Union, nodeid: number, offset: number, whence: number): number {
   if (u.data.writeback && u.writable !== null) return -Errno.ENOSYS
-  return withContent(u, nodeid, false, (fd) => native.lseek(fd, offset, whence))
+  return withReadable(u, nodeid, (fd) => native.lseek(fd, offset, whence))
 }
 
 export function copyFileRange(
@@ -141,6 +177,6 @@ export function copyFileRange(
   length: number,
 ): number {
   return withContent(u, to, true, (out) =>
-    withContent(u, from, false, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
+    withReadable(u, from, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
   )
 }

@@ -9,6 +9,7 @@ import { overrideNames } from '../layers/ownership.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from '../union/attributes.js'
+import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
 import { placeOf, topDir, type Union } from '../union/union.js'
@@ -16,17 +17,30 @@ import { nodeOf } from './directory-of.js'
 
 const VIRTUAL = 'user.stratafs.'
 const ACL = 'system.posix_acl_'
+const CAPABILITY = 'security.capability'
 const SETGID = 0o2000
 
 export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Array | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
+  if (attribute === CAPABILITY) return capabilitiesOf(u, node)
   if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
-  return typeof value !== 'number' && attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'shown') : value
+  if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
+  return mapAcl(value, u.uids, u.gids, 'shown')
+}
+
+/** Asked before every write and change of owner, nearly always in vain. */
+function capabilitiesOf(u: Union, node: Node): Uint8Array | number {
+  if (node.withoutCapabilities) return -Errno.ENODATA
+  const fd = placeOf(u, node)
+  if (fd < 0) return fd
+  const value = native.getxattr(fd, u.placeName, CAPABILITY)
+  node.withoutCapabilities = value === -Errno.ENODATA
+  return value
 }
 
 function hiddenAnswer(attribute: string): number {
@@ -74,6 +88,7 @@ export function setxattr(
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const name = u.placeName
+  node.withoutCapabilities = false
   const stored = attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
   const errno = native.setxattr(fd, name, u.marks.stored(attribute), stored, flags)
   return errno >= 0 && killSgid ? clearSetgid(fd, name) : errno
@@ -95,7 +110,9 @@ function writableNode(u: Union, nodeid: number, attribute: string): Node | numbe
   if (attribute.startsWith(VIRTUAL) || isHidden(u, attribute)) return -Errno.EPERM
   if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
   const errno = copyUp(u, node, -1, true)
-  return errno < 0 ? errno : node
+  if (errno < 0) return errno
+  changedByAnyId(u, node)
+  return node
 }
 
 function clearSetgid(fd: number, name: string): number {

@@ -129,10 +129,10 @@ export function negativeEntryOut(reply: ReplyBuffer, at: number, valid: Validity
 export const OPEN_OUT_SIZE = 16
 
 /** fuse_open_out: u64 fh @0 · u32 open_flags @8 · s32 backing_id @12 */
-export function openOut(reply: ReplyBuffer, at: number, fh: number, flags: number): number {
+export function openOut(reply: ReplyBuffer, at: number, fh: number, flags: number, backing = 0): number {
   reply.setU64(at, fh)
   reply.setU32(at + 8, flags)
-  reply.setU32(at + 12, 0)
+  reply.setU32(at + 12, backing)
   return OPEN_OUT_SIZE
 }
 

@@ -23,9 +23,9 @@ export const silent: Answer = { encode: () => 0, print: print.printEmpty, silent
 export const empty: Answer = { encode: () => 0, print: print.printEmpty }
 
 function encodeEntry(context: Context, nodeid: number): number {
-  const { reply, operations, entryValid, attrValid } = context
+  const { reply, operations, entryValid } = context
   if (nodeid === 0) return replies.negativeEntryOut(reply, 0, context.negativeValid)
-  return replies.entryOut(reply, 0, nodeid, operations.attr, entryValid, attrValid)
+  return replies.entryOut(reply, 0, nodeid, operations.attr, entryValid, context.attrValidNow)
 }
 
 /** The FOPEN_* bits of an opened file: what the operation says, and the mount's direct-io choice over it. */
@@ -35,7 +35,8 @@ function openedFlags(context: Context): number {
 }
 
 function encodeOpened(context: Context, at: number): number {
-  return replies.openOut(context.reply, at, context.operations.opened.fh, openedFlags(context))
+  const { fh, backing } = context.operations.opened
+  return replies.openOut(context.reply, at, fh, openedFlags(context), backing)
 }
 
 /** The result is a nodeid, 0 for a name that is absent. */
@@ -56,12 +57,12 @@ export const openDirectory: Answer = {
 }
 
 export const attr: Answer = {
-  encode: ({ reply, operations, attrValid }) => replies.attrOut(reply, 0, operations.attr, attrValid),
+  encode: ({ reply, operations, attrValidNow }) => replies.attrOut(reply, 0, operations.attr, attrValidNow),
   print: print.printAttr,
 }
 
 export const statx: Answer = {
-  encode: ({ reply, operations, attrValid }) => replies.statxOut(reply, 0, operations.attr, attrValid),
+  encode: ({ reply, operations, attrValidNow }) => replies.statxOut(reply, 0, operations.attr, attrValidNow),
   print: print.printStatx,
 }
 

@@ -10,11 +10,13 @@ export function getattr({ operations, nodeid }: Context): number {
 
 /**
  * The changes a SETATTR asks for. Its fh and lock owner say nothing that the nodeid does not; a ctime (sent only by kernels
- * with WRITEBACK_CACHE) cannot be set on any file beneath. ATIME without ATIME_NOW gives the time itself.
+ * with WRITEBACK_CACHE) cannot be set on any file beneath. ATIME without ATIME_NOW gives the time itself. One that
+ * changes nothing is what remains of the kernel's wish to clear setuid before a write that is passed through.
  */
 export function changesOf(args: typeof requests.setattr.args): SetAttr {
   const { valid } = args
   const changes: SetAttr = {}
+  if ((valid & ~(SetattrFlag.FH | SetattrFlag.LOCKOWNER)) === 0) changes.killSuidGid = true
   if (valid & SetattrFlag.MODE) changes.mode = args.mode
   if (valid & SetattrFlag.UID) changes.uid = args.uid
   if (valid & SetattrFlag.GID) changes.gid = args.gid

@@ -34,6 +34,8 @@ const MAX_WRITE = 1 << 20
 /** What a request buffer holds beside a WRITE's bytes: headers, rounded up to a page. */
 const REQUEST_HEADROOM = 4096
 
+const NOT_AT_ALL = validity(0)
+
 export class Context {
   readonly request: RequestBuffer
   readonly reply: ReplyBuffer
@@ -72,7 +74,12 @@ export class Context {
 
   #addPlus(name: string, cookie: number, ino: number, type: number, nodeid: number): boolean {
     const attr = nodeid > 0 ? this.operations.attr : null
-    return this.list.addPlus(name, cookie, ino, type, nodeid, attr, this.entryValid, this.attrValid)
+    return this.list.addPlus(name, cookie, ino, type, nodeid, attr, this.entryValid, this.attrValidNow)
+  }
+
+  /** How long the kernel may believe the attributes that are being answered. */
+  get attrValidNow(): Validity {
+    return this.operations.attr.lasting ? this.attrValid : NOT_AT_ALL
   }
 
   /** True when INIT agreed on `flag` (InitFlag). */

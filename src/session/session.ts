@@ -4,7 +4,7 @@
  * end. What the kernel must never see is stopped here: a reply to a message that has none, an error outside its range, an
  * accidental ENOSYS (it ends that kind of message for the whole connection), a reply whose unique is 0 (a notification).
  */
-import { Errno, errnoName } from '../base/errno.js'
+import { Errno, errnoName, PENDING } from '../base/errno.js'
 import type { DataPort, Operations } from '../operations/contract.js'
 import type { InitAnswer } from '../protocol/init.js'
 import { IN_HEADER, MAX_REPLY_ERRNO, OUT_HEADER, opcodeNames } from '../protocol/opcodes.js'
@@ -45,7 +45,10 @@ export class Session {
     return this.#context.agreed
   }
 
-  /** Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none. */
+  /**
+   * Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none, or PENDING:
+   * nothing was done, and it is to be served again.
+   */
   handle(length: number): number {
     const { request, reply } = this.#context
     const sound = request.begin(length)
@@ -57,6 +60,7 @@ export class Session {
     const row = this.#find()
     const result = sound ? this.#serve(row) : this.#malformed()
     if (row?.encode.silent || request.unique === 0) return 0
+    if (result === PENDING) return PENDING
     return result < 0 ? reply.fail(request, result) : reply.finish(request, result)
   }
 
@@ -77,7 +81,7 @@ export class Session {
     if (row === undefined) return this.#failed(-Errno.ENOSYS)
     try {
       const result = this.#run(row)
-      return result < 0 ? this.#failed(result) : result
+      return result < 0 && result !== PENDING ? this.#failed(result) : result
     } catch (error) {
       return this.#broken(error)
     }
@@ -93,6 +97,7 @@ export class Session {
     if (decoded < 0) return decoded
     const result = row.run(context, args)
     if (result >= 0) return row.encode.encode(context, result)
+    if (result === PENDING) return result
     if (result === -Errno.ENOSYS && !row.declinable) return -Errno.EOPNOTSUPP
     if (result >= -MAX_REPLY_ERRNO && Number.isInteger(result)) return result
     throw new RangeError(`${row.name} returned ${result}`)

@@ -6,19 +6,10 @@
  * filesystems like that, so nothing above has to know of this file. docs/transports.md says what that means for a mount.
  */
 import * as fs from 'node:fs'
-import type { DirectoryEntries, Native } from '../../native-bindings/index.js'
+import type { Native } from '../../native-bindings/index.js'
 import { Errno } from '../base/errno.js'
 import {
-  AT_FDCWD,
   AT_REMOVEDIR,
-  DT_BLK,
-  DT_CHR,
-  DT_DIR,
-  DT_FIFO,
-  DT_LNK,
-  DT_REG,
-  DT_SOCK,
-  DT_UNKNOWN,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -34,122 +25,21 @@ import {
   UTIME_OMIT,
 } from './constants.js'
 import { copyBytes } from './node-content.js'
+import { attempt, done, openat, pathOf, refuse } from './node-paths.js'
+import { surroundings } from './node-process.js'
 import * as programs from './node-programs.js'
-import { fillFsstat, fillStat, mountIdOf } from './node-stat.js'
+import { reading } from './node-reading.js'
 import { STAT_SLOTS } from './stat.js'
 
 const NOREPLACE = 1
 const EXCHANGE = 2
 const SECOND = 1_000_000_000n
 
-/** The path of a place, as bytes. */
-export function pathOf(fd: number, name: string): Buffer {
-  if (fd === AT_FDCWD) return Buffer.from(name, 'latin1')
-  return Buffer.from(name === '' ? `/proc/self/fd/${fd}` : `/proc/self/fd/${fd}/${name}`, 'latin1')
-}
-
-/** What `act` returned, or the -errno that it threw. */
-function attempt<T>(act: () => T): T | number {
-  try {
-    return act()
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException
-    if (typeof errno === 'number') return errno
-    throw error
-  }
-}
-
-/** 0, or the -errno that `act` threw. */
-const done = (act: () => unknown): number => {
-  const result = attempt(act)
-  return typeof result === 'number' && result < 0 ? result : 0
-}
-
-const refuse = (errno: number) => (): number => -errno
-
 /** The calls. One object per thread, as with the addon. */
 export function nodeNative(): Native {
   const stat = new Float64Array(STAT_SLOTS)
   const fsstat = new Float64Array(10)
   return { stat, fsstat, ...reading(stat, fsstat), ...naming, ...changing, ...files, ...surroundings }
-}
-
-function statInto(stat: Float64Array, fd: number, name: string): number {
-  const found = attempt(() =>
-    name === ''
-      ? fs.fstatSync(fd, { bigint: true })
-      : fs.lstatSync(pathOf(fd, name), { bigint: true, throwIfNoEntry: false }),
-  )
-  if (typeof found === 'number') return found
-  if (found === undefined) return -Errno.ENOENT
-  fillStat(stat, found, name === '' ? mountIdOf(fd) : fd === AT_FDCWD ? mountIdOfPath(name) : 0)
-  return 0
-}
-
-function mountIdOfPath(path: string): number {
-  const fd = openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0)
-  if (fd < 0) return 0
-  const id = mountIdOf(fd)
-  fs.closeSync(fd)
-  return id
-}
-
-function openat(fd: number, name: string, flags: number, mode: number): number {
-  return attempt(() => fs.openSync(pathOf(fd, name), flags, mode))
-}
-
-type Reading = Pick<
-  Native,
-  'statat' | 'statMany' | 'findFirst' | 'readlinkat' | 'readDirectory' | 'hasPrefix' | 'statfs'
->
-
-function reading(stat: Float64Array, fsstat: Float64Array): Reading {
-  const statat = (fd: number, name: string): number => statInto(stat, fd, name)
-  return {
-    statat,
-    statMany(fd, names, out) {
-      names.forEach((name, i) => {
-        const record = out.subarray(i * STAT_SLOTS, (i + 1) * STAT_SLOTS).fill(0)
-        const errno = statInto(record, fd, name)
-        if (errno < 0) record[STAT_SLOTS - 1] = -errno
-      })
-      return 0
-    },
-    findFirst(fds, from, to, name) {
-      for (let i = from; i < to; i++) {
-        const errno = statat(fds[i] as number, name)
-        if (errno >= 0) return i
-        if (errno === -Errno.ENOENT || errno === -Errno.ENOTDIR) continue
-        stat[STAT_SLOTS - 1] = i
-        return errno
-      }
-      return -Errno.ENOENT
-    },
-    readlinkat: (fd, name) =>
-      name === '' ? -Errno.EOPNOTSUPP : attempt(() => fs.readlinkSync(pathOf(fd, name), { encoding: 'latin1' })),
-    readDirectory,
-    hasPrefix(fd, name, prefix) {
-      const entries = attempt(() => fs.readdirSync(pathOf(fd, name), { encoding: 'latin1' }))
-      return typeof entries === 'number' ? entries : entries.some((entry) => entry.startsWith(prefix)) ? 1 : 0
-    },
-    statfs: (fd) => done(() => fillFsstat(fsstat, fd)),
-  }
-}
-
-function readDirectory(fd: number, name: string): DirectoryEntries | number {
-  const entries = attempt(() => fs.readdirSync(pathOf(fd, name), { withFileTypes: true, encoding: 'latin1' }))
-  if (typeof entries === 'number') return entries
-  return { names: entries.map((entry) => entry.name), types: Uint8Array.from(entries.map(typeOf)) }
-}
-
-function typeOf(entry: fs.Dirent): number {
-  if (entry.isFile()) return DT_REG
-  if (entry.isDirectory()) return DT_DIR
-  if (entry.isSymbolicLink()) return DT_LNK
-  if (entry.isCharacterDevice()) return DT_CHR
-  if (entry.isBlockDevice()) return DT_BLK
-  if (entry.isFIFO()) return DT_FIFO
-  return entry.isSocket() ? DT_SOCK : DT_UNKNOWN
 }
 
 type Naming = Pick<
@@ -254,6 +144,12 @@ function chmodat(fd: number, name: string, mode: number): number {
   return errno
 }
 
+/** What fs takes for a time: seconds, cut off at the microsecond, so that a little more hits it; before 1970 a Date. */
+function timeOf(ns: bigint): number | Date {
+  if (ns < 0n) return new Date(Number(ns / 1_000_000n))
+  return ns % SECOND === 0n ? Number(ns / SECOND) : Number(ns) / 1e9 + 4e-7
+}
+
 function utimensat(fd: number, name: string, atime: number, atimeNs: number, mtime: number, mtimeNs: number): number {
   const now = attempt(() =>
     name === '' ? fs.fstatSync(fd, { bigint: true }) : fs.lstatSync(pathOf(fd, name), { bigint: true }),
@@ -265,12 +161,11 @@ function utimensat(fd: number, name: string, atime: number, atimeNs: number, mti
   }
   const access = wanted(atime, atimeNs, now.atimeNs)
   const change = wanted(mtime, mtimeNs, now.mtimeNs)
-  const seconds = (ns: bigint) => Number(ns) / 1e9
   const errno = done(() => {
-    if (name === '') fs.utimesSync(pathOf(fd, ''), seconds(access), seconds(change))
-    else fs.lutimesSync(pathOf(fd, name), seconds(access), seconds(change))
+    if (name === '') fs.utimesSync(pathOf(fd, ''), timeOf(access), timeOf(change))
+    else fs.lutimesSync(pathOf(fd, name), timeOf(access), timeOf(change))
   })
-  // Seconds as a floating number are right to about a microsecond; what programs compare is the modification time.
+  // That is right to a microsecond at best; what programs compare to the last digit is the modification time.
   if (errno >= 0 && change % SECOND !== 0n) programs.touch(fd, name, change)
   return errno
 }
@@ -319,37 +214,4 @@ const files: Files = {
   copyFileRange: refuse(Errno.EOPNOTSUPP),
   copyContent: (from, to, size) => attempt(() => copyBytes(from, to, size)),
   flock: (fd, operation) => programs.flock(fd, operation),
-}
-
-type Surroundings = Omit<Native, 'stat' | 'fsstat' | keyof Reading | keyof Naming | keyof Changing | keyof Files>
-
-/** One umask for the whole process, and no change of ids: what is made belongs to whoever mounts. */
-let umask = -1
-
-const surroundings: Surroundings = {
-  enterEngineThread() {
-    umask = 0
-    process.umask(0)
-    return 1
-  },
-  become(_uid, _gid, wanted) {
-    if (wanted !== umask) process.umask(wanted)
-    umask = wanted
-    return 0
-  },
-  cloneMount: refuse(Errno.ENOSYS),
-  mount: refuse(Errno.ENOSYS),
-  umount: (target, flags) => programs.umount(target, flags),
-  fusermount: refuse(Errno.ENOSYS),
-  eventfd: refuse(Errno.ENOSYS),
-  signalEvent: refuse(Errno.ENOSYS),
-  hasCapability(capability) {
-    const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(fs.readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
-    return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)
-  },
-  Device: class {
-    constructor() {
-      throw new Error('the device takes the addon')
-    }
-  } as unknown as Native['Device'],
 }

@@ -4,7 +4,7 @@
  * served inside that call and never show here, except while tracing.
  */
 
-import { Errno } from '../base/errno.js'
+import { Errno, PENDING } from '../base/errno.js'
 import type { DataBinding, DataPort } from '../operations/contract.js'
 import { IN_HEADER } from '../protocol/opcodes.js'
 import { WRITE_DATA } from '../protocol/requests-data.js'
@@ -25,14 +25,37 @@ export interface Wake {
  */
 export function serve(device: Device, session: Session, wake: Wake): number {
   const { trace } = wake
+  const handle: Handle = (length) => (trace === undefined ? session.handle(length) : traced(session, length, trace))
+  /** Requests that wait for something, in the order in which they came. */
+  let waiting: Uint8Array[] = []
   device.direct(trace === undefined)
   for (let reply = 0; ; ) {
     const length = device.next(reply)
     reply = 0
-    if (length > 0) reply = trace === undefined ? session.handle(length) : traced(session, length, trace)
+    if (length > 0) reply = putAside(waiting, device, length, handle(length))
     else if (length < 0) return length
     else if (wake.onWake()) return 0
+    else waiting = serveAgain(waiting, device, handle)
   }
+}
+
+type Handle = (length: number) => number
+
+/** Keeps a request that cannot be served yet; the bytes of its reply. */
+function putAside(waiting: Uint8Array[], device: Device, length: number, reply: number): number {
+  if (reply !== PENDING) return reply
+  waiting.push(new Uint8Array(device.request.slice(0, length)))
+  return 0
+}
+
+/** Serves what was put aside, in its order; what has to wait on. */
+function serveAgain(waiting: Uint8Array[], device: Device, handle: Handle): Uint8Array[] {
+  return waiting.filter((bytes) => {
+    new Uint8Array(device.request).set(bytes)
+    const reply = handle(bytes.length)
+    if (reply > 0) device.send(reply)
+    return reply === PENDING
+  })
 }
 
 function traced(session: Session, length: number, trace: (line: string) => void): number {
@@ -57,8 +80,9 @@ export function dataPort(device: Device): DataPort {
 }
 
 /** Lets the engine tell `device` which descriptor serves a node. */
-export function dataBinding(device: Device): DataBinding {
+export function dataBinding(device: Device, wakeFd: number): DataBinding {
   return {
+    wakeFd,
     bind: (nodeid, fd, writable) => device.bind(nodeid, fd, writable),
     unbind: (nodeid) => device.unbind(nodeid),
     used: (nodeid) => device.used(nodeid) !== 0,

@@ -81,7 +81,8 @@ export class ShortNumbers {
     if (ino < UINT32) return ino
     const known = this.#long.get(ino)
     if (known !== undefined) return known
-    let short = HALF + (((ino % UINT32) ^ (Math.floor(ino / UINT32) * 0x9e37_79b1)) >>> 1)
+    const high = Math.floor(ino / UINT32)
+    let short = HALF + ((ino ^ Math.imul(high, 0x9e37_79b1)) & (HALF - 1))
     while (this.#taken.has(short)) short = short === UINT32 - 1 ? HALF : short + 1
     this.#taken.add(short)
     this.#long.set(ino, short)

@@ -269,6 +269,6 @@ function timesOf(halves: readonly number[]): SetAttr {
 function portOf(buffer: Buffer): DataPort {
   return {
     read: (fd, length, offset) => native.pread(fd, buffer, 0, length, offset),
-    write: (fd, length, offset) => native.pwrite(fd, buffer, 0, length, offset),
+    write: (fd, length, offset, _killSuid, skip = 0) => native.pwrite(fd, buffer, skip, length, offset),
   }
 }

@@ -1,9 +1,12 @@
 /**
  * The shapes in which the engine leaves its answers, shared by everything above it.
  */
+import { Errno } from '../base/errno.js'
 
 /** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
 export interface Attr {
+  /** Whether the kernel may believe all this for as long as it was told; else not at all. */
+  lasting: boolean
   ino: number
   mode: number
   nlink: number
@@ -28,6 +31,8 @@ export interface Attr {
 export interface Opened {
   fh: number
   flags: number
+  /** The backing id with FOPEN_PASSTHROUGH, else 0. */
+  backing: number
 }
 
 /** statfs(2)'s answer. */
@@ -51,6 +56,8 @@ export interface DataTerms {
 
 /** Which descriptor serves a node's data: told to the transport, so that it can serve READ and WRITE by itself. */
 export interface DataBinding {
+  /** An eventfd upon which requests that were answered PENDING are served again; -1 where none can be put aside. */
+  readonly wakeFd: number
   bind(nodeid: number, fd: number, writable: boolean): void
   unbind(nodeid: number): void
   /** Whether the binding has served anything since it was made or this was last asked. */
@@ -60,4 +67,15 @@ export interface DataBinding {
   closeBacking(id: number): void
   /** Makes the kernel ask for the node's attributes again. */
   forgetAttributes(nodeid: number): void
+}
+
+/** Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with the engine. */
+export const unbound: DataBinding = {
+  wakeFd: -1,
+  bind: () => {},
+  unbind: () => {},
+  used: () => true,
+  openBacking: () => -Errno.ENOSYS,
+  closeBacking: () => {},
+  forgetAttributes: () => {},
 }

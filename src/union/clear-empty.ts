@@ -6,10 +6,10 @@
 import { O_DIRECTORY, O_PATH, RENAME_EXCHANGE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { setTimes } from './copy-up.js'
 import { copyXattrs } from './copy-xattrs.js'
 import type { Node } from './node.js'
 import { markOpaque } from './opaque.js'
+import { setTimes } from './set-times.js'
 import type { Union } from './union.js'
 
 /** Exchanges `node`, an upper directory that shows nothing, for an empty one; 0 or -errno. */

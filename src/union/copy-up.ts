@@ -6,18 +6,23 @@
  * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
  */
 
-import { Errno } from '../base/errno.js'
+import { Errno, PENDING } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
+import { storedId } from '../layers/ownership.js'
 import { RealDir } from '../layers/real-dir.js'
-import { O_NOFOLLOW, O_PATH, O_RDONLY, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
+import { leaveGhost } from './backing.js'
+import { copyUpContent, createContent } from './copy-content.js'
 import { copyXattrs } from './copy-xattrs.js'
 import { rebindData } from './data.js'
 import { markLinks } from './link-counts.js'
 import { originMark, placeFile } from './lookup.js'
 import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
+import { setTimes } from './set-times.js'
 import { touchedNode } from './touched.js'
 import { placeOf, type Union, type Writable } from './union.js'
 
@@ -38,33 +43,59 @@ interface Job {
   readonly stat: Float64Array
   readonly origin: Uint8Array | null
   readonly temporary: string
+  /** Content that has been copied beside the loop. */
+  readonly brought: Bringing | null
 }
 
 /**
  * Makes `node` an upper one; 0 or -errno. `size`: how much of a regular file's content will still be needed (0 before a
- * truncation). `metadata`: only attributes will change, so that with metacopy the content may stay below.
+ * truncation). `metadata`: only attributes will change, so that with metacopy the content may stay below. PENDING: large content is
+ * on its way, nothing has been done; the request is to be served again when the copy has ended.
  */
 export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
   if (u.writable === null) return -Errno.EROFS
-  if (node.isUpper) return node.data === null || metadata ? 0 : copyUpContent(u, node, size)
-  if (node.dir !== null && node.parent === null) return -Errno.ENOENT
-  if (node.parent !== null) {
-    const errno = copyUp(u, node.parent)
-    if (errno < 0) return errno
-  }
-  const job = start(u, node, size, metadata)
-  if (typeof job === 'number') return job
-  const built = build(job)
-  const errno = built < 0 ? built : commit(job)
-  if (errno < 0) {
-    u.writable.work.discard(job.temporary)
-    return errno
-  }
-  u.counters.copyUps++
-  return node.dir === null ? rebindData(u, node) : 0
+  const brought = takeBrought(u, node)
+  if (typeof brought === 'number') return brought
+  if (node.isUpper) return isWanted(node, metadata, brought) ? copyUpContent(u, node, size, brought) : 0
+  const errno = bringUp(u, node, size, metadata, brought)
+  if (errno < 0 || node.dir !== null) return errno
+  return rebindData(u, node)
 }
 
-function start(u: Union, node: Node, size: number, metadata: boolean): Job | number {
+/** Content that has come in place is used, whoever comes first. */
+function isWanted(node: Node, metadata: boolean, brought: Bringing | null): boolean {
+  return node.data !== null && (!metadata || brought !== null)
+}
+
+function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought: Bringing | null): number {
+  if (brought !== null && !isEnough(brought, size)) {
+    dropBrought(u, brought)
+    return bringUp(u, node, -1, false, null)
+  }
+  const above = bringUpParent(u, node)
+  const job = above < 0 ? above : start(u, node, size, metadata, brought)
+  if (typeof job === 'number') {
+    if (brought !== null) dropBrought(u, brought)
+    return job
+  }
+  const from = node.data ?? node.at
+  const fromName = node.data === null ? node.atName : node.dataName
+  const built = build(job)
+  const errno = built < 0 ? built : commit(job)
+  // While content is on its way it lies there for who comes again.
+  if (errno < 0 && errno !== PENDING) job.writable.work.discard(job.temporary)
+  if (errno < 0) return errno
+  u.counters.copyUps++
+  if (node.dir === null && job.size !== null && from !== null) leaveGhost(u, node, from, fromName)
+  return 0
+}
+
+function bringUpParent(u: Union, node: Node): number {
+  if (node.parent !== null) return copyUp(u, node.parent)
+  return node.dir === null ? 0 : -Errno.ENOENT
+}
+
+function start(u: Union, node: Node, size: number, metadata: boolean, brought: Bringing | null): Job | number {
   const from = placeOf(u, node)
   if (from < 0) return from
   const fromName = u.placeName
@@ -72,7 +103,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean): Job | num
   if (errno < 0) return errno
   const stat = native.stat.slice()
   const dir = node.dir?.lowers[0] ?? node.at!
-  const whole = !(metadata && u.config.metacopy && node.type === S_IFREG && stat[Stat.SIZE]! > 0)
+  const whole = brought !== null || !(metadata && u.config.metacopy && node.type === S_IFREG && stat[Stat.SIZE]! > 0)
   return {
     u,
     node,
@@ -82,7 +113,8 @@ function start(u: Union, node: Node, size: number, metadata: boolean): Job | num
     fromName,
     stat,
     origin: originMark(from, fromName, dir),
-    temporary: u.writable!.work.temporary(),
+    temporary: brought?.temporary ?? u.writable!.work.temporary(),
+    brought,
   }
 }
 
@@ -106,10 +138,9 @@ function orElse(errno: number, next: () => number): number {
 }
 
 function buildFile(job: Job): number {
-  const fd = job.writable.work.createFile(job.temporary)
+  const fd = job.brought?.target ?? createContent(job.u, job.node, job.temporary, job.size ?? 0)
   if (fd < 0) return fd
-  let errno =
-    job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : fillContent(job.u, job.node, fd, job.size)
+  let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = dress(job, fd, '')
   if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
   if (errno >= 0 && job.u.syncs) errno = native.fsync(fd)
@@ -117,29 +148,16 @@ function buildFile(job: Job): number {
   return errno
 }
 
-/** Copies a lower file's content, `size` bytes of it (-1: all), into the empty file `fd`. */
-function fillContent(u: Union, node: Node, fd: number, size: number): number {
-  if (size === 0) return 0
-  const dirFd = u.cache.fd(node.data ?? node.at!)
-  if (dirFd < 0) return dirFd
-  const source = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
-  if (source < 0) return source
-  const errno = native.statat(source, '')
-  const length = native.stat[Stat.SIZE]!
-  const copied = errno < 0 ? errno : native.copyContent(source, fd, size < 0 ? length : Math.min(size, length))
-  native.close(source)
-  if (copied >= 0) u.counters.copyUpBytes += copied
-  return copied
-}
-
 /** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
 function dress(job: Job, fd: number, name: string): number {
   const { u, node, stat } = job
   const layer = (node.dir?.lowers[0] ?? node.at!).layer
   const strip = layer.nosuid && node.type === S_IFREG
-  let errno = native.chownat(fd, name, stat[Stat.UID]!, stat[Stat.GID]!)
+  const uid = layer.idmapped ? storedId(u.uids, stat[Stat.UID]!) : stat[Stat.UID]!
+  const gid = layer.idmapped ? storedId(u.gids, stat[Stat.GID]!) : stat[Stat.GID]!
+  let errno = native.chownat(fd, name, uid, gid)
   if (errno < 0) return errno
-  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip)
+  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip, layer.idmapped)
   if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
     const mode = stat[Stat.MODE]! & PERMISSIONS & (strip ? ~SETID : PERMISSIONS)
@@ -148,10 +166,6 @@ function dress(job: Job, fd: number, name: string): number {
   }
   errno = markOrigin(job, fd, name)
   return errno < 0 ? errno : setTimes(fd, name, stat)
-}
-
-export function setTimes(fd: number, name: string, stat: Float64Array): number {
-  return native.utimensat(fd, name, stat[Stat.ATIME]!, stat[Stat.ATIME_NS]!, stat[Stat.MTIME]!, stat[Stat.MTIME_NS]!)
 }
 
 /** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */
@@ -243,33 +257,4 @@ export function markImpure(u: Union, node: Node): void {
   if (dir.impure || dir.upper === null || !u.writable!.abilities.xattrs) return
   const fd = u.cache.fd(dir.upper)
   if (fd >= 0 && u.marks.set(fd, '', 'impure', 'y') >= 0) dir.impure = true
-}
-
-/**
- * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much of it
- * as the upper inode's size says, which is therefore never less than what will be kept.
- */
-function copyUpContent(u: Union, node: Node, size: number): number {
-  const place = placeOf(u, node)
-  if (place < 0) return place
-  const name = u.placeName
-  let errno = native.statat(place, name)
-  if (errno < 0) return errno
-  const stat = native.stat.slice()
-  const fd = native.openat(place, name, 2 | O_NOFOLLOW, 0)
-  if (fd < 0) return fd
-  const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
-  errno = fillContent(u, node, fd, keep)
-  if (errno >= 0) errno = native.ftruncate(fd, keep)
-  if (errno >= 0) errno = setTimes(fd, '', stat)
-  if (errno >= 0 && u.syncs) errno = native.fsync(fd)
-  if (errno >= 0) errno = u.marks.remove(fd, '', 'metacopy')
-  if (errno < 0) {
-    native.ftruncate(fd, stat[Stat.SIZE]!)
-    setTimes(fd, '', stat)
-  }
-  native.close(fd)
-  if (errno < 0) return errno
-  node.data = null
-  return rebindData(u, node)
 }

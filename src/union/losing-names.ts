@@ -4,6 +4,7 @@
  */
 
 import { native } from '../syscalls/native.js'
+import { changedByAnyId } from './backing.js'
 import { copyUp } from './copy-up.js'
 import { dropIndexed, linkUp, writeLinks } from './link-counts.js'
 import { forgetUnused, pinFile, placeFile } from './lookup.js'
@@ -65,6 +66,7 @@ export function publishLoss(u: Union, node: Node, parent: Node, name: string, in
   touched(u, parent, name)
   const remains = dropName(node, parent, name)
   if (node.links !== null) dropLink(u, node, inUpper)
+  changedByAnyId(u, node)
   node.removed = node.links !== null ? node.links.nlink <= 0 : !remains
   if (node.nlookup === 0 && node.opens === 0) forgetUnused(u, node)
 }

@@ -6,6 +6,7 @@
  */
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
+import type { Bringing } from './background-copy.js'
 import type { Listing } from './listing.js'
 
 export interface Alias {
@@ -71,11 +72,23 @@ export class Node {
   dataWritable = false
   /** The upper file may only be appended to (chattr +a): its descriptor writes at the end, whatever the offset. */
   appendOnly = false
+  /** It is known to have no file capabilities: the kernel asks before every write. Only setxattr can give it some. */
+  withoutCapabilities = false
+  /** The backing id that all opens share while they are passed through, or 0. */
+  backing = 0
+  /** Opens for writing not yet released. */
+  writers = 0
+  /** Nodeids it had before, which somebody still uses. */
+  ghosts = 0
+  /** Its content was larger than `SMALL` when it was last looked at. */
+  isLarge = false
+  /** Its content on the way up, copied beside the loop. */
+  bringing: Bringing | null = null
   /** All its names are gone. */
   removed = false
 
   constructor(
-    readonly id: number,
+    public id: number,
     /** S_IFMT bits. */
     readonly type: number,
     public ino: number,
@@ -87,20 +100,62 @@ export class Node {
   }
 }
 
+/**
+ * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything else that
+ * is asked of it is asked of the node.
+ */
+export class Ghost {
+  constructor(
+    readonly id: number,
+    readonly node: Node,
+    public nlookup: number,
+    public opens: number,
+    public backing: number,
+    /** Where the content lies. */
+    readonly dir: RealDir,
+    readonly name: string,
+  ) {}
+}
+
 export const ROOT_ID = 1
 
 /** Every live node, by id and, for hard links, by what it is on disk. */
 export class NodeTable {
   readonly #byId = new Map<number, Node>()
   readonly #byKey = new Map<string, Node>()
+  readonly #ghosts = new Map<number, Ghost>()
   #next = ROOT_ID
 
   get size(): number {
     return this.#byId.size
   }
 
+  /** Also by a nodeid that has become a ghost. */
   get(id: number): Node | undefined {
-    return this.#byId.get(id)
+    return this.#byId.get(id) ?? this.#ghosts.get(id)?.node
+  }
+
+  ghost(id: number): Ghost | undefined {
+    return this.#ghosts.size === 0 ? undefined : this.#ghosts.get(id)
+  }
+
+  /** `node` goes on under a new nodeid; opens and lookups so far stay with the old one, and with the content in (dir, name). */
+  split(node: Node, dir: RealDir, name: string): Ghost {
+    const ghost = new Ghost(node.id, node, node.nlookup, node.opens, node.backing, dir, name)
+    this.#ghosts.set(node.id, ghost)
+    this.#byId.delete(node.id)
+    node.id = this.#next++
+    this.#byId.set(node.id, node)
+    node.nlookup = 0
+    node.opens = 0
+    node.writers = 0
+    node.backing = 0
+    node.ghosts++
+    return ghost
+  }
+
+  deleteGhost(ghost: Ghost): void {
+    if (this.#ghosts.delete(ghost.id)) ghost.node.ghosts--
   }
 
   create(type: number, ino: number, dir: DirState | null): Node {

@@ -42,6 +42,10 @@ export interface UnionCounters {
   copyUps: number
   copyUpBytes: number
   whiteouts: number
+  /** Files opened in passthrough mode, each counted once while it is open. */
+  passedThrough: number
+  /** Files copied up while they were passed through. */
+  ghosts: number
 }
 
 export interface Writable {
@@ -53,9 +57,9 @@ export interface Writable {
 export class Union {
   readonly nodes = new NodeTable()
   readonly attr: Attr = emptyAttr()
-  readonly opened: Opened = { fh: 0, flags: 0 }
+  readonly opened: Opened = { fh: 0, flags: 0, backing: 0 }
   readonly fsstat: FsStat = { bsize: 0, frsize: 0, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, namelen: 255 }
-  readonly counters: UnionCounters = { copyUps: 0, copyUpBytes: 0, whiteouts: 0 }
+  readonly counters: UnionCounters = { copyUps: 0, copyUpBytes: 0, whiteouts: 0, passedThrough: 0, ghosts: 0 }
   /** The stat record of what was last searched for, kept while the lower parts are looked at. */
   readonly topStat = new Float64Array(STAT_SLOTS)
   /** The name half of the place that `placeOf` returned. */
@@ -66,6 +70,8 @@ export class Union {
   readonly hiddenLinks = new Map<string, number>()
   readonly downgrades: string[] = []
   root!: Node
+  /** Nodes whose content is on its way up. */
+  readonly bringing = new Set<Node>()
   /** How file data goes, once the connection has begun. */
   data: DataMode = unsettled
   /** Answers for lower directories that join several layers; null: each layer is asked. */
@@ -132,6 +138,7 @@ export function statNode(u: Union, node: Node): number {
 
 export function emptyAttr(): Attr {
   return {
+    lasting: true,
     ino: 0,
     mode: 0,
     nlink: 0,

@@ -35,6 +35,7 @@ export interface MountOptions {
   readonly xino?: 'on' | 'off' | 'auto'
   readonly volatile?: true
   readonly data?: 'passthrough' | 'cached'
+  readonly writeback?: 0 | 1
   /** Mount read-only though there is an upper layer. */
   readonly ro?: true
 }
@@ -195,8 +196,9 @@ const fuseNative: Column = {
 const cached: Column = {
   ...root,
   name: 'cached',
-  title: 'stratafs as root (data=cached)',
-  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'cached', ...options })),
+  title: 'stratafs as root (data=cached,writeback=1)',
+  mount: (layers, options) =>
+    void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
 const NOBODY = 65534

@@ -17,6 +17,7 @@ export const SOMEBODY: Caller = { uid: 2000, gid: 2001, pid: 1, umask: 0o027 }
 
 /** No transport serves by itself. */
 export const unbound: DataBinding = {
+  wakeFd: -1,
   bind: () => undefined,
   unbind: () => undefined,
   used: () => false,

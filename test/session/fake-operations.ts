@@ -2,7 +2,7 @@
  * An engine for tests of the session: records every call, and answers what the test has set. Its defaults are plausible
  * successes, so that a test states only what it is about.
  */
-import type { Attr, EntrySink, FsStat, Opened, Operations, SetAttr } from '../../src/operations/contract.js'
+import type { Attr, DataTerms, EntrySink, FsStat, Opened, Operations, SetAttr } from '../../src/operations/contract.js'
 
 export interface FakeEntry {
   readonly name: string
@@ -19,6 +19,7 @@ export class FakeOperations implements Operations {
   readonly attr: Attr = {
     ...noTimes,
     ...noDevice,
+    lasting: true,
     ino: 77,
     mode: 0o100644,
     nlink: 1,
@@ -28,7 +29,7 @@ export class FakeOperations implements Operations {
     blocks: 8,
     blksize: 4096,
   }
-  readonly opened: Opened = { fh: 5, flags: 2 }
+  readonly opened: Opened = { fh: 5, flags: 2, backing: 0 }
   readonly fsstat: FsStat = {
     bsize: 4096,
     frsize: 4096,
@@ -53,7 +54,12 @@ export class FakeOperations implements Operations {
     return answer === undefined ? usual : (answer() as T)
   }
 
-  begin = (...args: unknown[]) => void this.#say('begin', 0, ...args)
+  /** What INIT agreed on; no message asks for it, so it is not among the calls. */
+  begun: DataTerms | null = null
+  begin = (terms: DataTerms) => {
+    this.begun = terms
+  }
+
   lookup = (...args: unknown[]) => this.#say('lookup', 9, ...args)
   forget = (...args: unknown[]) => {
     this.#say('forget', 0, ...args)

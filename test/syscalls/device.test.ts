@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { open, stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Errno } from '../../src/base/errno.js'
 import * as c from '../../src/syscalls/constants.js'
@@ -32,7 +33,7 @@ interface Report {
 async function serving(
   mode: string,
   content: Buffer,
-  run: (mountpoint: string, backing: string) => Promise<void>,
+  run: (mountpoint: string, backing: string, server: number) => Promise<void>,
 ): Promise<Report> {
   const path = mkdtempSync('/tmp/stratafs-native-')
   const [mountpoint, backing] = [`${path}/mnt`, `${path}/backing`]
@@ -44,7 +45,7 @@ async function serving(
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   try {
     assert.equal((await lines.next()).value, 'mounted')
-    await run(mountpoint, backing)
+    await run(mountpoint, backing, child.pid as number)
     assert.equal(native.umount(mountpoint, 0), 0)
     return JSON.parse((await lines.next()).value as string) as Report
   } finally {
@@ -104,6 +105,23 @@ test('the device ends with ENODEV, and was woken once', { skip }, async () => {
   assert.equal(report.notified, 40, 'pwrite to the descriptor sends a notification')
 })
 
+/** Processor time that `pid` has used, in ticks of 10 ms. */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
+test('a connection at rest costs nothing, also right after a busy time', { skip }, async () => {
+  const report = await serving('bound', pattern(10), async (mountpoint, _backing, server) => {
+    for (let i = 0; i < 2000; i++) await stat(`${mountpoint}/none`).catch(() => {})
+    await sleep(50)
+    const before = ticksOf(server)
+    await sleep(600)
+    assert.ok(ticksOf(server) - before <= 2, `${ticksOf(server) - before} ticks in 60 that nobody asked anything`)
+  })
+  assert.ok(report.counters[4] >= 2000)
+})
+
 for (const [mode, name] of [
   ['plain', 'plain'],
   ['traced', 'file'],
@@ -160,4 +178,26 @@ test('writeFrom clears setuid and setgid before data, where asked', () => {
   } finally {
     rmSync(path, { recursive: true, force: true })
   }
+})
+
+test('the kernel opens a file behind a read-only clone for reading and refuses to for writing', { skip }, async (t) => {
+  const content = pattern(200_000)
+  let code: string | undefined
+  const report = await serving('backed', content, async (mountpoint, backing) => {
+    const reader = await open(`${mountpoint}/file`, 'r').catch((error) => {
+      code = error.code
+    })
+    if (!reader) return
+    const read = Buffer.alloc(200_010)
+    assert.equal((await reader.read(read, 0, read.length, 0)).bytesRead, content.length)
+    assert.ok(read.subarray(0, content.length).equals(content))
+    // The file of a read-only mount is EROFS inside the kernel, and any refusal of a backing EIO outside.
+    await assert.rejects(open(`${mountpoint}/file`, 'r+'), { code: 'EIO' })
+    await reader.close()
+    await assert.rejects(open(`${mountpoint}/file`, 'r+'), { code: 'EIO' })
+    await assert.rejects(open(`${mountpoint}/file`, 'a'), { code: 'EIO' })
+    assert.ok(readFileSync(backing).equals(content))
+  })
+  if (code !== undefined) return t.skip(`no passthrough here (${code})`)
+  assert.deepEqual(report.counters.slice(0, 4), [0, 0, 0, 0])
 })

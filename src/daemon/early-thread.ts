@@ -1,0 +1,30 @@
+/**
+ * The engine's thread before it knows what to build. Loading what it runs takes most of the time that a mount takes to start,
+ * so a process that is going to serve begins it first of all, and reads its order meanwhile.
+ */
+import { Worker } from 'node:worker_threads'
+
+let early: Worker | null = null
+
+/** Begins the thread that `takeEngineThread` will hand out. */
+export function beginEngineThread(): void {
+  early ??= newThread()
+}
+
+/** The thread that was begun, or a new one. Its first message says what to build. */
+export function takeEngineThread(): Worker {
+  const thread = early ?? newThread()
+  early = null
+  return thread
+}
+
+/** Nobody will need it: the engine runs elsewhere. */
+export async function dropEngineThread(): Promise<void> {
+  const thread = early
+  early = null
+  await thread?.terminate()
+}
+
+function newThread(): Worker {
+  return new Worker(new URL('./engine-worker.js', import.meta.url), { name: 'engine' })
+}

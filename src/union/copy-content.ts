@@ -1,0 +1,103 @@
+/**
+ * The content of a copy-up: into a new file in the workdir, or into an upper file that had only metadata so far. A large one
+ * is copied beside the loop (background-copy), and whoever wanted it comes again.
+ */
+import { PENDING } from '../base/errno.js'
+import { O_NOFOLLOW, O_RDONLY, O_RDWR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { type Bringing, isLargeCopy, restoreMetacopy, startBringing } from './background-copy.js'
+import { leaveGhost } from './backing.js'
+import { rebindData } from './data.js'
+import type { Node } from './node.js'
+import { setTimes } from './set-times.js'
+import { placeOf, type Union } from './union.js'
+
+/** What is to be copied: an open lower file, the caller's to close, and how much of it. */
+interface Source {
+  readonly fd: number
+  readonly length: number
+  readonly isAll: boolean
+}
+
+/** The lower file with `node`'s content; of `size` bytes at most (-1: all). */
+function openSource(u: Union, node: Node, size: number): Source | number {
+  const dirFd = u.cache.fd(node.data ?? node.at!)
+  if (dirFd < 0) return dirFd
+  const fd = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
+  if (fd < 0) return fd
+  const errno = native.statat(fd, '')
+  if (errno < 0) {
+    native.close(fd)
+    return errno
+  }
+  const length = native.stat[Stat.SIZE]!
+  return { fd, length: size < 0 ? length : Math.min(size, length), isAll: size < 0 || size >= length }
+}
+
+/** A new file `temporary` in the workdir with `size` bytes of the content (-1: all); PENDING; or -errno. */
+export function createContent(u: Union, node: Node, temporary: string, size: number): number {
+  const { work } = u.writable!
+  if (size === 0) return work.createFile(temporary)
+  const source = openSource(u, node, size)
+  if (typeof source === 'number') return source
+  const target = work.createFile(temporary)
+  if (target < 0) {
+    native.close(source.fd)
+    return target
+  }
+  if (isLargeCopy(u, source.length))
+    return startBringing(u, node, { ...source, source: source.fd, target, temporary, stat: null })
+  const copied = copyNow(u, source, target)
+  if (copied >= 0) return target
+  native.close(target)
+  return copied
+}
+
+function copyNow(u: Union, source: Source, target: number): number {
+  const copied = native.copyContent(source.fd, target, source.length)
+  native.close(source.fd)
+  if (copied >= 0) u.counters.copyUpBytes += copied
+  return copied
+}
+
+/**
+ * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much of it
+ * as the upper inode's size says, which is therefore never less than what will be kept. `brought`: what has arrived already.
+ */
+export function copyUpContent(u: Union, node: Node, size: number, brought: Bringing | null): number {
+  const place = placeOf(u, node)
+  if (place < 0) return place
+  const name = u.placeName
+  const errno = native.statat(place, name)
+  if (errno < 0) return errno
+  const stat = brought?.stat ?? native.stat.slice()
+  const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
+  const fd = brought?.target ?? native.openat(place, name, O_RDWR | O_NOFOLLOW, 0)
+  if (fd < 0) return fd
+  let done = brought !== null && brought.length >= keep ? 0 : fillInPlace(u, node, fd, keep, stat)
+  if (done === PENDING) return done
+  if (done >= 0) done = settleContent(u, fd, keep, stat)
+  if (done < 0) restoreMetacopy(fd, stat)
+  native.close(fd)
+  if (done < 0) return done
+  const { data, dataName } = node
+  node.data = null
+  leaveGhost(u, node, data!, dataName)
+  return rebindData(u, node)
+}
+
+function fillInPlace(u: Union, node: Node, target: number, keep: number, stat: Float64Array): number {
+  if (keep === 0) return 0
+  const source = openSource(u, node, keep)
+  if (typeof source === 'number') return source
+  if (!isLargeCopy(u, source.length)) return copyNow(u, source, target)
+  return startBringing(u, node, { ...source, source: source.fd, target, temporary: null, length: keep, stat })
+}
+
+function settleContent(u: Union, fd: number, keep: number, stat: Float64Array): number {
+  let errno = native.ftruncate(fd, keep)
+  if (errno >= 0) errno = setTimes(fd, '', stat)
+  if (errno >= 0 && u.syncs) errno = native.fsync(fd)
+  return errno < 0 ? errno : u.marks.remove(fd, '', 'metacopy')
+}
