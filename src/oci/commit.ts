@@ -19,7 +19,7 @@ import { LayerStack } from './diff-stack.js'
 import { changeTree, wholeTree } from './diff-tree.js'
 import { Layout } from './layout.js'
 
-export interface CommitWish extends ArchiveOptions {
+export interface CommitWish extends Omit<ArchiveOptions, 'watched'> {
   readonly source: SourceWish
   /** Everything that the merged tree shows, and not only what the upper changes. */
   readonly squash: boolean
@@ -80,10 +80,11 @@ function refuseInside(source: Source, fd: number, name: string, what: string): v
 
 async function commitTo(source: Source, wish: CommitWish, fd: number): Promise<Archive> {
   const held = wish.live ? null : await holdStill(source, HOLD_SECONDS)
+  const options: ArchiveOptions = { ...wish, watched: source.mount !== null }
   let archive: Archive
   let whole = true
   try {
-    archive = await withStack(source, (stack) => writeArchive(stack, entriesOf(stack, wish.squash), fd, wish))
+    archive = await withStack(source, (stack) => writeArchive(stack, entriesOf(stack, wish.squash), fd, options))
   } finally {
     if (held !== null) whole = await held.release()
   }
