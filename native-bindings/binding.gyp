@@ -15,6 +15,7 @@
         "src/identity.cc",
         "src/mounting.cc",
         "src/fusermount.cc",
+        "src/notify.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],

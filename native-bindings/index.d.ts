@@ -156,6 +156,9 @@ export interface Native {
   /** Runs `program` (fusermount3) with `-o options -- target`, _FUSE_COMMFD set, and receives the /dev/fuse
    * descriptor; what the program printed on standard error when it failed is the string. */
   fusermount(program: string, options: string, target: string): number | string
+  /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the number of
+   * bytes. It may wait while the receiver's queue is full. */
+  notify(path: string, text: string): number
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(): number
   /** Adds one to an eventfd. Any thread may call it. */

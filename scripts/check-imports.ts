@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url'
 export const ORDER = [
   'cli',
   'src',
+  'oci',
   'daemon',
   'transport',
   'session',

@@ -3,7 +3,8 @@
 # at what is already there, so that a second run costs a moment, and says in one line what it does. As root, missing
 # Debian packages are installed; as anybody else they are named in one line, and the rest goes on without them.
 #
-# Usage: scripts/setup.sh [build|demo|test]      (build: nothing but what compiling needs)
+# Usage: scripts/setup.sh [build|demo|test|bench|bare]      (build: nothing but what compiling needs; bare: the demo, with
+# nothing compiled but TypeScript: node_modules as `npm ci --ignore-scripts` leaves them will do, and no addon is built)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -16,11 +17,14 @@ packages_for() {
   local build='make:make' demo='fuse3:fusermount3 attr:getfattr mmdebstrap:mmdebstrap'
   local test='acl:getfacl fuse-overlayfs:fuse-overlayfs runc:runc crun:crun sqlite3:sqlite3 e2fsprogs:mkfs.ext4
     git:git gcc:gcc stress-ng:stress-ng fio:fio'
+  local bench='mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs git:git fio:fio dpkg:dpkg-deb'
   case $1 in
     build) echo "$build" ;;
     demo) echo "$build $demo" ;;
+    bare) echo "$demo" ;;
     test) echo "$build $demo $test" ;;
-    *) fail "unknown purpose '$1': build, demo or test" ;;
+    bench) echo "$build $bench" ;;
+    *) fail "unknown purpose '$1': build, demo, test, bench or bare" ;;
   esac
 }
 
@@ -66,15 +70,15 @@ use_local_headers() {
 }
 
 install_modules() {
-  node scripts/installed.mjs && return 0
+  node scripts/installed.mjs "$@" && return 0
   # What a link points to is another checkout's to update.
   if [ -L node_modules ]; then
     say 'node_modules is a link to an install that differs from package-lock.json; left as it is'
     return 0
   fi
-  say 'installing node_modules (npm ci)'
-  npm ci --no-fund --no-audit --loglevel=error >/dev/null || fail 'npm ci failed'
-  node scripts/installed.mjs || fail 'npm ci left packages that do not load'
+  say "installing node_modules (npm ci $*)"
+  npm ci --no-fund --no-audit --loglevel=error "$@" >/dev/null || fail 'npm ci failed'
+  node scripts/installed.mjs "$@" || fail 'npm ci left packages that do not load'
 }
 
 build_addon() {
@@ -107,8 +111,12 @@ purpose=${1:-build}
 packages_for "$purpose" >/dev/null
 check_node
 install_packages "$purpose"
-check_compiler
-use_local_headers
-install_modules
-build_addon
+if [ "$purpose" = bare ]; then
+  install_modules --ignore-scripts
+else
+  check_compiler
+  use_local_headers
+  install_modules
+  build_addon
+fi
 build_typescript

@@ -6,19 +6,28 @@
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()
  */
+import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
+import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
 import { mountInBackground } from './daemon/background.js'
+import { makeBundle } from './daemon/bundle.js'
 import { askDaemon } from './daemon/control-client.js'
 import type { ControlRequest } from './daemon/control-protocol.js'
-import { findInside, findMount } from './daemon/find-mount.js'
+import { findMount } from './daemon/find-mount.js'
 import type { InspectDocument } from './daemon/inspect-document.js'
 import { parseOptions } from './daemon/options.js'
 import { listMounts } from './daemon/run-directory.js'
 import { unmount as unmountPath } from './daemon/unmount.js'
+import type { PolicyWishes } from './oci/apply-policy.js'
+import type { Unpacked } from './oci/unpack.js'
+import type { Progress } from './oci/unpack-source.js'
 
+export { StratafsError } from './base/failure.js'
+export type { Path } from './calls.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
-
-export type Path = string | Buffer
+export type { Unpacked } from './oci/unpack.js'
+export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './owner-index.js'
+export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './owners.js'
 
 export interface MountOptions {
   /** Lower directories, top first; 1 to 500. */
@@ -41,11 +50,6 @@ export interface Mount {
   unmount(options?: { lazy?: boolean }): Promise<void>
 }
 
-/** A refusal: `message` names option and path and says what to do. */
-export class StratafsError extends Error {
-  override readonly name = 'StratafsError'
-}
-
 /** Mounts in a background process that outlives this one; resolves once the mount answers. */
 export async function mount(mountpoint: Path, options: MountOptions): Promise<Mount> {
   const parsed = parseOptions(options.options === undefined ? [] : [fromText(options.options)], {
@@ -60,6 +64,25 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
   const { pid, mountpoint: real } = sound(await mountInBackground(plan, warnings))
   const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
   return { mountpoint: shown(real), pid, warnings, unmount: end }
+}
+
+export interface ApplyOptions extends PolicyWishes {
+  /** `sha256:…` that the archive, or its content, has to have. */
+  readonly digest?: string
+  readonly diffID?: string
+  /** Do not wait until it is on disk. */
+  readonly volatile?: boolean
+  readonly signal?: AbortSignal
+  readonly progress?: Progress
+}
+
+/** Unpacks a layer's tar (plain, gzip or zstd) as the lower directory `directory`, all of it or nothing. */
+export async function apply(archive: Path, directory: Path, options: ApplyOptions = {}): Promise<Unpacked> {
+  const [{ policyOf }, { unpack }] = await Promise.all([import('./oci/apply-policy.js'), import('./oci/unpack.js')])
+  const { digest, diffID, volatile, signal, progress } = options
+  const policy = policyOf(options)
+  const places = { archive: inside(archive), directory: absolute(directory) }
+  return unpack({ ...places, policy, digest, diffID, sync: volatile !== true, signal, progress })
 }
 
 /** Unmounts, and waits for the daemon to end unless `lazy`. */
@@ -84,27 +107,28 @@ export async function stats(mountpoint: Path): Promise<Record<string, unknown>> 
   return (await ask(mountpoint, { command: 'stats' })) as Record<string, unknown>
 }
 
-/** Where a file of the merged tree comes from; `also` are the other layers that have its name. */
-export interface Origin {
-  readonly path: string
-  readonly layer: 'upper' | 'lower'
-  /** Position among the lower directories, 0 at the top; -1 is the upper. */
-  readonly index: number
-  readonly root: string
-  readonly realpath: string
-  readonly also: readonly { readonly index: number; readonly root: string; readonly why: string }[]
+export interface BundleOptions {
+  /** What runs in it; a shell where none is given. */
+  readonly command?: readonly Path[]
+  /** 0 where not given. */
+  readonly uid?: number
+  readonly gid?: number
+  readonly terminal?: boolean
+  /** The root is read-only; always so where the mount has no upper. */
+  readonly readonly?: boolean
 }
 
-/** Which layer the file `path` comes from. */
-export async function which(path: Path): Promise<Origin> {
-  const found = sound(findInside(absolute(path)))
-  const reply = sound(await askDaemon(found.daemon.socket, { command: 'which', path: found.inside }))
-  if (!reply.ok) throw new StratafsError(reply.error)
-  if (typeof reply.result === 'number')
-    throw new StratafsError(`${asText(path)} does not exist (errno ${-reply.result})`)
-  const origin = reply.result as Origin
-  const also = origin.also.map((other) => ({ ...other, root: shown(other.root) }))
-  return { ...origin, path: asText(path), root: shown(origin.root), realpath: shown(origin.realpath), also }
+/** Writes an OCI bundle (`directory`/config.json) whose root is the mount on `mountpoint`. */
+export async function bundle(
+  mountpoint: Path,
+  directory: Path,
+  options: BundleOptions = {},
+): Promise<{ readonly directory: string; readonly config: string; readonly root: string }> {
+  const { command = [], uid = 0, gid = 0, terminal = false, readonly = false } = options
+  const at = absolute(directory)
+  const choices = { command: command.map(inside), uid, gid, terminal, readonly }
+  const { config, root } = sound(makeBundle({ merged: absolute(mountpoint), directory: at, ...choices }))
+  return { directory: shown(at), config: shown(config), root: shown(root) }
 }
 
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
@@ -113,25 +137,5 @@ async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> 
     const words = 'its daemon is dead or another user’s: `stratafs unmount` takes a dead mount away'
     throw new StratafsError(`${asText(mountpoint)} cannot be asked: ${words}`)
   }
-  const reply = await askDaemon(daemon.socket, request)
-  if (!reply.ok) throw new StratafsError(`${asText(mountpoint)}: ${reply.error}`)
-  return reply.result
-}
-
-function sound<T extends object>(result: T): Exclude<T, { readonly error: string; readonly ok?: never }> {
-  if ('error' in result && !('ok' in result)) throw new StratafsError(String(result.error))
-  return result as Exclude<T, { readonly error: string; readonly ok?: never }>
-}
-
-function inside(path: Path): string {
-  return typeof path === 'string' ? fromText(path) : path.toString('latin1')
-}
-
-function asText(path: Path): string {
-  return shown(inside(path))
-}
-
-function absolute(path: Path): string {
-  const given = inside(path)
-  return given.startsWith('/') ? given : `${fromText(process.cwd())}/${given}`
+  return askOf(daemon.socket, request, asText(mountpoint))
 }

@@ -197,6 +197,7 @@ void describeCopy(Table& table);
 void describeIdentity(Table& table);
 void describeMounting(Table& table);
 void describeFusermount(Table& table);
+void describeNotify(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

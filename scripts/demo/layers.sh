@@ -127,8 +127,9 @@ install_inside() {
   printf '#!/bin/sh\nexit 101\n' >"$merged/usr/sbin/policy-rc.d"
   chmod 755 "$merged/usr/sbin/policy-rc.d"
   inside "$merged" sh -euc '
-    apt-get update -q
-    apt-get install -q -y --no-install-recommends "$@"
+    # Everything as root: over fuse-native no other user may enter the mount.
+    apt-get -o APT::Sandbox::User=root update -q
+    apt-get -o APT::Sandbox::User=root install -q -y --no-install-recommends "$@"
     apt-get clean
     rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d' install "$@" 2>&1 | grep --line-buffered -E '^(Get|Unpacking|Setting up|Processing|E:|W:|dpkg)' | indented
 }
@@ -155,15 +156,22 @@ fingerprint() {
   done | sha256sum
 }
 
-# Every entry of an upper directory, with what overlay marks mean.
+# Every entry of an upper directory, with what overlay marks mean; of the folder `$2` only how much is in it.
 list_upper() {
-  find "$1" -mindepth 1 -printf '%y %M %U:%G %10s  %P%l\n' | sort -k5 | while read -r type mode owner size path; do
+  find "$1" -mindepth 1 ! -path "$1/$2/*" -printf '%y %M %U:%G %10s  %P\n' | sort -k5 | while read -r type mode owner size path; do
     case $type in
       c) meaning='<- whiteout: hides the name below' ;;
+      l) meaning="-> $(readlink "$1/$path")" ;;
+      f) case ${path##*/} in
+        .wh..wh..opq) meaning='<- the directory is opaque' ;;
+        .wh.*) meaning='<- whiteout: hides the name after .wh.' ;;
+        *) meaning=$(marks_of "$1/$path") ;;
+      esac ;;
       *) meaning=$(marks_of "$1/$path") ;;
     esac
     printf '    %s %s %9s  %s %s\n' "$mode" "$owner" "$size" "$path" "$meaning"
   done
+  note "$(find "$1/$2" -mindepth 1 | wc -l) entries in $2"
 }
 
 # The overlay marks of one entry, as words.

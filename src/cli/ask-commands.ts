@@ -1,9 +1,9 @@
 /**
- * The commands that ask about a mount or end it: unmount, inspect, which, stats. Each asks through the library, prints for a
+ * The commands that ask about a mount or end it: unmount, inspect, stats. Each asks through the library, prints for a
  * reader or as JSON, and leaves what went wrong to be told in one line.
  */
 import { pathBytes } from '../base/text.js'
-import { type InspectDocument, inspect, inspectAll, type Origin, stats, unmount, which } from '../index.js'
+import { type InspectDocument, inspect, inspectAll, stats, unmount } from '../index.js'
 import { complain, Exit } from './complain.js'
 import { formatDocument } from './format.js'
 
@@ -46,33 +46,6 @@ function printFormatted(documents: readonly InspectDocument[], format: string): 
 function printJson(value: unknown): number {
   print(JSON.stringify(value, null, 2))
   return Exit.DONE
-}
-
-/** Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told. */
-export async function runWhich(paths: readonly string[], json: boolean): Promise<number> {
-  const origins: Origin[] = []
-  let code: number = Exit.DONE
-  for (const path of paths) {
-    try {
-      origins.push(await which(pathBytes(path)))
-    } catch (error) {
-      complain((error as Error).message)
-      code = Exit.FAILED
-    }
-  }
-  if (json) printJson(origins)
-  else for (const origin of origins) print(originText(origin))
-  return code
-}
-
-/** `PATH: lower 1 /layers/base/etc/passwd`, and a line for each other layer that has the name. */
-function originText(origin: Origin): string {
-  const head = `${origin.path}: ${layerName(origin.index)} ${origin.realpath}`
-  return [head, ...origin.also.map((other) => `  ${layerName(other.index)} ${other.root} (${other.why})`)].join('\n')
-}
-
-function layerName(index: number): string {
-  return index < 0 ? 'upper' : `lower ${index}`
 }
 
 /** Prints the counters, one a line. */

@@ -6,8 +6,14 @@ import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { nearest } from '../daemon/nearest.js'
+import { applyCommand } from './apply.js'
+import { type Add, last, list, type Outcome } from './command.js'
+import { commitCommand } from './commit.js'
 import { complain, Exit } from './complain.js'
+import { diffCommand } from './diff.js'
+import { imageCommand } from './image.js'
 import { COMMANDS } from './mount-program.js'
+import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
 
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
@@ -22,19 +28,15 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
                                             file data: to the layers' own files (root), or through the mount's page cache;
                                             there, whether the kernel gathers small writes
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
-  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=`
-
-/** What the command returned; a usage error unless one ran. */
-interface Outcome {
-  code: number
-}
+  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
+  transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`
 
 /** Runs the command that `args` (latin1) name; the exit code. */
 export async function runCommands(args: readonly string[]): Promise<number> {
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(yargs(detachOptions(args)), outcome)
+  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome)
   try {
     await parser.parseAsync()
   } catch (error) {
@@ -58,7 +60,10 @@ function unknownCommand(word: string): number {
 class UsageError extends Error {}
 
 function describe(parser: Argv, outcome: Outcome): Argv {
-  const commands = [mountCommand, unmountCommand, inspectCommand, whichCommand, statsCommand]
+  const owners = [whichCommand, lsCommand, duCommand, indexCommand]
+  const asked = [inspectCommand, statsCommand, ...owners]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
+  const commands = [mountCommand, unmountCommand, ...asked, ...layers, bundleCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -73,6 +78,7 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       'dot-notation': false,
       'parse-numbers': false,
       'parse-positional-numbers': false,
+      'populate--': true,
     })
     .epilogue('As a mount program: stratafs -o lowerdir=A:B,upperdir=U,workdir=W MERGED')
     .wrap(Math.min(110, process.stdout.columns ?? 110))
@@ -82,8 +88,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       throw message ? new UsageError(message.split('\n').join('; ')) : error
     })
 }
-
-type Add = (parser: Argv, outcome: Outcome) => Argv
 
 const mountCommand: Add = (parser, outcome) =>
   parser.command(
@@ -100,6 +104,15 @@ const mountCommand: Add = (parser, outcome) =>
         })
         .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
         .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
+        .option('transport', {
+          choices: ['dev-fuse', 'fuse-native'] as const,
+          requiresArg: true,
+          describe: 'how requests come [dev-fuse; fuse-native where the addon was not built]',
+        })
+        .option('accept-limits', {
+          type: 'boolean',
+          describe: 'over fuse-native: several users, though owners are wrong',
+        })
         .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
         .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
         .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
@@ -117,6 +130,8 @@ const mountCommand: Add = (parser, outcome) =>
         foreground: given.foreground === true,
         trace: given.debug === true,
         logFile: last(given['log-file']),
+        transport: given.transport === undefined ? undefined : last(given.transport),
+        acceptLimits: given['accept-limits'] === true,
       })
     },
   )
@@ -157,21 +172,6 @@ const inspectCommand: Add = (parser, outcome) =>
     },
   )
 
-const whichCommand: Add = (parser, outcome) =>
-  parser.command(
-    'which <path..>',
-    'which layer each file comes from',
-    (command) =>
-      command
-        .positional('path', { type: 'string', array: true, demandOption: true, describe: 'files in a mount' })
-        .option('json', { type: 'boolean', describe: 'as JSON' })
-        .example('$0 which merged/etc/passwd', ''),
-    async (given) => {
-      const { runWhich } = await import('./ask-commands.js')
-      outcome.code = await runWhich(given.path, given.json === true)
-    },
-  )
-
 const statsCommand: Add = (parser, outcome) =>
   parser.command(
     'stats <merged>',
@@ -187,16 +187,42 @@ const statsCommand: Add = (parser, outcome) =>
     },
   )
 
+const bundleCommand: Add = (parser, outcome) =>
+  parser.command(
+    'bundle <merged> <directory> [command..]',
+    'write an OCI bundle whose root is the mount, for runc and crun',
+    (command) =>
+      command
+        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
+        .positional('directory', { type: 'string', demandOption: true, describe: 'where config.json goes' })
+        .positional('command', { type: 'string', array: true, describe: 'what runs in it, after -- [sh]' })
+        .option('user', { type: 'string', requiresArg: true, describe: 'UID or UID:GID of the process [0:0]' })
+        .option('terminal', { alias: 't', type: 'boolean', describe: 'give it a terminal' })
+        .option('readonly', { type: 'boolean', describe: 'a read-only root' })
+        .option('json', { type: 'boolean', describe: 'tell as JSON where it is' })
+        .example('$0 bundle merged box -- /bin/ls -la /', 'then: runc run -b box NAME')
+        .example('$0 bundle -t --user 1000 merged shell', 'a shell for user 1000'),
+    async (given) => {
+      const { runBundle } = await import('./bundle-command.js')
+      outcome.code = await runBundle({
+        merged: given.merged,
+        directory: given.directory,
+        command: [...list(given.command), ...list(given['--'] as string[] | undefined)],
+        user: last(given.user),
+        terminal: given.terminal === true,
+        readonly: given.readonly === true,
+        json: given.json === true,
+      })
+    },
+  )
+
+/** `-` as an archive: yargs would hand over an empty word. */
+function nameStandardInput(args: readonly string[]): string[] {
+  const takesArchive = args[0] === 'apply' || args[0] === 'image'
+  return args.map((arg) => (takesArchive && arg === '-' ? '/dev/stdin' : arg))
+}
+
 /** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
 function detachOptions(args: readonly string[]): string[] {
   return args.flatMap((arg) => (/^-o./s.test(arg) ? ['-o', arg.slice(2)] : [arg]))
-}
-
-function list(given: string | string[] | undefined): string[] {
-  return given === undefined ? [] : [given].flat()
-}
-
-/** Of an option that is given again the last one counts. */
-function last(given: string | string[] | undefined): string | undefined {
-  return list(given).at(-1)
 }

@@ -15,6 +15,8 @@ export interface MountArguments {
   readonly foreground: boolean
   readonly trace: boolean
   readonly logFile: string | undefined
+  readonly transport: string | undefined
+  readonly acceptLimits: boolean
 }
 
 /** Mounts; the exit code. */
@@ -26,7 +28,10 @@ export function runMount(given: MountArguments): Promise<number> {
     ...(given.upper === undefined ? {} : { upper: given.upper }),
     ...(given.work === undefined ? {} : { work: given.work }),
   }
-  const options = given.logFile === undefined ? given.options : [...given.options, `log=${escapePath(given.logFile)}`]
+  const options = [...given.options]
+  if (given.logFile !== undefined) options.push(`log=${escapePath(given.logFile)}`)
+  if (given.transport !== undefined) options.push(`transport=${given.transport}`)
+  if (given.acceptLimits) options.push('accept_limits')
   const { merged: mountpoint, foreground, trace } = given
   return performMount({ options, context, mountpoint, foreground, trace, pretend: false })
 }

@@ -26,7 +26,21 @@ export type MountProgramForm =
   | { kind: 'error'; error: string }
 
 /** Commands of the other form; a first word that is one of them is never a source. */
-export const COMMANDS = ['mount', 'unmount', 'umount', 'inspect', 'which', 'stats', 'completion']
+const OWNER_COMMANDS = ['which', 'ls', 'du', 'index']
+export const COMMANDS = [
+  'mount',
+  'unmount',
+  'umount',
+  'inspect',
+  ...OWNER_COMMANDS,
+  'stats',
+  'diff',
+  'commit',
+  'apply',
+  'image',
+  'bundle',
+  'completion',
+]
 
 /** True when `args`, given to a program called `name`, are in the mount-program form. */
 export function isMountProgramForm(name: string, args: readonly string[]): boolean {

@@ -1,6 +1,9 @@
 /**
  * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`, or
- * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), level (`level`).
+ * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path` of
+ * a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
+ * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
+ * many seconds) and release.
  * Paths in it are latin1 strings, as everywhere inside.
  */
 
@@ -8,7 +11,11 @@ export type ControlRequest =
   | { readonly command: 'inspect' }
   | { readonly command: 'stats' }
   | { readonly command: 'which'; readonly path: string }
+  | { readonly command: 'owners'; readonly path: string; readonly after: number }
+  | { readonly command: 'index'; readonly action: 'fill' | 'drop' }
   | { readonly command: 'level'; readonly level: string }
+  | { readonly command: 'hold'; readonly seconds: number }
+  | { readonly command: 'release' }
 
 export type ControlReply =
   | { readonly ok: true; readonly result: unknown }
@@ -32,12 +39,22 @@ export function lineReader(take: (line: string) => void): (chunk: string) => boo
 export function parseRequest(line: string): ControlRequest | null {
   try {
     const value = JSON.parse(line) as Record<string, unknown>
-    const { command } = value
-    if (command === 'inspect' || command === 'stats') return { command }
-    if (command === 'which' && typeof value.path === 'string') return { command, path: value.path }
+    const { command, path, after, action } = value
+    if (command === 'inspect' || command === 'stats' || command === 'release') return { command }
+    if (command === 'which' && typeof path === 'string') return { command, path }
+    if (command === 'owners' && typeof path === 'string' && typeof after === 'number') return { command, path, after }
+    if (command === 'index' && (action === 'fill' || action === 'drop')) return { command, action }
+    if (command === 'hold' && isSeconds(value.seconds)) return { command, seconds: value.seconds }
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {
     return null
   }
+}
+
+/** The longest that a mount is held. */
+export const LONGEST_HOLD_SECONDS = 3600
+
+function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= LONGEST_HOLD_SECONDS
 }

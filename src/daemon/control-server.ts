@@ -6,8 +6,14 @@ import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type ControlReply, type ControlRequest, lineReader, parseRequest } from './control-protocol.js'
 
+/** Who asks: one connection. */
+export interface Peer {
+  /** `then` is called when the connection has ended, however it did. */
+  onGone(then: () => void): void
+}
+
 /** Answers one request. */
-export type Answer = (request: ControlRequest) => Promise<ControlReply>
+export type Answer = (request: ControlRequest, peer: Peer) => Promise<ControlReply>
 
 /** Listens on `path`; in a directory that only we can enter, so its own mode does not matter. */
 export async function listen(path: string, answer: Answer): Promise<Server> {
@@ -21,8 +27,9 @@ export async function listen(path: string, answer: Answer): Promise<Server> {
 }
 
 function converse(socket: Socket, answer: Answer): void {
+  const peer: Peer = { onGone: (then) => (socket.destroyed ? then() : void socket.once('close', then)) }
   const reader = lineReader(async (line) => {
-    const reply = await replyTo(line, answer)
+    const reply = await replyTo(line, answer, peer)
     if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`)
   })
   socket.setEncoding('utf8')
@@ -34,11 +41,15 @@ function converse(socket: Socket, answer: Answer): void {
   socket.unref()
 }
 
-async function replyTo(line: string, answer: Answer): Promise<ControlReply> {
+async function replyTo(line: string, answer: Answer, peer: Peer): Promise<ControlReply> {
   const request = parseRequest(line)
-  if (request === null) return { ok: false, error: 'unknown request: commands are inspect, stats, which, level' }
+  if (request === null)
+    return {
+      ok: false,
+      error: 'unknown request: commands are inspect, stats, which, owners, index, level, hold, release',
+    }
   try {
-    return await answer(request)
+    return await answer(request, peer)
   } catch (error) {
     return { ok: false, error: String(error) }
   }

@@ -1,7 +1,6 @@
 /**
  * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM, SIGINT
- * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log. sd_notify is not spoken: it
- * needs a datagram socket, which Node does not have; the command's own exit says when the mount is ready.
+ * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
  */
 import type { Logger } from '../base/log.js'
 import { shown } from '../base/text.js'
@@ -20,6 +19,8 @@ export interface DaemonVoice {
   trace(line: string): void
   /** Told once: the mount serves, or why there is none. An answer of false takes the mount away again. */
   ready(outcome: { readonly mountpoint: string } | Refused): Promise<boolean>
+  /** Told once when a signal asks for the end. */
+  ending?(): void
 }
 
 /** Serves until the mount is gone. The exit code of the process. */
@@ -33,17 +34,19 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   for (const warning of voice.warnings) logger.log('warn', warning)
   const { mountpoint, device, config } = service.state
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
-  listenToSignals(service, logger)
+  listenToSignals(service, voice)
   const wanted = await voice.ready({ mountpoint })
   if (!wanted) await service.stop()
   const code = await service.ended
   return wanted ? code : 1
 }
 
-function listenToSignals(service: MountService, logger: Logger): void {
+function listenToSignals(service: MountService, voice: DaemonVoice): void {
+  const { logger } = voice
   let asked = 0
   const end = (signal: string) => {
     logger.log('info', 'asked to end', { signal })
+    if (asked === 0) voice.ending?.()
     if (++asked > 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_MS)
     service.stop().catch((error) => logger.log('error', 'cannot unmount', { error: String(error) }))
   }

@@ -31,15 +31,21 @@ export interface EngineIndex {
   readonly port: MessagePort | null
 }
 
+/** Entries told in one answer about owners: nobody else is served meanwhile. */
+export const OWNERS_PER_ANSWER = 500
+
 /** What can be asked of a serving engine. `path` is relative to the mount's root, latin1. */
 export type Question =
   | { readonly what: 'describe' }
   | { readonly what: 'counters' }
   | { readonly what: 'which'; readonly path: string }
+  | { readonly what: 'owners'; readonly path: string; readonly after: number }
 
 export type ToEngine =
   | { readonly kind: 'serve'; readonly fd: number }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  /** Serve nothing until `gate` is not 0 any more; after so many milliseconds it is set to EXPIRED. */
+  | { readonly kind: 'hold'; readonly gate: Int32Array; readonly milliseconds: number }
   | { readonly kind: 'stop' }
 
 export type FromEngine =
@@ -48,7 +54,12 @@ export type FromEngine =
   | { readonly kind: 'built'; readonly refusal: null; readonly stack: StackConfig; readonly upperFd: number }
   | { readonly kind: 'serving' }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  /** Nothing is served from here on. */
+  | { readonly kind: 'held' }
   | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }
   | { readonly kind: 'trace'; readonly line: string }
   /** As `serve` in transport/dev-fuse returned; everything has been synced and released. */
   | { readonly kind: 'ended'; readonly result: number }
+
+/** What a gate holds: closed, opened by the main thread, opened because it was closed for too long. */
+export const Gate = { CLOSED: 0, OPEN: 1, EXPIRED: 2 } as const

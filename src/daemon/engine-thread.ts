@@ -3,17 +3,16 @@
  * A crash of that thread is an ending like the others, so that the mount can be taken away.
  */
 import { closeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
 import { shown } from '../base/text.js'
-import type { IndexFacts } from '../index/shared-state.js'
 import { native } from '../syscalls/native.js'
-import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import type { Ending, EngineHold, Held } from './engine-hold.js'
+import { type EngineStart, type FromEngine, Gate, type Question, type ToEngine } from './engine-messages.js'
 import { IndexThread } from './index-thread.js'
+import { detach } from './mounter.js'
 import type { Refused } from './places.js'
-
-/** How the thread ended: the transport's result, or what it died of. */
-export type Ending = { readonly result: number } | { readonly crash: string }
 
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
@@ -24,7 +23,7 @@ export interface EngineWish extends Omit<EngineStart, 'wakeFd' | 'index'> {
   readonly mountpoint: string
 }
 
-export class EngineThread {
+export class EngineThread implements EngineHold {
   readonly ended: Promise<Ending>
   readonly #index: IndexThread | null
   readonly #worker: Worker
@@ -34,6 +33,9 @@ export class EngineThread {
   #over = false
   #onBuilt: (refusal: string | null) => void = () => {}
   #onServing: () => void = () => {}
+  #onHeld: () => void = () => {}
+  /** What the engine waits for, while it is held. */
+  #gate: Int32Array | null = null
 
   /** Builds the engine in a new thread, or says why it cannot be built. */
   static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
@@ -68,6 +70,7 @@ export class EngineThread {
       else if (message.kind === 'trace') trace(message.line)
       else if (message.kind === 'built') this.#built(message)
       else if (message.kind === 'serving') this.#onServing()
+      else if (message.kind === 'held') this.#onHeld()
       else if (message.kind === 'answer') this.#answered(message.id, message.value)
       else end({ result: message.result })
     })
@@ -80,9 +83,9 @@ export class EngineThread {
     this.#onBuilt(message.refusal)
   }
 
-  /** How the index is, for `inspect`; null where there is none. */
-  get indexFacts(): IndexFacts | null {
-    return this.#index?.facts ?? null
+  /** null where the mount has none. */
+  get index(): IndexThread | null {
+    return this.#index
   }
 
   #answered(id: number, value: unknown): void {
@@ -123,9 +126,45 @@ export class EngineThread {
     })
   }
 
+  async hold(milliseconds: number): Promise<Held | null> {
+    if (this.#over || this.#gate !== null) return null
+    const gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    this.#gate = gate
+    const giveUp = new AbortController()
+    const held = new Promise<boolean>((resolve) => {
+      this.#onHeld = () => resolve(true)
+    })
+    this.#send({ kind: 'hold', gate, milliseconds })
+    const late = sleep(PATIENCE_MS, false, { signal: giveUp.signal }).catch(() => false)
+    const holds = await Promise.race([held, late, this.ended.then(() => false)])
+    giveUp.abort()
+    if (holds) return { release: () => this.#open(gate) }
+    this.#open(gate)
+    return null
+  }
+
+  /** False when the gate had opened by itself. */
+  #open(gate: Int32Array): boolean {
+    if (this.#gate === gate) this.#gate = null
+    const before = Atomics.compareExchange(gate, 0, Gate.CLOSED, Gate.OPEN)
+    Atomics.notify(gate, 0)
+    return before !== Gate.EXPIRED
+  }
+
+  /** Whatever needs the engine goes before who holds it. */
+  #openAny(): void {
+    if (this.#gate !== null) this.#open(this.#gate)
+  }
+
   /** Ends the loop after the request in hand; before `serve` it ends the thread. */
   stop(): void {
+    this.#openAny()
     if (!this.#over) this.#send({ kind: 'stop' })
+  }
+
+  async detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
+    this.#openAny()
+    return detach(mountpoint, lazy)
   }
 
   /** Ends the thread at once, wherever it is. */

@@ -3,19 +3,23 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { existsSync } from 'node:fs'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
-import { pathBytes, shown } from '../base/text.js'
-import { LowerIndex } from '../index/lower-index.js'
-import { Slot, State, type ToWriter } from '../index/shared-state.js'
-import { sharedPath } from '../index/stack-identity.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
-import type { EngineStart, FromEngine, Question, ToEngine } from './engine-messages.js'
+import type { LogFunction } from '../union/union.js'
+import {
+  type EngineStart,
+  type FromEngine,
+  Gate,
+  OWNERS_PER_ANSWER,
+  type Question,
+  type ToEngine,
+} from './engine-messages.js'
+import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
@@ -61,32 +65,14 @@ class LateBinding implements DataBinding {
 }
 
 const binding = new LateBinding()
-const engine = createEngine(start.config, binding, (level, message, fields = {}) =>
-  say({ kind: 'log', level, message, fields }),
-)
+const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
+const engine = createEngine(start.config, binding, log)
 if ('error' in engine) {
   say({ kind: 'built', refusal: engine.error })
 } else {
-  useIndex(engine)
+  joinIndex(engine, start.index, log)
   port.once('message', (message: ToEngine) => begin(engine, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-}
-
-/** Joins the engine and its index. A mount without a workdir only uses what others have found out about its layers. */
-function useIndex(engine: Engine): void {
-  const { index } = start
-  if (index === null) return
-  const identity = index.path === null ? engine.identity() : null
-  const path = index.path ?? sharedPath(identity as string)
-  if (index.path === null && !existsSync(pathBytes(path))) return
-  if (index.path === null) Atomics.store(index.shared, Slot.STATE, State.READY)
-  const { immutable, shared, since } = index
-  const post = (message: ToWriter): void => index.port?.postMessage(message)
-  const edited = (layer: number, at: string): void => {
-    const message = 'a lower layer was edited since the index was filled'
-    say({ kind: 'log', level: 'warn', message, fields: { layer, first: shown(at) } })
-  }
-  engine.useIndex(new LowerIndex({ path, identity, immutable, shared, since, post, edited }))
 }
 
 /** The first message: serve a device, or go away because the mount failed. */
@@ -105,7 +91,7 @@ function serveDevice(engine: Engine, fd: number): number {
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
   const result = serve(device, session, {
     onWake: () => {
-      engine.flushIndex()
+      engine.tendIndex()
       return readMessages(answer)
     },
     trace,
@@ -146,14 +132,24 @@ function readMessages(answer: (question: Question) => unknown): boolean {
     if (received === undefined) return false
     const { message } = received
     if (message.kind === 'stop') return true
-    if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
+    if (message.kind === 'hold') hold(message.gate, message.milliseconds)
+    else if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: answer(message.question) })
   }
+}
+
+/** Waits, and so serves nothing. */
+function hold(gate: Int32Array, milliseconds: number): void {
+  say({ kind: 'held' })
+  if (Atomics.wait(gate, 0, Gate.CLOSED, milliseconds) !== 'timed-out') return
+  Atomics.compareExchange(gate, 0, Gate.CLOSED, Gate.EXPIRED)
+  log('warn', 'the mount was held for longer than it was asked to be: it is served again')
 }
 
 /** A question that throws is a bug in the answer, not a reason to stop serving. */
 function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
   try {
     if (question.what === 'which') return engine.which(question.path)
+    if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
@@ -171,6 +167,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
+    index: engine.indexCounters(),
     requests,
     faults: session.counters.faults,
     malformed: session.counters.malformed,

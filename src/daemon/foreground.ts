@@ -1,6 +1,6 @@
 /**
  * A mount served by this very process until it is unmounted: `-f`, and `-d` with every request in one line. The log is for
- * the person at the terminal, or for whatever reads standard error.
+ * the person at the terminal, or for whatever reads standard error. A service manager is told when the mount is up.
  */
 import { isatty } from 'node:tty'
 import { createLogger } from '../base/log.js'
@@ -8,6 +8,7 @@ import { shown } from '../base/text.js'
 import { mountAnswers } from './answers.js'
 import { runDaemon } from './daemon-process.js'
 import type { Refused } from './places.js'
+import { ServiceManager } from './service-manager.js'
 import type { MountPlan } from './settings.js'
 
 const ANSWER_MS = 20_000
@@ -20,15 +21,20 @@ export async function mountInForeground(
 ): Promise<number> {
   const { logFile, trace } = plan.settings
   const logger = createLogger(logFile === null ? { fd: 2, readable: isatty(2) || trace } : { file: logFile }, 'info')
+  const manager = new ServiceManager(process.env)
   const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
     if ('error' in outcome) {
       refuse(outcome.error)
       return false
     }
     const silence = await mountAnswers(outcome.mountpoint, ANSWER_MS)
-    if (silence === null) return true
+    if (silence === null) {
+      manager.ready(outcome.mountpoint)
+      return true
+    }
     refuse(`${silence}: ${shown(outcome.mountpoint)} is taken away again`)
     return false
   }
-  return runDaemon(plan, { logger, warnings, trace: (line) => process.stderr.write(`${shown(line)}\n`), ready })
+  const say = (line: string) => process.stderr.write(`${shown(line)}\n`)
+  return runDaemon(plan, { logger, warnings, trace: say, ready, ending: () => manager.stopping() })
 }

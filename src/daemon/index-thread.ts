@@ -6,10 +6,13 @@
 import { randomUUID } from 'node:crypto'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { WIDE } from '../index/compare-ahead.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import { type FromWriter, type IndexFacts, newSharedState } from '../index/shared-state.js'
 import { sharedDirectory } from '../index/stack-identity.js'
 import type { WriterStart } from '../index/writer.js'
+import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
 import type { UnionConfig } from '../union/config.js'
 import type { EngineIndex } from './engine-messages.js'
 
@@ -43,7 +46,15 @@ export class IndexThread {
     const port = path === null ? null : this.#channel.port1
     const immutable = config.index === 'immutable'
     this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port }
-    this.facts = { path, state: path === null ? 'none' : 'opening', complete: false, from: 'shared', downgrade: null }
+    this.facts = {
+      path,
+      state: path === null ? 'none' : 'opening',
+      complete: false,
+      from: 'shared',
+      downgrade: null,
+      filling: null,
+      failed: 0,
+    }
   }
 
   /** What goes over to the engine's thread with `forEngine`. */
@@ -51,9 +62,11 @@ export class IndexThread {
     return this.forEngine.port === null ? [] : [this.forEngine.port]
   }
 
-  /** The engine has opened its layers. */
+  /** The engine has opened its layers; it waits meanwhile, so its descriptors are what they were. The writer gets its own. */
   know(config: StackConfig, upperFd: number): void {
-    this.#stack = { config, upperFd }
+    if (this.path === null) return
+    const own = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
+    this.#stack = { config: { ...config, rootFds: config.rootFds!.map(own) }, upperFd: own(upperFd) }
   }
 
   /** The mount answers: the writer may begin. */
@@ -66,12 +79,20 @@ export class IndexThread {
       shared: this.#shared,
       mount: randomUUID(),
       fill: this.config.indexFill === 'background',
+      wide: this.config.index === 'immutable' ? null : WIDE,
       wakeFd: this.wakeFd,
     }
     const engine = this.#channel.port2
     const url = new URL('../index/writer-worker.js', import.meta.url)
     this.#worker = new Worker(url, { workerData: { start, engine }, transferList: [engine], name: 'index' })
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
+  }
+
+  /** Closes what was opened for a writer that never came to be. */
+  #closeRoots(): void {
+    const { config, upperFd } = this.#stack ?? { config: { rootFds: [] }, upperFd: -1 }
+    for (const fd of [...config.rootFds!, upperFd]) if (fd >= 0) native.close(fd)
+    this.#stack = null
   }
 
   #listen(worker: Worker, end: () => void): void {
@@ -92,10 +113,17 @@ export class IndexThread {
     return this.#worker !== null
   }
 
+  /** Has everything thrown away and begun anew. False when nobody writes. */
+  drop(): boolean {
+    this.#worker?.postMessage('drop')
+    return this.#worker !== null
+  }
+
   /** After the engine: waits for the last commit when it ended as it should, else leaves the database marked. */
   async finish(clean: boolean): Promise<void> {
     const worker = this.#worker
     if (worker === null) {
+      this.#closeRoots()
       this.#channel.port2.close()
       return
     }

@@ -7,6 +7,7 @@ import { shown } from '../base/text.js'
 import type { IndexFacts } from '../index/shared-state.js'
 import { escapePath } from './option-split.js'
 import type { MountState } from './run-directory.js'
+import type { TransportFacts } from './transport-choice.js'
 
 export interface InspectDocument {
   readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Record<string, string> }
@@ -16,6 +17,8 @@ export interface InspectDocument {
   readonly Device: string
   readonly Log: string | null
   readonly Options: readonly string[]
+  /** How requests come, and why so when nobody asked for it. */
+  readonly Transport: { readonly Name: string; readonly Why: string | null }
   readonly Downgrades: readonly string[]
   /** The database of owners; null where the mount has none. */
   readonly Index: IndexFacts | null
@@ -28,6 +31,7 @@ export function inspectDocument(
   state: MountState,
   facts: Record<string, unknown> | null,
   index: IndexFacts | null = null,
+  transport: TransportFacts = { name: 'dev-fuse', why: null, limits: [] },
 ): InspectDocument {
   const { config } = state
   const data: Record<string, string> = {
@@ -45,7 +49,8 @@ export function inspectDocument(
     Device: state.device,
     Log: state.log === null ? null : shown(state.log),
     Options: state.options.map(shown),
-    Downgrades: [...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
+    Transport: { Name: transport.name, Why: transport.why },
+    Downgrades: [...transport.limits, ...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
     Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path) },
     Engine: facts === null ? null : engine,
   }

@@ -7,33 +7,54 @@ import type { Server } from 'node:net'
 import { Errno } from '../base/errno.js'
 import { isLevel, type Logger } from '../base/log.js'
 import { shown } from '../base/text.js'
+import { addonObstacle } from '../syscalls/native.js'
+import { loadFuseNative } from '../transport/fuse-native-package.js'
 import { checkPlan } from './checks.js'
 import type { ControlReply, ControlRequest } from './control-protocol.js'
-import { listen } from './control-server.js'
-import { type Ending, EngineThread } from './engine-thread.js'
+import { listen, type Peer } from './control-server.js'
+import type { Ending, EngineHold } from './engine-hold.js'
+import type { Question } from './engine-messages.js'
+import { Holding } from './holding.js'
 import { inspectDocument } from './inspect-document.js'
 import { type DirectoryLocks, lockDirectories } from './locks.js'
-import { attach, detach } from './mounter.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
 import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, writeState } from './run-directory.js'
 import type { MountPlan } from './settings.js'
+import { startEngine } from './start-engine.js'
+import { chooseTransport, type Obstacles, type TransportFacts } from './transport-choice.js'
+import { withoutAddon } from './without-addon.js'
 
 /** How long open files may keep a mount that was told to end. */
 const GRACE_MS = 4_000
+
+const obstacles: Obstacles = {
+  addon: addonObstacle,
+  fuseNative: () => {
+    const loaded = loadFuseNative()
+    return typeof loaded === 'string' ? loaded : null
+  },
+}
 
 export class MountService {
   /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
   readonly ended: Promise<number>
   readonly #stem: string | null
+  readonly #holding: Holding
   #server: Server | null = null
   #stopping = false
   #over = false
 
   /** Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them. */
   static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
-    const plan = checkPlan(given)
-    if ('error' in plan) return plan
+    const choice = chooseTransport(given, obstacles)
+    if ('error' in choice) return choice
+    const checked = checkPlan(choice.plan)
+    if ('error' in checked) return checked
+    const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
+    if ('error' in bare) return bare
+    const { plan } = bare
+    const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
     const locks = lockDirectories(
       upper && work
@@ -44,7 +65,7 @@ export class MountService {
         : [],
     )
     if ('error' in locks) return locks
-    const service = await MountService.#mount(plan, logger, locks, trace)
+    const service = await MountService.#mount(plan, facts, logger, locks, trace)
     if ('error' in service) locks.release()
     else await service.#register()
     return service
@@ -52,34 +73,26 @@ export class MountService {
 
   static async #mount(
     plan: MountPlan,
+    transport: TransportFacts,
     logger: Logger,
     locks: DirectoryLocks,
     trace: (line: string) => void,
   ): Promise<MountService | Refused> {
-    const { config, settings } = plan
-    const start = { config, timeout: settings.timeout, trace: settings.trace, mountpoint: plan.mountpoint }
-    const engine = await EngineThread.start(start, logger.log, trace)
-    if ('error' in engine) return engine
-    const attached = attach(plan)
-    if ('error' in attached) {
-      engine.stop()
-      await engine.ended
-      return attached
-    }
-    const state = newState(plan)
-    const service = new MountService(state, logger, locks, engine)
-    if (await engine.serve(attached.fd)) return service
-    detach(plan.mountpoint, true)
-    await service.ended
-    return { error: 'the engine ended before it served: see the log' }
+    if (transport.why !== null)
+      logger.log('warn', `serving over ${transport.name} because the addon is missing`, { why: transport.why })
+    for (const limit of transport.limits) logger.log('warn', limit)
+    const engine = await startEngine(plan, logger.log, trace)
+    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
   }
 
   private constructor(
     readonly state: MountState,
+    private readonly transport: TransportFacts,
     private readonly logger: Logger,
     private readonly locks: DirectoryLocks,
-    private readonly engine: EngineThread,
+    private readonly engine: EngineHold,
   ) {
+    this.#holding = new Holding(engine, logger.log)
     const directory = runDirectory()
     this.#stem = directory === null ? null : filesStem(directory, state.mountpoint, state.pid)
     this.ended = engine.ended.then((ending) => this.#finish(ending))
@@ -91,7 +104,7 @@ export class MountService {
     if (this.#stem === null)
       return logger.log('warn', 'no run directory: inspect, which and stats will not find this mount')
     try {
-      this.#server = await listen(`${this.#stem}.sock`, (request) => this.answer(request))
+      this.#server = await listen(`${this.#stem}.sock`, (request, peer) => this.answer(request, peer))
       if (this.#over) this.#forget()
       else writeState(this.#stem, this.state)
     } catch (error) {
@@ -100,16 +113,36 @@ export class MountService {
   }
 
   /** Answers a control request. */
-  async answer(request: ControlRequest): Promise<ControlReply> {
+  async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
       const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
-      return { ok: true, result: inspectDocument(this.state, facts, this.engine.indexFacts) }
+      const index = this.engine.index?.facts ?? null
+      return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
+    if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
+    if (request.command === 'release') return this.#holding.release(peer)
     if (request.command === 'level') return this.#setLevel(request.level)
-    const question =
-      request.command === 'which' ? { what: 'which' as const, path: request.path } : { what: 'counters' as const }
-    const result = await this.engine.ask(question)
+    if (request.command === 'index') return this.#tellIndex(request.action)
+    if (request.command === 'stats') return this.#counters()
+    const { command: what, ...about } = request
+    const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
+  }
+
+  async #counters(): Promise<ControlReply> {
+    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
+    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
+    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
+    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
+  }
+
+  #tellIndex(action: 'fill' | 'drop'): ControlReply {
+    const { index } = this.engine
+    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
+    const told = action === 'fill' ? index.fill() : index.drop()
+    return told
+      ? { ok: true, result: index.facts }
+      : { ok: false, error: 'this mount writes no index: it has no workdir' }
   }
 
   #setLevel(level: string): ControlReply {
@@ -133,12 +166,13 @@ export class MountService {
     this.#stopping = true
     const { mountpoint } = this.state
     if (!this.#isMounted()) return this.engine.stop()
-    const errno = detach(mountpoint, false)
+    const errno = await this.engine.detach(mountpoint, false)
     if (errno === 0) return
     this.logger.log('warn', 'files are open in the mount: detached, served on until they are closed', {
       mountpoint: shown(mountpoint),
     })
-    if (errno === -Errno.EBUSY && detach(mountpoint, true) !== 0) this.logger.log('error', 'cannot detach', { errno })
+    const lazily = errno === -Errno.EBUSY ? await this.engine.detach(mountpoint, true) : errno
+    if (lazily !== 0) this.logger.log('error', 'cannot detach', { errno })
     setTimeout(() => this.engine.stop(), GRACE_MS).unref()
   }
 
@@ -153,12 +187,12 @@ export class MountService {
     if (this.#stem !== null) removeFiles(this.#stem)
   }
 
-  #finish(ending: Ending): number {
+  async #finish(ending: Ending): Promise<number> {
     this.#over = true
     const stillThere = this.#isMounted()
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
-    if (stillThere) detach(this.state.mountpoint, true)
+    if (stillThere) await this.engine.detach(this.state.mountpoint, true)
     this.#forget()
     this.locks.release()
     this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })

@@ -60,5 +60,8 @@ function defaultSettings(): Draft['settings'] {
     logFile: null,
     trace: false,
     makeWork: false,
+    transport: null,
+    acceptLimits: false,
+    autoUnmount: false,
   }
 }

@@ -219,6 +219,18 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
+  transport: value(
+    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
+    ({ settings }, name) => {
+      settings.transport = name
+    },
+  ),
+  auto_unmount: flag(({ settings }) => {
+    settings.autoUnmount = true
+  }),
+  accept_limits: flag(({ settings }) => {
+    settings.acceptLimits = true
+  }),
   log: value(path, ({ settings }, file) => {
     settings.logFile = file
   }),
@@ -234,7 +246,7 @@ const labels = ['context', 'fscontext', 'defcontext', 'rootcontext', 'seclabel']
 const MEANINGLESS =
   'threaded plugins fast_ino fast_ino_check noxattrs ino32_t max_idle_threads max_threads cachedir clone_fd ' +
   'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
-  'direct_io big_writes max_read max_write max_readahead nonempty auto_unmount intr hard_remove ' +
+  'direct_io big_writes max_read max_write max_readahead nonempty intr hard_remove ' +
   'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +
   'relatime norelatime strictatime nostrictatime lazytime nolazytime iversion noiversion ' +
   'private shared slave unbindable rprivate rshared rslave runbindable'

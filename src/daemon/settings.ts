@@ -17,6 +17,9 @@ export const MountFlag = {
   NODIRATIME: 2048,
 } as const
 
+/** How requests reach the engine. */
+export type TransportName = 'dev-fuse' | 'fuse-native'
+
 export interface MountSettings {
   /** What mount(8) shows as the source. */
   readonly fsname: string
@@ -35,6 +38,12 @@ export interface MountSettings {
   readonly trace: boolean
   /** The workdir was not named but chosen beside the upperdir, and may be made. */
   readonly makeWork: boolean
+  /** null: dev-fuse where the addon is there, else fuse-native. */
+  readonly transport: TransportName | null
+  /** Mount over fuse-native also where it does something wrong. */
+  readonly acceptLimits: boolean
+  /** Over fuse-native: fusermount takes the mount away when the daemon is killed. */
+  readonly autoUnmount: boolean
 }
 
 /** Everything one mount is made from. */

@@ -6,8 +6,10 @@
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { Refusal } from '../layers/layer.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
 import { type BuildProgress, TreeWalk } from './builder.js'
-import { codeOf, connect } from './database.js'
+import { type Connection, codeOf, connect } from './database.js'
 import { defaultPrefix, LowerStack, type StackConfig } from './lower-stack.js'
 import { faultOf, removeDatabase } from './opening.js'
 import { IndexQueries } from './queries.js'
@@ -15,7 +17,8 @@ import { APPLICATION_ID, SCHEMA_VERSION, Sql } from './schema.js'
 import { publish, temporaryShared } from './shared-stacks.js'
 import { sharedPath, stackIdentity } from './stack-identity.js'
 import { IndexStore } from './store.js'
-import { type Difference, verifyRows } from './verify.js'
+import { UpperRows } from './upper-rows.js'
+import { compareUpper, type Difference, verifyRows } from './verify.js'
 
 export type { BuildProgress } from './builder.js'
 export type { StackConfig } from './lower-stack.js'
@@ -50,19 +53,20 @@ export interface Built extends BuildProgress {
 
 /**
  * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of the
- * shared one. The database of a workdir that is mounted has a writer already: build the shared one, or have it filled.
+ * shared one. `upper`: what is there is read, too; without it the next mount does that. The database of a workdir that is mounted has a writer already: build the shared one, or have it filled.
  */
 export function buildIndex(
   config: StackConfig,
   path: string | null,
   progress: (so: BuildProgress) => void = () => {},
+  upper: string | null = null,
 ): Built | { error: string } {
   return withStack(config, (stack) => {
     const identity = stackIdentity(stack)
     const temporary = path === null ? temporaryShared(identity) : `${path}.building-${process.pid}`
     if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
     try {
-      const built = buildInto(temporary, stack, progress)
+      const built = buildInto(temporary, stack, progress, path === null ? 'clean' : 'built', upper)
       if (path === null) return { ...built, path: publish(temporary, identity) }
       removeDatabase(path)
       renameSync(pathBytes(temporary), pathBytes(path))
@@ -74,7 +78,14 @@ export function buildIndex(
   })
 }
 
-function buildInto(temporary: string, stack: LowerStack, progress: (so: BuildProgress) => void): BuildProgress {
+/** `mark`: whether the upper's rows are to be believed, where they are not read here. */
+function buildInto(
+  temporary: string,
+  stack: LowerStack,
+  progress: (so: BuildProgress) => void,
+  mark: string,
+  upper: string | null,
+): BuildProgress {
   removeDatabase(temporary)
   const store = IndexStore.create(temporary, stack)
   // Nobody else sees the file before it is whole, and an interrupted build is thrown away.
@@ -83,7 +94,9 @@ function buildInto(temporary: string, stack: LowerStack, progress: (so: BuildPro
   const walk = new TreeWalk(stack, store, true)
   while (!walk.step(STEP_MS)) progress(walk.progress)
   store.setMeta('complete', walk.failures.length === 0 ? 1 : 0)
-  store.setMeta('dirty', 'clean')
+  store.begin()
+  store.setMeta('dirty', upper === null || !scanUpper(store, stack, upper) ? mark : 'clean')
+  store.commit()
   store.db.pragma('synchronous = FULL')
   store.setMeta('built', new Date().toISOString())
   store.close()
@@ -91,11 +104,24 @@ function buildInto(temporary: string, stack: LowerStack, progress: (so: BuildPro
   return walk.progress
 }
 
-/** Compares the rows with the layers, calling `difference` for each one; the number of them. */
+/** Reads the upper at `path` into `store`; false when it cannot be opened. */
+function scanUpper(store: IndexStore, stack: LowerStack, path: string): boolean {
+  const fd = native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)
+  if (fd < 0) return false
+  new UpperRows(store, fd, stack.marks).scan()
+  native.close(fd)
+  return true
+}
+
+/**
+ * Compares the rows with the layers, calling `difference` for each one; the number of them. `upper`: its rows are compared
+ * with what is there, too.
+ */
 export function verifyIndex(
   path: string,
   config: StackConfig,
   difference: (found: Difference) => void,
+  upper: string | null = null,
 ): { readonly differences: number; readonly directories: number; readonly unread: number } | { error: string } {
   return withStack(config, (stack) => {
     try {
@@ -103,7 +129,9 @@ export function verifyIndex(
       try {
         const fault = faultOf(db, stackIdentity(stack))
         if (fault !== null) return { error: `index ${shown(path)} is ${fault}` }
-        return verifyRows(db, stack, difference)
+        const counts = verifyRows(db, stack, difference)
+        if (upper === null) return counts
+        return { ...counts, differences: counts.differences + verifyUpper(db, stack, upper, difference) }
       } finally {
         db.close()
       }
@@ -111,6 +139,24 @@ export function verifyIndex(
       return { error: `index ${shown(path)} cannot be read (${codeOf(error)})` }
     }
   })
+}
+
+/** Holds the upper's rows against rows made anew, in memory. */
+function verifyUpper(
+  db: Connection,
+  stack: LowerStack,
+  upper: string,
+  difference: (found: Difference) => void,
+): number {
+  const fresh = IndexStore.create(':memory:', stack)
+  try {
+    fresh.begin()
+    scanUpper(fresh, stack, upper)
+    fresh.commit()
+    return compareUpper(db, fresh.db, difference)
+  } finally {
+    fresh.close()
+  }
 }
 
 export interface IndexStatus {

@@ -12,9 +12,10 @@ import { native } from '../syscalls/native.js'
 import { type Connection, codeOf, connect, type Statement } from './database.js'
 import { unpackLayers } from './layer-list.js'
 import { faultOf } from './opening.js'
+import { commonPath, sameLayers } from './part-paths.js'
 import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
 import { DirFlag, Sql } from './schema.js'
-import { Slot, State, type ToWriter } from './shared-state.js'
+import { isAhead, Slot, State, type ToWriter } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { LowerView, type ViewKeeper } from './view.js'
 
@@ -22,6 +23,8 @@ import { LowerView, type ViewKeeper } from './view.js'
 const KEPT_NAMES = 300_000
 /** Views kept: each costs some hundred bytes even when it is empty. */
 const KEPT_VIEWS = 20_000
+/** Directories remembered as compared. */
+const KEPT_COMPARED = 50_000
 /** A directory with more names than this is asked name by name. */
 const LOADED_AT_MOST = 4096
 
@@ -62,6 +65,10 @@ export class LowerIndex implements ViewKeeper {
   #statements: Statements | null = null
   #epoch = -1
   readonly #views = new Map<string, LowerView>()
+  /** Directories whose parts were held against their stamps: layers do not change while they are mounted, so once is enough. */
+  readonly #compared = new Set<string>()
+  /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
+  readonly #mistrusted = new Set<string>()
   readonly #posted = new Set<string>()
   readonly #editedLayers = new Set<number>()
   #touched: string[] = []
@@ -85,18 +92,33 @@ export class LowerIndex implements ViewKeeper {
     return typeof dir.indexed === 'number' ? null : dir.indexed
   }
 
-  stampsFor(path: string, layers: readonly number[]): Uint8Array | null {
+  stampsFor(path: string, layers: readonly number[]): Buffer | null {
     const row = this.#row(path, layers)
     return row === null ? null : row[2]
+  }
+
+  isCompared(path: string): boolean {
+    return this.#compared.has(path)
+  }
+
+  compared(path: string): void {
+    if (this.#compared.size >= KEPT_COMPARED) this.#compared.clear()
+    this.#compared.add(path)
   }
 
   mismatch(path: string, name: string, layer: number): void {
     this.counters.mismatches++
     this.#noteEdited(name === '' ? path : join(path, name), layer)
     this.#visit(path, layer)
-    if (name === '') return
+    this.#compared.delete(path)
+    this.#mistrusted.add(path)
     const view = this.#views.get(path)
     if (view !== undefined) this.#drop(path, view)
+  }
+
+  /** Opens the database, when it is there: in a quiet moment, so that the first visit need not. */
+  prepare(): void {
+    this.#connected()
   }
 
   /** Something of the upper at `path` has changed. */
@@ -132,7 +154,8 @@ export class LowerIndex implements ViewKeeper {
     const layers = parts.map((part) => part.layer.index)
     const row = this.#row(path, layers)
     if (row === null) return null
-    if (!this.immutable && !this.#isUnchanged(c, path, parts, row[2])) return null
+    const due = !this.immutable && !this.#compared.has(path)
+    if (due && !this.#isUnchanged(c, path, parts, row[2])) return null
     if (kept !== undefined) return this.#used(path, kept)
     return this.#load(path, layers, row)
   }
@@ -159,7 +182,9 @@ export class LowerIndex implements ViewKeeper {
     if ((flags & (DirFlag.REDIRECTED | DirFlag.UNUSABLE)) !== 0) return null
     const same = sameLayers(unpackLayers(packed), layers)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
-    return same && believed ? row : this.#missing(path)
+    if (!same || !believed) return this.#missing(path)
+    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path)
+    return row
   }
 
   #missing(path: string): null {
@@ -168,13 +193,14 @@ export class LowerIndex implements ViewKeeper {
     return null
   }
 
-  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Uint8Array): boolean {
+  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Buffer): boolean {
     for (let i = 0; i < parts.length; i++) {
       const fd = c.cache.fd(parts[i]!)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue
       this.mismatch(path, '', parts[i]!.layer.index)
       return false
     }
+    this.compared(path)
     return true
   }
 
@@ -186,7 +212,7 @@ export class LowerIndex implements ViewKeeper {
     try {
       source =
         count > LOADED_AT_MOST
-          ? new AskedRows(one, rows, id, positions, (error) => this.#fail(error))
+          ? AskedRows.check(new AskedRows(one, rows, id, positions, (error) => this.#fail(error)), rows, id, sum)
           : LoadedRows.load(rows.raw().all(id) as RawRow[], layers, sum)
       if (source instanceof LoadedRows && source.size !== count) source = null
     } catch (error) {
@@ -243,7 +269,8 @@ export class LowerIndex implements ViewKeeper {
     this.#disconnect()
     this.#epoch = epoch
     try {
-      const db = connect(path, { readonly: true, fileMustExist: true })
+      // It never waits for a lock: the layers are asked meanwhile.
+      const db = connect(path, { readonly: true, fileMustExist: true, timeout: 0 })
       this.#db = db
       if (this.options.identity !== null && faultOf(db, this.options.identity) !== null) {
         Atomics.store(shared, Slot.STATE, State.NONE)
@@ -267,6 +294,7 @@ export class LowerIndex implements ViewKeeper {
     this.#db?.close()
     this.#db = null
     this.#posted.clear()
+    this.#compared.clear()
   }
 
   /** Reading failed: nothing more is read from this database. A lock is no damage. */
@@ -275,29 +303,6 @@ export class LowerIndex implements ViewKeeper {
     this.options.post({ kind: 'damaged', code: codeOf(error) })
     this.#disconnect()
   }
-}
-
-/** The path that all parts have in their layers; null where they differ. */
-function commonPath(parts: readonly RealDir[]): string | null {
-  const path = parts[0]!.path()
-  for (let i = 1; i < parts.length; i++) if (!hasPath(parts[i]!, parts[i - 1]!)) return null
-  return path
-}
-
-/** Whether two directories have the same names on the way, without building either path. */
-function hasPath(a: RealDir, b: RealDir): boolean {
-  let left: RealDir | null = a
-  let right: RealDir | null = b
-  while (left !== null && right !== null) {
-    if (left.name !== right.name) return false
-    left = left.parent
-    right = right.parent
-  }
-  return left === right
-}
-
-function sameLayers(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((layer, i) => layer === b[i])
 }
 
 function join(path: string, name: string): string {

@@ -7,7 +7,6 @@ import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
-import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 
@@ -18,8 +17,7 @@ export interface StackConfig {
   readonly prefix: string
   readonly redirectDir: string
   /**
-   * Descriptors of the layers' roots, opened by somebody else in this process; they are opened anew through them. Once a mount
-   * stands a path may lead into it.
+   * Descriptors of the layers' roots, which whoever opens the stack takes over: once a mount stands a path may lead into it.
    */
   readonly rootFds?: readonly number[]
 }
@@ -73,8 +71,7 @@ export class LowerStack implements SearchContext {
 
 function openRoot(path: string, index: number, rootFd: number | undefined): Layer | Refusal {
   if (rootFd === undefined) return openLower(path, index)
-  const fd = native.openat(rootFd, '.', O_PATH | O_DIRECTORY, 0)
-  return fd < 0 ? new Refusal(`layer ${index} cannot be opened again (errno ${-fd})`) : new Layer(index, path, fd, true)
+  return new Layer(index, path, rootFd, true)
 }
 
 /** The prefix of marks where no upper decides it. */

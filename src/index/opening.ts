@@ -26,13 +26,21 @@ export interface OpenedIndex {
   readonly messages: readonly string[]
 }
 
-/** The database `path` of `stack`, open for writing in WAL mode; or why there is none. */
-export function openForWriting(path: string, stack: LowerStack, dirtyMark: string): OpenedIndex | { error: string } {
+/**
+ * The database `path` of `stack`, open for writing in WAL mode; or why there is none. `useShared`: one that is not there begins
+ * with what others know of this stack.
+ */
+export function openForWriting(
+  path: string,
+  stack: LowerStack,
+  dirtyMark: string,
+  useShared = true,
+): OpenedIndex | { error: string } {
   const messages: string[] = []
   const identity = stackIdentity(stack)
   const kept = takeKept(path, identity, dirtyMark, messages)
   if (kept !== null) return { ...kept, from: 'kept', messages }
-  const from = copyShared(path, identity) ? 'shared' : 'new'
+  const from = useShared && copyShared(path, identity) ? 'shared' : 'new'
   try {
     if (from === 'new') IndexStore.create(path, stack).close()
     return { store: prepare(connect(path), path, dirtyMark), dirty: true, from, messages }

@@ -90,6 +90,14 @@ export class AskedRows implements RowSource {
     private readonly fail: (error: unknown) => void,
   ) {}
 
+  /** `asked`, when its rows add up to `sum`; read through once, for a lost row would be a lost file. */
+  static check(asked: AskedRows, all: Statement, id: number, sum: number): AskedRows | null {
+    let total = 0
+    for (const [name, layer, joined, flags, mode] of all.raw().iterate(id) as IterableIterator<RawRow>)
+      total += checkShare(latin1(name), layer, flags, mode, joined)
+    return total % 2 ** 32 === sum ? asked : null
+  }
+
   row(name: string): ViewRow | null {
     let raw: [number, Buffer | null, number, number, number, number, number] | undefined
     try {

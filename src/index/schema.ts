@@ -108,6 +108,9 @@ export const Sql = {
   viewRows: 'SELECT name, layer, layers, flags, mode, ino, ctime, ctime_ns FROM entries WHERE dir = ?',
   oneRow: 'SELECT layer, layers, flags, mode, ino, ctime, ctime_ns FROM entries WHERE dir = ? AND name = ?',
   allRows: 'SELECT * FROM entries WHERE dir = ? ORDER BY name',
+  wideDirs: `SELECT id, path, layers, stamps FROM dirs WHERE length(layers) >= ? AND NOT flags & ?
+    ORDER BY length(layers) DESC, length(path)`,
+  hiddenRows: 'SELECT name, layer, type, hider, why FROM hidden WHERE dir = ?',
   countDirs: 'SELECT count(*) FROM dirs',
   countEntries: 'SELECT count(*) FROM entries',
   countUpper: 'SELECT count(*) FROM upper',

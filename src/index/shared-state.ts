@@ -15,10 +15,32 @@ export const Slot = {
   PENDING: 3,
 } as const
 
+const SLOTS = Object.keys(Slot).length
+/** After the slots, one bit for each directory, by its id: its parts were held against their stamps in this mount. */
+const AHEAD_IDS = 65_536
+
 export const State = { OPENING: 0, READY: 1, NONE: 2 } as const
 
 export function newSharedState(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(Object.keys(Slot).length * 4))
+  return new Int32Array(new SharedArrayBuffer((SLOTS + AHEAD_IDS / 32) * 4))
+}
+
+/** Whether directory `id` was compared by the writer. */
+export function isAhead(shared: Int32Array, id: number): boolean {
+  return id < AHEAD_IDS && (Atomics.load(shared, SLOTS + (id >> 5)) & (1 << (id & 31))) !== 0
+}
+
+/** Says whether directory `id` has been compared. */
+export function setAhead(shared: Int32Array, id: number, compared: boolean): void {
+  if (id >= AHEAD_IDS) return
+  const bit = 1 << (id & 31)
+  if (compared) Atomics.or(shared, SLOTS + (id >> 5), bit)
+  else Atomics.and(shared, SLOTS + (id >> 5), ~bit)
+}
+
+/** Another database: nothing has been compared with it. */
+export function clearAhead(shared: Int32Array): void {
+  for (let at = SLOTS; at < shared.length; at++) Atomics.store(shared, at, 0)
 }
 
 /** What the engine tells the writer. Paths latin1. */
@@ -31,6 +53,8 @@ export type ToWriter =
   | { readonly kind: 'damaged'; readonly code: string }
   /** Read the whole tree. */
   | { readonly kind: 'fill' }
+  /** Throw everything away and begin anew. */
+  | { readonly kind: 'drop' }
   /** The engine has ended, and everything it did has been told. */
   | { readonly kind: 'end' }
 
@@ -54,4 +78,8 @@ export interface IndexFacts {
   /** Where the rows came from when the mount began. */
   readonly from: 'kept' | 'shared' | 'new'
   readonly downgrade: string | null
+  /** The walk over the whole tree that is under way. */
+  readonly filling: { readonly directories: number; readonly entries: number; readonly waiting: number } | null
+  /** Directories that the last such walk could not read. */
+  readonly failed: number
 }

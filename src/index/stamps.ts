@@ -30,15 +30,15 @@ export function writeStamp(stamps: Buffer, part: number): void {
 }
 
 /** Whether `native.stat` is what the stamp of part number `part` says. */
-export function isStamped(stamps: Uint8Array, part: number): boolean {
+export function isStamped(stamps: Buffer, part: number): boolean {
   const { stat } = native
-  const view = new DataView(stamps.buffer, stamps.byteOffset + part * STAMP_BYTES, STAMP_BYTES)
+  const at = part * STAMP_BYTES
   return (
-    view.getFloat64(0, true) === inodeOf(stat) &&
-    view.getUint32(8, true) === stat[Stat.CTIME]! >>> 0 &&
-    view.getUint32(12, true) === stat[Stat.CTIME_NS]! &&
-    view.getUint32(16, true) === stat[Stat.MTIME]! >>> 0 &&
-    view.getUint32(20, true) === stat[Stat.MTIME_NS]!
+    stamps.readDoubleLE(at) === inodeOf(stat) &&
+    stamps.readUInt32LE(at + 8) === stat[Stat.CTIME]! >>> 0 &&
+    stamps.readUInt32LE(at + 12) === stat[Stat.CTIME_NS]! &&
+    stamps.readUInt32LE(at + 16) === stat[Stat.MTIME]! >>> 0 &&
+    stamps.readUInt32LE(at + 20) === stat[Stat.MTIME_NS]!
   )
 }
 

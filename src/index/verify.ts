@@ -9,9 +9,9 @@ import type { Connection } from './database.js'
 import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { readDirectoryRows } from './read-directory.js'
-import type { DirectoryRows } from './rows.js'
+import type { DirectoryRows, HiddenName } from './rows.js'
 import { Sql } from './schema.js'
-import { inodeOf } from './stamps.js'
+import { inodeOf, STAMP_BYTES } from './stamps.js'
 
 /** One way in which the database and the layers differ. */
 export interface Difference {
@@ -36,6 +36,12 @@ const STAT_COLUMNS = {
 } as const
 
 type EntryRow = Record<string, number> & { name: Buffer; layers: Buffer | null }
+
+interface KnownDirectory {
+  readonly id: number
+  readonly layers: Buffer
+  readonly stamps: Buffer
+}
 
 /** Compares all of it. */
 export function verifyRows(
@@ -70,7 +76,7 @@ class Verification {
       this.#differs({ path, what: 'cannot be read' })
       return null
     }
-    const known = this.db.prepare(Sql.findDir).get(bytesOf(path)) as { id: number; layers: Buffer } | undefined
+    const known = this.db.prepare(Sql.findDir).get(bytesOf(path)) as KnownDirectory | undefined
     this.counts.directories++
     if (known === undefined) this.counts.unread++
     else this.#compare(rows, known)
@@ -85,9 +91,11 @@ class Verification {
     }
   }
 
-  #compare(rows: DirectoryRows, known: { id: number; layers: Buffer }): void {
+  #compare(rows: DirectoryRows, known: KnownDirectory): void {
     this.#seen.add(known.id)
     this.#column(rows.path, 'layers', hex(known.layers), hex(packLayers(rows.layers)))
+    this.#stamps(rows, known.stamps)
+    this.#hidden(rows, known.id)
     const entries = this.db.prepare(Sql.allRows).all(known.id) as EntryRow[]
     const byName = new Map(entries.map((row) => [latin1(row.name), row]))
     const prefix = rows.path === '' ? '' : `${rows.path}/`
@@ -98,6 +106,28 @@ class Verification {
       else this.#entry(prefix + name, rows, i, row)
     }
     for (const name of byName.keys()) this.#differs({ path: prefix + name, what: 'not in the layers' })
+  }
+
+  /** A changed stamp alone does no harm, for the engine asks the layers then; it is told because the layer was edited. */
+  #stamps({ path, layers, stamps }: DirectoryRows, known: Buffer): void {
+    for (const [part, layer] of layers.entries()) {
+      const of = (all: Buffer): string => hex(all.subarray(part * STAMP_BYTES, (part + 1) * STAMP_BYTES))
+      this.#column(path, `stamp of layer ${layer}`, of(known), of(stamps))
+    }
+  }
+
+  #hidden({ path, hidden }: DirectoryRows, id: number): void {
+    const words = ({ layer, type, hider, why }: Omit<HiddenName, 'name'>): string => `${layer} ${type} ${hider} ${why}`
+    const rows = this.db.prepare(Sql.hiddenRows).all(id) as (Omit<HiddenName, 'name'> & { name: Buffer })[]
+    const known = new Map(rows.map((row) => [`${row.layer} ${latin1(row.name)}`, words(row)]))
+    const prefix = path === '' ? '' : `${path}/`
+    // A layer may hide a name and have it: of two rows about one the later stands, as in the database.
+    const fresh = new Map(hidden.map((each) => [`${each.layer} ${each.name}`, words(each)]))
+    for (const key of new Set([...known.keys(), ...fresh.keys()])) {
+      const space = key.indexOf(' ')
+      const column = `hidden in layer ${key.slice(0, space)}`
+      this.#column(prefix + key.slice(space + 1), column, known.get(key) ?? '', fresh.get(key) ?? '')
+    }
   }
 
   #entry(path: string, rows: DirectoryRows, i: number, row: EntryRow): void {
@@ -118,6 +148,39 @@ class Verification {
     this.counts.differences++
     this.report(difference)
   }
+}
+
+type UpperRow = Record<string, number | Buffer | null> & { path: Buffer }
+
+/** Compares the upper's rows in `db` with those in `fresh`; the number of differences. */
+export function compareUpper(db: Connection, fresh: Connection, report: (found: Difference) => void): number {
+  const sql = 'SELECT * FROM upper'
+  const known = new Map((db.prepare(sql).all() as UpperRow[]).map((row) => [latin1(row.path), row]))
+  let differences = 0
+  const differs = (difference: Difference): void => {
+    differences++
+    report(difference)
+  }
+  for (const row of fresh.prepare(sql).iterate() as IterableIterator<UpperRow>) {
+    const path = latin1(row.path)
+    const old = known.get(path)
+    known.delete(path)
+    if (old === undefined) differs({ path, what: 'missing in the index' })
+    else for (const column of differing(old, row)) differs({ path, what: 'differs', ...column })
+  }
+  for (const path of known.keys()) differs({ path, what: 'not in the layers' })
+  return differences
+}
+
+function differing(
+  old: UpperRow,
+  row: UpperRow,
+): { column: string; index: number | string; layers: number | string }[] {
+  const plain = (value: number | Buffer | null): number | string =>
+    typeof value === 'number' ? value : value === null ? '' : latin1(value)
+  return Object.keys(row)
+    .map((column) => ({ column: `upper ${column}`, index: plain(old[column]!), layers: plain(row[column]!) }))
+    .filter(({ index, layers }) => index !== layers)
 }
 
 function hex(packed: Buffer | null): string {

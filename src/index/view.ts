@@ -35,8 +35,12 @@ export interface RowSource {
 export interface ViewKeeper {
   /** The layers are believed to be what they were: nothing is compared. */
   readonly immutable: boolean
+  /** The parts of the merged directory at `path` have been compared with their stamps in this mount. */
+  isCompared(path: string): boolean
+  /** They have now, and were as stamped. */
+  compared(path: string): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
-  stampsFor(path: string, layers: readonly number[]): Uint8Array | null
+  stampsFor(path: string, layers: readonly number[]): Buffer | null
   /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
   mismatch(path: string, name: string, layer: number): void
 }
@@ -105,10 +109,10 @@ export class LowerView implements LowerAnswers {
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     const parts = row.parts.map((at) => dir.lowers[at]!)
     const top = parts[0]!
-    const compared = parts.length > 1 && !this.keeper.immutable
-    if (compared && !this.#unchanged(c, parts, name)) return false
+    const due = parts.length > 1 && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name))
+    if (due && !this.#unchanged(c, parts, name)) return false
     const fd = c.cache.fd(top)
-    if (!compared && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
+    if (!due && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
     if (found.type === 0) {
       c.topStat.set(native.stat)
       if (!readMarks(c, found, fd, name, row)) return false
@@ -120,10 +124,11 @@ export class LowerView implements LowerAnswers {
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
   #unchanged(c: SearchContext, parts: readonly RealDir[], name: string): boolean {
-    const path = this.path === '' ? name : `${this.path}/${name}`
+    const path = this.#pathOf(name)
     const layers = parts.map((part) => part.layer.index)
     const stamps = this.keeper.stampsFor(path, layers)
     if (stamps === null) return false
+    if (this.keeper.isCompared(path)) return this.#isTopStamped(c, parts[0]!, name, stamps)
     // The topmost last: its stat record is the directory's.
     for (let i = parts.length - 1; i >= 0; i--) {
       const fd = c.cache.fd(parts[i]!)
@@ -132,7 +137,20 @@ export class LowerView implements LowerAnswers {
         return false
       }
     }
+    this.keeper.compared(path)
     return true
+  }
+
+  /** The parts were compared ahead; the topmost is looked at all the same, for its attributes. */
+  #isTopStamped(c: SearchContext, top: RealDir, name: string, stamps: Buffer): boolean {
+    const fd = c.cache.fd(top)
+    if (fd >= 0 && native.statat(fd, name) >= 0 && isStamped(stamps, 0)) return true
+    this.keeper.mismatch(this.#pathOf(name), '', top.layer.index)
+    return false
+  }
+
+  #pathOf(name: string): string {
+    return this.path === '' ? name : `${this.path}/${name}`
   }
 }
 

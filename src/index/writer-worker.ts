@@ -27,8 +27,8 @@ function take(message: ToWriter): void {
 }
 
 engine.on('message', take)
-main.on('message', (message: 'crashed' | 'fill') => {
+main.on('message', (message: 'crashed' | 'fill' | 'drop') => {
   // After a crash what the engine did last may be unknown, so the database stays marked.
   if (message === 'crashed') process.exit(0)
-  take({ kind: 'fill' })
+  take({ kind: message })
 })

@@ -5,15 +5,16 @@
  */
 import { Refusal } from '../layers/layer.js'
 import type { RealDir } from '../layers/real-dir.js'
-import { O_DIRECTORY, O_PATH, S_IFDIR } from '../syscalls/constants.js'
+import { S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { TreeWalk } from './builder.js'
+import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
-import { openForWriting, setAside } from './opening.js'
+import { openForWriting, removeDatabase, setAside } from './opening.js'
 import { readDirectoryRows } from './read-directory.js'
 import { publishCopy } from './shared-stacks.js'
-import { type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
+import { clearAhead, type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
@@ -22,6 +23,7 @@ const COMMIT_MS = 200
 const COMMIT_CHANGES = 1000
 /** How long the walk over the whole tree works before messages are looked at. */
 const FILL_STEP_MS = 20
+const TELL_MS = 100
 
 export interface WriterStart {
   readonly stack: StackConfig
@@ -31,7 +33,9 @@ export interface WriterStart {
   readonly mount: string
   /** Read the whole tree after the start. */
   readonly fill: boolean
-  /** The upper's root, opened by the engine, or -1. */
+  /** Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared. */
+  readonly wide: number | null
+  /** The upper's root, taken over, or -1. */
   readonly upperFd: number
   /** Wakes the engine. */
   readonly wakeFd: number
@@ -39,7 +43,7 @@ export interface WriterStart {
 
 export class IndexWriter {
   readonly #stack: LowerStack
-  /** The upper's root, opened anew, or -1. */
+  /** The upper's root, or -1. */
   readonly #upperFd: number
   #upper: UpperRows | null = null
   #store: IndexStore | null = null
@@ -47,6 +51,8 @@ export class IndexWriter {
   #walk: TreeWalk | null = null
   #changes = 0
   #newRows = false
+  /** When the progress of a walk was told last, ms. */
+  #told = 0
   #timer: NodeJS.Timeout | null = null
 
   private constructor(
@@ -55,8 +61,16 @@ export class IndexWriter {
     private readonly say: (message: FromWriter) => void,
   ) {
     this.#stack = stack
-    this.#upperFd = start.upperFd < 0 ? -1 : native.openat(start.upperFd, '.', O_PATH | O_DIRECTORY, 0)
-    this.#facts = { path: start.path, state: 'opening', complete: false, from: 'new', downgrade: null }
+    this.#upperFd = start.upperFd
+    this.#facts = {
+      path: start.path,
+      state: 'opening',
+      complete: false,
+      from: 'new',
+      downgrade: null,
+      filling: null,
+      failed: 0,
+    }
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -84,6 +98,7 @@ export class IndexWriter {
       return true
     }
     if (message.kind === 'damaged') this.#damaged(message.code)
+    else if (message.kind === 'drop') this.#drop()
     else this.#write(() => this.#carryOut(message))
     return false
   }
@@ -94,19 +109,24 @@ export class IndexWriter {
     else if (message.kind === 'fill') this.#fill()
   }
 
-  #open(): void {
+  #open(useShared = true): void {
     const { path, shared, mount } = this.start
-    const opened = openForWriting(path, this.#stack, mount)
+    const opened = openForWriting(path, this.#stack, mount, useShared)
     if ('error' in opened) return this.#without(opened.error)
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
     const complete = opened.store.meta('complete') === 1
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
-    this.#tell({ state: 'ready', complete, from: opened.from })
+    this.#tell({ state: 'ready', complete, from: opened.from, filling: null })
+    clearAhead(shared)
     Atomics.add(shared, Slot.EPOCH, 1)
     Atomics.store(shared, Slot.STATE, State.READY)
     Atomics.add(shared, Slot.GENERATION, 1)
+    // It opens the database while nobody waits for it.
+    if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
     if (opened.dirty) this.#write(() => this.#scanUpper())
+    const { wide } = this.start
+    if (wide !== null) this.#write(() => compareAhead(this.#stack, opened.store, shared, wide))
   }
 
   #without(why: string): void {
@@ -167,17 +187,29 @@ export class IndexWriter {
   /** Sets the database aside, once for each that turns out bad, and begins another. */
   #damaged(code: string): void {
     if (this.#store === null || /^SQLITE_(BUSY|LOCKED)/.test(code)) return
+    this.#leave()
+    this.#log('warn', setAside(this.start.path, `damaged (${code})`))
+    this.#open()
+  }
+
+  /** Begins another database, with nothing in it, because somebody asked for it. */
+  #drop(): void {
+    this.#leave()
+    removeDatabase(this.start.path)
+    this.#open(false)
+  }
+
+  /** Lets go of the database. */
+  #leave(): void {
     Atomics.store(this.start.shared, Slot.STATE, State.OPENING)
     this.#walk = null
     try {
-      this.#store.close()
+      this.#store?.close()
     } catch {
-      // Its file is about to be renamed.
+      // Its file goes away.
     }
     this.#store = null
     this.#upper = null
-    this.#log('warn', setAside(this.start.path, `damaged (${code})`))
-    this.#open()
   }
 
   #scanUpper(): void {
@@ -185,9 +217,10 @@ export class IndexWriter {
     this.#changes += this.#upper?.scan() ?? 0
   }
 
-  /** The same path is often told many times: once is enough. */
-  #touched(paths: readonly string[]): void {
+  /** The same path is often told many times: once is enough. A name's directory has changed with it: its times and size. */
+  #touched(told: readonly string[]): void {
     this.#store!.begin()
+    const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])
     for (const path of new Set(paths)) {
       const deep = path.endsWith('/')
       this.#changes += this.#upper?.follow(deep ? path.slice(0, -1) : path, deep) ?? 0
@@ -223,6 +256,7 @@ export class IndexWriter {
 
   #fill(): void {
     if (this.#walk !== null || this.#store!.meta('complete') === 1) return
+    this.#tell({ failed: 0, filling: { directories: 0, entries: 0, waiting: 1 } })
     this.#walk = new TreeWalk(this.#stack, this.#store!, false)
     setImmediate(() => this.#fillOn())
   }
@@ -236,12 +270,19 @@ export class IndexWriter {
       done = walk.step(FILL_STEP_MS)
     })
     if (this.#walk === null) return
+    this.#tellProgress(walk)
     if (!done) return void setTimeout(() => this.#fillOn(), FILL_STEP_MS)
     this.#walk = null
     this.#write(() => this.#store!.setMeta('complete', walk.failures.length === 0 ? 1 : 0))
     this.commit()
-    this.#tell({ complete: walk.failures.length === 0 })
+    this.#tell({ complete: walk.failures.length === 0, filling: null, failed: walk.failures.length })
     if (walk.failures.length === 0) publishCopy(this.#store!.db, stackIdentity(this.#stack))
+  }
+
+  #tellProgress({ progress: { directories, entries, waiting } }: TreeWalk): void {
+    if (Date.now() - this.#told < TELL_MS) return
+    this.#told = Date.now()
+    this.#tell({ filling: { directories, entries, waiting } })
   }
 
   #end(): void {

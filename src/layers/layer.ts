@@ -33,6 +33,8 @@ export class Layer {
   readonly nosuid: boolean
   /** The xattr that overrides owner and mode in this layer, or null. */
   override: string | null = null
+  /** Its owners come mapped already, so that uid and gid mappings are not for it. */
+  idmapped = false
   #handleFd = -1
 
   constructor(

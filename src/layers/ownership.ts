@@ -18,10 +18,10 @@ export interface IdRules {
   readonly squash: number | null
 }
 
-/** An id on disk, as the mount shows it. */
-export function shownId(rules: IdRules, id: number): number {
+/** An id on disk, as the mount shows it. `mapped`: the mount that the layer lies on has mapped it already. */
+export function shownId(rules: IdRules, id: number, mapped = false): number {
   if (rules.squash !== null) return rules.squash
-  if (rules.ranges.length === 0) return id
+  if (mapped || rules.ranges.length === 0) return id
   for (const range of rules.ranges) {
     if (id >= range.host && id < range.host + range.length) return range.to + (id - range.host)
   }

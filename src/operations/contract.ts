@@ -6,7 +6,7 @@
  */
 import type { Attr, DataTerms, FsStat, Opened } from '../union/answers.js'
 
-export type { Attr, DataBinding, DataTerms, FsStat, Opened } from '../union/answers.js'
+export { type Attr, type DataBinding, type DataTerms, type FsStat, type Opened, unbound } from '../union/answers.js'
 
 /** Who asks: ids as the kernel gave them; `umask` is 0 where the request carries none. */
 export interface Caller {

@@ -9,7 +9,8 @@ import type { DataBinding, DataTerms } from '../union/answers.js'
 import type { UnionConfig } from '../union/config.js'
 import { noteWritten } from '../union/data.js'
 import { type DataWish, settledMode } from '../union/data-mode.js'
-import { describeUnion, type Ownership, ownerOf } from '../union/describe.js'
+import { describeUnion } from '../union/describe.js'
+import { type HiddenPath, type OwnedPage, type Ownership, ownerOf, ownersIn } from '../union/ownership.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { type LogFunction, Refusal, type Union } from '../union/union.js'
 import { getattr, setattr } from './attributes.js'
@@ -30,6 +31,8 @@ export interface Engine {
   readonly dataWish: DataWish
   describe(): Record<string, unknown>
   counters(): Record<string, number>
+  /** How the index has served; null where there is none. */
+  indexCounters(): Readonly<Record<string, number>> | null
   /** What whoever writes the index needs to know; the descriptors are the engine's. */
   readonly stack: StackConfig
   /** The upper's root, or -1. */
@@ -38,10 +41,12 @@ export interface Engine {
   useIndex(index: LowerIndex): void
   /** The identity of the lower layers. */
   identity(): string
-  /** Tells the index's writer what has been held back. */
-  flushIndex(): void
+  /** The engine was woken in a quiet moment: opens the index when it has become ready, tells its writer what was held back. */
+  tendIndex(): void
   /** The owner of a path relative to the mount's root, or -errno. */
-  which(path: string): Ownership | number
+  which(path: string): Ownership | HiddenPath | number
+  /** A page of a directory's entries with their owners, from cookie `after` on (0: the start); or -errno. */
+  owners(path: string, after: number, limit: number): OwnedPage | number
   /** Syncs, and releases every descriptor. */
   close(): void
 }
@@ -55,20 +60,25 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
+    indexCounters: () => u.lowerIndex?.counters ?? null,
     stack: stackOf(u),
     upperFd: u.writable?.layer.rootFd ?? -1,
     useIndex: (index) => {
       u.lowerIndex = index
     },
     identity: () => stackIdentity(u),
-    flushIndex: () => {
+    tendIndex: () => {
       noteWritten(u)
+      if (u.lowers.length > 1) u.lowerIndex?.prepare()
       u.lowerIndex?.flush()
     },
     which: (path) => ownerOf(u, path),
+    owners: (path, after, limit) => ownersIn(u, path, after, limit),
     close: () => {
-      u.lowerIndex?.close()
+      u.lowerIndex?.flush()
       tearDown(u)
+      // The index may say that it has ended well only when the upper is on disk.
+      u.lowerIndex?.close()
     },
   }
 }

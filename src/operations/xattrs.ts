@@ -27,7 +27,8 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
-  return typeof value !== 'number' && attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'shown') : value
+  if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
+  return mapAcl(value, u.uids, u.gids, 'shown')
 }
 
 function hiddenAnswer(attribute: string): number {

@@ -1,6 +1,7 @@
 /**
  * The shapes in which the engine leaves its answers, shared by everything above it.
  */
+import { Errno } from '../base/errno.js'
 
 /** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
 export interface Attr {
@@ -66,4 +67,15 @@ export interface DataBinding {
   closeBacking(id: number): void
   /** Makes the kernel ask for the node's attributes again. */
   forgetAttributes(nodeid: number): void
+}
+
+/** Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with the engine. */
+export const unbound: DataBinding = {
+  wakeFd: -1,
+  bind: () => {},
+  unbind: () => {},
+  used: () => true,
+  openBacking: () => -Errno.ENOSYS,
+  closeBacking: () => {},
+  forgetAttributes: () => {},
 }

@@ -17,14 +17,16 @@ export const SMALL = 65536
 /** Fills `u.attr` for `node` from a stat record of its place. */
 export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   const attr = u.attr
+  const layer = layerOf(node)
+  const mapped = layer?.idmapped ?? false
   // What is written through the backing, by mappings too, changes without a word to the kernel's copy of these.
   attr.lasting = node.writers === 0 || node.backing === 0
   node.isLarge = stat[Stat.SIZE]! > SMALL
   attr.ino = node.ino
   attr.mode = stat[Stat.MODE]!
   attr.nlink = shownLinks(u, node, stat)
-  attr.uid = shownId(u.uids, stat[Stat.UID]!)
-  attr.gid = shownId(u.gids, stat[Stat.GID]!)
+  attr.uid = shownId(u.uids, stat[Stat.UID]!, mapped)
+  attr.gid = shownId(u.gids, stat[Stat.GID]!, mapped)
   attr.rdevMajor = stat[Stat.RDEV_MAJOR]!
   attr.rdevMinor = stat[Stat.RDEV_MINOR]!
   attr.size = stat[Stat.SIZE]!
@@ -39,7 +41,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.btime = stat[Stat.BTIME]!
   attr.btimeNs = stat[Stat.BTIME_NS]!
   if (node.data !== null) fillBlocks(u, node)
-  const override = layerOf(node)?.override ?? null
+  const override = layer?.override ?? null
   if (override !== null) applyOverride(u, node, override)
 }
 

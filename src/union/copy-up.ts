@@ -8,6 +8,7 @@
 
 import { Errno, PENDING } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
+import { storedId } from '../layers/ownership.js'
 import { RealDir } from '../layers/real-dir.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -152,9 +153,11 @@ function dress(job: Job, fd: number, name: string): number {
   const { u, node, stat } = job
   const layer = (node.dir?.lowers[0] ?? node.at!).layer
   const strip = layer.nosuid && node.type === S_IFREG
-  let errno = native.chownat(fd, name, stat[Stat.UID]!, stat[Stat.GID]!)
+  const uid = layer.idmapped ? storedId(u.uids, stat[Stat.UID]!) : stat[Stat.UID]!
+  const gid = layer.idmapped ? storedId(u.gids, stat[Stat.GID]!) : stat[Stat.GID]!
+  let errno = native.chownat(fd, name, uid, gid)
   if (errno < 0) return errno
-  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip)
+  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip, layer.idmapped)
   if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
     const mode = stat[Stat.MODE]! & PERMISSIONS & (strip ? ~SETID : PERMISSIONS)

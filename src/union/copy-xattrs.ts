@@ -4,12 +4,14 @@
  * does not know are left behind, as ovl_copy_xattr() does.
  */
 import { Errno } from '../base/errno.js'
+import { mapAcl } from '../layers/acl.js'
 import { native } from '../syscalls/native.js'
 import type { Union } from './union.js'
 
+const ACL = 'system.posix_acl_'
 const CAPABILITY = 'security.capability'
 
-/** Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. */
+/** Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. `mapped`: the source's ids are those the mount shows. */
 export function copyXattrs(
   u: Union,
   from: number,
@@ -17,6 +19,7 @@ export function copyXattrs(
   to: number,
   toName: string,
   strip: boolean,
+  mapped = false,
 ): number {
   const names = native.listxattr(from, fromName)
   if (typeof names === 'number') return names === -Errno.EOPNOTSUPP ? 0 : names
@@ -27,7 +30,8 @@ export function copyXattrs(
       if (value === -Errno.ENODATA) continue
       return value
     }
-    const errno = native.setxattr(to, toName, name, value, 0)
+    const stored = mapped && name.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
+    const errno = native.setxattr(to, toName, name, stored, 0)
     if (errno < 0 && !mayBeLost(name, errno)) return errno
   }
   return 0

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
+import { isIdmapped } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
@@ -36,7 +37,8 @@ const USER = 'user.overlay.'
 
 /** The union described by `config`, or why it is refused. */
 export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
-  const engine = native.enterEngineThread()
+  // Whoever only reads makes nothing in anybody's name, and may be a thread of somebody else's program.
+  const engine = config.upper === null ? 0 : native.enterEngineThread()
   const lowers: Layer[] = []
   // Read-only, the upper is one more layer to read, and nothing is made in the workdir.
   const paths = config.readonly && config.upper !== null ? [config.upper, ...config.lowers] : config.lowers
@@ -73,6 +75,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     files,
   )
   for (const layer of all) layer.override = findOverride(layer)
+  if (uids.ranges.length + gids.ranges.length > 0) for (const layer of lowers) layer.idmapped = isIdmapped(layer.path)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u

@@ -21,7 +21,7 @@ for (const args of [['--version'], ['-V'], ['-o', 'lowerdir=/a', '--version']]) 
 test('help names every command, and each has an example', () => {
   const { status, stdout } = run('--help')
   assert.equal(status, 0)
-  for (const command of ['mount', 'unmount', 'inspect', 'which', 'stats']) {
+  for (const command of ['mount', 'unmount', 'inspect', 'which', 'ls', 'du', 'index', 'stats']) {
     assert.match(stdout, new RegExp(`stratafs ${command} `))
     assert.match(run(command, '--help').stdout, /Examples:\n {2}stratafs /)
   }
@@ -51,6 +51,11 @@ const wrong: [args: string[], status: number, words: RegExp][] = [
   [['inspect'], 2, /^stratafs: inspect: name a mountpoint, or give --all\n$/],
   [['inspect', '/', '--all'], 2, /^stratafs: inspect: give a mountpoint or --all, not both\n$/],
   [['inspect', '/'], 1, /^stratafs: \/ is not a stratafs mount/],
+  [['index'], 2, /^stratafs: say which: build, verify, status or drop /],
+  [['index', 'status'], 1, /^stratafs: name a mountpoint, or layers with --lower\n$/],
+  [['index', 'verify', '--lower', '/none'], 1, /^stratafs: /],
+  [['du'], 2, /^stratafs: du: name a directory in a mount, or layers with --lower\n$/],
+  [['ls', '/etc'], 1, /^stratafs: \/etc is in no stratafs mount of yours\n$/],
   [['stats', '/'], 1, /^stratafs: \/ is not a stratafs mount/],
   [['which', '/etc'], 1, /^stratafs: \/etc is in no stratafs mount of yours\n$/],
   [['which', '/none/x'], 1, /^stratafs: \/none\/x does not exist\n$/],

@@ -62,11 +62,25 @@ export function fails(code: string, act: () => unknown): void {
   assert.fail(`it succeeded where ${code} was due`)
 }
 
+/** What times are compared by, in nanoseconds: a column says so when its own are coarser. */
+let timeUnit = 1n
+
+/** From now on times that differ by less than `unit` are the same. */
+export function compareTimesBy(unit: bigint): void {
+  timeUnit = unit
+}
+
+const coarse = (value: unknown): unknown => (typeof value === 'bigint' ? value - (value % timeUnit) : value)
+
 /** The named attributes are exactly these. */
 export function shows(stat: Stat, expected: Partial<Stat>): void {
   const seen: Record<string, unknown> = {}
-  for (const key of Object.keys(expected)) seen[key] = stat[key as keyof Stat]
-  assert.deepEqual(seen, expected)
+  const due: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(expected)) {
+    seen[key] = coarse(stat[key as keyof Stat])
+    due[key] = coarse(value)
+  }
+  assert.deepEqual(seen, due)
 }
 
 /** `time` lies within the last minute by the filesystem's clock, which lags this one by a tick. */

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import type { Case, Family } from './case.js'
+import { type Case, compareTimesBy, type Family } from './case.js'
 import { families } from './cases/index.js'
 import { type Column, repository } from './columns.js'
 import { Ground, processesOf } from './ground.js'
@@ -17,8 +17,8 @@ import { hasMarks } from './tree.js'
 export interface Outcome {
   readonly family: string
   readonly name: string
-  readonly outcome: 'pass' | 'fail' | 'skip'
-  /** Why it was skipped or failed. */
+  readonly outcome: 'pass' | 'fail' | 'skip' | 'limit'
+  /** Why it was skipped or failed, or the limit that it shows. */
   readonly reason?: string
 }
 
@@ -43,16 +43,21 @@ export function skipReason(column: Column, one: Case): string | null {
   return null
 }
 
-function play(stage: () => Stage, family: Family, one: Case, outcomes: Outcome[]): void {
+function play(run: Run, family: Family, one: Case): void {
+  const { outcomes } = run
   const at = { family: family.name, name: one.name }
+  const limit = run.column.limitOf?.(family.name, one.name) ?? null
   try {
-    stage().play(one)
-    outcomes.push({ ...at, outcome: 'pass' })
+    run.stage().play(one)
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).split('\n').slice(0, 3).join(' ')
-    outcomes.push({ ...at, outcome: 'fail', reason })
+    const words = (error instanceof Error ? error.message : String(error)).split('\n').slice(0, 3).join(' ')
+    outcomes.push({ ...at, outcome: limit === null ? 'fail' : 'limit', reason: limit?.what ?? words })
+    if (limit !== null) return
     throw error
   }
+  if (limit === null) outcomes.push({ ...at, outcome: 'pass' })
+  else outcomes.push({ ...at, outcome: 'fail', reason: 'passes, though a limit is listed' })
+  if (limit !== null) throw new Error(`it passes: the limit ${limit.id} in limits.ts no longer shows here`)
 }
 
 function save(column: Column, outcomes: readonly Outcome[], kernel: string): void {
@@ -76,7 +81,7 @@ function registerCase(family: Family, one: Case, run: Run): void {
     it(one.name, async () => {
       // A case never waits, so between two of them a signal gets its turn.
       await new Promise(setImmediate)
-      play(run.stage, family, one, run.outcomes)
+      play(run, family, one)
     })
     return
   }
@@ -100,6 +105,7 @@ export function runColumn(column: Column): void {
   const run: Run = { column, refusal, outcomes, stage: () => stage as Stage }
   describe(column.title, () => {
     before(() => {
+      compareTimesBy(column.timeUnit ?? 1n)
       if (refusal === null) stage = new Stage(column, new Ground())
     })
     after(() => {

@@ -10,6 +10,7 @@ import { constants as os } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { carriesOverlay, processesOf } from './ground.js'
+import { type Limit, limitOf } from './limits.js'
 import { Probe } from './probe.js'
 
 /**
@@ -54,6 +55,10 @@ export interface Column {
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
   unmount(layers: Layers, actor: Probe): void
+  /** In nanoseconds, where times are coarser than on disk. */
+  readonly timeUnit?: bigint
+  /** The known limit that makes a case fail here; null where it has to pass. */
+  limitOf?(family: string, name: string): Limit | null
 }
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
@@ -168,6 +173,26 @@ const root: Column = {
   },
 }
 
+const fuseNative: Column = {
+  ...root,
+  name: 'fuse-native',
+  title: 'stratafs over fuse-native, as root',
+  timeUnit: 1_000_000n,
+  limitOf,
+  available() {
+    if (root.available() !== true) return root.available()
+    const loads =
+      'import(process.argv[1]).then(m => { const r = m.loadFuseNative(); if (typeof r === "string") throw r })'
+    const module = join(repository, 'dist/src/transport/fuse-native-package.js')
+    const tried = spawnSync(process.execPath, ['-e', loads, module], { encoding: 'utf8' })
+    return tried.status === 0 || `fuse-native cannot be loaded: ${tried.stderr.trim().split('\n').at(-1)}`
+  },
+  mount(layers, options) {
+    const [program, command, ...words] = ourWords(layers, options)
+    must(process.execPath, [program, command, '--transport', 'fuse-native', '--accept-limits', ...words])
+  },
+}
+
 const cached: Column = {
   ...root,
   name: 'cached',
@@ -231,7 +256,7 @@ const user: Column = {
   },
 }
 
-export const columns: readonly Column[] = [kernel, plain, root, cached, user]
+export const columns: readonly Column[] = [kernel, plain, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

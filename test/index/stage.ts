@@ -11,7 +11,7 @@ import { LowerIndex } from '../../src/index/lower-index.js'
 import { type FromWriter, newSharedState, type ToWriter } from '../../src/index/shared-state.js'
 import { IndexWriter } from '../../src/index/writer.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
-import { S_IFCHR } from '../../src/syscalls/constants.js'
+import { O_DIRECTORY, O_PATH, S_IFCHR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/config.js'
 import { unbound } from '../engine/session.js'
@@ -98,11 +98,12 @@ export class Stage {
     }
   }
 
-  config(writable: boolean): UnionConfig {
+  /** `side`: which of several uppers over the same layers. */
+  config(writable: boolean, side = ''): UnionConfig {
     return {
       lowers: this.lowers,
-      upper: writable ? this.path('upper') : null,
-      work: writable ? this.path('work') : null,
+      upper: writable ? this.path(`upper${side}`) : null,
+      work: writable ? this.path(`work${side}`) : null,
       readonly: !writable,
       userxattr: null,
       redirectDir: 'on',
@@ -141,21 +142,26 @@ export class Run {
   readonly #writer: IndexWriter | null = null
   readonly #messages: ToWriter[] = []
 
-  constructor(stage: Stage, options: { index?: string; immutable?: boolean; writable?: boolean; since?: number } = {}) {
+  constructor(
+    stage: Stage,
+    options: { index?: string; immutable?: boolean; writable?: boolean; since?: number; side?: string } = {},
+  ) {
     const writable = options.writable ?? true
-    const engine = createEngine(stage.config(writable), unbound, () => {})
+    const engine = createEngine(stage.config(writable, options.side), unbound, () => {})
     if ('error' in engine) throw new Error(engine.error)
     this.engine = engine
     if (options.index === undefined) return
     const shared = newSharedState()
+    const again = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
     this.#writer = IndexWriter.begin(
       {
-        stack: engine.stack,
-        upperFd: engine.upperFd,
+        stack: { ...engine.stack, rootFds: engine.stack.rootFds!.map(again) },
+        upperFd: again(engine.upperFd),
         path: options.index,
         shared,
         mount: 'm',
         fill: false,
+        wide: options.immutable ? null : 2,
         wakeFd: -1,
       },
       (message) => this.said.push(message),
@@ -175,7 +181,7 @@ export class Run {
 
   /** Lets the writer do all that it was told, and commit. */
   write(): void {
-    this.engine.flushIndex()
+    this.engine.tendIndex()
     for (const message of this.#messages.splice(0)) this.#writer!.take(message)
     this.#writer?.commit()
   }
@@ -226,7 +232,10 @@ function walk(engine: Engine, nodeid: number, path: string, absent: readonly str
     }
     const { mode, size, mtime, mtimeNs, ino, nlink } = engine.operations.attr
     const owner = engine.which(`${path}/${name}`)
-    const where = typeof owner === 'number' ? owner : `${owner.realpath} ${owner.also.map((o) => o.index)}`
+    const where =
+      typeof owner === 'number' || owner.layer === null
+        ? 'none'
+        : `${owner.realpath} ${owner.also.map((o) => [o.index, o.why])}`
     const isDirectory = (mode & 0o170000) === 0o040000
     lines.push(
       `${path}/${name} ${mode.toString(8)} ${isDirectory ? '' : `${size} ${nlink}`} ${mtime}.${mtimeNs} ${ino} ${where}`,

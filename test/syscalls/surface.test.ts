@@ -58,6 +58,7 @@ function callsThatOpen(fd: number): void {
   native.openBeneath(fd, 'no/such', c.O_PATH, 0)
   native.linkat(fd, '', fd, 'x')
   native.fusermount('/bin/false', '', '/')
+  native.notify('/no/such/socket', 'x')
   native.fusermount('/no/such/program', 'x', '/')
   native.cloneMount('/no/such', 1)
   if (isRoot) native.close(native.cloneMount('/', c.MOUNT_ATTR_RDONLY))

@@ -172,6 +172,7 @@ const nameCases: Case[] = [
       root: 'a .wh. name is a whiteout in our layers',
       cached: 'a .wh. name is a whiteout in our layers',
       user: 'a .wh. name is a whiteout in our layers',
+      'fuse-native': 'a .wh. name is a whiteout in our layers',
     },
     lowers: [{ '.wh.f': file('x'), f: file('f') }],
     run({ fs }) {

@@ -1,0 +1,112 @@
+/**
+ * What the number of layers costs: the same files in stacks of 1, 8, 64 and 200 layers, and packages of this machine in 40,
+ * mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by round, and
+ * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
+ * directories that join all layers. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
+ * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
+ *
+ * Usage: npm run bench:index [-- [--rounds N] [--only layers|build|million] [LAYERS…]]
+ * As root; BENCH_DIR is where layers are made (default: the temp folder; it should lie on a disk).
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { benchBuild, benchMillion } from './bench-index/capacity.js'
+import { type Errands, MEASURES, type Measure, median, planErrands, timeOf } from './bench-index/measures.js'
+import { madeStack, packageStack } from './bench-index/stacks.js'
+import { type Place, type Subject, subjects, unmountLeft } from './bench-index/subjects.js'
+
+/** What was changed within this time is not believed by an index on the next mount. */
+const SETTLE_MS = 2500
+
+type Medians = Record<Measure, number>
+
+/** Medians by subject; a subject that cannot mount this stack is left out, aloud. */
+function benchStack(label: string, place: Place, rounds: number): Map<string, Medians> {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_MS)
+  let errands: Errands | null = null
+  const able = subjects().filter((subject) => {
+    try {
+      subject.prepare(place)
+      subject.mount(place)
+      errands ??= planErrands(place.merged)
+      subject.unmount(place)
+      return true
+    } catch (error) {
+      unmountLeft(place)
+      console.log(`${label}: ${subject.name} cannot mount (${String(error).split('\n')[0]})`)
+      return false
+    }
+  })
+  return errands === null ? new Map() : measureAll(able, place, errands, rounds)
+}
+
+function measureAll(able: readonly Subject[], place: Place, errands: Errands, rounds: number): Map<string, Medians> {
+  const kinds = Object.keys(MEASURES) as Measure[]
+  const times = new Map(able.map(({ name }) => [name, kinds.map((): number[] => [])]))
+  for (let round = 0; round < rounds; round++) {
+    for (const [at, kind] of kinds.entries()) {
+      for (const subject of able) times.get(subject.name)![at]!.push(timeOf(subject, place, kind, errands))
+    }
+  }
+  const medians = (each: number[][]): Medians =>
+    Object.fromEntries(kinds.map((kind, at) => [kind, median(each[at]!)])) as Medians
+  return new Map([...times].map(([name, each]) => [name, medians(each)]))
+}
+
+function print(label: string, results: ReadonlyMap<string, Medians>): void {
+  const [reference] = results.values()
+  for (const [name, times] of results) {
+    const cells = (Object.keys(times) as Measure[]).map((kind) => {
+      const ratio = (times[kind] / reference![kind]).toFixed(2)
+      return `${kind} ${times[kind].toFixed(1).padStart(6)} ms ${ratio.padStart(5)}x`
+    })
+    console.log(`${label.padEnd(12)} ${name.padEnd(24)} ${cells.join('   ')}`)
+  }
+}
+
+/** How each subject's times grew from the first stack to the last. */
+function printGrowth(label: string, first: ReadonlyMap<string, Medians>, last: ReadonlyMap<string, Medians>): void {
+  for (const [name, times] of last) {
+    const before = first.get(name)
+    if (before === undefined) continue
+    const cells = (Object.keys(times) as Measure[]).map((kind) => `${kind} ${(times[kind] / before[kind]).toFixed(2)}x`)
+    console.log(`${label.padEnd(12)} ${name.padEnd(24)} ${cells.join('   ')}`)
+  }
+}
+
+function benchLayers(base: string, counts: readonly number[], rounds: number): void {
+  const all: ReadonlyMap<string, Medians>[] = []
+  for (const count of counts) {
+    const place = madeStack(join(base, `n${count}`), count)
+    all.push(benchStack(`${count} layers`, place, rounds))
+    print(`${count} layers`, all.at(-1)!)
+    rmSync(place.base, { recursive: true })
+  }
+  if (counts.length > 1) printGrowth(`${counts[0]} to ${counts.at(-1)}`, all[0]!, all.at(-1)!)
+  const real = packageStack(join(base, 'real'))
+  if (real === null) return console.log('no dpkg here: no real packages')
+  print('packages', benchStack('packages', real, rounds))
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } },
+    allowPositionals: true,
+  })
+  const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]
+  const wants = (part: string): boolean => values.only === undefined || values.only === part
+  const base = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'stratafs-bench-'))
+  try {
+    process.env.STRATAFS_STACKS = join(base, 'shared')
+    if (wants('layers')) benchLayers(base, counts, Number(values.rounds))
+    if (wants('build')) benchBuild(base)
+    if (wants('million')) benchMillion(join(base, 'million'))
+  } finally {
+    rmSync(base, { recursive: true, force: true })
+  }
+}
+
+mkdirSync(process.env.BENCH_DIR ?? tmpdir(), { recursive: true })
+main()

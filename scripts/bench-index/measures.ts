@@ -1,0 +1,87 @@
+/**
+ * What is asked of each filesystem, and how its time is taken. Every time is that of a fresh mount, after a walk over the
+ * layers themselves, sync and `echo 2 > /proc/sys/vm/drop_caches`: no filesystem remembers a name or an inode, while the
+ * disk's blocks are in memory, so that nobody pays for the disk's moods.
+ */
+import { execFileSync } from 'node:child_process'
+import { lstatSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Place, Subject } from './subjects.js'
+
+const PICKS = 2000
+
+/** What one stack is asked for: paths relative to the merged root. */
+export interface Errands {
+  readonly picked: readonly string[]
+  readonly absent: readonly string[]
+  readonly directories: readonly string[]
+}
+
+export const MEASURES = {
+  find: (root: string) => void execFileSync('find', [root, '-printf', '%s\n'], { stdio: 'ignore' }),
+  'random stat': (root: string, { picked }: Errands) => {
+    for (const path of picked) lstatSync(join(root, path))
+  },
+  negative: (root: string, { absent }: Errands) => {
+    for (const path of absent) lstatSync(join(root, path), { throwIfNoEntry: false })
+  },
+  readdir: (root: string, { directories }: Errands) => {
+    for (const path of directories) readdirSync(join(root, path))
+  },
+} as const
+
+export type Measure = keyof typeof MEASURES
+
+/** Chooses, once for all subjects, what to ask for, from what the mounted tree at `root` shows. */
+export function planErrands(root: string): Errands {
+  const files: string[] = []
+  const directories: string[] = []
+  walk(root, '', files, directories)
+  const absent = pick(directories, PICKS).map((directory, at) => join(directory, `no-such-${at}`))
+  return { picked: pick(files, PICKS), absent, directories }
+}
+
+function walk(root: string, path: string, files: string[], directories: string[]): void {
+  directories.push(path)
+  for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
+    const inside = join(path, entry.name)
+    if (entry.isDirectory()) walk(root, inside, files, directories)
+    else files.push(inside)
+  }
+}
+
+/** The same choice in every run. */
+function pick<T>(from: readonly T[], count: number): T[] {
+  let seed = 12345
+  return Array.from({ length: count }, () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+    return from[(seed >>> 8) % from.length]!
+  })
+}
+
+/** Brings the blocks of every layer's directories and inodes into memory, then has the kernel forget what it made of them. */
+export function forgetNames({ base, lowers }: Place): void {
+  const roots = lowers.map((lower) => join(base, lower))
+  execFileSync('find', [...roots, '-printf', '%s'], { stdio: 'ignore' })
+  execFileSync('sync')
+  writeFileSync('/proc/sys/vm/drop_caches', '2')
+}
+
+/** Milliseconds that `measure` takes of a fresh mount. */
+export function timeOf(subject: Subject, place: Place, measure: Measure, errands: Errands): number {
+  subject.mount(place)
+  try {
+    // Whoever goes to the background is given the time to get there.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    forgetNames(place)
+    const start = process.hrtime.bigint()
+    MEASURES[measure](place.merged, errands)
+    return Number(process.hrtime.bigint() - start) / 1e6
+  } finally {
+    subject.unmount(place)
+  }
+}
+
+export function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1]!
+}

@@ -1,0 +1,53 @@
+/** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
+import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
+import type { Arguments } from './arguments.js'
+import { Namespace } from './namespace.js'
+import { hasDataMode, inPath, kernelOverlayfs, ownCommand, program, type Side } from './sides.js'
+
+export interface Contenders {
+  readonly sides: readonly Side[]
+  readonly missing: readonly string[]
+}
+
+type Maybe = Side | string
+
+/** The sides in the order of their columns. */
+export async function contenders(args: Arguments): Promise<Contenders> {
+  const peers = args.peers.map(({ name, command }) => program(name, command.split(' '), `\`${command}\``))
+  const all: Maybe[] = [kernelOverlayfs(), debians(), ...peers, ...(await ours())]
+  const wanted = (side: Maybe) => typeof side === 'string' || args.sides.length === 0 || args.sides.includes(side.name)
+  return {
+    sides: all.filter((side): side is Side => typeof side !== 'string' && wanted(side)),
+    missing: all.filter((side): side is string => typeof side === 'string'),
+  }
+}
+
+function debians(): Maybe {
+  if (!inPath('fuse-overlayfs')) return 'fuse-overlayfs is not installed (apt-get install fuse-overlayfs)'
+  return program('fuse-overlayfs', ['fuse-overlayfs'], "the distribution's fuse-overlayfs, as root")
+}
+
+async function ours(): Promise<Maybe[]> {
+  const own = program('stratafs', ownCommand(), 'as root, as it mounts by default')
+  const cached: Maybe = (await hasDataMode('cached'))
+    ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
+    : 'stratafs cached: this build has no data=cached'
+  return [own, cached, await asUser(), overFuseNative()]
+}
+
+/** The second transport, for hosts without a compiler. */
+function overFuseNative(): Maybe {
+  const loaded = loadFuseNative()
+  if (typeof loaded === 'string') return `stratafs fuse-native: the package cannot be loaded (${loaded})`
+  const about = 'as root, over the package fuse-native (`--transport fuse-native`)'
+  return program('stratafs fuse-native', ownCommand(), about, ',transport=fuse-native,accept_limits')
+}
+
+async function asUser(): Promise<Maybe> {
+  const about = 'in a user namespace, where nobody has power over the machine: what rootless containers get'
+  try {
+    return program('stratafs as user', ownCommand(), about, '', await Namespace.make())
+  } catch (error) {
+    return `stratafs as user: no user namespace can be made here (${(error as Error).message})`
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Where a run takes place: one folder on disk and one tmpfs inside it, and everything that is mounted there. Leaving means that all
+ * of it is gone, whichever way the run ends; so it is one object, asked by the end of the run and by signals alike.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { endAll, mustRun } from './processes.js'
+
+/** On what the upper and work directories lie. */
+export type Medium = 'disk' | 'tmpfs'
+
+const TMPFS_OPTIONS = 'size=3g,mode=755'
+
+export class Ground {
+  readonly folder: string
+  #left = false
+
+  /** Makes the folder below `parent`, which has to be on a disk. */
+  constructor(parent: string) {
+    mkdirSync(parent, { recursive: true })
+    this.folder = mkdtempSync(join(parent, 'run-'))
+    mkdirSync(this.#of('tmpfs'))
+    mkdirSync(this.#of('disk'))
+    const { status, stderr } = spawnSync('mount', [
+      '-t',
+      'tmpfs',
+      '-o',
+      TMPFS_OPTIONS,
+      'stratafs-bench',
+      this.#of('tmpfs'),
+    ])
+    if (status !== 0) {
+      rmSync(this.folder, { recursive: true })
+      throw new Error(`no tmpfs can be mounted on ${this.#of('tmpfs')}: ${String(stderr).trim()}`)
+    }
+  }
+
+  #of(medium: Medium): string {
+    return join(this.folder, medium)
+  }
+
+  /** An empty directory `name` on `medium`. */
+  fresh(medium: Medium, name: string): string {
+    const path = join(this.#of(medium), name)
+    rmSync(path, { recursive: true, force: true })
+    mkdirSync(path, { recursive: true })
+    return path
+  }
+
+  async remove(path: string): Promise<void> {
+    await mustRun(['rm', '-rf', '--one-file-system', path])
+  }
+
+  /** Ends what runs, unmounts what is mounted, removes what was written. Safe to call twice. */
+  leave(): void {
+    if (this.#left) return
+    this.#left = true
+    endAll()
+    for (const point of mountsBelow(this.folder).reverse()) spawnSync('umount', ['-l', point])
+    spawnSync('rm', ['-rf', '--one-file-system', this.folder])
+  }
+}
+
+/** Mountpoints below `folder`, in the order in which they were mounted. */
+export function mountsBelow(folder: string): string[] {
+  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+  return points.filter((point) => point.startsWith(`${folder}/`))
+}

@@ -1,0 +1,73 @@
+/** The workloads about mounts themselves: how long one takes to stand, what it costs in memory, what ten share. */
+import { readFileSync } from 'node:fs'
+import { kilobytes, memoryOf } from './daemons.js'
+import type { Layers, Mounted } from './sides.js'
+import { dropCaches, type Stage } from './stage.js'
+import type { OwnWorkload } from './workload.js'
+
+const STARTS = 3
+const SHARERS = 10
+
+/** From the command to the answer of the mount. */
+export const start: OwnWorkload = {
+  measures: [{ id: 'start', title: 'start of a mount until it answers', unit: 's' }],
+  async run(stage) {
+    const taken: number[] = []
+    for (let i = 0; i < STARTS; i++) {
+      const layers = stage.layers([stage.material.rootfs], 'disk', 'start')
+      const begin = performance.now()
+      const mounted = await stage.side.mount(layers)
+      await stage.step({ run: 'test -d "$M/usr"' }, layers.merged)
+      taken.push((performance.now() - begin) / 1000)
+      await stage.clear(mounted, layers)
+    }
+    return { start: Math.min(...taken) }
+  },
+}
+
+/** Of the processes that serve the mount. */
+export const memory: OwnWorkload = {
+  measures: [
+    { id: 'rss-rest', title: "the daemon's memory (RSS) at rest", unit: 'MB' },
+    { id: 'pss-rest', title: 'the same as PSS', unit: 'MB' },
+    { id: 'rss-walk', title: 'RSS after a walk of the whole tree', unit: 'MB' },
+    { id: 'pss-walk', title: 'the same as PSS', unit: 'MB' },
+  ],
+  async run(stage) {
+    const layers = stage.layers([stage.material.rootfs], 'disk', 'memory')
+    const mounted = await stage.side.mount(layers)
+    await stage.step({ run: 'test -d "$M/usr"; sleep 1' }, layers.merged)
+    const rest = memoryOf(mounted.daemons)
+    await stage.step({ run: 'find "$M" -xdev -ls' }, layers.merged)
+    const walked = memoryOf(mounted.daemons)
+    await stage.clear(mounted, layers)
+    return { 'rss-rest': rest.rss, 'pss-rest': rest.pss, 'rss-walk': walked.rss, 'pss-walk': walked.pss }
+  },
+}
+
+/** How much the page cache grows when ten mounts of one base read the same file. */
+export const pageCache: OwnWorkload = {
+  measures: [{ id: 'page-cache', title: 'page cache after 10 mounts have read the same file', unit: 'MB' }],
+  once: true,
+  async run(stage) {
+    await dropCaches()
+    const before = cached()
+    const mounts: { layers: Layers; mounted: Mounted }[] = []
+    for (let i = 0; i < SHARERS; i++) mounts.push(await reader(stage, i))
+    const grown = cached() - before
+    for (const { layers, mounted } of mounts) await stage.clear(mounted, layers)
+    return { 'page-cache': grown }
+  },
+}
+
+async function reader(stage: Stage, i: number): Promise<{ layers: Layers; mounted: Mounted }> {
+  const layers = stage.layers([stage.material.big], 'disk', `share-${i}`)
+  const mounted = await stage.side.mount(layers)
+  await stage.step({ run: 'cat "$M/shared"' }, layers.merged)
+  return { layers, mounted }
+}
+
+/** MB of file pages in memory. */
+function cached(): number {
+  return kilobytes(readFileSync('/proc/meminfo', 'utf8'), 'Cached') / 1024
+}

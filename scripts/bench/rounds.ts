@@ -1,0 +1,65 @@
+/**
+ * The order of measuring: for each workload, round by round, every side in turn (A B C A B C), so that what changes on the
+ * machine meanwhile falls on all of them alike. A side that fails a workload is left out of it, aloud.
+ */
+import type { Results, Row } from './figures.js'
+import type { Ground } from './ground.js'
+import type { Material } from './material.js'
+import type { Side } from './sides.js'
+import { Stage } from './stage.js'
+import { type AnyWorkload, measuresOf } from './workload.js'
+
+export interface Run {
+  readonly sides: readonly Side[]
+  readonly workloads: readonly AnyWorkload[]
+  readonly rounds: number
+  /** Which measures are wanted. */
+  readonly wanted: (id: string) => boolean
+  readonly ground: Ground
+  readonly material: Material
+  tell(done: number, of: number, words: string): void
+}
+
+/** Measures everything; rows in the workloads' order, and what failed in words. */
+export async function measure(run: Run): Promise<Pick<Results, 'rows' | 'missing'>> {
+  const rows: Row[] = []
+  const missing: string[] = []
+  const of = run.workloads.length * run.rounds * run.sides.length
+  let done = 0
+  for (const workload of run.workloads) {
+    const own = measuresOf(workload).filter((one) => run.wanted(one.id))
+    const added = own.map((one): Row => ({ measure: one, figures: {} }))
+    const failed = new Set<Side>()
+    for (let round = 0; round < run.rounds; round++) {
+      for (const side of run.sides) {
+        run.tell(++done, of, `${own[0]!.title}: ${side.name}, round ${round + 1} of ${run.rounds}`)
+        if (failed.has(side) || ('once' in workload && workload.once === true && round > 0)) continue
+        const figures = await attempt(new Stage(side, run.ground, run.material), workload)
+        if (typeof figures !== 'string') record(added, side, figures)
+        else {
+          failed.add(side)
+          missing.push(`${own[0]!.id} on ${side.name}: ${figures}`)
+        }
+      }
+    }
+    rows.push(...added)
+  }
+  return { rows, missing }
+}
+
+async function attempt(stage: Stage, workload: AnyWorkload): Promise<Readonly<Record<string, number>> | string> {
+  try {
+    return await ('measures' in workload ? workload.run(stage) : stage.perform(workload))
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function record(rows: readonly Row[], side: Side, figures: Readonly<Record<string, number>>): void {
+  for (const { measure: one, figures: all } of rows) {
+    const figure = figures[one.id]
+    if (figure === undefined) continue
+    all[side.name] ??= []
+    all[side.name]!.push(figure)
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The filesystems that are measured beside each other: kernel overlayfs, which everything is a multiple of; programs with
+ * fuse-overlayfs's command line; and this project's own in its data modes. A side says how a mount is made and ended, and
+ * in what surroundings the work on it runs. What cannot be had here is left out, with the reason.
+ */
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { deviceHolders, gone } from './daemons.js'
+import type { Namespace } from './namespace.js'
+import { mustRun, run } from './processes.js'
+
+/** What is to be mounted. Lowers are given top first. */
+export interface Layers {
+  readonly lowers: readonly string[]
+  readonly upper: string
+  readonly work: string
+  readonly merged: string
+  readonly metacopy?: boolean
+}
+
+/** A mount that stands; `daemons` are the processes that serve it. */
+export interface Mounted {
+  readonly daemons: readonly number[]
+  end(): Promise<void>
+}
+
+export interface Side {
+  readonly name: string
+  /** What it is, for the page. */
+  readonly about: string
+  /** Puts whatever surroundings it needs around a command. */
+  wrap(argv: readonly string[]): string[]
+  mount(layers: Layers): Promise<Mounted>
+}
+
+const bare = (argv: readonly string[]): string[] => [...argv]
+
+function layerOptions({ lowers, upper, work }: Layers): string {
+  return `lowerdir=${lowers.join(':')},upperdir=${upper},workdir=${work}`
+}
+
+/** Kernel overlayfs with the features that the others offer by default. */
+export function kernelOverlayfs(): Side {
+  return {
+    name: 'overlayfs',
+    about: 'kernel overlayfs: redirect_dir=on,index=on (metacopy=on where the workload says so)',
+    wrap: bare,
+    async mount(layers) {
+      const extra = layers.metacopy === true ? 'metacopy=on' : 'metacopy=off'
+      const options = `${layerOptions(layers)},redirect_dir=on,index=on,${extra}`
+      await mustRun(['mount', '-t', 'overlay', 'overlay', '-o', options, layers.merged])
+      return { daemons: [], end: async () => void (await mustRun(['umount', layers.merged])) }
+    },
+  }
+}
+
+/** A program that mounts as fuse-overlayfs does; `extra` are further mount options. */
+export function program(name: string, argv: readonly string[], about: string, extra = '', within?: Namespace): Side {
+  const wrap = within === undefined ? bare : (command: readonly string[]) => within.enter(command)
+  return {
+    name,
+    about,
+    wrap,
+    async mount(layers) {
+      const before = new Set(deviceHolders())
+      const metacopy = layers.metacopy === true && name.startsWith('stratafs') ? ',metacopy=on' : ''
+      await mustRun(wrap([...argv, '-o', `${layerOptions(layers)}${metacopy}${extra}`, layers.merged]))
+      const daemons = deviceHolders().filter((pid) => !before.has(pid))
+      return { daemons, end: () => unmount(wrap, layers.merged, daemons) }
+    },
+  }
+}
+
+async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly number[]): Promise<void> {
+  await mustRun(wrap(['umount', merged]))
+  await gone(daemons)
+}
+
+/** This checkout's command, run by the Node that runs this. */
+export function ownCommand(): string[] {
+  return [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))]
+}
+
+export function inPath(command: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+}
+
+/** Whether our mount takes `-o data=MODE`. Pretends only: nothing is mounted. */
+export async function hasDataMode(mode: string): Promise<boolean> {
+  const argv = [...ownCommand(), 'mount', '--lower', '/', '-o', `data=${mode}`, '/nonexistent']
+  const { errors } = await run(argv)
+  return !errors.includes('data=') && !errors.includes('unknown option')
+}

@@ -1,0 +1,84 @@
+/**
+ * One run of one workload on one side: mounts, runs the steps in children, takes the seconds that each child measured around its
+ * own work (so that starting it does not count), unmounts, removes what was written.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Ground, Medium } from './ground.js'
+import type { Material } from './material.js'
+import { mustRun, run } from './processes.js'
+import type { Layers, Mounted, Side } from './sides.js'
+import type { Step, Workload } from './workload.js'
+
+/** The step's output is thrown away. */
+const TIMED = `begin=$EPOCHREALTIME; eval "$WORK" >/dev/null; end=$EPOCHREALTIME; printf '\\n%s %s\\n' "$begin" "$end" >&3`
+
+export class Stage {
+  constructor(
+    readonly side: Side,
+    readonly ground: Ground,
+    readonly material: Material,
+  ) {}
+
+  /** Runs all steps on one mount; seconds by the measure's id. */
+  async perform(workload: Workload): Promise<Record<string, number>> {
+    const layers = this.layers(workload.lowers(this.material), workload.medium, 'one')
+    const mounted = await this.side.mount({ ...layers, metacopy: workload.metacopy ?? false })
+    const figures: Record<string, number> = {}
+    try {
+      for (const step of workload.steps) {
+        const seconds = await this.step(step, layers.merged)
+        if (step.measure !== undefined) figures[step.measure.id] = seconds
+      }
+    } finally {
+      await this.clear(mounted, layers)
+    }
+    return figures
+  }
+
+  /** New upper, work and merged directories. `name` tells apart what is mounted at once. */
+  layers(lowers: readonly string[], medium: Medium, name: string): Layers {
+    const base = this.ground.fresh(medium, name)
+    const of = (part: string) => this.ground.fresh(medium, join(name, part))
+    void base
+    return { lowers, upper: of('upper'), work: of('work'), merged: this.ground.fresh('disk', `${name}-merged`) }
+  }
+
+  /** Unmounts, and removes the directories of `layers`. */
+  async clear(mounted: Mounted, layers: Layers): Promise<void> {
+    await mounted.end()
+    await this.ground.remove(join(layers.upper, '..'))
+    await this.ground.remove(layers.merged)
+  }
+
+  /** Runs one step in the mount; its seconds. */
+  async step(step: Step, merged: string): Promise<number> {
+    if (step.cold === true) await dropCaches()
+    const { tar, smallFiles, stackNames, stackAbsent, deb } = this.material
+    const env = {
+      M: merged,
+      TAR: tar,
+      SMALL: smallFiles,
+      NAMES: stackNames,
+      ABSENT: stackAbsent,
+      DEB: deb,
+      WORK: step.run,
+    }
+    const { code, errors, answer } = await run(this.side.wrap(['bash', '-euo', 'pipefail', '-c', TIMED]), env)
+    if (code === 0) return secondsOf(answer)
+    throw new Error(`\`${step.run}\` failed (${code}): ${errors.trim().split('\n').at(-1)}`)
+  }
+}
+
+/** What the step said itself, or else the time around it. */
+function secondsOf(answer: string): number {
+  const lines = answer.split('\n').filter((line) => line !== '')
+  const [begin, end] = lines.at(-1)!.split(' ').map(Number)
+  return lines.length > 1 ? Number(lines[0]) : end! - begin!
+}
+
+/** The same for every side: what is dirty is written, then pages, names and inodes are dropped. */
+export async function dropCaches(): Promise<void> {
+  await mustRun(['sync'])
+  writeFileSync('/proc/sys/vm/drop_caches', '3\n')
+}

@@ -1,0 +1,51 @@
+/**
+ * What a workload is: a mount of some layers with its upper on some medium, and steps that run in it one after the other, of which
+ * some are measured. Steps are bash, with these variables: M the merged directory, TAR and SMALL (see material.ts), and so on.
+ */
+import type { Medium } from './ground.js'
+import type { Material } from './material.js'
+import type { Stage } from './stage.js'
+
+/** One figure that is measured. */
+export interface Measure {
+  /** For `--only` and the results: words with dashes. */
+  readonly id: string
+  readonly title: string
+  readonly unit: 's' | 'MB'
+  /** What the project wants to reach, as a multiple of kernel overlayfs; absent where nothing was said. */
+  readonly target?: number
+  /** The same for the cached mode, where it differs. */
+  readonly cachedTarget?: number
+}
+
+export interface Step {
+  /** What is measured; absent: preparation. */
+  readonly measure?: Measure
+  /** bash, ended by the first error. To give the seconds itself it writes them to descriptor 3. */
+  readonly run: string
+  /** The kernel's caches are emptied before. */
+  readonly cold?: boolean
+}
+
+export interface Workload {
+  /** What of the material lies below, top first. */
+  readonly lowers: (material: Material) => readonly string[]
+  readonly medium: Medium
+  readonly metacopy?: boolean
+  readonly steps: readonly Step[]
+}
+
+/** A workload that mounts by itself: figures by the measure's id. */
+export interface OwnWorkload {
+  readonly measures: readonly Measure[]
+  /** Once is enough: what it finds does not vary. */
+  readonly once?: boolean
+  run(stage: Stage): Promise<Readonly<Record<string, number>>>
+}
+
+export type AnyWorkload = Workload | OwnWorkload
+
+export function measuresOf(workload: AnyWorkload): readonly Measure[] {
+  if ('measures' in workload) return workload.measures
+  return workload.steps.flatMap((step) => (step.measure === undefined ? [] : [step.measure]))
+}

@@ -1,0 +1,111 @@
+/**
+ * What `stratafs image mount` does. The store is held from the first look at a layer until the mount is up, so that nothing
+ * can be removed in between; after that the mount itself is what `image rm` finds in its way.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { StratafsError } from '../base/failure.js'
+import { pathBytes, shown } from '../base/text.js'
+import { type Mount, mount } from '../index.js'
+import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { LayerStore, type PresentLayer } from '../oci/store.js'
+import { readImage, type StoredImage } from '../oci/store-layout.js'
+import { absolutePath, interruptible } from './apply-run.js'
+import { complain, Exit } from './complain.js'
+import { referenceOf, storePath } from './image-arguments.js'
+import { ensureLayers } from './image-unpack-run.js'
+
+export interface ImageMountArguments {
+  readonly image: string
+  readonly merged: string
+  readonly store: string | undefined
+  readonly upper: string | undefined
+  readonly work: string | undefined
+  readonly readOnly: boolean
+  readonly options: readonly string[]
+  readonly wishes: PolicyWishes
+  readonly json: boolean
+}
+
+interface Mounted {
+  readonly mount: Mount
+  readonly layers: readonly PresentLayer[]
+  readonly upper: string | null
+}
+
+/** Mounts; the exit code. */
+export async function runImageMount(given: ImageMountArguments): Promise<number> {
+  if (given.readOnly && (given.upper ?? given.work) !== undefined) {
+    complain('image mount: --read-only has no upper: leave --upper and --work out')
+    return Exit.USAGE
+  }
+  const image = readImage(referenceOf(given.image))
+  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  const mounted = await interruptible((signal) =>
+    store.using({ waits: complain, signal }, async () => {
+      const layers = await ensureLayers(store, image, given.wishes, signal)
+      return mountLayers(store, image, layers, given)
+    }),
+  )
+  if (typeof mounted === 'number') return mounted
+  for (const warning of mounted.mount.warnings) complain(warning)
+  tell(given, image, mounted)
+  return Exit.DONE
+}
+
+async function mountLayers(
+  store: LayerStore,
+  { layers: { length } }: StoredImage,
+  layers: readonly PresentLayer[],
+  given: ImageMountArguments,
+): Promise<Mounted> {
+  if (length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
+  const lower = [...layers].reverse().map(({ path }) => pathBytes(path))
+  const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store, layers.at(-1)!.path)
+  const upper = given.upper === undefined ? (own === null ? null : `${own}/upper`) : absolutePath(given.upper)
+  const work = given.work === undefined ? (own === null ? null : `${own}/work`) : absolutePath(given.work)
+  const options = [...given.options, ...(given.wishes.userxattr ? ['userxattr'] : [])].map(shown).join(',')
+  try {
+    const done = await mount(pathBytes(absolutePath(given.merged)), {
+      lower,
+      ...(upper === null ? {} : { upper: pathBytes(upper) }),
+      ...(work === null ? {} : { work: pathBytes(work) }),
+      ...(options === '' ? {} : { options }),
+    })
+    return { mount: done, layers, upper }
+  } catch (error) {
+    // Nothing was ever written to it.
+    if (own !== null) rmSync(pathBytes(own), { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** A new upper and work directory in the store. The merged root looks as the topmost layer has it. */
+function freshUpper(store: LayerStore, top: string): string {
+  const path = `${store.path}/uppers/${randomBytes(8).toString('hex')}`
+  mkdirSync(pathBytes(path), { mode: 0o700 })
+  mkdirSync(pathBytes(`${path}/upper`))
+  mkdirSync(pathBytes(`${path}/work`), { mode: 0o700 })
+  const { mode, uid, gid, atime, mtime } = statSync(pathBytes(top))
+  const upper = pathBytes(`${path}/upper`)
+  if (process.getuid?.() === 0) chownSync(upper, uid, gid)
+  chmodSync(upper, mode & 0o7777)
+  utimesSync(upper, atime, mtime)
+  return path
+}
+
+function tell({ json }: ImageMountArguments, image: StoredImage, { mount: done, layers, upper }: Mounted): void {
+  if (!json) {
+    const changes = upper === null ? 'read-only' : `changes in ${shown(upper)}`
+    process.stdout.write(`${done.mountpoint}: ${layers.length} layers, ${changes}\n`)
+    return
+  }
+  const document = {
+    merged: done.mountpoint,
+    pid: done.pid,
+    manifest: image.manifestDigest,
+    lower: [...layers].reverse().map(({ path }) => shown(path)),
+    upper: upper === null ? null : shown(upper),
+  }
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+}

@@ -1,0 +1,78 @@
+/** What `stratafs image unpack` does, and the part of it that `image mount` needs too. */
+import { shown } from '../base/text.js'
+import { escapePath } from '../daemon/option-split.js'
+import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { LayerStore, type PresentLayer } from '../oci/store.js'
+import { readImage, type StoredImage, type StoredLayer } from '../oci/store-layout.js'
+import { interruptible } from './apply-run.js'
+import { complain, Exit } from './complain.js'
+import { referenceOf, storePath } from './image-arguments.js'
+import { progressBar } from './progress.js'
+
+export interface ImageUnpackArguments {
+  readonly image: string
+  readonly store: string | undefined
+  readonly wishes: PolicyWishes
+  readonly json: boolean
+}
+
+/** Unpacks what is missing; the exit code. */
+export async function runImageUnpack(given: ImageUnpackArguments): Promise<number> {
+  const image = readImage(referenceOf(given.image))
+  const policy = policyOf(given.wishes)
+  const store = LayerStore.open(storePath(given.store), policy)
+  const layers = await interruptible((signal) =>
+    store.using({ waits: complain, signal }, () => ensureLayers(store, image, given.wishes, signal)),
+  )
+  if (typeof layers === 'number') return layers
+  process.stdout.write(given.json ? `${JSON.stringify(documentOf(store, image, layers), null, 2)}\n` : wordsOf(layers))
+  return Exit.DONE
+}
+
+/** Every layer of `image` in `store`, with a bar for each that is unpacked and a word about what was left out. Inside `using`. */
+export async function ensureLayers(
+  store: LayerStore,
+  image: StoredImage,
+  wishes: PolicyWishes,
+  signal: AbortSignal,
+): Promise<PresentLayer[]> {
+  let bar = progressBar('')
+  const begins = (layer: StoredLayer, position: number) => {
+    bar.clear()
+    bar = progressBar(`layer ${position + 1} of ${image.layers.length} ${layer.digest.slice(7, 19)}`)
+    return bar.show
+  }
+  try {
+    const layers = await store.ensure(image, { policy: policyOf(wishes), begins, waits: complain, signal })
+    bar.clear()
+    for (const layer of layers) for (const note of layer.notes) complain(`${layer.digest.slice(7, 19)}: ${note}`)
+    return layers
+  } finally {
+    bar.clear()
+  }
+}
+
+/** As mount options take it: the topmost first. */
+export function lowerdirOf(layers: readonly PresentLayer[]): string {
+  return [...layers]
+    .reverse()
+    .map(({ path }) => escapePath(path))
+    .join(':')
+}
+
+function documentOf(store: LayerStore, image: StoredImage, layers: readonly PresentLayer[]) {
+  const { reference, manifestDigest } = image
+  return {
+    layout: shown(reference.layout),
+    tag: reference.tag === null ? null : shown(reference.tag),
+    manifest: manifestDigest,
+    store: shown(store.path),
+    lowerdir: shown(lowerdirOf(layers)),
+    layers: layers.map((layer) => ({ ...layer, path: shown(layer.path) })),
+  }
+}
+
+function wordsOf(layers: readonly PresentLayer[]): string {
+  const lines = [...layers].reverse().map(({ path, shared }) => `${shared ? 'there' : 'new  '} ${shown(path)}\n`)
+  return `${lines.join('')}lowerdir=${shown(lowerdirOf(layers))}\n`
+}

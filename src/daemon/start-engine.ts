@@ -1,0 +1,37 @@
+/**
+ * From a checked plan to an engine that serves a mount: by the transport that was chosen, with everything taken back when
+ * one of the steps fails.
+ */
+import type { Log } from '../base/log.js'
+import { EngineHere } from './engine-here.js'
+import type { EngineHold } from './engine-hold.js'
+import { EngineThread } from './engine-thread.js'
+import { attach, detach } from './mounter.js'
+import type { Refused } from './places.js'
+import type { MountPlan } from './settings.js'
+
+/** Builds the engine, mounts, serves; or says why not, with nothing left. */
+export async function startEngine(
+  plan: MountPlan,
+  log: Log,
+  trace: (line: string) => void,
+): Promise<EngineHold | Refused> {
+  return plan.settings.transport === 'fuse-native' ? EngineHere.start(plan, log, trace) : onThread(plan, log, trace)
+}
+
+async function onThread(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHold | Refused> {
+  const { config, settings, mountpoint } = plan
+  const start = { config, timeout: settings.timeout, trace: settings.trace, mountpoint }
+  const engine = await EngineThread.start(start, log, trace)
+  if ('error' in engine) return engine
+  const attached = attach(plan)
+  if ('error' in attached) {
+    engine.stop()
+    await engine.ended
+    return attached
+  }
+  if (await engine.serve(attached.fd)) return engine
+  detach(mountpoint, true)
+  await engine.ended
+  return { error: 'the engine ended before it served: see the log' }
+}

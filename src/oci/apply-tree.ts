@@ -1,0 +1,247 @@
+/**
+ * The directory that a layer is unpacked into, as names in it are reached: one component at a time from the root's
+ * descriptor, each opened as a directory and never through a symbolic link, so that the kernel itself keeps every entry
+ * inside, whatever the archive holds. Directories are made as needed and get their attributes last (TreeDirectory), because
+ * what is made in them would change their times and might not be permitted by their modes. Nobody else can reach the tree
+ * while it is built: its root is closed to others until the end.
+ */
+import { Errno, errnoName } from '../base/errno.js'
+import type { StratafsError } from '../base/failure.js'
+import { AUFS_PREFIX } from '../layers/whiteouts.js'
+import {
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFMT,
+} from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { entryFault, type TarEntry } from './tar-entry.js'
+import { removeUnpacked } from './unpack-remove.js'
+
+/** Directories whose descriptors are kept: archives go through a tree folder by folder. */
+const KEPT = 64
+
+/** What is known of a directory that was made. */
+export interface TreeDirectory {
+  /** What the archive says of it; null while only things inside it have come. */
+  entry: TarEntry | null
+  /** The entry on whose way it was made. */
+  readonly impliedBy: TarEntry
+  opaque: boolean
+  /** Only whiteouts are in it, and nothing describes it: it gives way to whatever has its name. */
+  weak: boolean
+}
+
+const WORDS: Readonly<Record<number, string>> = {
+  [Errno.ENOSPC]: 'no space is left',
+  [Errno.EDQUOT]: 'the quota is used up',
+  [Errno.ENAMETOOLONG]: 'its name is too long for this filesystem',
+  [Errno.EFBIG]: 'it is larger than this filesystem can hold',
+  [Errno.EMLINK]: 'there are more links than this filesystem can hold',
+  [Errno.EACCES]: 'that is not permitted here',
+  [Errno.EPERM]: 'that is not permitted here',
+  [Errno.EROFS]: 'the filesystem is read-only',
+}
+
+/** A refusal because of what the kernel answered (-errno). */
+export function kernelFault(name: string, doing: string, errno: number): StratafsError {
+  const words = WORDS[-errno]
+  return entryFault(
+    name,
+    `${doing} failed: ${words === undefined ? errnoName(errno) : `${words} (${errnoName(errno)})`}`,
+  )
+}
+
+export function joined(parent: string, name: string): string {
+  return parent === '' ? name : `${parent}/${name}`
+}
+
+export class ApplyTree {
+  /** By path below the root; '' is the root. */
+  readonly directories = new Map<string, TreeDirectory>()
+  /** Paths that the layer hides below. */
+  readonly whiteouts = new Set<string>()
+  readonly #open = new Map<string, number>()
+  /** Where the kernel refuses 0:0 devices: whiteouts are written as `.wh.NAME`. */
+  #spellsAufs = false
+
+  /** `rootFd`: an empty directory; stays the caller's. */
+  constructor(
+    private readonly rootFd: number,
+    private readonly repeated: 'refuse' | 'replace',
+  ) {}
+
+  close(): void {
+    for (const fd of this.#open.values()) native.close(fd)
+    this.#open.clear()
+  }
+
+  /** A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next call. */
+  directory(path: string, entry: TarEntry): number {
+    const fd = this.#reach(path, entry, false)
+    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+      const directory = this.directories.get(at)!
+      // What is above a strong one is strong.
+      if (!directory.weak) break
+      directory.weak = false
+    }
+    return fd
+  }
+
+  #reach(path: string, entry: TarEntry, weak: boolean): number {
+    if (path === '') return this.rootFd
+    const known = this.#open.get(path)
+    if (known !== undefined) return known
+    const parts = path.split('/')
+    let { at, fd } = this.#nearest(path)
+    for (let depth = at === '' ? 0 : at.split('/').length; depth < parts.length; depth++) {
+      const name = parts[depth]!
+      const next = joined(at, name)
+      fd = this.#enter(fd, name, next, entry, weak)
+      at = next
+    }
+    return fd
+  }
+
+  #nearest(path: string): { at: string; fd: number } {
+    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+      const fd = this.#open.get(at)
+      if (fd !== undefined) return { at, fd }
+    }
+    return { at: '', fd: this.rootFd }
+  }
+
+  #enter(parentFd: number, name: string, path: string, entry: TarEntry, weak: boolean): number {
+    if (!this.directories.has(path)) this.#make(parentFd, name, path, entry, weak)
+    const fd = native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+    if (fd < 0) throw kernelFault(entry.name, `entering ${path}`, fd)
+    this.#keep(path, fd)
+    return fd
+  }
+
+  #keep(path: string, fd: number): void {
+    if (this.#open.size >= KEPT) {
+      const [oldest, old] = this.#open.entries().next().value as [string, number]
+      this.#open.delete(oldest)
+      native.close(old)
+    }
+    this.#open.set(path, fd)
+  }
+
+  /** Makes the directory that `entry` is, or lies in. A whiteout of the same name means that it hides those below. */
+  #make(parentFd: number, name: string, path: string, entry: TarEntry, weak: boolean): void {
+    const opaque = this.whiteouts.has(path)
+    let made = native.mkdirat(parentFd, name, 0o700)
+    if (made === -Errno.EEXIST && this.#clearWhiteout(parentFd, name, path))
+      made = native.mkdirat(parentFd, name, 0o700)
+    if (made < 0) throw this.#unmade(parentFd, name, path, entry, made)
+    this.directories.set(path, { entry: null, impliedBy: entry, opaque, weak })
+  }
+
+  /** The record of the directory `path`, made where it is missing. */
+  directoryRecord(path: string, entry: TarEntry): TreeDirectory {
+    this.directory(path, entry)
+    const known = this.directories.get(path)
+    if (known !== undefined) return known
+    const root: TreeDirectory = { entry: null, impliedBy: entry, opaque: false, weak: false }
+    this.directories.set('', root)
+    return root
+  }
+
+  /**
+   * Runs `make`, which creates the file `name` and answers EEXIST where there is one. A whiteout gives way: that a name is
+   * hidden below and stands here is one thing, in either order. Returns what `make` did.
+   */
+  create(parentFd: number, name: string, path: string, entry: TarEntry, make: () => number): number {
+    let result = make()
+    if (result === -Errno.EEXIST && this.#giveWay(parentFd, name, path)) result = make()
+    if (result >= 0) return result
+    throw this.#unmade(parentFd, name, path, entry, result)
+  }
+
+  #giveWay(parentFd: number, name: string, path: string): boolean {
+    if (this.#clearWhiteout(parentFd, name, path) || this.#clearWeak(parentFd, name, path)) return true
+    if (this.repeated === 'refuse' || this.directories.has(path)) return false
+    return native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  #clearWhiteout(parentFd: number, name: string, path: string): boolean {
+    return this.whiteouts.delete(path) && native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  /** Takes away a directory that holds nothing but whiteouts: what has its name hides all that they would. */
+  #clearWeak(parentFd: number, name: string, path: string): boolean {
+    if (this.directories.get(path)?.weak !== true) return false
+    const isInside = (each: string) => each === path || each.startsWith(`${path}/`)
+    for (const [each, fd] of [...this.#open].filter(([at]) => isInside(at))) {
+      this.#open.delete(each)
+      native.close(fd)
+    }
+    for (const each of [...this.directories.keys()].filter(isInside)) this.directories.delete(each)
+    for (const each of [...this.whiteouts].filter(isInside)) this.whiteouts.delete(each)
+    return removeUnpacked(parentFd, name) >= 0
+  }
+
+  #unmade(parentFd: number, name: string, path: string, entry: TarEntry, errno: number): StratafsError {
+    return errno === -Errno.EEXIST
+      ? this.#occupied(parentFd, name, path, entry)
+      : kernelFault(entry.name, 'making it', errno)
+  }
+
+  #occupied(parentFd: number, name: string, path: string, entry: TarEntry): StratafsError {
+    native.statat(parentFd, name)
+    const isDirectory = (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR
+    const what = isDirectory ? 'a directory' : 'something that is no directory'
+    if (joined('', entry.name.replace(/\/+$/, '').replace(/^(\.\/)+/, '')) !== path) {
+      return entryFault(entry.name, `the archive holds ${what} where it needs a directory (${path})`)
+    }
+    return entryFault(entry.name, `the archive holds ${what} of this name already`)
+  }
+
+  /**
+   * Hides `name`. Where the layer itself has the name, only what lies below is hidden. In something that is no directory
+   * here, or hidden itself, there is nothing left to hide: umoci writes such whiteouts where a directory became a file.
+   */
+  whiteout(parent: string, name: string, entry: TarEntry): void {
+    const path = joined(parent, name)
+    if (this.whiteouts.has(path) || this.#isCovered(parent, entry)) return
+    const fd = this.#reach(parent, entry, true)
+    const directory = this.directories.get(path)
+    if (directory !== undefined && !this.#clearWeak(fd, name, path)) {
+      directory.opaque = true
+      return
+    }
+    const result = this.#makeWhiteout(fd, name)
+    if (result >= 0) this.whiteouts.add(path)
+    else if (result !== -Errno.EEXIST) throw kernelFault(entry.name, 'making the whiteout', result)
+  }
+
+  /** Whether something on the way to `path` stands here and is no directory. */
+  #isCovered(path: string, entry: TarEntry): boolean {
+    let at = ''
+    for (const part of path === '' ? [] : path.split('/')) {
+      const next = joined(at, part)
+      if (!this.directories.has(next)) {
+        return this.whiteouts.has(next) || native.statat(this.#reach(at, entry, true), part) >= 0
+      }
+      at = next
+    }
+    return false
+  }
+
+  #makeWhiteout(fd: number, name: string): number {
+    if (!this.#spellsAufs) {
+      const made = native.mknodat(fd, name, S_IFCHR, 0, 0)
+      if (made !== -Errno.EPERM) return made
+      this.#spellsAufs = true
+    }
+    const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600)
+    return file < 0 ? file : native.close(file)
+  }
+}

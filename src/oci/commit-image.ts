@@ -1,0 +1,113 @@
+/**
+ * A layer becomes an image's topmost: the image that is called by the tag, or another of the layout, gets one layer, one line
+ * of history and a new manifest; what was there stays as it was until the index names the new one. The rest of the image's
+ * configuration (what a container of it runs) is kept.
+ */
+import { StratafsError } from '../base/failure.js'
+import { shown } from '../base/text.js'
+import type { Archive } from './commit-file.js'
+import type { Compression } from './compression.js'
+import { chainIDs } from './digest.js'
+import {
+  asOciType,
+  type Descriptor,
+  type HistoryEntry,
+  type Image,
+  type ImageConfig,
+  type Layout,
+  layerType,
+  type Manifest,
+  ownArchitecture,
+} from './layout.js'
+
+export interface ImageWords {
+  readonly author?: string | undefined
+  readonly comment?: string | undefined
+  readonly createdBy: string
+  /** RFC 3339. */
+  readonly created: string
+}
+
+export interface CommittedImage {
+  /** Of the manifest. */
+  readonly manifest: string
+  readonly chainID: string
+  readonly layers: number
+}
+
+/**
+ * The image that a layer is put upon: `base` (`none`: nothing), else the one that has the tag already. Throws StratafsError
+ * where that is nothing, since a layer of changes alone is seldom what is meant.
+ */
+export function baseImage(layout: Layout, tag: string, base: string | undefined): Image | null {
+  if (base === 'none') return null
+  if (base !== undefined) return layout.image(base)
+  if (layout.find(tag) !== null) return layout.image(tag)
+  const tags = layout.tags()
+  const there = tags.length === 0 ? 'it holds no images' : `there are ${tags.join(', ')}`
+  throw new StratafsError(
+    `${shown(layout.directory)} has no image ${tag} to add the layer to: name the one it was made upon with --base (${there}), or --base none for an image of this layer alone`,
+  )
+}
+
+/** Writes the documents of `base` with one more layer, and tags them. Throws StratafsError. */
+export function putLayer(
+  layout: Layout,
+  tag: string,
+  base: Image | null,
+  archive: Archive,
+  compression: Compression,
+  words: ImageWords,
+): CommittedImage {
+  const layer: Descriptor = { mediaType: layerType(compression), digest: archive.digest, size: archive.size }
+  const config = configWith(base?.config ?? null, archive.diffID, words)
+  const manifest: Omit<Manifest, 'config'> = {
+    ...(base?.manifest ?? {}),
+    schemaVersion: 2,
+    layers: [...(base?.manifest.layers ?? []).map(inOci), layer],
+  }
+  const { digest } = layout.putImage(tag, manifest, config)
+  const { diff_ids } = config.rootfs
+  return { manifest: digest, chainID: chainIDs(diff_ids).at(-1)!, layers: diff_ids.length }
+}
+
+/** The image's config, upon no layers: for one layer that holds everything. */
+export function withoutLayers(image: Image): Image {
+  const config = { ...image.config, rootfs: { type: 'layers' as const, diff_ids: [] }, history: [] }
+  return { ...image, manifest: { ...image.manifest, layers: [] }, config }
+}
+
+function inOci(layer: Descriptor): Descriptor {
+  return { ...layer, mediaType: asOciType(layer.mediaType) }
+}
+
+function configWith(base: ImageConfig | null, diffID: string, words: ImageWords): ImageConfig {
+  const { created, author, comment } = words
+  const step: HistoryEntry = {
+    created,
+    created_by: words.createdBy,
+    ...(author === undefined ? {} : { author }),
+    ...(comment === undefined ? {} : { comment }),
+  }
+  const below: ImageConfig = base ?? {
+    architecture: ownArchitecture(),
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [] },
+  }
+  return {
+    ...below,
+    created,
+    ...(author === undefined ? {} : { author }),
+    rootfs: { type: 'layers', diff_ids: [...below.rootfs.diff_ids, diffID] },
+    history: [...knownHistory(below), step],
+  }
+}
+
+/** One line for each layer below at least: a base without history would make the new line speak of the wrong layer. */
+function knownHistory(config: ImageConfig): readonly HistoryEntry[] {
+  const history = config.history ?? []
+  const told = history.filter((entry) => entry.empty_layer !== true).length
+  const untold = Math.max(0, config.rootfs.diff_ids.length - told)
+  return [...Array.from({ length: untold }, () => ({ created_by: 'unknown' })), ...history]
+}

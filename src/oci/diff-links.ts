@@ -1,0 +1,133 @@
+/**
+ * Names that an upper changes without holding them. When one name of a lower hard-link group is written to, all of them mean the
+ * new inode, which the workdir's index keeps under the group's origin; the other names exist in the lower layers alone. A
+ * diff and a layer have to name them, and nothing says where they are, so they are looked for: only when a group's link
+ * count says that some are missing, which is rare, and until all are found.
+ */
+import { errnoName } from '../base/errno.js'
+import { StratafsError } from '../base/failure.js'
+import { indexName } from '../layers/file-handle.js'
+import type { Marks } from '../layers/marks.js'
+import type { RealDir } from '../layers/real-dir.js'
+import type { SearchedDirectory } from '../layers/top-down.js'
+import { DT_DIR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { originMark } from '../union/lookup.js'
+import { mergedNames, partsOf } from './diff-names.js'
+import type { LayerStack } from './diff-stack.js'
+import { type Before, type ChangeNode, directoryOf, newNode, type Present, presentOf } from './diff-tree.js'
+
+/** Groups with names outside the upper: how many are missing, by name in the index. */
+type Missing = Map<string, number>
+
+/** Adds to `root` the names of lower hard-link groups whose inode is in the upper. Throws StratafsError. */
+export function addHiddenLinks(stack: LayerStack, root: ChangeNode): void {
+  if (stack.links === null) return
+  const missing = missingLinks(stack, stack.links)
+  if (missing.size > 0) new LinkSearch(stack, root, missing).visit(stack.root(), [])
+}
+
+function missingLinks(stack: LayerStack, links: RealDir): Missing {
+  const missing: Missing = new Map()
+  const entries = native.readDirectory(links.fd, '')
+  if (typeof entries === 'number') throw new StratafsError(`the workdir’s index cannot be read: ${errnoName(entries)}`)
+  for (const name of entries.names) {
+    if (native.statat(links.fd, name) < 0 || (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR) continue
+    const marks = stack.marks.read(links.fd, name)
+    const count = typeof marks === 'number' ? 0 : missingOf(marks)
+    if (count > 0) missing.set(name, count)
+  }
+  return missing
+}
+
+/** The upper inode has a link for each name in the upper and one in the index; `U+N` says how many names there are beyond its links. */
+function missingOf(marks: Marks): number {
+  const match = /^([UL])([+-]\d+)$/.exec(marks.nlink ?? '')
+  if (match === null) return 0
+  return match[1] === 'U' ? Number(match[2]) + 1 : Number.POSITIVE_INFINITY
+}
+
+class LinkSearch {
+  #left: number
+
+  constructor(
+    readonly stack: LayerStack,
+    readonly root: ChangeNode,
+    readonly missing: Missing,
+  ) {
+    this.#left = [...missing.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Looks through the merged directory at `path`. */
+  visit(dir: SearchedDirectory, path: readonly string[]): void {
+    const parts = partsOf(dir)
+    for (const [name, { part, type }] of mergedNames(this.stack, dir)) {
+      if (this.#left <= 0) return
+      if (type === DT_DIR) {
+        const found = this.stack.search(dir, name, part)
+        if (found.type === S_IFDIR) this.visit(directoryOf(found), [...path, name])
+      } else if (!parts[part]!.layer.isUpper) this.#look(dir, parts[part]!, path, name)
+    }
+  }
+
+  #look(dir: SearchedDirectory, part: RealDir, path: readonly string[], name: string): void {
+    const fd = this.stack.fd(part)
+    if (native.statat(fd, name) < 0 || native.stat[Stat.NLINK]! < 2) return
+    const mark = originMark(fd, name, part)
+    const group = mark === null ? '' : indexName(mark)
+    if (!this.missing.has(group)) return
+    this.#left--
+    const found = this.stack.search(dir, name)
+    const before: Before = {
+      type: found.type,
+      layer: part.layer,
+      stat: this.stack.topStat.slice(),
+      dir: found.at!,
+      name: found.atName,
+    }
+    const data =
+      found.data === null ? { dir: found.at!, name: found.atName } : { dir: found.data, name: found.dataName }
+    const parent = this.#parentNode(path)
+    const known = parent.children.get(name)
+    const child = newNode(name, this.#present(group, data), known?.present === undefined ? before : known.before)
+    parent.children.set(name, child)
+  }
+
+  #present(group: string, data: { dir: RealDir; name: string }): Present {
+    const { stack } = this
+    const links = stack.links!
+    native.statat(links.fd, group)
+    stack.topStat.set(native.stat)
+    stack.showOwner(links, group)
+    const marks = stack.marks.read(links.fd, group)
+    const isMetacopy = typeof marks !== 'number' && marks.metacopy
+    return {
+      type: stack.topStat[Stat.MODE]! & S_IFMT,
+      stat: stack.topStat.slice(),
+      dir: links,
+      name: group,
+      data: isMetacopy ? data.dir : null,
+      dataName: isMetacopy ? data.name : '',
+      redirect: null,
+    }
+  }
+
+  /** The node of the directory at `path`; those that are missing are what they were. */
+  #parentNode(path: readonly string[]): ChangeNode {
+    let node = this.root
+    let dir = this.stack.root()
+    for (const name of path) {
+      const found = this.stack.search(dir, name)
+      let child = node.children.get(name)
+      if (child === undefined) {
+        const present = presentOf(this.stack, found)
+        child = newNode(name, present, { ...present, layer: present.dir.layer })
+        node.children.set(name, child)
+      }
+      dir = directoryOf(found)
+      node = child
+    }
+    return node
+  }
+}

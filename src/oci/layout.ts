@@ -1,0 +1,285 @@
+/**
+ * An OCI image layout: a directory with `oci-layout`, `index.json`, and every document and layer as a blob named by its
+ * digest (image-layout.md). Blobs are written under another name, synced and renamed, so one that has its name is whole; the
+ * index is replaced by one rename, under a lock, so two programs that tag at once both succeed. What is read is verified:
+ * a document whose bytes are not those its digest says is refused by name.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { StratafsError } from '../base/failure.js'
+import { fromText, pathBytes, shown } from '../base/text.js'
+import { LOCK_EX } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { digestOf, hexOf, isDigest } from './digest.js'
+import {
+  asOciType,
+  type Descriptor,
+  type ImageConfig,
+  type ImageIndex,
+  type Manifest,
+  MediaType,
+  ownArchitecture,
+  REF_NAME,
+} from './layout-types.js'
+
+export * from './layout-types.js'
+
+/** Documents are small; a larger one is not read into memory. */
+const LARGEST_DOCUMENT = 16 * 1024 * 1024
+const VERSION = { imageLayoutVersion: '1.0.0' }
+
+/** `DIR:TAG` in its parts; the directory is latin1. A tag has no slash, so a path that holds a colon is no tag. */
+export function splitReference(reference: string): { directory: string; tag: string | null } {
+  const match = /^(.+):([^/:]*)$/s.exec(reference)
+  if (match === null) return { directory: reference, tag: null }
+  const tag = match[2]!
+  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag))
+    throw new StratafsError(`${shown(reference)}: ${JSON.stringify(tag)} is no tag (letters, digits and . _ -)`)
+  return { directory: match[1]!, tag }
+}
+
+/** An image: its place in the index, and the documents. */
+export interface Image {
+  /** Of the manifest. */
+  readonly descriptor: Descriptor
+  readonly manifest: Manifest
+  readonly config: ImageConfig
+}
+
+export class Layout {
+  private constructor(
+    /** Absolute, latin1. */
+    readonly directory: string,
+  ) {}
+
+  /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
+  static open(directory: string): Layout {
+    const layout = new Layout(directory)
+    const version = layout.#document('oci-layout') as { imageLayoutVersion?: string }
+    if (version.imageLayoutVersion?.startsWith('1.')) return layout
+    throw new StratafsError(`${shown(directory)}: image layout version ${version.imageLayoutVersion} is not known`)
+  }
+
+  /** Opens a layout, or makes an empty one where nothing stands, or an empty directory. */
+  static openOrCreate(directory: string): Layout {
+    if (existsSync(pathBytes(`${directory}/oci-layout`))) return Layout.open(directory)
+    const layout = new Layout(directory)
+    if (isOccupied(directory))
+      throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
+    mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
+    if (!existsSync(layout.#path('index.json'))) layout.#write('index.json', { schemaVersion: 2, manifests: [] })
+    layout.#write('oci-layout', VERSION)
+    return layout
+  }
+
+  /** The path of a blob, latin1, whether it is there or not. */
+  blobPath(digest: string): string {
+    return `${this.directory}/blobs/sha256/${hexOf(digest)}`
+  }
+
+  hasBlob(digest: string): boolean {
+    return existsSync(pathBytes(this.blobPath(digest)))
+  }
+
+  /** A new path beside the blobs, to build one at: then `adoptBlob`. What is abandoned begins with a dot. */
+  temporaryBlob(): string {
+    const directory = `${this.directory}/blobs/sha256`
+    mkdirSync(pathBytes(directory), { recursive: true })
+    return `${directory}/.new-${process.pid}-${randomBytes(6).toString('hex')}`
+  }
+
+  /** Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. */
+  adoptBlob(path: string, digest: string): void {
+    const target = this.blobPath(digest)
+    try {
+      linkSync(pathBytes(path), pathBytes(target))
+      rmSync(pathBytes(path))
+    } catch {
+      // There already, with the same bytes; or no hard links here.
+      renameSync(pathBytes(path), pathBytes(target))
+    }
+    this.#syncDirectory('blobs/sha256')
+  }
+
+  /** Stores `bytes` as a blob. */
+  putBlob(mediaType: string, bytes: Uint8Array): Descriptor {
+    const digest = digestOf(bytes)
+    if (!this.hasBlob(digest)) {
+      const path = this.temporaryBlob()
+      writeSynced(path, bytes)
+      this.adoptBlob(path, digest)
+    }
+    return { mediaType, digest, size: bytes.length }
+  }
+
+  putDocument(mediaType: string, document: unknown): Descriptor {
+    return this.putBlob(mediaType, Buffer.from(JSON.stringify(document)))
+  }
+
+  /** A blob's bytes, verified. Only for documents. */
+  readBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Buffer {
+    const path = this.blobPath(descriptor.digest)
+    const what = `${shown(this.directory)}: blob ${descriptor.digest}`
+    if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`)
+    if (statSync(pathBytes(path)).size > LARGEST_DOCUMENT)
+      throw new StratafsError(`${what} is too large for a document`)
+    const bytes = readFileSync(pathBytes(path))
+    if (digestOf(bytes) !== descriptor.digest)
+      throw new StratafsError(`${what} is damaged: its bytes have another digest`)
+    return bytes
+  }
+
+  readDocument(descriptor: Pick<Descriptor, 'digest' | 'size'>): unknown {
+    return parsed(this.readBlob(descriptor).toString('utf8'), `${shown(this.directory)}: blob ${descriptor.digest}`)
+  }
+
+  index(): ImageIndex {
+    const index = this.#document('index.json') as ImageIndex
+    if (Array.isArray(index?.manifests)) return index
+    throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
+  }
+
+  /** The tags, in the index's order. */
+  tags(): string[] {
+    return this.index().manifests.flatMap((entry) => entry.annotations?.[REF_NAME] ?? [])
+  }
+
+  /** The entry of `tag`; null: the only entry there is. Null where it is not there. */
+  find(tag: string | null): Descriptor | null {
+    const { manifests } = this.index()
+    if (tag === null) return manifests.length === 1 ? manifests[0]! : null
+    return (
+      manifests.findLast((entry) => entry.annotations?.[REF_NAME] === tag) ??
+      manifests.find((entry) => entry.digest === tag) ??
+      null
+    )
+  }
+
+  /** The image called `tag` (null: the only one). Throws StratafsError naming the tags there are. */
+  image(tag: string | null): Image {
+    const found = this.find(tag)
+    if (found !== null) return this.imageOf(found)
+    const tags = this.tags()
+    const there = tags.length === 0 ? 'it holds no tags' : `there are ${tags.join(', ')}`
+    const words = tag === null ? 'say which image, as DIR:TAG' : `no image is called ${tag}`
+    throw new StratafsError(`${shown(this.directory)}: ${words}; ${there}`)
+  }
+
+  /** The documents behind an entry of the index; of an image for several platforms the one for this machine. */
+  imageOf(entry: Descriptor): Image {
+    const document = this.readDocument(entry) as Manifest | ImageIndex
+    const type = asOciType(document.mediaType ?? entry.mediaType)
+    if (type === MediaType.INDEX) return this.imageOf(this.#ownPlatform(document as ImageIndex, entry))
+    const manifest = document as Manifest
+    if (type !== MediaType.MANIFEST || !Array.isArray(manifest.layers) || !isDigest(manifest.config?.digest))
+      throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`)
+    const config = this.readDocument(manifest.config) as ImageConfig
+    if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
+    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)
+  }
+
+  #ownPlatform(index: ImageIndex, entry: Descriptor): Descriptor {
+    const own = ownArchitecture()
+    const found = index.manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
+    if (found !== undefined) return found
+    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for linux/${own}`)
+  }
+
+  /** Stores an image's documents and gives it `tag`, in place of what had it. The layers must be there. */
+  putImage(tag: string, manifest: Omit<Manifest, 'config'>, config: ImageConfig): Descriptor {
+    const stored = this.putDocument(MediaType.CONFIG, config)
+    const whole: Manifest = { ...manifest, mediaType: MediaType.MANIFEST, config: stored }
+    const descriptor = this.putDocument(MediaType.MANIFEST, whole)
+    this.tag(tag, descriptor)
+    return descriptor
+  }
+
+  /** Makes `tag` mean `descriptor`. */
+  tag(tag: string, descriptor: Descriptor): void {
+    const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
+    this.changeIndex((manifests) => [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry])
+  }
+
+  /** Replaces the entries of index.json by what `change` makes of them; one program at a time. */
+  changeIndex(change: (manifests: readonly Descriptor[]) => readonly Descriptor[]): void {
+    const fd = openSync(this.#path('.'), 'r')
+    try {
+      native.flock(fd, LOCK_EX)
+      const index = this.index()
+      this.#write('index.json', { ...index, manifests: change(index.manifests) })
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  #path(name: string): Buffer {
+    return pathBytes(`${this.directory}/${name}`)
+  }
+
+  #document(name: string): unknown {
+    const path = this.#path(name)
+    let text: string
+    try {
+      text = readFileSync(path, 'utf8')
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      const words = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no OCI image layout' : 'cannot be read'
+      throw new StratafsError(`${shown(this.directory)} ${words}: ${name}: ${code}`)
+    }
+    return parsed(text, shown(`${this.directory}/${fromText(name)}`))
+  }
+
+  #write(name: string, document: unknown): void {
+    const temporary = `${this.directory}/.${name}-${process.pid}-${randomBytes(4).toString('hex')}`
+    writeSynced(temporary, Buffer.from(`${JSON.stringify(document)}\n`))
+    renameSync(pathBytes(temporary), this.#path(name))
+    this.#syncDirectory('.')
+  }
+
+  #syncDirectory(name: string): void {
+    const fd = openSync(this.#path(name), 'r')
+    fsyncSync(fd)
+    closeSync(fd)
+  }
+}
+
+function isOccupied(directory: string): boolean {
+  try {
+    return readdirSync(pathBytes(directory)).length > 0
+  } catch {
+    return false
+  }
+}
+
+function parsed(text: string, what: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch {
+    // Told below.
+  }
+  throw new StratafsError(`${what} is not JSON`)
+}
+
+/** Writes a new file and puts it on disk; takes it away when that fails. */
+function writeSynced(path: string, bytes: Uint8Array): void {
+  try {
+    writeFileSync(pathBytes(path), bytes, { flag: 'wx', mode: 0o644, flush: true })
+  } catch (error) {
+    rmSync(pathBytes(path), { force: true })
+    throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}

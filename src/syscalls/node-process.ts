@@ -1,0 +1,62 @@
+/**
+ * The part of the addon's surface that is about the process and its surroundings, where there is no addon: who it is, how
+ * it unmounts. Mounting is libfuse's then, and what only the device needs is refused.
+ */
+import { readFileSync } from 'node:fs'
+import type { Native } from '../../native-bindings/index.js'
+import { Errno } from '../base/errno.js'
+import { refuse } from './node-paths.js'
+import * as programs from './node-programs.js'
+
+type Surroundings = Pick<
+  Native,
+  | 'enterEngineThread'
+  | 'become'
+  | 'cloneMount'
+  | 'mount'
+  | 'umount'
+  | 'fusermount'
+  | 'eventfd'
+  | 'signalEvent'
+  | 'notify'
+  | 'startCopy'
+  | 'endCopy'
+  | 'cancelCopy'
+  | 'hasCapability'
+  | 'Device'
+>
+
+/** One umask for the whole process, and no change of ids: what is made belongs to whoever mounts. */
+let umask = -1
+
+export const surroundings: Surroundings = {
+  enterEngineThread() {
+    umask = 0
+    process.umask(0)
+    return 1
+  },
+  become(_uid, _gid, wanted) {
+    if (wanted !== umask) process.umask(wanted)
+    umask = wanted
+    return 0
+  },
+  cloneMount: refuse(Errno.ENOSYS),
+  mount: refuse(Errno.ENOSYS),
+  umount: (target, flags) => programs.umount(target, flags),
+  fusermount: refuse(Errno.ENOSYS),
+  eventfd: refuse(Errno.ENOSYS),
+  signalEvent: refuse(Errno.ENOSYS),
+  notify: refuse(Errno.ENOSYS),
+  startCopy: refuse(Errno.ENOSYS),
+  endCopy: refuse(Errno.ENOSYS),
+  cancelCopy: refuse(Errno.ENOSYS),
+  hasCapability(capability) {
+    const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
+    return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)
+  },
+  Device: class {
+    constructor() {
+      throw new Error('the device takes the addon')
+    }
+  } as unknown as Native['Device'],
+}

@@ -1,0 +1,78 @@
+/**
+ * What may be left when a runtime has cleaned up after itself: nothing. Daemons of the program, mounts below the room in
+ * every mount namespace there is, and the sockets and state files by which mounts are found. Cases run in a pid namespace
+ * of their own, so whatever is seen here is theirs.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Scene, USER_ID } from './scene.js'
+
+/** A daemon may take this long to sync and to go. */
+const PATIENCE_MS = 5_000
+
+const pause = (milliseconds: number): void =>
+  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+
+/** Pids of the column's FUSE daemons. */
+export function daemons(scene: Scene): number[] {
+  const mark = scene.column === 'stratafs' ? 'background-main.js' : scene.program.path
+  return pids()
+    .filter((pid) =>
+      text(`/proc/${pid}/cmdline`)
+        .split('\0')
+        .slice(0, 2)
+        .some((word) => word.endsWith(mark)),
+    )
+    .map(Number)
+}
+
+/** Pids of the processes of this name, as /proc/PID/comm has it. */
+export function processesNamed(name: string): number[] {
+  return pids()
+    .filter((pid) => text(`/proc/${pid}/comm`).trim() === name && !/^\S+ \(.*\) [ZX]/s.test(text(`/proc/${pid}/stat`)))
+    .map(Number)
+}
+
+/** Mountpoints of FUSE filesystems below the room, in any mount namespace. */
+export function mounts(scene: Scene): string[] {
+  const tables = pids().map((pid) => text(`/proc/${pid}/mountinfo`))
+  const points = tables.flatMap((table) =>
+    table
+      .split('\n')
+      .filter((line) => line.includes(' - fuse.'))
+      .map((line) => line.split(' ')[4]!),
+  )
+  return [...new Set(points.filter((point) => point.startsWith(scene.room)))]
+}
+
+function files(): string[] {
+  const directories = ['/run/stratafs', `/run/user/${USER_ID}/stratafs`].filter((path) => existsSync(path))
+  return directories.flatMap((directory) => readdirSync(directory).map((file) => join(directory, file)))
+}
+
+/** Daemons, mounts and files, in words. */
+function leftovers(scene: Scene): string[] {
+  return [
+    ...daemons(scene).map((pid) => `daemon ${pid} ${text(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').slice(0, 200)}`),
+    ...mounts(scene).map((point) => `mount ${point}`),
+    ...files().map((file) => `file ${file}`),
+  ]
+}
+
+/** Throws when something is left after a while. */
+export function expectNothingLeft(scene: Scene): void {
+  const until = Date.now() + PATIENCE_MS
+  while (leftovers(scene).length > 0 && Date.now() < until) pause(50)
+  const left = leftovers(scene)
+  if (left.length > 0) throw new Error(`left behind: ${left.join('; ')}`)
+}

@@ -1,0 +1,224 @@
+/**
+ * The index on a real mount: plain sqlite3 reads it meanwhile, commands about owners agree with the files that are seen, what two
+ * builds at once leave is whole, kill -9 costs nothing, and layers edited between two mounts are noticed.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const root = mkdtempSync(join(tmpdir(), 'stratafs-mounted-'))
+const at = (path: string): string => join(root, path)
+const skip = process.getuid?.() !== 0 || !existsSync('/dev/fuse') ? 'mounts as root' : false
+const environment = { ...process.env, STRATAFS_RUN_DIR: at('run'), STRATAFS_STACKS: at('stacks') }
+
+function run(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [MAIN, ...words], { encoding: 'utf8', cwd: root, env: environment })
+}
+
+function done(...words: string[]): string {
+  const { status, stdout, stderr } = run(...words)
+  assert.equal(status, 0, stderr)
+  return stdout
+}
+
+function put(path: string, content = path): void {
+  mkdirSync(dirname(at(path)), { recursive: true })
+  writeFileSync(at(path), content)
+}
+
+const LAYERS = ['--lower', 'a', '--lower', 'b', '--lower', 'c']
+const STACK = [...LAYERS, '--upper', 'u', '--work', 'w']
+const mount = (...more: string[]): string => done('mount', ...STACK, ...more, 'm')
+const unmount = (): string => done('unmount', 'm')
+/** Longer than what was changed just now is mistrusted. */
+const settle = (): Promise<void> => sleep(2200)
+
+before(() => {
+  for (const layer of ['a', 'b', 'c', 'u', 'w', 'm']) mkdirSync(at(layer), { recursive: true })
+  for (const [at, layer] of ['a', 'b', 'c'].entries()) {
+    put(`${layer}/etc/conf`)
+    put(`${layer}/etc/own-${layer}`)
+    put(`${layer}/usr/share/deep/down/file-${layer}`, 'x'.repeat(1000 * (at + 1)))
+  }
+  put('c/opaque/below')
+  mkdirSync(at('b/opaque'))
+  if (skip === false) execFileSync('setfattr', ['-n', 'trusted.overlay.opaque', '-v', 'y', at('b/opaque')])
+})
+
+after(() => {
+  if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${at('m')} `)) spawnSync('umount', ['-l', at('m')])
+  rmSync(root, { recursive: true, force: true })
+})
+
+/** What the view says: path to layer. */
+function owners(): Record<string, number> {
+  const db = new Database(at('w/index.db'), { readonly: true })
+  const rows = db.prepare('SELECT path, layer FROM owners ORDER BY path').all() as { path: string; layer: number }[]
+  db.close()
+  return Object.fromEntries(rows.map(({ path, layer }) => [path, layer]))
+}
+
+function tree(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map((path) => `/${path}`)
+    .sort()
+}
+
+test('built, read with SQL while mounted, followed, verified', { skip }, async () => {
+  await settle()
+  mount()
+  try {
+    assert.match(done('index', 'build', 'm'), /^\d+ entries in \d+ directories/)
+    assert.equal(JSON.parse(done('index', 'status', 'm', '--json')).complete, true)
+    assert.deepEqual(Object.keys(owners()), tree(at('m')))
+    assert.equal(owners()['/etc/conf'], 0)
+    rmSync(at('m/etc/conf'))
+    put('m/etc/new')
+    chmodSync(at('m/etc/own-c'), 0o600)
+    renameSync(at('m/usr/share'), at('m/usr/moved'))
+    // Changes are told and committed within a second.
+    await sleep(1200)
+    const now = owners()
+    assert.deepEqual(Object.keys(now), tree(at('m')))
+    const some = ['/etc/new', '/etc/own-c', '/etc/own-b', '/usr/moved', '/usr/moved/deep/down/file-b']
+    assert.deepEqual(
+      some.map((path) => now[path]),
+      [-1, -1, 1, -1, 1],
+    )
+    const text = execFileSync('sqlite3', [at('w/index.db'), "SELECT layer FROM owners WHERE path = '/etc/own-b'"])
+    assert.equal(String(text), '1\n')
+    assert.equal(run('index', 'verify', 'm').status, 0, run('index', 'verify', 'm').stdout)
+    assert.match(done('stats', 'm'), /index\.state +ready/)
+  } finally {
+    unmount()
+  }
+  assert.equal(run('index', 'verify', ...STACK).status, 0, run('index', 'verify', ...STACK).stdout)
+})
+
+test('owners of a mount are those of its plain layers', { skip }, () => {
+  mount()
+  try {
+    for (const path of ['etc/own-b', 'etc', 'etc/new', 'usr/moved/deep/down/file-b', 'opaque']) {
+      const mounted = JSON.parse(done('which', '--json', `m/${path}`))[0]
+      const plain = JSON.parse(done('which', '--json', ...LAYERS, '--upper', 'u', path))[0]
+      assert.deepEqual({ ...mounted, path }, plain)
+    }
+    assert.equal(done('ls', '--layers', 'm/etc'), done('ls', '--layers', ...LAYERS, '--upper', 'u', 'etc'))
+    assert.equal(done('du', '--by-layer', 'm'), done('du', '--by-layer', ...LAYERS, '--upper', 'u'))
+    for (const [path, words] of [
+      ['opaque/below', /does not show\n {2}lower 2 .* \(behind an opaque directory in lower 1\)/],
+      ['etc/conf', /does not show\n {2}upper .* \(whiteout\)\n {2}lower 0 .* \(behind a whiteout in the upper\)/],
+    ] as const) {
+      for (const shown of [run('which', `m/${path}`), run('which', ...LAYERS, '--upper', 'u', path)]) {
+        assert.match(shown.stdout, words)
+        assert.equal(shown.status, 1)
+      }
+    }
+  } finally {
+    unmount()
+  }
+})
+
+/** Every name with what find says of it. */
+function picture(): string {
+  return String(execFileSync('find', [at('m'), '-printf', '%P %m %s %T@ %y\n']))
+    .split('\n')
+    .sort()
+    .join('\n')
+}
+
+test('layers edited deep inside between two mounts are noticed', { skip }, async () => {
+  put('c/usr/share/deep/down/removed')
+  await settle()
+  done('index', 'build', ...STACK)
+  assert.equal(run('index', 'verify', ...STACK).status, 0)
+  writeFileSync(at('c/usr/share/deep/down/added'), 'new')
+  rmSync(at('c/usr/share/deep/down/removed'))
+  renameSync(at('b/etc/own-b'), at('b/etc/other-b'))
+  chmodSync(at('b/usr/share/deep/down/file-b'), 0o711)
+  // The same size, and its time put back.
+  writeFileSync(at('a/etc/own-a'), 'A/etc/own-a')
+  utimesSync(at('a/etc/own-a'), 1, 1)
+  const { status, stdout } = run('index', 'verify', ...STACK)
+  assert.equal(status, 1)
+  for (const words of [
+    '/usr/share/deep/down/added: missing in the index',
+    '/usr/share/deep/down/removed: not in the layers',
+    '/etc/own-b: not in the layers',
+    '/etc/other-b: missing in the index',
+    '/usr/share/deep/down/file-b: differs in mode',
+    '/etc/own-a: differs in ctime',
+  ])
+    assert.ok(stdout.includes(words), `${words}\n${stdout}`)
+  mount()
+  const seen = picture()
+  unmount()
+  mount('-o', 'index=off')
+  const right = picture()
+  unmount()
+  assert.equal(seen, right)
+})
+
+test('kill -9: the next mount is right and repairs the index', { skip }, async () => {
+  mount()
+  put('m/etc/last')
+  const { Pid } = JSON.parse(done('inspect', 'm'))[0] as { Pid: number }
+  process.kill(Pid, 'SIGKILL')
+  await sleep(300)
+  execFileSync('umount', ['-l', at('m')])
+  mount()
+  try {
+    assert.equal(readFileSync(at('m/etc/last'), 'utf8'), 'm/etc/last')
+    await sleep(1200)
+    assert.equal(owners()['/etc/last'], -1)
+  } finally {
+    unmount()
+  }
+})
+
+test('two builds at once leave a whole shared index, which a new mount begins with', { skip }, async () => {
+  await settle()
+  const build = (): Promise<number | null> =>
+    new Promise((resolve) => {
+      const child = spawn(process.execPath, [MAIN, 'index', 'build', ...LAYERS], {
+        cwd: root,
+        env: environment,
+        stdio: 'ignore',
+      })
+      child.on('exit', resolve)
+    })
+  assert.deepEqual(await Promise.all([build(), build()]), [0, 0])
+  assert.equal(run('index', 'verify', ...LAYERS).status, 0)
+  assert.equal(readdirSync(at('stacks')).length, 1)
+  done('index', 'drop', ...STACK)
+  mount()
+  try {
+    const deadline = Date.now() + 5000
+    let index = { from: '', complete: false }
+    while (index.from !== 'shared' && Date.now() < deadline) index = JSON.parse(done('inspect', 'm'))[0].Index
+    assert.deepEqual([index.from, index.complete], ['shared', true])
+    assert.match(run('index', 'build', ...STACK).stderr, /workdir .* is in use by another mount/)
+    assert.equal(done('index', 'drop', 'm'), 'dropped\n')
+    assert.equal(JSON.parse(done('index', 'status', 'm', '--json')).complete, false)
+  } finally {
+    unmount()
+  }
+})

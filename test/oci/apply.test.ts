@@ -1,0 +1,340 @@
+/**
+ * What becomes of the things a layer may hold: whiteouts in every order, opaque directories, attributes that look like the
+ * union's marks, ACLs, set-id files, devices, holes, directories that no entry describes; as root and as an ordinary user.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { checkoutRoot } from '../../scripts/check-imports.js'
+import { aclFromText } from '../../src/oci/apply-acl.js'
+import { AT_FDCWD, S_IFCHR } from '../../src/syscalls/constants.js'
+import { native } from '../../src/syscalls/native.js'
+import { isRoot, needsRoot } from '../syscalls/support.js'
+import { archive, directory, file, hardLink, header, pax, symlink } from './archive.js'
+import { inScratch, namesIn, snapshot, unpackBytes, type Wishes } from './scratch.js'
+
+const OPAQUE = isRoot ? 'trusted.overlay.opaque' : 'user.overlay.opaque'
+
+async function treeOf(parts: Buffer[], wishes: Wishes = {}) {
+  return inScratch(async (folder) => {
+    const result = await unpackBytes(folder, parts, wishes)
+    return { tree: snapshot(join(folder, 'layer')), result }
+  })
+}
+
+function setXattr(path: string, name: string, value: Uint8Array): void {
+  assert.equal(native.setxattr(AT_FDCWD, path, name, value, 0), 0)
+}
+
+const isWhiteout = (entry: { mode: number; rdev: string } | undefined) =>
+  entry !== undefined && (entry.mode & 0o170000) === S_IFCHR && entry.rdev === '0:0'
+
+describe('whiteouts', () => {
+  it('hide a name, in the root and below, with parents where nobody described them', async () => {
+    const { tree, result } = await treeOf([file('.wh.gone'), file('a/b/.wh.too')])
+    assert.ok(isWhiteout(tree.gone) && isWhiteout(tree['a/b/too']))
+    assert.deepEqual(Object.keys(tree), ['.', 'a', 'a/b', 'a/b/too', 'gone'])
+    assert.deepEqual([result.whiteouts, result.implied], [2, ['a', 'a/b']])
+  })
+  it('give way to an entry of their name, in either order', async () => {
+    for (const parts of [
+      [file('.wh.f'), file('f', 'new')],
+      [file('f', 'new'), file('.wh.f')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.deepEqual([tree.f!.content, Object.keys(tree)], ['new', ['.', 'f']])
+    }
+  })
+  it('make a directory of their name opaque, in any order, also one that is only on the way', async () => {
+    const orders = [
+      [file('.wh.d'), directory('d/'), file('d/f')],
+      [directory('d/'), file('d/f'), file('.wh.d')],
+      [directory('d/'), file('.wh.d'), file('d/f')],
+      [file('.wh.d'), file('d/f')],
+    ]
+    for (const parts of orders) {
+      const { tree } = await treeOf(parts)
+      assert.equal(tree.d!.xattrs[OPAQUE], 'y')
+      assert.deepEqual(Object.keys(tree), ['.', 'd', 'd/f'])
+    }
+  })
+  it('in a directory that is hidden or became a file hide nothing more, in either order', async () => {
+    for (const parts of [
+      [file('.wh.d'), file('d/.wh.x')],
+      [file('d/.wh.x'), file('.wh.d')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.ok(isWhiteout(tree.d))
+      assert.deepEqual(Object.keys(tree), ['.', 'd'])
+    }
+    for (const parts of [
+      [file('d', 'f'), file('d/.wh.x')],
+      [file('d/e/.wh.x'), file('d/.wh.y'), file('d', 'f')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.deepEqual([Object.keys(tree), tree.d!.content], [['.', 'd'], 'f'])
+    }
+    const { tree } = await treeOf([file('d/e/.wh.x'), file('d/f', 'x'), file('.wh.d')])
+    assert.deepEqual([Object.keys(tree), tree.d!.xattrs[OPAQUE]], [['.', 'd', 'd/e', 'd/e/x', 'd/f'], 'y'])
+  })
+  it('may be repeated, and be links as AUFS had them', async () => {
+    const { tree } = await treeOf([
+      file('.wh..wh.aufs'),
+      file('.wh.a'),
+      file('.wh.a'),
+      hardLink('.wh.b', '.wh..wh.aufs'),
+    ])
+    assert.ok(isWhiteout(tree.a) && isWhiteout(tree.b))
+    assert.deepEqual(Object.keys(tree), ['.', 'a', 'b'])
+  })
+  it('in overlay’s own spelling are understood', async () => {
+    const { tree, result } = await treeOf([header({ name: 'w', flag: '3' })])
+    assert.ok(isWhiteout(tree.w))
+    assert.equal(result.whiteouts, 1)
+  })
+  it('.wh..wh..opq makes its directory opaque, before or after what is in it', async () => {
+    for (const parts of [
+      [file('d/.wh..wh..opq'), file('d/f')],
+      [directory('d/'), file('d/f'), file('d/.wh..wh..opq')],
+    ]) {
+      const { tree } = await treeOf(parts)
+      assert.equal(tree.d!.xattrs[OPAQUE], 'y')
+      assert.deepEqual(Object.keys(tree), ['.', 'd', 'd/f'])
+    }
+  })
+  it('of a directory whose attributes come later keep them', async () => {
+    const { tree } = await treeOf([file('d/.wh..wh..opq'), directory('d/', { mode: 0o1777, mtime: 77 })])
+    assert.deepEqual([tree.d!.mode & 0o7777, tree.d!.mtime], [0o1777, '77.000000000'])
+  })
+})
+
+describe('attributes', () => {
+  it('what looks like the union’s marks is stored one level deeper, at any depth', { skip: needsRoot }, async () => {
+    const records = [
+      ['SCHILY.xattr.trusted.overlay.opaque', 'y'],
+      ['SCHILY.xattr.trusted.overlay.overlay.redirect', '/x'],
+      ['SCHILY.xattr.user.overlay.opaque', 'y'],
+      ['SCHILY.xattr.user.fuseoverlayfs.opaque', 'y'],
+      ['SCHILY.xattr.user.stratafs.layer', 'x'],
+    ] as const
+    const { tree, result } = await treeOf([pax(records), directory('d/')])
+    assert.deepEqual(tree.d!.xattrs, {
+      'trusted.overlay.overlay.opaque': 'y',
+      'trusted.overlay.overlay.overlay.redirect': '/x',
+      'user.overlay.opaque': 'y',
+    })
+    assert.equal(result.notes.length, 2)
+  })
+  it('with userxattr it is the user class that is marked and escaped', async () => {
+    const records = [['SCHILY.xattr.user.overlay.metacopy', '']] as const
+    const { tree } = await treeOf([pax(records), file('f'), file('d/.wh..wh..opq')], { userxattr: true })
+    assert.deepEqual(tree.f!.xattrs, { 'user.overlay.overlay.metacopy': '' })
+    assert.deepEqual(tree.d!.xattrs, { 'user.overlay.opaque': 'y' })
+  })
+  it('capabilities outlive the owner, and every byte of any attribute the way', { skip: needsRoot }, async () => {
+    const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex')
+    const value = Buffer.from([0, 255, 10, 254])
+    const records = [
+      ['SCHILY.xattr.security.capability', capability],
+      ['SCHILY.xattr.user.v', value],
+    ] as const
+    const { tree } = await treeOf([pax(records), file('f', 'x', { uid: 5, gid: 6, mode: 0o4711 })])
+    assert.deepEqual(tree.f!.xattrs, {
+      'security.capability': capability.toString('latin1'),
+      'user.v': value.toString('latin1'),
+    })
+    assert.deepEqual([tree.f!.mode & 0o7777, tree.f!.owner], [0o4711, '5:6'])
+  })
+  it('ACLs in text', async () => {
+    const access = 'user::rw-,user:12:r--,group::r--,group:root:-w-,mask::rw-,other::---'
+    const byDefault = 'user::rwx,group::r-x,other::--x'
+    const parts = [
+      pax([
+        ['SCHILY.acl.access', access],
+        ['SCHILY.acl.default', byDefault],
+      ]),
+      directory('d/', { mode: 0o660 }),
+      file('d/f', 'x', { mode: 0o604 }),
+    ]
+    const { tree } = await treeOf(parts)
+    const entry = (tag: number, perm: number, id = 0xffffffff) => {
+      const bytes = Buffer.alloc(8)
+      bytes.writeUInt16LE(tag, 0)
+      bytes.writeUInt16LE(perm, 2)
+      bytes.writeUInt32LE(id, 4)
+      return bytes
+    }
+    const value = (...entries: Buffer[]) => Buffer.concat([Buffer.from([2, 0, 0, 0]), ...entries]).toString('latin1')
+    assert.deepEqual(tree.d!.xattrs, {
+      'system.posix_acl_access': value(
+        entry(1, 6),
+        entry(2, 4, 12),
+        entry(4, 4),
+        entry(8, 2, 0),
+        entry(16, 6),
+        entry(32, 0),
+      ),
+      'system.posix_acl_default': value(entry(1, 7), entry(4, 5), entry(32, 1)),
+    })
+    // A default ACL that came before its children would have changed them.
+    assert.deepEqual([tree['d/f']!.mode & 0o777, tree['d/f']!.xattrs], [0o604, {}])
+  })
+  it('what other systems have is left out with a word', async () => {
+    const { result } = await treeOf([pax([['SCHILY.xattr.com.apple.quarantine', 'x']]), file('f')])
+    assert.match(result.notes[0]!, /f: the attribute com\.apple\.quarantine has no place here/)
+  })
+})
+
+describe('files', () => {
+  it('keep owner, mode, times before 1970 and to the nanosecond; links share an inode', {
+    skip: needsRoot,
+  }, async () => {
+    const parts = [
+      directory('./', { mode: 0o711, uid: 3, mtime: 9 }),
+      pax([['mtime', '-1.5']]),
+      file('./f', 'x', { uid: 70000, gid: 4_000_000_000 % 2_097_152, mode: 0o640 }),
+      hardLink('g', './f'),
+      symlink('l', 'f'),
+      header({ name: 'p', flag: '6', mode: 0o622 }),
+      header({ name: 'null', flag: '3', major: 1, minor: 3, mode: 0o666 }),
+      header({ name: 'disk', flag: '4', major: 259, minor: 300, mode: 0o660 }),
+    ]
+    const { tree } = await treeOf(parts)
+    assert.deepEqual([tree['.']!.mode & 0o7777, tree['.']!.owner, tree['.']!.mtime], [0o711, '3:0', '9.000000000'])
+    assert.deepEqual([tree.f!.mtime, tree.f!.mode & 0o7777, tree.g!.group], ['-2.500000000', 0o640, 'f'])
+    assert.deepEqual([tree.l!.mtime, tree.l!.content], ['1700000000.000000000', 'f'])
+    assert.deepEqual(
+      [tree.p!.mode, tree.null!.rdev, tree.disk!.rdev, tree.disk!.mode & 0o777],
+      [0o010622, '1:3', '259:300', 0o660],
+    )
+  })
+  it('holes stay holes', () =>
+    inScratch(async (folder) => {
+      const map = pax([
+        ['GNU.sparse.size', '50000000'],
+        ['GNU.sparse.map', '20000000,4,50000000,0'],
+      ])
+      const result = await unpackBytes(folder, [map, file('s', 'DATA')])
+      const stat = statSync(join(folder, 'layer', 's'))
+      assert.deepEqual([stat.size, stat.blocks < 100, result.bytes], [50_000_000, true, 4])
+      assert.equal(readFileSync(join(folder, 'layer', 's')).toString('latin1', 20_000_000, 20_000_004), 'DATA')
+    }))
+  it('names that are no UTF-8 stay what they are', async () => {
+    const { tree } = await treeOf([file('caf\xe9\xff', 'x')])
+    assert.ok(tree['caf\xe9\xff'])
+  })
+  it('a closed umask, a default ACL and a setgid parent change nothing', () =>
+    inScratch(async (folder) => {
+      chmodSync(folder, 0o2755)
+      setXattr(
+        folder,
+        'system.posix_acl_default',
+        aclFromText('user::rwx,user:1:rwx,group::r-x,mask::rwx,other::r-x') as Buffer,
+      )
+      const before = process.umask(0o077)
+      try {
+        await unpackBytes(folder, [
+          directory('d/', { mode: 0o775 }),
+          file('d/f', 'x', { mode: 0o666 }),
+          file('e/g', 'x'),
+        ])
+      } finally {
+        process.umask(before)
+      }
+      const tree = snapshot(join(folder, 'layer'))
+      assert.deepEqual(
+        Object.values(tree).map((each) => each.xattrs),
+        [{}, {}, {}, {}, {}],
+      )
+      assert.deepEqual(
+        ['d', 'd/f', 'e', 'e/g'].map((name) => (tree[name]!.mode & 0o7777).toString(8)),
+        ['775', '666', '755', '644'],
+      )
+    }))
+})
+
+describe('directories that no entry describes', () => {
+  it('are 0755, with the time of what they were made for', async () => {
+    const { tree } = await treeOf([file('a/b/f', 'x', { mtime: 5 }), file('a/g', 'x', { mtime: 6 })])
+    assert.deepEqual([tree.a!.mode & 0o7777, tree.a!.mtime, tree['a/b']!.mtime], [0o755, '5.000000000', '5.000000000'])
+  })
+  it('are what the layers beneath have there', { skip: needsRoot }, () =>
+    inScratch(async (folder) => {
+      const lower = join(folder, 'lower')
+      mkdirSync(join(lower, 'a'), { recursive: true })
+      setXattr(join(lower, 'a'), 'user.k', Buffer.from('v'))
+      chownSync(join(lower, 'a'), 7, 8)
+      chmodSync(join(lower, 'a'), 0o3770)
+      await unpackBytes(folder, [file('a/b/f')], { lowers: [join(folder, 'no-such'), lower] })
+      const tree = snapshot(join(folder, 'layer'))
+      const { mode, owner, xattrs } = tree.a!
+      assert.deepEqual(
+        [mode & 0o7777, owner, xattrs, tree['a/b']!.mode & 0o7777],
+        [0o3770, '7:8', { 'user.k': 'v' }, 0o755],
+      )
+    }),
+  )
+})
+
+describe('as an ordinary user', { skip: needsRoot }, () => {
+  /** Unpacks `parts` as user 65534 in a process of its own. */
+  const asNobody = (folder: string, parts: Buffer[], wishes: Wishes) => {
+    chmodSync(folder, 0o777)
+    writeFileSync(join(folder, 'archive'), archive(...parts))
+    const module = pathToFileURL(join(checkoutRoot(), 'dist/test/oci/scratch.js')).href
+    const code = `
+      process.setgroups([]); process.setgid(65534); process.setuid(65534)
+      const { requestFor } = await import(${JSON.stringify(module)})
+      const { unpack } = await import(${JSON.stringify(module.replace('/test/oci/scratch.js', '/src/oci/unpack.js'))})
+      const result = await unpack(requestFor('archive', ${JSON.stringify(join(folder, 'layer'))}, ${JSON.stringify(wishes)}))
+      console.log(JSON.stringify(result))`
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    return JSON.parse(output) as { notes: string[] }
+  }
+  const PARTS = [
+    directory('locked/', { mode: 0o500, uid: 5 }),
+    file('locked/su', 'x', { mode: 0o4755, uid: 7 }),
+    pax([
+      ['SCHILY.xattr.user.k', 'v'],
+      ['SCHILY.xattr.security.capability', 'x'],
+      ['SCHILY.xattr.trusted.t', 'x'],
+    ]),
+    file('r', 'x', { mode: 0o444 }),
+    header({ name: 'null', flag: '3', major: 1, minor: 3 }),
+    file('d/.wh..wh..opq'),
+    file('.wh.gone'),
+  ]
+  it('all belongs to them, no set-id bit lends their rights, and each kind of loss is told', () =>
+    inScratch((folder) => {
+      const { notes } = asNobody(folder, PARTS, {})
+      const tree = snapshot(join(folder, 'layer'))
+      assert.deepEqual(Object.keys(tree), ['.', 'd', 'gone', 'locked', 'locked/su', 'r'])
+      assert.ok(Object.values(tree).every(({ owner }) => owner === '65534:65534'))
+      assert.deepEqual(
+        [tree['locked/su']!.mode & 0o7777, tree.locked!.mode & 0o7777, tree.r!.xattrs],
+        [0o755, 0o500, { 'user.k': 'v' }],
+      )
+      assert.ok(isWhiteout(tree.gone))
+      assert.deepEqual(tree.d!.xattrs, { 'user.overlay.opaque': 'y' })
+      assert.equal(notes.length, 4, notes.join('\n'))
+    }))
+  it('with owners in an attribute a mount can show the true ones', () =>
+    inScratch((folder) => {
+      asNobody(folder, PARTS, { owners: 'xattr' })
+      const tree = snapshot(join(folder, 'layer'))
+      assert.equal(tree['locked/su']!.xattrs['user.containers.override_stat'], '7:0:4755')
+      assert.equal(tree.locked!.xattrs['user.containers.override_stat'], '5:0:500')
+    }))
+  it('what is refused is removed, closed directories too', () =>
+    inScratch((folder) => {
+      assert.throws(() => asNobody(folder, [...PARTS, directory('c/', { mode: 0 }), file('../x')], {}), /leads out/)
+      assert.equal(existsSync(join(folder, 'layer')), false)
+      assert.deepEqual(namesIn(folder), ['archive'])
+    }))
+})
