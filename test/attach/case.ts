@@ -9,6 +9,8 @@ export interface Case {
   readonly name: string
   /** Part of the short form, which `npm test` runs. */
   readonly short?: boolean
+  /** It kills a FUSE daemon, which then leaves its log. */
+  readonly kills?: true
   /** Commands without which it cannot be asked. */
   readonly needs?: readonly string[]
   /** Columns that cannot be asked, with the reason. */

@@ -3,7 +3,7 @@
  * every mount namespace there is, and the sockets and state files by which mounts are found. Cases run in a pid namespace
  * of their own, so whatever is seen here is theirs.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Scene, USER_ID } from './scene.js'
 
@@ -55,12 +55,19 @@ export function mounts(scene: Scene): string[] {
   return [...new Set(points.filter((point) => point.startsWith(scene.room)))]
 }
 
-/** A daemon that did not end well leaves its log, for people to read. */
-function files(): string[] {
-  const directories = ['/run/stratafs', `/run/user/${USER_ID}/stratafs`].filter((path) => existsSync(path))
-  return directories
+const runDirectories = ['/run/stratafs', `/run/user/${USER_ID}/stratafs`]
+
+const files = (): string[] =>
+  runDirectories
+    .filter((directory) => existsSync(directory))
     .flatMap((directory) => readdirSync(directory).map((file) => join(directory, file)))
-    .filter((file) => !file.endsWith('.log'))
+
+/** Logs of daemons that have gone: one that did not end well leaves its log. Takes them away; what they said, in one text. */
+export function takeLogsOfTheDead(): string {
+  const logs = files().filter((file) => file.endsWith('.log') && !existsSync(`/proc/${file.split('.').at(-2)}`))
+  const said = logs.map((log) => text(log)).join('')
+  for (const log of logs) rmSync(log, { force: true })
+  return said
 }
 
 /** Daemons, mounts and files, in words. */
@@ -68,7 +75,9 @@ function leftovers(scene: Scene): string[] {
   return [
     ...daemons(scene).map((pid) => `daemon ${pid} ${text(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').slice(0, 200)}`),
     ...mounts(scene).map((point) => `mount ${point}`),
-    ...files().map((file) => `file ${file}`),
+    ...files()
+      .filter((file) => !file.endsWith('.log'))
+      .map((file) => `file ${file}`),
   ]
 }
 

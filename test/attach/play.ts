@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Case, Family, Outcome } from './case.js'
 import { families } from './families/all.js'
+import { takeLogsOfTheDead } from './leftovers.js'
 import { type Column, type Program, Scene } from './scene.js'
 
 const [column, form, room, result, only = ''] = process.argv.slice(2) as [Column, string, string, string, string?]
@@ -26,6 +27,12 @@ function missing(scene: Scene, commands: readonly string[]): string | null {
   return absent.length === 0 ? null : `${absent.join(', ')} not installed`
 }
 
+/** A daemon that failed under a runtime may do so unseen: the runtime finds an empty directory where it was. */
+function expectNoneDied(one: Case): void {
+  const said = takeLogsOfTheDead()
+  if (said !== '' && !one.kills) throw new Error(`a daemon did not end well: ${said}`)
+}
+
 function playCase(scene: Scene, family: Family, one: Case): Outcome {
   const at = { family: family.name, name: one.name }
   const reason = one.not?.[column] ?? missing(scene, one.needs ?? [])
@@ -34,9 +41,10 @@ function playCase(scene: Scene, family: Family, one: Case): Outcome {
   const took = () => ({ milliseconds: Date.now() - began })
   try {
     one.run(scene)
+    expectNoneDied(one)
     return { ...at, outcome: 'pass', ...took() }
   } catch (error) {
-    return { ...at, outcome: 'fail', reason: short(error), ...took() }
+    return { ...at, outcome: 'fail', reason: `${short(error)}\n${short(takeLogsOfTheDead())}`, ...took() }
   } finally {
     family.tidy?.(scene)
   }

@@ -180,6 +180,7 @@ function cases(as: User): Case[] {
     },
     {
       name: 'a container whose FUSE daemon was killed starts again',
+      kills: true,
       run(scene) {
         const { sh } = say(scene)
         sh(`${run} -d --name c base sh -c 'echo x > /data/x; exec sleep 1000' && sleep 0.3`)
@@ -241,6 +242,7 @@ function cases(as: User): Case[] {
     },
     {
       name: 'nor a killed FUSE daemon: the container is removed all the same',
+      kills: true,
       run(scene) {
         const { sh } = say(scene)
         sh(`${run} -d --name c base sleep 1000`)
