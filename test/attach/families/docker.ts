@@ -59,7 +59,7 @@ const cases: Case[] = [
       scene.sh(`${run} -d --name box base sh -c 'echo new > /data/new; rm /data/plain; exec sleep 1000'; sleep 0.5`)
       const { LowerDir, UpperDir, MergedDir, WorkDir } = JSON.parse(scene.sh(`${docker} inspect box`))[0].GraphDriver
         .Data
-      assert.equal(scene.sh(`ls ${LowerDir.split(':').at(-1)}/data | head -1`), 'deep')
+      assert.equal(scene.sh(`ls ${LowerDir.split(':').at(-1)}/data | sed -n 1p`), 'deep')
       assert.equal(scene.sh(`cat ${UpperDir}/data/new ${MergedDir}/data/new; ls -d ${WorkDir}`), `new\nnew\n${WorkDir}`)
       scene.sh(`test ! -e ${MergedDir}/data/plain`)
     },

@@ -56,7 +56,7 @@ function cases(as: User): Case[] {
         const { sh, inside } = say(scene)
         sh(`${run} -d --name c base sh -c 'echo new > /data/new; rm /data/plain; exec sleep 1000' && sleep 0.5`)
         const data = JSON.parse(sh('podman inspect c'))[0].GraphDriver.Data
-        assert.equal(inside(`ls ${data.LowerDir.split(':')[0]}/data | head -1`), 'deep')
+        assert.equal(inside(`ls ${data.LowerDir.split(':')[0]}/data | sed -n 1p`), 'deep')
         assert.equal(inside(`cat ${data.UpperDir}/data/new ${data.MergedDir}/data/new`), 'new\nnew')
         assert.equal(inside(`ls -d ${data.WorkDir}; test ! -e ${data.MergedDir}/data/plain`), data.WorkDir)
         if (scene.column === 'stratafs') {
@@ -98,7 +98,7 @@ function cases(as: User): Case[] {
         assert.equal(sh(`${run} --rm changed sh -c ${quoted(FINGERPRINT)}`), before)
         sh('rm -f changed.tar; podman save -q -o changed.tar changed')
         expectCleanLayer(topLayer(scene, scene.at(as, 'changed.tar')))
-        assert.match(sh('podman history --format "{{.Size}}" changed | head -1'), /[kK]?B$/)
+        assert.match(sh('podman history --format "{{.Size}}" changed | sed -n 1p'), /[kK]?B$/)
       },
     },
     {
