@@ -119,7 +119,7 @@ for name in sys.argv[1:]:
         for line in open('/proc/self/maps'):
             if line.rstrip().endswith(name): start = int(line.split('-')[0], 16)
         frames = []
-        with open('/proc/self/pagemap', 'rb') as pagemap:
+        with open('/proc/self/pagemap', 'rb', 0) as pagemap:
             for page in range(len(pages) // 4096):
                 pages[page * 4096]
                 pagemap.seek((start // 4096 + page) * 8)
