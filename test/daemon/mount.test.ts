@@ -256,3 +256,16 @@ test('a mount of an upper whose last mount is ending waits for it', needsRoot, a
   assert.equal(next.exitCode, 0)
   assert.ok(w.isMounted())
 })
+
+test('what a killed daemon left is swept by the next mount', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  process.kill(pid, 'SIGKILL')
+  assert.ok(await eventually(() => isGone(pid), 5_000))
+  assert.equal(spawnSync('umount', ['-l', w.merged]).status, 0)
+  const left = readdirSync(w.runDirectory).filter((file) => file.includes(`.${pid}.`) && !file.endsWith('.log'))
+  assert.equal(left.length, 2, 'a state file and a socket')
+  mounted(w)
+  const still = readdirSync(w.runDirectory).filter((file) => left.includes(file))
+  assert.deepEqual(still, [])
+})

@@ -9,7 +9,7 @@ import type { Scene } from '../scene.js'
  * Prints every file of the image with type, mode, owner, links, size and content. Times of directories and what the
  * runtimes put into /etc are not asked.
  */
-export const FINGERPRINT = String.raw`cd /
+export const FINGERPRINT = `cd /
 find data many made bin -type d -exec stat -c '%n %F %a %u:%g' {} + 2>/dev/null | sort
 find data many made bin ! -type d -exec stat -c '%n %F %a %u:%g %h %s %Y' {} + 2>/dev/null | sort
 find data many made -type f -exec md5sum {} + 2>/dev/null | sort`

@@ -43,12 +43,16 @@ function examplePaths(scene: Scene): Record<string, string> {
   }
 }
 
+/** For this spelling mount(8) wants a helper of the whole name. */
+const HELPER = { 'fuse-overlayfs': 'it brings no mount.fuse3.fuse-overlayfs' }
+
 const OURS = { 'fuse-overlayfs': 'it has none' }
 
 const spellings = ['fuse.NAME source', 'fuse3.NAME source', 'fuse NAME#source', 'fuse3 NAME#source'].map(
   (words): Case => ({
     name: `mount -t ${words.replace('source', 'SOURCE')} DIR`,
     short: true,
+    ...(words.startsWith('fuse3.') ? { not: HELPER } : {}),
     run: (scene) => tryMount(scene, words),
   }),
 )

@@ -135,6 +135,23 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'file capabilities set after they were asked for in vain are seen, and dropped by a write',
+    needs: ['trusted', 'owners'],
+    lowers: [{ f: file('x', { mode: 0o755 }) }],
+    run({ fs }) {
+      fails('ENODATA', () => fs.getxattr('f', 'security.capability'))
+      fs.write('new', 'x')
+      for (const name of ['f', 'new']) {
+        fs.append(name, 'y')
+        fails('ENODATA', () => fs.getxattr(name, 'security.capability'))
+        fs.setxattr(name, 'security.capability', '\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0')
+        assert.equal(fs.xattrsize(name, 'security.capability', 0), 20)
+        fs.append(name, 'z')
+        fails('ENODATA', () => fs.getxattr(name, 'security.capability'))
+      }
+    },
+  },
+  {
     name: 'overlay’s own marks are neither listed nor read nor written through the mount',
     needs: ['layers'],
     lowers: [{ 'd/f': file('x'), e: dir() }],
