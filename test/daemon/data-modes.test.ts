@@ -109,15 +109,17 @@ for (const [name, prepare] of kinds)
 /** The physical pages of the files named, as one line each; needs CAP_SYS_ADMIN. */
 const FRAMES = `
 import mmap, struct, sys
+# What is mapped stays in memory, whoever drops caches meanwhile.
+held = []
 for name in sys.argv[1:]:
     with open(name, 'rb') as file:
         pages = mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
-        import ctypes
+        held.append(pages)
         start = None
         for line in open('/proc/self/maps'):
             if line.rstrip().endswith(name): start = int(line.split('-')[0], 16)
         frames = []
-        with open('/proc/self/pagemap', 'rb') as pagemap:
+        with open('/proc/self/pagemap', 'rb', 0) as pagemap:
             for page in range(len(pages) // 4096):
                 pages[page * 4096]
                 pagemap.seek((start // 4096 + page) * 8)

@@ -140,6 +140,7 @@ const cases: Case[] = [
     lowers: [{ f: file('x', { mode: 0o755 }) }],
     run({ fs }) {
       fails('ENODATA', () => fs.getxattr('f', 'security.capability'))
+      fs.write('new', 'x')
       for (const name of ['f', 'new']) {
         fs.append(name, 'y')
         fails('ENODATA', () => fs.getxattr(name, 'security.capability'))
