@@ -4,8 +4,8 @@
 # mounts that are up go on with what they have loaded. --uninstall removes what an install put there and nothing else.
 #
 # Usage: scripts/install.sh --prefix PREFIX [--mount-helper DIR] [--as-fuse-overlayfs DIR] [--uninstall]
-#   --mount-helper DIR        where mount.fuse.stratafs goes (default: /sbin with the prefixes /usr and /usr/local, because
-#                             mount(8) looks nowhere else; PREFIX/sbin with any other)
+#   --mount-helper DIR        where mount.fuse.stratafs and mount.fuse3.stratafs go (default: /sbin with the prefixes /usr
+#                             and /usr/local, because mount(8) looks nowhere else; PREFIX/sbin with any other)
 #   --as-fuse-overlayfs DIR   also answer to the name fuse-overlayfs in DIR, for runtimes that call it by that name
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,7 +57,7 @@ fi
 
 scripts/setup.sh build
 [ -f dist/src/cli/main.js ] || fail 'dist/src/cli/main.js is missing after the build'
-links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs")
+links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
 for link in "${links[@]}"; do
   [ ! -e "$link" ] && [ ! -L "$link" ] || is_ours "$link" || fail "$link exists and is not stratafs's: move it away first"

@@ -3,7 +3,7 @@
 # at what is already there, so that a second run costs a moment, and says in one line what it does. As root, missing
 # Debian packages are installed; as anybody else they are named in one line, and the rest goes on without them.
 #
-# Usage: scripts/setup.sh [build|demo|test|bench|bare]      (build: nothing but what compiling needs; bare: the demo, with
+# Usage: scripts/setup.sh [build|demo|test|attach|bench|bare]      (build: nothing but what compiling needs; bare: the demo, with
 # nothing compiled but TypeScript: node_modules as `npm ci --ignore-scripts` leaves them will do, and no addon is built)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,15 +16,19 @@ fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 packages_for() {
   local build='make:make' demo='fuse3:fusermount3 attr:getfattr mmdebstrap:mmdebstrap'
   local test='acl:getfacl fuse-overlayfs:fuse-overlayfs runc:runc crun:crun sqlite3:sqlite3 e2fsprogs:mkfs.ext4
-    git:git gcc:gcc stress-ng:stress-ng fio:fio'
+    git:git gcc:gcc stress-ng:stress-ng fio:fio podman:podman busybox-static:/bin/busybox bubblewrap:bwrap uidmap:newuidmap
+    skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd'
   local bench='mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs git:git fio:fio dpkg:dpkg-deb'
+  local attach='buildah:buildah docker.io:dockerd containerd:containerd slirp4netns:slirp4netns
+    systemd-container:systemd-nspawn'
   case $1 in
     build) echo "$build" ;;
     demo) echo "$build $demo" ;;
     bare) echo "$demo" ;;
     test) echo "$build $demo $test" ;;
+    attach) echo "$build $demo $test $attach" ;;
     bench) echo "$build $bench" ;;
-    *) fail "unknown purpose '$1': build, demo, test, bench or bare" ;;
+    *) fail "unknown purpose '$1': build, demo, test, attach, bench or bare" ;;
   esac
 }
 

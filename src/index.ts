@@ -25,6 +25,17 @@ import type { Progress } from './oci/unpack-source.js'
 export { StratafsError } from './base/failure.js'
 export type { Path } from './calls.js'
 export type { InspectDocument } from './daemon/inspect-document.js'
+export {
+  type Archive,
+  type Change,
+  type Changed,
+  type CommitImageOptions,
+  type CommitOptions,
+  type CommittedImage,
+  commit,
+  commitToImage,
+  diff,
+} from './layers-out.js'
 export type { Unpacked } from './oci/unpack.js'
 export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './owner-index.js'
 export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './owners.js'

@@ -24,6 +24,9 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
+  data=auto|passthrough|cached writeback=0|1
+                                            file data: to the layers' own files (root), or through the mount's page cache;
+                                            there, whether the kernel gathers small writes
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
   allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
   transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`

@@ -4,8 +4,10 @@
  * change is told. Without a workdir nobody writes, and the engine uses what is known of its layers already.
  */
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { pathBytes } from '../base/text.js'
 import { WIDE } from '../index/compare-ahead.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import { type FromWriter, type IndexFacts, newSharedState } from '../index/shared-state.js'
@@ -18,6 +20,11 @@ import type { EngineIndex } from './engine-messages.js'
 
 /** How long the writer may take to bring its last changes to disk. */
 const PATIENCE_MS = 20_000
+/**
+ * How old a mount gets before a database is begun for it. A runtime makes and unmounts many in a moment, and removes the
+ * workdir right after: a file that came into being then would be in its way, and nobody would ever ask it.
+ */
+const BEGIN_MS = 1000
 
 export class IndexThread {
   readonly forEngine: EngineIndex
@@ -27,6 +34,7 @@ export class IndexThread {
   #stack: { config: StackConfig; upperFd: number } | null = null
   #worker: Worker | null = null
   #ended: Promise<void> = Promise.resolve()
+  #waiting: NodeJS.Timeout | null = null
 
   /** null: this mount has no index. */
   static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
@@ -69,9 +77,17 @@ export class IndexThread {
     this.#stack = { config: { ...config, rootFds: config.rootFds!.map(own) }, upperFd: own(upperFd) }
   }
 
-  /** The mount answers: the writer may begin. */
+  /** The mount answers: the writer may begin, at once where there is a database, which has to be marked as in use. */
   start(): void {
     if (this.path === null || this.#stack === null) return
+    if (existsSync(pathBytes(this.path))) this.#begin()
+    else this.#waiting = setTimeout(() => this.#begin(), BEGIN_MS).unref()
+  }
+
+  #begin(): void {
+    if (this.#waiting !== null) clearTimeout(this.#waiting)
+    this.#waiting = null
+    if (this.path === null || this.#stack === null || this.#worker !== null) return
     const start: WriterStart = {
       stack: this.#stack.config,
       upperFd: this.#stack.upperFd,
@@ -109,18 +125,21 @@ export class IndexThread {
 
   /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */
   fill(): boolean {
+    this.#begin()
     this.#worker?.postMessage('fill')
     return this.#worker !== null
   }
 
   /** Has everything thrown away and begun anew. False when nobody writes. */
   drop(): boolean {
+    this.#begin()
     this.#worker?.postMessage('drop')
     return this.#worker !== null
   }
 
   /** After the engine: waits for the last commit when it ended as it should, else leaves the database marked. */
   async finish(clean: boolean): Promise<void> {
+    if (this.#waiting !== null) clearTimeout(this.#waiting)
     const worker = this.#worker
     if (worker === null) {
       this.#closeRoots()

@@ -19,10 +19,13 @@ export interface DirectoryLocks {
   release(): void
 }
 
+/** Somebody else has it: `holder` is the pid, 0 where the kernel does not tell. */
+export interface Held extends Refused {
+  readonly holder?: number
+}
+
 /** Locks each of `places` (option and absolute path), all or none. */
-export function lockDirectories(
-  places: readonly (readonly [option: string, path: string])[],
-): DirectoryLocks | Refused {
+export function lockDirectories(places: readonly (readonly [option: string, path: string])[]): DirectoryLocks | Held {
   const held: OwnedFd[] = []
   const release = () => {
     for (const lock of held.splice(0)) lock.close()
@@ -38,14 +41,14 @@ export function lockDirectories(
   return { release }
 }
 
-function lockDirectory(option: string, path: string): OwnedFd | Refused {
+function lockDirectory(option: string, path: string): OwnedFd | Held {
   const opened = OwnedFd.from(native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0))
   if (typeof opened === 'number') return { error: `${option} ${shown(path)} cannot be opened (errno ${-opened})` }
   const errno = native.flock(opened.fd, LOCK_EX | LOCK_NB)
   if (errno >= 0) return opened
-  const error = errno === -Errno.EAGAIN ? inUse(option, path, holderOf(opened.fd)) : `${option} cannot be locked`
+  const holder = errno === -Errno.EAGAIN ? holderOf(opened.fd) : -1
   opened.close()
-  return { error }
+  return holder < 0 ? { error: `${option} cannot be locked` } : { error: inUse(option, path, holder), holder }
 }
 
 function inUse(option: string, path: string, pid: number): string {

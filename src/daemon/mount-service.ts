@@ -4,6 +4,7 @@
  * been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
  */
 import type { Server } from 'node:net'
+import { dirname } from 'node:path'
 import { Errno } from '../base/errno.js'
 import { isLevel, type Logger } from '../base/log.js'
 import { shown } from '../base/text.js'
@@ -16,10 +17,19 @@ import type { Ending, EngineHold } from './engine-hold.js'
 import type { Question } from './engine-messages.js'
 import { Holding } from './holding.js'
 import { inspectDocument } from './inspect-document.js'
-import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { lockWhenFree } from './lock-patience.js'
+import type { DirectoryLocks } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
-import { filesStem, type MountState, ownIdentity, removeFiles, runDirectory, writeState } from './run-directory.js'
+import {
+  filesStem,
+  type MountState,
+  ownIdentity,
+  removeFiles,
+  runDirectory,
+  sweepDead,
+  writeState,
+} from './run-directory.js'
 import type { MountPlan } from './settings.js'
 import { startEngine } from './start-engine.js'
 import { chooseTransport, type Obstacles, type TransportFacts } from './transport-choice.js'
@@ -56,7 +66,7 @@ export class MountService {
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
-    const locks = lockDirectories(
+    const locks = await lockWhenFree(
       upper && work
         ? ([
             ['upperdir', upper],
@@ -107,6 +117,7 @@ export class MountService {
       this.#server = await listen(`${this.#stem}.sock`, (request, peer) => this.answer(request, peer))
       if (this.#over) this.#forget()
       else writeState(this.#stem, this.state)
+      sweepDead(dirname(this.#stem))
     } catch (error) {
       logger.log('warn', 'inspect, which and stats will not find this mount', { error: String(error) })
     }

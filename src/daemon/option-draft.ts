@@ -43,7 +43,7 @@ function defaultConfig(): Draft['config'] {
     staticNlink: false,
     acl: true,
     data: 'auto',
-    writeback: true,
+    writeback: false,
     index: 'on',
     indexFill: 'visited',
   }

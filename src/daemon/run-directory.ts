@@ -142,6 +142,19 @@ export function listMounts(): FoundMount[] {
   return found.sort((a, b) => a.state.since.localeCompare(b.state.since))
 }
 
+/**
+ * Removes what dead daemons left in `directory`, which is the run directory. Every mount does so when it begins: where nobody
+ * ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
+ */
+export function sweepDead(directory: string): void {
+  for (const file of readdirSync(directory)) {
+    const pid = /\.(\d+)\.json$/.exec(file)?.[1]
+    if (pid === undefined || startTimeOf(Number(pid)) !== null) continue
+    const state = readState(join(directory, file))
+    if (state === null || !isAlive(state)) removeFiles(join(directory, file.slice(0, -'.json'.length)))
+  }
+}
+
 /** Null when the file is gone meanwhile, or is none of ours. */
 function readState(path: string): MountState | null {
   try {

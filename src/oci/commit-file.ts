@@ -3,7 +3,7 @@
  * its name, so that whoever finds the name finds all of it; or into a descriptor, such as a pipe.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import type { LayerEntry } from './commit-entries.js'
@@ -44,7 +44,7 @@ export async function fillNew<T>(
   fill: (fd: number) => Promise<T>,
   place: (path: string, filled: T) => void,
 ): Promise<T> {
-  const fd = opened(path)
+  const fd = opened(path, 'wx')
   try {
     const filled = await fill(fd)
     fsyncSync(fd)
@@ -58,16 +58,31 @@ export async function fillNew<T>(
   }
 }
 
-function opened(path: string): number {
+async function fillExisting<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
+  const fd = opened(path, 'w')
   try {
-    return openSync(pathBytes(path), 'wx', 0o644)
+    return await fill(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function opened(path: string, how: 'wx' | 'w'): number {
+  try {
+    return openSync(pathBytes(path), how, 0o644)
   } catch (error) {
     throw new StratafsError(`${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
 
-/** Like `fillNew`, for a file that is to be called `path`, in place of what is called so. */
-export function fillFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
+/**
+ * Like `fillNew`, for a file that is to be called `path`, in place of a file that is called so. What is no regular file (a device, a
+ * pipe) stays what it is, and is written to.
+ */
+export async function fillFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
+  const there = statSync(pathBytes(path), { throwIfNoEntry: false })
+  if (there?.isDirectory()) throw new StratafsError(`${shown(path)} is a directory: name a file`)
+  if (there !== undefined && !there.isFile()) return fillExisting(path, fill)
   const slash = path.lastIndexOf('/')
   const temporary = `${path.slice(0, slash + 1)}.${path.slice(slash + 1, slash + 200)}.${randomBytes(6).toString('hex')}`
   return fillNew(temporary, fill, (from) => {

@@ -19,6 +19,7 @@ import {
   type Manifest,
   ownArchitecture,
 } from './layout.js'
+import { choose } from './store-layout.js'
 
 export interface ImageWords {
   readonly author?: string | undefined
@@ -41,7 +42,10 @@ export interface CommittedImage {
  */
 export function baseImage(layout: Layout, tag: string, base: string | undefined): Image | null {
   if (base === 'none') return null
-  if (base !== undefined) return layout.image(base)
+  if (base !== undefined) {
+    const reference = { layout: layout.directory, tag: base }
+    return layout.imageOf(choose(reference, layout.index().manifests))
+  }
   if (layout.find(tag) !== null) return layout.image(tag)
   const tags = layout.tags()
   const there = tags.length === 0 ? 'it holds no images' : `there are ${tags.join(', ')}`
@@ -110,4 +114,21 @@ function knownHistory(config: ImageConfig): readonly HistoryEntry[] {
   const told = history.filter((entry) => entry.empty_layer !== true).length
   const untold = Math.max(0, config.rootfs.diff_ids.length - told)
   return [...Array.from({ length: untold }, () => ({ created_by: 'unknown' })), ...history]
+}
+
+/**
+ * Layers in a store are named by what they are: those below the upper have to be the base's, or the image would show a tree that
+ * nobody has seen. Directories of other names cannot be compared. Throws StratafsError. `lowers`: top first, latin1.
+ */
+export function checkBelow(lowers: readonly string[], base: Image | null, tag: string): void {
+  const names = lowers.map((path) => path.slice(path.lastIndexOf('/') + 1)).reverse()
+  if (!names.every((name) => /^(chain-)?sha256-[0-9a-f]{64}$/.test(name))) return
+  const { diff_ids } = base?.config.rootfs ?? { diff_ids: [] }
+  const chain = chainIDs(diff_ids)
+  const fits = (name: string, at: number): boolean =>
+    name === diff_ids[at]?.replace(':', '-') || name === `chain-${chain[at]?.replace(':', '-')}`
+  if (names.length === diff_ids.length && names.every(fits)) return
+  throw new StratafsError(
+    `the mount's ${names.length} layers are not those of ${base === null ? 'an empty image' : `image ${tag}`}: name the image it was mounted from with --base, or take everything as one layer with --squash`,
+  )
 }

@@ -21,6 +21,8 @@ import { type EntryHeader, TypeFlag } from './tar-write-header.js'
 export interface WriteOptions {
   /** No time in the archive is later: seconds since 1970, or null. */
   readonly timestamp: number | null
+  /** The upper may be written to meanwhile: each file is looked at again. */
+  readonly watched: boolean
   readonly progress?: ((bytes: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -56,8 +58,11 @@ export async function writeEntries(
   options: WriteOptions,
 ): Promise<Written> {
   const written: Written = { entries: 0, whiteouts: 0, bytes: 0, sockets: [], changedMeanwhile: [] }
+  const writer = new EntryWriter(stack, tar, options)
   for (const entry of entries) {
-    await writeEntry(new EntryWriter(stack, tar, options), entry, written)
+    const pending = writeEntry(writer, entry, written)
+    // Most entries need nothing to be waited for.
+    if (pending !== undefined) await pending
     if (++written.entries % TURN !== 0) continue
     options.progress?.(written.bytes)
     await breathe()
@@ -66,18 +71,24 @@ export async function writeEntries(
   return written
 }
 
-async function writeEntry(writer: EntryWriter, entry: LayerEntry, written: Written): Promise<void> {
+function writeEntry(writer: EntryWriter, entry: LayerEntry, written: Written): Promise<void> | void {
   if (entry.kind === 'socket') {
     written.entries--
     written.sockets.push(shown(entry.path))
-  } else if (entry.kind === 'whiteout') {
+    return
+  }
+  if (entry.kind === 'whiteout') {
     written.whiteouts++
-    await writer.whiteout(entry.path, entry.parent)
-  } else if (entry.link !== null) await writer.link(entry.path, entry.link, entry.present)
-  else if (entry.present.type === S_IFREG) {
-    written.bytes += entry.present.stat[Stat.SIZE]!
-    if (!(await writer.file(entry.path, entry.present))) written.changedMeanwhile.push(shown(entry.path))
-  } else await writer.other(entry.path, entry.present)
+    return writer.whiteout(entry.path, entry.parent)
+  }
+  if (entry.link !== null) return writer.link(entry.path, entry.link, entry.present)
+  if (entry.present.type !== S_IFREG) return writer.other(entry.path, entry.present)
+  written.bytes += entry.present.stat[Stat.SIZE]!
+  const judge = (same: boolean): void => {
+    if (!same) written.changedMeanwhile.push(shown(entry.path))
+  }
+  const same = writer.file(entry.path, entry.present)
+  return typeof same === 'boolean' ? judge(same) : same.then(judge)
 }
 
 class EntryWriter {
@@ -110,7 +121,7 @@ class EntryWriter {
     return { mtime, mtimeNs: stat[Stat.MTIME_NS]! }
   }
 
-  whiteout(path: string, parent: Present): Promise<void> {
+  whiteout(path: string, parent: Present): Promise<void> | void {
     return this.tar.header({
       ...this.#header(path, parent),
       name: path,
@@ -119,12 +130,12 @@ class EntryWriter {
     })
   }
 
-  link(path: string, linkname: string, present: Present): Promise<void> {
+  link(path: string, linkname: string, present: Present): Promise<void> | void {
     return this.tar.header({ ...this.#header(path, present), type: TypeFlag.LINK, linkname })
   }
 
   /** Directories, symbolic links, devices, FIFOs. */
-  other(path: string, present: Present): Promise<void> {
+  other(path: string, present: Present): Promise<void> | void {
     const { stat, type, dir, name } = present
     const isDevice = type === S_IFCHR || type === S_IFBLK
     return this.tar.header({
@@ -149,22 +160,37 @@ class EntryWriter {
   }
 
   /** False when it was written to while it was read. */
-  async file(path: string, present: Present): Promise<boolean> {
+  file(path: string, present: Present): Promise<boolean> | boolean {
     const size = present.stat[Stat.SIZE]!
-    await this.tar.header({
-      ...this.#header(path, present),
-      size,
-      xattrs: this.#xattrs(present.dir, present.name),
-    })
-    if (size === 0) return this.#isStill(present)
+    const xattrs = this.#xattrs(present.dir, present.name)
+    const pending = this.tar.header({ ...this.#header(path, present), size, xattrs })
+    if (size === 0 && pending === undefined) return this.#isStill(present)
     const place = present.data === null ? present : { dir: present.data, name: present.dataName }
     const fd = this.#open(place.dir, place.name)
+    if (pending !== undefined)
+      return this.#rest(
+        pending.then(() => this.tar.content(fd, size)),
+        fd,
+        place,
+        present,
+      )
     try {
-      const got = await this.tar.content(fd, size)
+      const got = this.tar.content(fd, size)
+      if (typeof got !== 'number') return this.#rest(got, fd, place, present)
+      native.close(fd)
       return got === size && this.#isStill(present)
     } catch (error) {
-      if (!(error instanceof StratafsError) || !error.message.startsWith('cannot be read')) throw error
-      throw new StratafsError(`${shown(pathOf(place.dir, place.name))} ${error.message}`)
+      native.close(fd)
+      throw named(error, place)
+    }
+  }
+
+  /** Waits for a content that takes more than the piece at hand. */
+  async #rest(content: Promise<number>, fd: number, place: Place, present: Present): Promise<boolean> {
+    try {
+      return (await content) === present.stat[Stat.SIZE] && this.#isStill(present)
+    } catch (error) {
+      throw named(error, place)
     } finally {
       native.close(fd)
     }
@@ -178,13 +204,24 @@ class EntryWriter {
     throw new StratafsError(`${shown(pathOf(dir, name))} ${gone}`)
   }
 
-  /** Lower files do not change. */
+  /** Lower files do not change, and an upper that is not mounted has nobody who writes to it. */
   #isStill({ dir, name, stat }: Present): boolean {
-    if (!dir.layer.isUpper) return true
+    if (!this.options.watched || !dir.layer.isUpper) return true
     this.stack.cache.beginOperation()
     if (native.statat(this.stack.fd(dir), name) < 0) return false
     return [Stat.SIZE, Stat.MTIME, Stat.MTIME_NS, Stat.CTIME, Stat.CTIME_NS, Stat.INO_LOW].every(
       (slot) => native.stat[slot] === stat[slot],
     )
   }
+}
+
+interface Place {
+  readonly dir: RealDir
+  readonly name: string
+}
+
+/** The archive's writer does not know whose content it reads. */
+function named(error: unknown, { dir, name }: Place): unknown {
+  if (!(error instanceof StratafsError) || !error.message.startsWith('cannot be read')) return error
+  return new StratafsError(`${shown(pathOf(dir, name))} ${error.message}`)
 }

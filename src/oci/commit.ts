@@ -11,7 +11,7 @@ import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { type LayerEntry, layerEntries } from './commit-entries.js'
 import { type Archive, type ArchiveOptions, fillFile, fillNew, writeArchive } from './commit-file.js'
-import { baseImage, type CommittedImage, type ImageWords, putLayer, withoutLayers } from './commit-image.js'
+import { baseImage, type CommittedImage, checkBelow, type ImageWords, putLayer, withoutLayers } from './commit-image.js'
 import { type Summary, summarize } from './commit-summary.js'
 import { addHiddenLinks } from './diff-links.js'
 import { findSource, holdStill, type Source, type SourceWish } from './diff-source.js'
@@ -19,7 +19,7 @@ import { LayerStack } from './diff-stack.js'
 import { changeTree, wholeTree } from './diff-tree.js'
 import { Layout } from './layout.js'
 
-export interface CommitWish extends ArchiveOptions {
+export interface CommitWish extends Omit<ArchiveOptions, 'watched'> {
   readonly source: SourceWish
   /** Everything that the merged tree shows, and not only what the upper changes. */
   readonly squash: boolean
@@ -62,6 +62,7 @@ export async function commitImage(wish: CommitWish, image: ImageWish): Promise<A
   const layout = image.base === 'none' ? Layout.openOrCreate(image.directory) : Layout.open(image.directory)
   refuseInside(source, AT_FDCWD, layout.directory, shown(layout.directory))
   const found = baseImage(layout, image.tag, image.base)
+  if (!wish.squash) checkBelow(source.stack.lowers, found, image.base ?? image.tag)
   const base = found !== null && wish.squash ? withoutLayers(found) : found
   const archive = await fillNew(
     layout.temporaryBlob(),
@@ -79,10 +80,11 @@ function refuseInside(source: Source, fd: number, name: string, what: string): v
 
 async function commitTo(source: Source, wish: CommitWish, fd: number): Promise<Archive> {
   const held = wish.live ? null : await holdStill(source, HOLD_SECONDS)
+  const options: ArchiveOptions = { ...wish, watched: source.mount !== null }
   let archive: Archive
   let whole = true
   try {
-    archive = await withStack(source, (stack) => writeArchive(stack, entriesOf(stack, wish.squash), fd, wish))
+    archive = await withStack(source, (stack) => writeArchive(stack, entriesOf(stack, wish.squash), fd, options))
   } finally {
     if (held !== null) whole = await held.release()
   }

@@ -19,7 +19,8 @@ import { SAME_IDS, type StackConfig } from './diff-stack.js'
 export type SourceWish =
   | { readonly merged: string }
   | {
-      readonly upper: string
+      /** Null: the lower layers alone. */
+      readonly upper: string | null
       /** Top first. */
       readonly lowers: readonly string[]
       readonly work: string | null
@@ -47,7 +48,7 @@ export async function findSource(wish: SourceWish): Promise<Source> {
     uids: SAME_IDS,
     gids: SAME_IDS,
   }
-  return { stack, name: shown(upper), mount: null }
+  return { stack, name: shown(upper ?? lowers[0] ?? ''), mount: null }
 }
 
 async function mountSource(merged: string): Promise<Source> {

@@ -110,8 +110,8 @@ export function presentOf(stack: LayerStack, found: Found): Present {
 }
 
 /** A directory that was found, to be searched itself. */
-export function directoryOf(found: Found): SearchedDirectory {
-  return { upper: found.upper, lowers: found.lowers, impure: true }
+export function directoryOf({ upper, lowers, marks }: Found): SearchedDirectory {
+  return { upper, lowers, impure: marks.impure }
 }
 
 /** What the lower layers show under `name` in `below`; null when nothing. */

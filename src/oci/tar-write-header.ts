@@ -94,9 +94,9 @@ function paxRecords(entry: EntryHeader, longName: boolean): Buffer[] {
   const add = (key: string, value: string | Uint8Array): void => {
     records.push(paxRecord(key, typeof value === 'string' ? Buffer.from(value, 'latin1') : value))
   }
+  // No hdrcharset for names that are no UTF-8: tars carry them as they are, and GNU tar warns of the word.
   const strangeName = !isAscii(entry.name)
   const strangeLink = !isAscii(entry.linkname)
-  if ((strangeName && !isUtf8(entry.name)) || (strangeLink && !isUtf8(entry.linkname))) add('hdrcharset', 'BINARY')
   if (longName || strangeName) add('path', entry.name)
   if (entry.linkname.length > 100 || strangeLink) add('linkpath', entry.linkname)
   if (entry.size > LARGEST_SIZE) add('size', String(entry.size))
@@ -131,11 +131,6 @@ function paxRecord(key: string, value: Uint8Array): Buffer {
 function isAscii(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: every byte below 128 is one
   return /^[\x00-\x7f]*$/.test(text)
-}
-
-function isUtf8(text: string): boolean {
-  const bytes = Buffer.from(text, 'latin1')
-  return Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes)
 }
 
 function writeUstar(block: Buffer, entry: EntryHeader, name: { prefix: string; name: string }): void {

@@ -19,7 +19,7 @@ import {
   pieceOf,
   type Stored,
 } from './tar-write-channel.js'
-import { BLOCK, type EntryHeader, encodeHeader } from './tar-write-header.js'
+import { BLOCK, type EntryHeader, encodeHeader, padded } from './tar-write-header.js'
 
 export type StoredArchive = Exclude<Stored, { readonly error: string }>
 
@@ -56,9 +56,18 @@ export class TarWriter {
     resolve({ error: error.message })
   }
 
-  /** One entry without content, or the beginning of one: then `content` has to follow. */
-  async header(entry: EntryHeader): Promise<void> {
+  /**
+   * One entry without content, or the beginning of one: then `content` has to follow. Nothing is to be waited for where it fits
+   * into the piece at hand, as nearly always.
+   */
+  header(entry: EntryHeader): Promise<void> | void {
     const bytes = encodeHeader(entry)
+    if (this.#used + bytes.length >= PIECE_BYTES) return this.#split(bytes)
+    this.#pieces[this.#at]!.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  async #split(bytes: Buffer): Promise<void> {
     for (let from = 0; from < bytes.length; ) {
       const taken = bytes.copy(this.#pieces[this.#at]!, this.#used, from)
       from += taken
@@ -69,9 +78,25 @@ export class TarWriter {
 
   /**
    * `size` bytes of the open file `fd`, and what fills the last block. Returns how many there were: a file that has become
-   * shorter is filled up with zeros, for its header is written already. Throws StratafsError.
+   * shorter is filled up with zeros, for its header is written already. Throws StratafsError, or rejects with it.
    */
-  async content(fd: number, size: number): Promise<number> {
+  content(fd: number, size: number): Promise<number> | number {
+    const whole = padded(size)
+    if (this.#used + whole >= PIECE_BYTES) return this.#contentInPieces(fd, size)
+    const piece = this.#pieces[this.#at]!
+    let offset = 0
+    while (offset < size) {
+      const got = native.pread(fd, piece, this.#used + offset, size - offset, offset)
+      if (got < 0) throw new StratafsError(`cannot be read: ${errnoName(got)}`)
+      if (got === 0) break
+      offset += got
+    }
+    piece.fill(0, this.#used + offset, this.#used + whole)
+    this.#used += whole
+    return offset
+  }
+
+  async #contentInPieces(fd: number, size: number): Promise<number> {
     let offset = 0
     while (offset < size) {
       const room = Math.min(PIECE_BYTES - this.#used, size - offset)

@@ -33,8 +33,7 @@ export class DataFiles {
  */
 export function dataOf(u: Union, node: Node, write: boolean, append = false): number {
   if (node.dataFd >= 0 && (node.dataWritable || !write)) return node.dataFd
-  let fd = openContent(u, node, write, append)
-  if (fd === -Errno.EMFILE && shrink(u)) fd = openContent(u, node, write, append)
+  const fd = withRoom(u, () => openContent(u, node, write, append))
   if (fd >= 0) keepData(u, node, fd, write)
   return fd
 }
@@ -67,7 +66,12 @@ function makeRoom(u: Union): void {
   }
 }
 
-/** Descriptors are scarcer than was thought: half of them go, for good; false where there are none. */
+/** Runs `open`, a second time with half of the descriptors let go, for good, where there were too many. */
+export function withRoom(u: Union, open: () => number): number {
+  const fd = open()
+  return fd === -Errno.EMFILE && shrink(u) ? open() : fd
+}
+
 function shrink(u: Union): boolean {
   const { files } = u
   const before = files.nodes.size

@@ -8,7 +8,7 @@ import type { Scene } from './scene.js'
 export interface Case {
   readonly name: string
   /** Part of the short form, which `npm test` runs. */
-  readonly short?: true
+  readonly short?: boolean
   /** Commands without which it cannot be asked. */
   readonly needs?: readonly string[]
   /** Columns that cannot be asked, with the reason. */

@@ -25,7 +25,7 @@ const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(
 
 /** Pids of the column's FUSE daemons. */
 export function daemons(scene: Scene): number[] {
-  const mark = scene.column === 'stratafs' ? 'background-main.js' : scene.program.path
+  const mark = scene.column === 'stratafs' ? 'background-main.js' : 'fuse-overlayfs'
   return pids()
     .filter((pid) =>
       text(`/proc/${pid}/cmdline`)
@@ -55,9 +55,12 @@ export function mounts(scene: Scene): string[] {
   return [...new Set(points.filter((point) => point.startsWith(scene.room)))]
 }
 
+/** A daemon that did not end well leaves its log, for people to read. */
 function files(): string[] {
   const directories = ['/run/stratafs', `/run/user/${USER_ID}/stratafs`].filter((path) => existsSync(path))
-  return directories.flatMap((directory) => readdirSync(directory).map((file) => join(directory, file)))
+  return directories
+    .flatMap((directory) => readdirSync(directory).map((file) => join(directory, file)))
+    .filter((file) => !file.endsWith('.log'))
 }
 
 /** Daemons, mounts and files, in words. */

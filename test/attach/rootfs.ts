@@ -12,7 +12,7 @@ export const BUSYBOX = '/bin/busybox'
 const SCRIPT = String.raw`
 set -e
 root=$1
-mkdir -p "$root"/{bin,etc,dev,proc,sys,run,tmp,root,data/deep/er,many}
+mkdir -p "$root"/{bin,usr/bin,etc,dev,proc,sys,run,tmp,root,data/deep/er,many}
 cp ${BUSYBOX} "$root/bin/busybox"
 for name in sh ls cat id touch rm mv cp mkdir sleep echo ln stat chown chmod find tar true test head wc sort mkfifo seq dd sync md5sum; do
   ln -s busybox "$root/bin/$name"

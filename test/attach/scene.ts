@@ -114,7 +114,8 @@ export class Scene {
     const storage = [
       '[storage]',
       'driver = "overlay"',
-      ...(as === 'root' ? [`graphroot = "${home}/storage"`, `runroot = "/run/containers"`] : []),
+      `graphroot = "${home}/storage"`,
+      `runroot = "${as === 'root' ? '/run' : `/run/user/${USER_ID}`}/containers"`,
       '[storage.options.overlay]',
       `mount_program = "${this.program.path}"`,
     ]

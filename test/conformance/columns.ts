@@ -35,6 +35,7 @@ export interface MountOptions {
   readonly xino?: 'on' | 'off' | 'auto'
   readonly volatile?: true
   readonly data?: 'passthrough' | 'cached'
+  readonly writeback?: 0 | 1
   /** Mount read-only though there is an upper layer. */
   readonly ro?: true
 }
@@ -195,8 +196,9 @@ const fuseNative: Column = {
 const cached: Column = {
   ...root,
   name: 'cached',
-  title: 'stratafs as root (data=cached)',
-  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'cached', ...options })),
+  title: 'stratafs as root (data=cached,writeback=1)',
+  mount: (layers, options) =>
+    void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
 const NOBODY = 65534
@@ -236,7 +238,8 @@ const user: Column = {
       must('chmod', ['666', node])
     }
     const become = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "$0"`
-    const inside = `mount --bind '${node}' /dev/fuse && ${become}`
+    // A copy of another test's mount in this namespace would keep its daemon from ending.
+    const inside = `umount -a -l -t fuse.stratafs; mount --bind '${node}' /dev/fuse && ${become}`
     return new Probe(
       directory,
       program,

@@ -203,9 +203,14 @@ test('a log file that was asked for is kept; SIGUSR1 writes the counters', needs
   process.kill(pid, 'SIGUSR1')
   assert.ok(await eventually(() => readFileSync(log, 'utf8').includes('"msg":"counters"'), 2000))
   assert.equal(w.run('unmount', w.merged).status, 0)
-  const messages = readFileSync(log, 'utf8').trim().split('\n')
+  const lines = readFileSync(log, 'utf8').trim().split('\n')
+  const messages: string[] = lines.map((line) => JSON.parse(line).msg)
+  // The engine tells its data mode while the main thread tells of the mount.
+  const [mode, ...others] = messages.filter((message) => message.startsWith('file data: '))
+  assert.match(mode, /^file data: (passthrough|cached) \(.+\)$/)
+  assert.deepEqual(others, [])
   assert.deepEqual(
-    messages.map((line) => JSON.parse(line).msg),
+    messages.filter((message) => message !== mode),
     ['mounted', 'counters', 'unmounted'],
   )
 })
@@ -236,4 +241,31 @@ test('a name that is not UTF-8 survives the way through', needsRoot, async (t) =
   assert.equal(status, 0)
   assert.equal(readFileSync(join(w.merged, 'f'), 'utf8'), 'x\n')
   assert.equal(w.run('unmount', w.merged).status, 0)
+})
+
+test('a mount of an upper whose last mount is ending waits for it', needsRoot, async (t) => {
+  const w = workspace(t)
+  mounted(w)
+  const open = openSync(join(w.merged, 'b'), 'r')
+  assert.equal(spawnSync('umount', ['-l', w.merged]).status, 0)
+  const next = spawn(process.execPath, [MAIN, '-o', w.options, w.merged], { env: w.env, stdio: 'ignore' })
+  t.after(() => next.kill('SIGKILL'))
+  assert.ok(!(await eventually(() => next.exitCode !== null, 700)), 'it waits while the first daemon lives')
+  closeSync(open)
+  assert.ok(await eventually(() => next.exitCode !== null, 10_000), 'it goes on')
+  assert.equal(next.exitCode, 0)
+  assert.ok(w.isMounted())
+})
+
+test('what a killed daemon left is swept by the next mount', needsRoot, async (t) => {
+  const w = workspace(t)
+  const pid = mounted(w)
+  process.kill(pid, 'SIGKILL')
+  assert.ok(await eventually(() => isGone(pid), 5_000))
+  assert.equal(spawnSync('umount', ['-l', w.merged]).status, 0)
+  const left = readdirSync(w.runDirectory).filter((file) => file.includes(`.${pid}.`) && !file.endsWith('.log'))
+  assert.equal(left.length, 2, 'a state file and a socket')
+  mounted(w)
+  const still = readdirSync(w.runDirectory).filter((file) => left.includes(file))
+  assert.deepEqual(still, [])
 })

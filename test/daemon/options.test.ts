@@ -52,6 +52,9 @@ const layers: [text: string, expected: Partial<UnionConfig>][] = [
 ]
 
 const words: [text: string, expected: Partial<UnionConfig>][] = [
+  ['', { data: 'auto', writeback: false }],
+  ['data=cached,writeback=1', { data: 'cached', writeback: true }],
+  ['data=passthrough,writeback=0', { data: 'passthrough', writeback: false }],
   ['', { userxattr: null, redirectDir: 'on', metacopy: false, xino: 'auto', volatile: false, fsync: true, acl: true }],
   [
     '',
@@ -154,6 +157,8 @@ test('security labels are ignored aloud, with their commas', () => {
 const refusals: [text: string, words: RegExp][] = [
   ['', /^no lower directory: /],
   ['lowerdir=', /^no lower directory: /],
+  ['lowerdir=/a,data=fast', /^option data=fast must be one of auto, passthrough, cached$/],
+  ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],
   ['lowerdir=/a,metacopy=on,redirect_dir=off', /^option metacopy=on needs redirect_dir=on/],

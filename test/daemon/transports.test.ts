@@ -109,13 +109,15 @@ describe('a mount over fuse-native', { skip }, () => {
     assert.ok(await eventually(() => isGone(pid), 10_000))
   })
 
-  it('killed: what is inside gets ENOTCONN at once, and unmount takes the mount away', async (t) => {
+  it('killed: what is inside gets ENOTCONN, and unmount takes the mount away', async (t) => {
     const ws = workspace(t)
     mount(ws, {}, ...over)
     const pid = pidOf(ws)
     process.kill(pid, 'SIGKILL')
     assert.ok(await eventually(() => isGone(pid), 5_000))
-    assert.throws(() => fs.readdirSync(ws.merged), { code: 'ENOTCONN' })
+    // Who asks while the connection is being torn down may hear ECONNABORTED.
+    const isCut = () => spawnSync('ls', [ws.merged], { encoding: 'utf8' }).stderr.includes('not connected')
+    assert.ok(await eventually(isCut, 5_000))
     assert.equal(ws.run('unmount', ws.merged).status, 0)
     assert.ok(!ws.isMounted())
   })

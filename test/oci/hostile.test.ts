@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { removeUnpacked } from '../../src/oci/unpack-remove.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
@@ -360,3 +361,64 @@ describe('what only looks hostile is done as it says', () => {
       assert.deepEqual(namesIn(join(folder, 'layer')), [])
     }))
 })
+
+describe('archives with random damage', () => {
+  const parts = [
+    directory('d/', { mode: 0o755 }),
+    pax([
+      ['SCHILY.xattr.user.k', 'v'],
+      ['mtime', '3.5'],
+      ['path', 'd/long'],
+    ]),
+    file('short', 'x'.repeat(700)),
+    hardLink('h', 'd/long'),
+    symlink('s', '../outside'),
+    file('d/.wh.gone'),
+    pax([
+      ['GNU.sparse.size', '9000'],
+      ['GNU.sparse.map', '1000,4,5000,4'],
+      ['SCHILY.acl.access', 'user::rw-,user:7:r--,group::r--,mask::r--,other::---'],
+    ]),
+    file('sparse', 'AAAABBBB'),
+  ]
+  it('are refused in words or harmless: never a crash, never a thing outside, never half a layer', () =>
+    inScratch(async (folder) => {
+      const outside = join(folder, 'outside')
+      mkdirSync(outside)
+      const good = archive(...parts)
+      const edit = fc.record({
+        at: fc.nat(good.length - 1),
+        byte: fc.oneof(fc.integer({ min: 0, max: 255 }), fc.constantFrom(0x2e, 0x2f, 0x30, 0x37, 0x80, 0xff)),
+      })
+      const damage = fc.record({
+        edits: fc.array(edit, { maxLength: 6 }),
+        mend: fc.boolean(),
+        cut: fc.option(fc.nat(good.length)),
+      })
+      await fc.assert(
+        fc.asyncProperty(damage, async ({ edits, mend, cut }) => {
+          const bytes = Buffer.from(good)
+          for (const { at, byte } of edits) bytes[at] = byte
+          if (mend) for (const { at } of edits) mendChecksum(bytes, at - (at % 512))
+          try {
+            await unpackBytes(folder, bytes.subarray(0, cut ?? bytes.length))
+          } catch (error) {
+            assert.equal((error as Error).name, 'StratafsError', (error as Error).stack)
+            assert.deepEqual(namesIn(folder), ['archive', 'outside'])
+          }
+          const fd = native.openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0)
+          removeUnpacked(fd, 'layer')
+          native.close(fd)
+          assert.deepEqual([namesIn(folder), namesIn(outside)], [['archive', 'outside'], []])
+        }),
+        { numRuns: Number(process.env.STRATAFS_FUZZ_RUNS ?? 150) },
+      )
+    }))
+})
+
+/** Makes the checksum of the block at `at` right again, so that what was changed in it is believed. */
+function mendChecksum(bytes: Buffer, at: number): void {
+  bytes.fill(0x20, at + 148, at + 156)
+  const sum = bytes.subarray(at, at + 512).reduce((total, byte) => total + byte, 0)
+  bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + 148, 'latin1')
+}

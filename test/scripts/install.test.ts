@@ -28,7 +28,12 @@ function install(...args: string[]): { status: number | null; said: string } {
 test('an install is whole: it runs from its prefix, under every name', () => {
   const { status, said } = install('--as-fuse-overlayfs', join(prefix, 'libexec'))
   assert.equal(status, 0, said)
-  for (const name of ['bin/stratafs', 'sbin/mount.fuse.stratafs', 'libexec/fuse-overlayfs']) {
+  for (const name of [
+    'bin/stratafs',
+    'sbin/mount.fuse.stratafs',
+    'sbin/mount.fuse3.stratafs',
+    'libexec/fuse-overlayfs',
+  ]) {
     assert.equal(readlinkSync(join(prefix, name)), join(prefix, 'lib/stratafs/dist/src/cli/main.js'))
     const run = spawnSync(join(prefix, name), ['--version'], { encoding: 'utf8', cwd: '/', env: { PATH: '/nowhere' } })
     assert.equal(run.status, 0, `${name} --version: ${run.stderr}`)

@@ -1,10 +1,12 @@
 /**
  * The smallest filesystem that the device test can mount, run as a child process: a root directory with `file`, whose
  * data is served by the device from a backing file; `plain`, the same through JavaScript; `bad`, whose LOOKUP is
- * answered with a reply that the kernel refuses. Arguments: the mountpoint and the backing file. Prints "mounted" when
+ * answered with a reply that the kernel refuses. In the mode `backed` every open is passed through to the backing file as it lies in a
+ * read-only clone of its mount, whatever it is opened for. Arguments: the mountpoint and the backing file. Prints "mounted" when
  * the wake descriptor, signalled before, has been seen, which is after INIT; and at the end what it counted, as JSON.
  */
 import { writeSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import * as c from '../../src/syscalls/constants.js'
 import { type Device, native } from '../../src/syscalls/native.js'
 import { Stat } from '../../src/syscalls/stat.js'
@@ -16,6 +18,10 @@ const FILE = 2 ** 40 + 7
 const PLAIN = 3
 const FUSE_KERNEL_MINOR = 31
 const FOPEN_DIRECT_IO = 1
+const FOPEN_PASSTHROUGH = 128
+/** INIT_EXT, and PASSTHROUGH in the second word of flags. */
+const EXTENDED = 1 << 30
+const PASSTHROUGH = 1 << 5
 const HEADER = 16
 
 /** Opcodes this filesystem knows (linux/fuse.h). */
@@ -67,12 +73,16 @@ function putAttr(at: number, nodeid: number): void {
 function init(): number {
   for (let i = 0; i < 64; i++) reply.setUint8(HEADER + i, 0)
   reply.setUint32(HEADER, 7, true)
-  reply.setUint32(HEADER + 4, FUSE_KERNEL_MINOR, true)
+  reply.setUint32(HEADER + 4, mode === 'backed' ? 45 : FUSE_KERNEL_MINOR, true)
   reply.setUint32(HEADER + 8, 131072, true)
-  reply.setUint32(HEADER + 12, (1 << 5) | (1 << 22), true)
+  reply.setUint32(HEADER + 12, (1 << 5) | (1 << 22) | (mode === 'backed' ? EXTENDED : 0), true)
   reply.setUint32(HEADER + 20, 1024 * 1024, true)
   reply.setUint32(HEADER + 24, 1, true)
   reply.setUint16(HEADER + 28, 256, true)
+  if (mode === 'backed') {
+    reply.setUint32(HEADER + 32, PASSTHROUGH, true)
+    reply.setUint32(HEADER + 36, 1, true)
+  }
   return finish(64)
 }
 
@@ -124,8 +134,21 @@ function answer(): number {
   if (opcode === Op.RELEASE) return finish(0)
   if (opcode !== Op.OPEN) return finish(0, -38)
   for (let i = 0; i < 16; i++) reply.setUint8(HEADER + i, 0)
-  reply.setUint32(HEADER + 8, FOPEN_DIRECT_IO, true)
+  reply.setUint32(HEADER + 8, mode === 'backed' ? FOPEN_PASSTHROUGH : FOPEN_DIRECT_IO, true)
+  if (mode === 'backed') reply.setInt32(HEADER + 12, backingId(), true)
   return finish(16)
+}
+
+let backingOf = 0
+/** One id for all opens, as long as there are any. */
+function backingId(): number {
+  if (backingOf > 0) return backingOf
+  const clone = native.cloneMount(dirname(backing), c.MOUNT_ATTR_RDONLY)
+  const fd = native.openat(clone, basename(backing), c.O_PATH, 0)
+  backingOf = device.openBacking(fd)
+  native.close(fd)
+  native.close(clone)
+  return backingOf
 }
 
 device.bind(FILE, file, true)

@@ -179,3 +179,25 @@ test('writeFrom clears setuid and setgid before data, where asked', () => {
     rmSync(path, { recursive: true, force: true })
   }
 })
+
+test('the kernel opens a file behind a read-only clone for reading and refuses to for writing', { skip }, async (t) => {
+  const content = pattern(200_000)
+  let code: string | undefined
+  const report = await serving('backed', content, async (mountpoint, backing) => {
+    const reader = await open(`${mountpoint}/file`, 'r').catch((error) => {
+      code = error.code
+    })
+    if (!reader) return
+    const read = Buffer.alloc(200_010)
+    assert.equal((await reader.read(read, 0, read.length, 0)).bytesRead, content.length)
+    assert.ok(read.subarray(0, content.length).equals(content))
+    // The file of a read-only mount is EROFS inside the kernel, and any refusal of a backing EIO outside.
+    await assert.rejects(open(`${mountpoint}/file`, 'r+'), { code: 'EIO' })
+    await reader.close()
+    await assert.rejects(open(`${mountpoint}/file`, 'r+'), { code: 'EIO' })
+    await assert.rejects(open(`${mountpoint}/file`, 'a'), { code: 'EIO' })
+    assert.ok(readFileSync(backing).equals(content))
+  })
+  if (code !== undefined) return t.skip(`no passthrough here (${code})`)
+  assert.deepEqual(report.counters.slice(0, 4), [0, 0, 0, 0])
+})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Device } from '../../native-bindings/index.js'
+import { PENDING } from '../../src/base/errno.js'
 import { Opcode } from '../../src/protocol/opcodes.js'
 import { dataBinding, dataPort, serve, unmounted } from '../../src/transport/dev-fuse.js'
 import { parseReply, request, u32, u64 } from '../protocol/messages.js'
@@ -67,6 +68,24 @@ describe('the loop over /dev/fuse', () => {
     let wakes = 0
     const result = serve(device, kernel.session, { onWake: () => ++wakes === 2 })
     assert.deepEqual([result, wakes, device.replies], [0, 2, [0, -38]])
+  })
+
+  it('puts a request aside that cannot be served yet, and serves it from its beginning after a wake-up', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [lookup, flush, 0, forget, 0])
+    let patience = 2
+    kernel.operations.answers.lookup = () => (patience-- > 0 ? PENDING : 9)
+    serve(device, kernel.session, { onWake: () => false })
+    assert.deepEqual(
+      kernel.operations.calls.map(([method]) => method),
+      ['lookup', 'lookup', 'forget', 'lookup'],
+    )
+    // FLUSH is answered meanwhile, LOOKUP once, by `send`.
+    assert.deepEqual(device.replies, [-38])
+    assert.deepEqual(
+      device.calls.filter(([method]) => method === 'send'),
+      [['send', 16 + 128]],
+    )
   })
 
   it('hands a device’s failure back', () => {

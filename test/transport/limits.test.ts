@@ -227,7 +227,7 @@ describe('faults of fuse-native that are made good', () => {
     assert.match(source, /`fusermount -uz \$\{mnt\}`/)
     const [document] = JSON.parse(stratafs('inspect', merged()))
     execFileSync('umount', [merged()])
-    for (let i = 0; i < 100 && !isGone(document.Pid); i++) await new Promise((resolve) => setTimeout(resolve, 50))
+    for (let i = 0; i < 600 && !isGone(document.Pid); i++) await new Promise((resolve) => setTimeout(resolve, 50))
     assert.ok(isGone(document.Pid), 'the daemon ended when its mount was unmounted from outside')
   })
 

@@ -9,7 +9,7 @@ import type { Scene } from '../scene.js'
  * Prints every file of the image with type, mode, owner, links, size and content. Times of directories and what the
  * runtimes put into /etc are not asked.
  */
-export const FINGERPRINT = String.raw`cd /
+export const FINGERPRINT = `cd /
 find data many made bin -type d -exec stat -c '%n %F %a %u:%g' {} + 2>/dev/null | sort
 find data many made bin ! -type d -exec stat -c '%n %F %a %u:%g %h %s %Y' {} + 2>/dev/null | sort
 find data many made -type f -exec md5sum {} + 2>/dev/null | sort`
@@ -21,7 +21,7 @@ export interface LayerEntry {
   readonly owner: string
   /** What a hard link names; '' where it is none. */
   readonly linkTo: string
-  readonly xattrs: readonly string[]
+  readonly xattrs: string[]
 }
 
 /** The entries of the topmost layer of a `docker save` archive. */
@@ -38,7 +38,7 @@ function entries(listing: string): LayerEntry[] {
   for (const line of listing.split('\n')) {
     const xattr = /^ {2}x: +\d+ (\S+)/.exec(line)
     const match = /^(\S{10})[.+*]? +(\d+\/\d+) +\S+ \S+ \S+ (.*?)(?: link to (.*))?(?: -> .*)?$/.exec(line)
-    if (xattr) (found.at(-1)!.xattrs as string[]).push(xattr[1]!)
+    if (xattr) found.at(-1)?.xattrs.push(xattr[1]!)
     else if (match)
       found.push({
         mode: match[1]!,
@@ -69,4 +69,20 @@ export function expectCleanLayer(layer: readonly LayerEntry[]): void {
   assert.deepEqual(leaked, [])
   const devices = layer.filter((entry) => entry.mode.startsWith('c')).map((entry) => entry.name)
   assert.deepEqual(devices, [], 'no whiteout of the disk’s own kind')
+}
+
+/**
+ * Makes `archive`, as `docker save` writes it: the base and above it a layer for each number from 1 to `count` - 1, with a
+ * file /layers/fN that holds N. Built by hand because what is asked is mounting so many, not building them.
+ */
+export function makeTallImage(scene: Scene, count: number, archive: string): void {
+  const build = scene.directory('tall')
+  scene.sh(`cd ${build}; cp ${scene.tar} base.tar; mkdir -p layers
+    for i in $(seq ${count - 1}); do echo "$i" >layers/f$i; tar --numeric-owner --owner=0 --group=0 -cf $i.tar layers/f$i; done
+    files=$(for i in $(seq ${count - 1}); do printf ',"%s.tar"' $i; done)
+    diffs=$(sha256sum base.tar $(seq -f '%.0f.tar' ${count - 1}) | sed 's/ .*//; s/.*/,"sha256:&"/' | tr -d '
+')
+    printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":[%s]}}' "${'$'}{diffs#,}" >config.json
+    printf '[{"Config":"config.json","RepoTags":["hundred:latest"],"Layers":["base.tar"%s]}]' "$files" >manifest.json
+    tar -cf ${archive} manifest.json config.json base.tar $(seq -f '%.0f.tar' ${count - 1}); chmod 644 ${archive}; rm -rf ${build}`)
 }

@@ -1,0 +1,44 @@
+/** What `stratafs image export` does: an image's layers are unpacked to the store, as for a mount, and read there as one tree. */
+import { findMount } from '../daemon/find-mount.js'
+import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { LayerStore } from '../oci/store.js'
+import { readImage } from '../oci/store-layout.js'
+import { absolutePath, interruptible } from './apply-run.js'
+import { runCommit } from './commit-run.js'
+import { complain } from './complain.js'
+import { referenceOf, storePath } from './image-arguments.js'
+import { ensureLayers } from './image-unpack-run.js'
+
+export interface ImageExportArguments {
+  readonly image: string
+  readonly store: string | undefined
+  readonly wishes: PolicyWishes
+  readonly output: string
+  readonly timestamp: string | undefined
+  readonly json: boolean
+}
+
+/** Exports; the exit code. */
+export async function runImageExport(given: ImageExportArguments): Promise<number> {
+  const merged = absolutePath(given.image)
+  if (!('error' in findMount(merged))) return exportTree(given, { merged })
+  const image = readImage(referenceOf(given.image))
+  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  // Nothing may be removed from the store while its layers are read.
+  const code = await interruptible((signal) =>
+    store.using({ waits: complain, signal }, async () => {
+      const layers = await ensureLayers(store, image, given.wishes, signal)
+      const lowers = layers.map(({ path }) => path).reverse()
+      return exportTree(given, { upper: null, lowers, work: null, userxattr: given.wishes.userxattr ?? null })
+    }),
+  )
+  return code
+}
+
+function exportTree(given: ImageExportArguments, source: Parameters<typeof runCommit>[0]['source']): Promise<number> {
+  const { output, timestamp, json } = given
+  const none = { compression: undefined, level: undefined, depth: undefined, base: undefined, image: undefined }
+  const words = { author: undefined, message: undefined, createdBy: undefined }
+  const plain = { squash: true, live: false, dryRun: false }
+  return runCommit({ ...none, ...words, ...plain, source, output, timestamp, json })
+}
