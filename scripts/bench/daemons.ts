@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { pause } from './processes.js'
 
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 /** Process ids that hold /dev/fuse open, in any mount namespace. */
 export function deviceHolders(): number[] {
