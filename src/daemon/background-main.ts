@@ -1,13 +1,15 @@
 /**
- * The background process from its first moment: closes what it inherited, begins the engine's thread, and only then loads the
- * rest, since the two can go on side by side. Whatever is imported here delays the mount.
+ * The background process from its first moment, `MOUNTPOINT [here]`: closes what it inherited, begins the engine's thread
+ * unless the engine will run `here` on the main one, and only then loads the rest, since the two can go on side by side.
+ * Whatever is imported here delays the mount.
  */
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { O_CLOEXEC } from '../syscalls/constants.js'
+import { addonObstacle } from '../syscalls/native.js'
 import { beginEngineThread } from './early-thread.js'
 
 closeInherited()
-beginEngineThread()
+if (process.argv[3] !== 'here' && addonObstacle === null) beginEngineThread()
 await import('./background-serve.js')
 
 /**

@@ -1,7 +1,7 @@
 /**
- * What the background process does once it is on its feet (see background-main.ts): reads its order from descriptor 3, serves, and answers there once. Its log goes to the file that
- * was asked for, else to the journal when systemd started us, else beside the state file, where it stays only when the
- * mount did not end well.
+ * What the background process does once it is on its feet (see background-main.ts): reads its order from descriptor 3,
+ * serves, and answers there once. Its log goes to the file that was asked for, else to the journal when systemd started
+ * us, else beside the state file, where it stays only when the mount did not end well.
  */
 import { rmSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -20,8 +20,14 @@ socket.setEncoding('utf8')
 socket.on('error', () => {})
 socket.on(
   'data',
-  lineReader((line) => void main(JSON.parse(line) as BackgroundOrder)),
+  lineReader((line) => void main(JSON.parse(line) as BackgroundOrder).catch(fail)),
 )
+
+/** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
+async function fail(error: unknown): Promise<void> {
+  await report({ error: `the background process failed: ${error instanceof Error ? error.stack : String(error)}` })
+  process.exit(1)
+}
 
 async function main(order: BackgroundOrder): Promise<void> {
   const { logFile: asked } = order.plan.settings
@@ -71,6 +77,7 @@ function ownLog(mountpoint: string): string | null {
 /** Sends the one answer and closes the line. */
 function report(outcome: BackgroundReport): Promise<void> {
   return new Promise((resolve) => {
+    if (socket.destroyed) return resolve()
     socket.once('close', () => resolve())
     socket.end(`${JSON.stringify(outcome)}\n`, () => socket.destroy())
   })

@@ -29,7 +29,7 @@ const ANSWER_MS = 20_000
 /** Mounts in a background process and returns once the mount answers. */
 export async function mountInBackground(plan: MountPlan, warnings: readonly string[]): Promise<BackgroundReport> {
   const journal = stderrIsJournal()
-  const child = startChild(plan.mountpoint, journal)
+  const child = startChild(plan, journal)
   const report = await converse(child, { plan, warnings, journal })
   if ('error' in report) return report
   const silence = await mountAnswers(report.mountpoint, ANSWER_MS)
@@ -38,23 +38,24 @@ export async function mountInBackground(plan: MountPlan, warnings: readonly stri
   return { error: `${silence}: the mount was taken away again` }
 }
 
-function startChild(mountpoint: string, journal: boolean): ChildProcess {
+function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
   const script = fileURLToPath(new URL('./background-main.js', import.meta.url))
+  const where = settings.transport === 'fuse-native' ? ['here'] : []
   // The mountpoint is there for whoever reads `ps`.
-  const child = spawn(process.execPath, [script, shown(mountpoint)], {
+  return spawn(process.execPath, [script, shown(mountpoint), ...where], {
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', journal ? 'inherit' : 'ignore', 'pipe'],
   })
-  child.unref()
-  return child
 }
 
 function converse(child: ChildProcess, order: BackgroundOrder): Promise<BackgroundReport> {
   return new Promise((resolve) => {
     const socket = child.stdio[3] as Socket
+    // Until it has answered this process lives on for its sake: its end is an answer too.
     const finish = (report: BackgroundReport) => {
       socket.destroy()
+      child.unref()
       resolve(report)
     }
     socket.setEncoding('utf8')

@@ -26,6 +26,7 @@ export interface DaemonVoice {
 /** Serves until the mount is gone. The exit code of the process. */
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
+  outliveFaults(logger)
   const service = await MountService.start(plan, logger, (line) => voice.trace(line))
   if ('error' in service) {
     await voice.ready(service)
@@ -39,6 +40,19 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   if (!wanted) await service.stop()
   const code = await service.ended
   return wanted ? code : 1
+}
+
+/**
+ * What nobody caught on this thread goes into the log, and the mount is served on: the engine has a thread of its own, and
+ * a root filesystem is worth more than a control request or a lost message.
+ */
+function outliveFaults(logger: Logger): void {
+  const tell = (error: unknown) => {
+    const stack = error instanceof Error ? error.stack : String(error)
+    logger.log('error', 'a fault nobody caught: the mount is served on', { stack })
+  }
+  process.on('uncaughtException', tell)
+  process.on('unhandledRejection', tell)
 }
 
 function listenToSignals(service: MountService, voice: DaemonVoice): void {

@@ -18,13 +18,6 @@ export function takeEngineThread(): Worker {
   return thread
 }
 
-/** Nobody will need it: the engine runs elsewhere. */
-export async function dropEngineThread(): Promise<void> {
-  const thread = early
-  early = null
-  await thread?.terminate()
-}
-
 function newThread(): Worker {
   return new Worker(new URL('./engine-worker.js', import.meta.url), { name: 'engine' })
 }

@@ -3,7 +3,6 @@
  * one of the steps fails.
  */
 import type { Log } from '../base/log.js'
-import { dropEngineThread } from './early-thread.js'
 import type { EngineHold } from './engine-hold.js'
 import { EngineThread } from './engine-thread.js'
 import { attach, detach } from './mounter.js'
@@ -17,7 +16,6 @@ export async function startEngine(
   trace: (line: string) => void,
 ): Promise<EngineHold | Refused> {
   if (plan.settings.transport !== 'fuse-native') return onThread(plan, log, trace)
-  await dropEngineThread()
   const { EngineHere } = await import('./engine-here.js')
   return EngineHere.start(plan, log, trace)
 }
