@@ -19,6 +19,10 @@ export class RealDir {
   fd = -1
   /** Last use, in the cache's ticks. */
   tick = 0
+  /** In the cache's list, between those that were used after and before it. */
+  cached = false
+  newer: RealDir | null = null
+  older: RealDir | null = null
   /** A directory that has been removed: its descriptor is all there is, and stays until `release`. */
   pinned = false
   /** Holds names that begin with `.wh.`: 'marked'. */
@@ -42,9 +46,11 @@ export class RealDir {
   }
 }
 
+/** A list from the directory that was used last to the one not used for longest, so that nothing has to be searched. */
 export class DirCache {
-  #open: RealDir[] = []
-  #hand = 0
+  #newest: RealDir | null = null
+  #oldest: RealDir | null = null
+  #size = 0
   #tick = 1
 
   constructor(private capacity: number) {}
@@ -56,8 +62,10 @@ export class DirCache {
 
   /** A descriptor of `dir`, valid until the end of the operation, or -errno. */
   fd(dir: RealDir): number {
-    dir.tick = this.#tick
-    if (dir.fd >= 0) return dir.fd
+    if (dir.fd >= 0) {
+      if (dir.tick !== this.#tick) this.#use(dir)
+      return dir.fd
+    }
     const parent = dir.parent
     if (parent === null) return dir.layer.rootFd
     const parentFd = this.fd(parent)
@@ -72,9 +80,7 @@ export class DirCache {
   /** Closes `dir`'s descriptor: it is gone, or its node is. */
   release(dir: RealDir): void {
     dir.pinned = false
-    if (dir.fd < 0 || dir.parent === null) return
-    const at = this.#open.indexOf(dir)
-    if (at >= 0) this.#drop(at)
+    if (dir.cached) this.#drop(dir)
   }
 
   /** Opens and keeps `dir` for as long as its node lives: it is about to lose its name. */
@@ -84,58 +90,75 @@ export class DirCache {
   }
 
   close(): void {
-    for (const dir of this.#open) {
-      native.close(dir.fd)
-      dir.fd = -1
-    }
-    this.#open = []
+    while (this.#oldest !== null) this.#drop(this.#oldest)
   }
 
   get size(): number {
-    return this.#open.length
+    return this.#size
   }
 
   #keep(dir: RealDir, fd: number): void {
-    if (this.#open.length >= this.capacity) this.#evict()
+    if (this.#size >= this.capacity) this.#evict()
     dir.fd = fd
-    this.#open.push(dir)
+    dir.tick = this.#tick
+    this.#link(dir)
+  }
+
+  #use(dir: RealDir): void {
+    dir.tick = this.#tick
+    if (!dir.cached || dir === this.#newest) return
+    this.#unlink(dir)
+    this.#link(dir)
+  }
+
+  #link(dir: RealDir): void {
+    dir.cached = true
+    dir.older = this.#newest
+    if (this.#newest === null) this.#oldest = dir
+    else this.#newest.newer = dir
+    this.#newest = dir
+    this.#size++
+  }
+
+  #unlink(dir: RealDir): void {
+    const { newer, older } = dir
+    if (newer === null) this.#newest = older
+    else newer.older = older
+    if (older === null) this.#oldest = newer
+    else older.newer = newer
+    dir.newer = null
+    dir.older = null
+    dir.cached = false
+    this.#size--
   }
 
   /** Descriptors are scarce here: half of them go, for good; false where none can. */
   #shrink(): boolean {
-    const before = this.#open.length
+    const before = this.#size
     this.capacity = Math.max(16, before >> 1)
-    for (let i = before; i > this.capacity; i--) this.#evictOldest()
-    return this.#open.length < before
+    while (this.#size > this.capacity && this.#evict());
+    return this.#size < before
   }
 
-  /** Second chance: the first one met that was not used for `capacity / 2` operations; or nothing, and the set grows. */
-  #evict(): void {
-    const enough = this.#tick - (this.capacity >> 1)
-    for (let steps = 0; steps < 64; steps++) {
-      if (this.#hand >= this.#open.length) this.#hand = 0
-      const dir = this.#open[this.#hand]!
-      if (!dir.pinned && dir.tick < enough) return this.#drop(this.#hand)
-      this.#hand++
+  /** Closes what was not used for longest; false, and the set grows, where all are pinned or in use. */
+  #evict(): boolean {
+    for (let steps = this.#size; steps > 0; steps--) {
+      const dir = this.#oldest!
+      if (dir.tick === this.#tick && !dir.pinned) return false
+      if (!dir.pinned) {
+        this.#drop(dir)
+        return true
+      }
+      // Those pinned are met once in a round, not each time.
+      this.#unlink(dir)
+      this.#link(dir)
     }
-    this.#evictOldest()
+    return false
   }
 
-  #evictOldest(): void {
-    let oldest = -1
-    for (let i = 0; i < this.#open.length; i++) {
-      const dir = this.#open[i]!
-      if (dir.pinned || dir.tick === this.#tick) continue
-      if (oldest < 0 || dir.tick < this.#open[oldest]!.tick) oldest = i
-    }
-    if (oldest >= 0) this.#drop(oldest)
-  }
-
-  #drop(at: number): void {
-    const dir = this.#open[at]!
+  #drop(dir: RealDir): void {
     native.close(dir.fd)
     dir.fd = -1
-    const last = this.#open.pop()!
-    if (at < this.#open.length) this.#open[at] = last
+    this.#unlink(dir)
   }
 }
