@@ -159,6 +159,8 @@ export interface Native {
   /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the number of
    * bytes. It may wait while the receiver's queue is full. */
   notify(path: string, text: string): number
+  /** Makes room for `count` descriptors in the process's table at once: growing it later waits for every other thread. */
+  reserveDescriptors(count: number): number
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(): number
   /** Adds one to an eventfd. Any thread may call it. */

@@ -1,4 +1,5 @@
 // Mounting and unmounting, private clones of mounts, and the eventfd that wakes a device loop.
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -41,6 +42,18 @@ int64_t mount(Call&, const Text& source, const Text& target, const Text& type, u
 
 int64_t umount(Call&, const Text& target, int flags) { return result(::umount2(target.c(), flags)); }
 
+// A table of descriptors that grows while several threads share it waits for all of them to let go of the old one
+// (synchronize_rcu() in expand_fdtable()): some 10 ms each time it doubles.
+int64_t reserveDescriptors(Call&, int count) {
+  int fd = ::eventfd(0, EFD_CLOEXEC);
+  if (fd < 0) return -errno;
+  int high = fcntl(fd, F_DUPFD_CLOEXEC, count - 1);
+  int64_t result = high < 0 ? -errno : 0;
+  if (high >= 0) ::close(high);
+  ::close(fd);
+  return result;
+}
+
 int64_t eventfd(Call&) { return result(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
 
 // EAGAIN: the counter is full, so the waiter will wake anyway.
@@ -56,6 +69,7 @@ void describeMounting(Table& table) {
   table.add<cloneMount>("cloneMount");
   table.add<mount>("mount");
   table.add<umount>("umount");
+  table.add<reserveDescriptors>("reserveDescriptors");
   table.add<eventfd>("eventfd");
   table.add<signalEvent>("signalEvent");
 }

@@ -18,6 +18,9 @@ import type { Refused } from './places.js'
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
 
+/** Room for descriptors made while the engine loads: more than directories and files kept, where the process may have that many. */
+const RESERVED = 4096
+
 /** What whoever starts an engine says; the rest comes about here. */
 export interface EngineWish extends Omit<EngineStart, 'wakeFd' | 'index'> {
   /** What is mounted upon: an index that lies below it could not be reached any more. */
@@ -51,6 +54,7 @@ export class EngineThread implements EngineHold {
   }
 
   private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
+    native.reserveDescriptors(RESERVED)
     this.#wakeFd = native.eventfd()
     this.#index = IndexThread.plan(start.config, start.mountpoint, this.#wakeFd, log)
     this.#worker = takeEngineThread()

@@ -17,6 +17,7 @@ type Surroundings = Pick<
   | 'umount'
   | 'fusermount'
   | 'eventfd'
+  | 'reserveDescriptors'
   | 'signalEvent'
   | 'notify'
   | 'startCopy'
@@ -45,6 +46,7 @@ export const surroundings: Surroundings = {
   umount: (target, flags) => programs.umount(target, flags),
   fusermount: refuse(Errno.ENOSYS),
   eventfd: refuse(Errno.ENOSYS),
+  reserveDescriptors: refuse(Errno.ENOSYS),
   signalEvent: refuse(Errno.ENOSYS),
   notify: refuse(Errno.ENOSYS),
   startCopy: refuse(Errno.ENOSYS),
