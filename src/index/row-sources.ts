@@ -42,8 +42,11 @@ export class LoadedRows implements RowSource {
 
   /** The row's share of the sum, or -1 when it names a layer that is not joined. */
   #take(row: RawRow, i: number): number {
-    const [bytes, layer, joined, flags, mode, ino, ctime, ctimeNs] = row
-    const name = latin1(bytes)
+    const layer = row[1]
+    const joined = row[2]
+    const flags = row[3]
+    const mode = row[4]
+    const name = row[0].toString('latin1')
     const asked = (flags & EntryFlag.ASK) !== 0
     const at = asked ? 0 : this.positions.get(layer)
     if (at === undefined) return -1
@@ -53,7 +56,14 @@ export class LoadedRows implements RowSource {
       this.#joined.set(i, parts)
     }
     this.#at.set(name, i)
-    this.#numbers.set([at, flags, mode, ino, ctime, ctimeNs], i * NUMBERS)
+    const numbers = this.#numbers
+    const first = i * NUMBERS
+    numbers[first] = at
+    numbers[first + 1] = flags
+    numbers[first + 2] = mode
+    numbers[first + 3] = row[5]
+    numbers[first + 4] = row[6]
+    numbers[first + 5] = row[7]
     return checkShare(name, layer, flags, mode, joined)
   }
 
@@ -64,12 +74,16 @@ export class LoadedRows implements RowSource {
   row(name: string): ViewRow | null {
     const i = this.#at.get(name)
     if (i === undefined) return null
-    const [part, flags, mode, ino, ctime, ctimeNs] = this.#numbers.subarray(
-      i * NUMBERS,
-      (i + 1) * NUMBERS,
-    ) as never as number[]
-    const parts = this.#joined.get(i) ?? [part!]
-    return { parts, flags: flags!, mode: mode!, ino: ino!, ctime: ctime!, ctimeNs: ctimeNs! }
+    const numbers = this.#numbers
+    const first = i * NUMBERS
+    return {
+      parts: this.#joined.get(i) ?? [numbers[first]!],
+      flags: numbers[first + 1]!,
+      mode: numbers[first + 2]!,
+      ino: numbers[first + 3]!,
+      ctime: numbers[first + 4]!,
+      ctimeNs: numbers[first + 5]!,
+    }
   }
 
   list(show: (name: string, type: number) => void): boolean {

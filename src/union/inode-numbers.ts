@@ -20,6 +20,10 @@ const OWN = 31
 export class InodeNumbers {
   readonly #filesystems = new Map<string, number>()
   readonly #own = new Map<string, number>()
+  /** The device that was met last, as a key: mostly the next one, too. */
+  #lastDevice = ''
+  #lastMajor = -1
+  #lastMinor = -1
 
   constructor(
     private readonly layers: readonly Layer[],
@@ -31,8 +35,14 @@ export class InodeNumbers {
 
   /** The merged number of the inode that `stat` describes. */
   ofStat(stat: Float64Array): number {
-    const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`
-    return this.#number(device, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!)
+    const major = stat[Stat.DEV_MAJOR]!
+    const minor = stat[Stat.DEV_MINOR]!
+    if (major !== this.#lastMajor || minor !== this.#lastMinor) {
+      this.#lastDevice = `${major}:${minor}`
+      this.#lastMajor = major
+      this.#lastMinor = minor
+    }
+    return this.#number(this.#lastDevice, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!)
   }
 
   /** The merged number of the lower inode that an origin mark names; null when it is unknown, stale or of another type. */

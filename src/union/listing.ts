@@ -24,8 +24,9 @@ export class Listing {
   readonly #byName = new Map<string, Slot>()
   #nextRead = BASE
   #nextSince = BASE - 1
-  /** What `next` found last, which is what is asked about. */
+  /** What `next` found last, which is what is asked about; and where in `#read` it stands, or did. */
   #last: Slot | undefined
+  #lastAt = 0
   /** Somebody has read a part of it and will come for the rest: it is not to be read anew, in another order, meanwhile. */
   unfinished = false
 
@@ -81,14 +82,23 @@ export class Listing {
   /** The lowest cookie above `after` that holds a name; -1 at the end. */
   next(after: number): number {
     const since = this.#since
-    for (let i = count(since, (slot) => slot.cookie > after) - 1; i >= 0; i--) {
+    const newer = since.length === 0 ? 0 : count(since, (slot) => slot.cookie > after)
+    for (let i = newer - 1; i >= 0; i--) {
       if (since[i]!.name !== null) return this.#found(since[i]!)
     }
     const read = this.#read
-    for (let i = count(read, (slot) => slot.cookie <= after); i < read.length; i++) {
-      if (read[i]!.name !== null) return this.#found(read[i]!)
+    for (let i = this.#readAfter(after); i < read.length; i++) {
+      if (read[i]!.name === null) continue
+      this.#lastAt = i
+      return this.#found(read[i]!)
     }
     return -1
+  }
+
+  /** The first slot above `after`: mostly the one behind that which was found last. */
+  #readAfter(after: number): number {
+    const read = this.#read
+    return read[this.#lastAt]?.cookie === after ? this.#lastAt + 1 : count(read, (slot) => slot.cookie <= after)
   }
 
   #found(slot: Slot): number {
