@@ -119,7 +119,7 @@ function makeSession(engine: Engine, start: EngineStart, device: InstanceType<ty
       acl: start.config.acl,
       directIo: false,
       data: engine.dataWish,
-      readdirplus: 'auto',
+      readdirplus: 'on',
     },
     fault: (error, request) => {
       const stack = error instanceof Error ? error.stack : String(error)
