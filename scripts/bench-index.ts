@@ -4,9 +4,6 @@
  * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
  * directories that join all layers. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
  * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
- *
- * Usage: npm run bench:index [-- [--rounds N] [--only layers|build|million] [LAYERS…]]
- * As root; BENCH_DIR is where layers are made (default: the temp folder; it should lie on a disk).
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,6 +13,19 @@ import { benchBuild, benchMillion } from './bench-index/capacity.js'
 import { type Errands, MEASURES, type Measure, median, planErrands, timeOf } from './bench-index/measures.js'
 import { madeStack, packageStack } from './bench-index/stacks.js'
 import { type Place, type Subject, subjects, unmountLeft } from './bench-index/subjects.js'
+
+const USAGE = `usage: npm run bench:index [-- [OPTION…] [LAYERS…]]
+
+Mounts stacks of 1, 8, 64 and 200 layers (or of as many as are named) and one of packages of this machine by kernel overlayfs,
+fuse-overlayfs and stratafs, and prints what walks, stats, absent names and listings take. Needs root.
+
+  --rounds N                    rounds of each [5]
+  --only layers|build|million   one part only
+  --help                        this
+
+BENCH_DIR is where layers are made; it should lie on a disk [the temp folder].
+
+example: BENCH_DIR=/var/tmp npm run bench:index -- --only layers --rounds 3 1 200`
 
 /** What was changed within this time is not believed by an index on the next mount. */
 const SETTLE_MS = 2500
@@ -92,11 +102,13 @@ function benchLayers(base: string, counts: readonly number[], rounds: number): v
 
 function main(): void {
   const { values, positionals } = parseArgs({
-    options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } },
+    options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' }, help: { type: 'boolean' } },
     allowPositionals: true,
   })
+  if (values.help === true) return console.log(USAGE)
   const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]
   const wants = (part: string): boolean => values.only === undefined || values.only === part
+  mkdirSync(process.env.BENCH_DIR ?? tmpdir(), { recursive: true })
   const base = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'stratafs-bench-'))
   try {
     process.env.STRATAFS_STACKS = join(base, 'shared')
@@ -108,5 +120,4 @@ function main(): void {
   }
 }
 
-mkdirSync(process.env.BENCH_DIR ?? tmpdir(), { recursive: true })
 main()

@@ -92,24 +92,23 @@ export class UpperRows {
     const opaque = known?.opaque || (isDirectory && native.statat(fd, `${name}/${AUFS_OPAQUE}`) >= 0)
     if (isDirectory) native.statat(fd, name)
     const redirect = known === null || known.redirect === null || opaque ? null : this.#target(parent, known.redirect)
-    this.store
-      .statement(Sql.putUpper)
-      .run(
-        bytesOf(path),
-        bytesOf(parent),
-        bytesOf(name),
-        whiteout ? 1 : 0,
-        opaque ? 1 : 0,
-        redirect === null ? null : bytesOf(redirect),
-        mode,
-        whiteout ? 0 : stat[Stat.SIZE],
-        stat[Stat.UID],
-        stat[Stat.GID],
-        stat[Stat.MTIME],
-        stat[Stat.MTIME_NS],
-        inodeOf(stat),
-        stat[Stat.NLINK],
-      )
+    this.store.statement(Sql.putUpper).run(
+      bytesOf(path),
+      bytesOf(parent),
+      bytesOf(name),
+      whiteout ? 1 : 0,
+      opaque ? 1 : 0,
+      redirect === null ? null : bytesOf(redirect),
+      mode,
+      whiteout ? 0 : stat[Stat.SIZE],
+      stat[Stat.UID],
+      stat[Stat.GID],
+      stat[Stat.MTIME],
+      stat[Stat.MTIME_NS],
+      inodeOf(stat),
+      // Whiteouts are one inode, of whose links none counts.
+      whiteout ? 1 : stat[Stat.NLINK],
+    )
   }
 
   /** Where in the lower tree a redirect leads. */

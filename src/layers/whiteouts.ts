@@ -21,6 +21,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { MarkStore } from './marks.js'
 import type { DirCache, RealDir } from './real-dir.js'
+import type { SharedWhiteout } from './shared-whiteout.js'
 
 export const AUFS_PREFIX = '.wh.'
 export const AUFS_OPAQUE = '.wh..wh..opq'
@@ -28,6 +29,8 @@ export const AUFS_OPAQUE = '.wh..wh..opq'
 export class Whiteouts {
   /** Where mknod is refused: whiteouts are written as `.wh.NAME`. Decided when the upper is probed. */
   writeAufs = false
+  /** What writes them as devices; null where there is no upper. */
+  shared: SharedWhiteout | null = null
 
   constructor(
     private readonly cache: DirCache,
@@ -87,7 +90,7 @@ export class Whiteouts {
   make(dir: RealDir, name: string): number {
     const fd = this.cache.fd(dir)
     if (fd < 0) return fd
-    if (!this.writeAufs) return native.mknodat(fd, name, S_IFCHR, 0, 0)
+    if (!this.writeAufs) return this.shared?.place(fd, name) ?? -Errno.EROFS
     const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY, 0o600)
     if (file < 0) return file === -Errno.EEXIST ? 0 : file
     dir.aufs = 'marked'

@@ -18,9 +18,12 @@ import {
 import { native } from '../syscalls/native.js'
 import { type Layer, Refusal } from './layer.js'
 import { RealDir } from './real-dir.js'
+import { SharedWhiteout } from './shared-whiteout.js'
 
 export class Workdir {
   #counter = 0
+  /** What whiteouts in the upper are links of. */
+  readonly whiteout: SharedWhiteout
   /** `index/`, or null where the lower filesystems hand out no file handles. */
   index: RealDir | null = null
 
@@ -28,7 +31,9 @@ export class Workdir {
     readonly baseFd: number,
     readonly fd: number,
     private readonly layer: Layer,
-  ) {}
+  ) {
+    this.whiteout = new SharedWhiteout(fd, () => this.temporary())
+  }
 
   /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
   static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | Refusal {
@@ -78,6 +83,7 @@ export class Workdir {
   }
 
   close(): void {
+    this.whiteout.close()
     if (this.index !== null) native.close(this.index.fd)
     native.close(this.fd)
     native.close(this.baseFd)

@@ -3,7 +3,7 @@
  * upper holds nothing there, else moved in from the workdir over what stands there.
  */
 import { Errno } from '../base/errno.js'
-import { AT_REMOVEDIR, RENAME_EXCHANGE, S_IFCHR } from '../syscalls/constants.js'
+import { AT_REMOVEDIR, RENAME_EXCHANGE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
 import { copyUpCounted, prepareLoss, publishLoss } from '../union/losing-names.js'
@@ -86,7 +86,7 @@ function hide(u: Union, parent: Node, name: string, node: Node, inUpper: boolean
 export function replaceByWhiteout(u: Union, upper: number, name: string, directory: boolean): number {
   const work = u.writable!.work
   const temporary = work.temporary()
-  const made = native.mknodat(work.fd, temporary, S_IFCHR, 0, 0)
+  const made = work.whiteout.place(work.fd, temporary)
   if (made < 0) return made
   const errno = native.renameat(work.fd, temporary, upper, name, directory ? RENAME_EXCHANGE : 0)
   // After an exchange the directory lies in the workdir; after a failure the whiteout still does.

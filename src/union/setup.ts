@@ -54,6 +54,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
   const whiteouts = new Whiteouts(cache, marks)
   const writable = upper?.writable ?? null
+  whiteouts.shared = writable?.work.whiteout ?? null
   const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
   const mayOpen = native.hasCapability(CAP_DAC_READ_SEARCH) === 1
   const inodes = new InodeNumbers(all, mayOpen)
