@@ -22,6 +22,7 @@ import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { checkoutRoot } from '../../scripts/check-imports.js'
 import { Layout, MediaType } from '../../src/oci/layout.js'
+import { parseNewReference } from '../../src/oci/store-layout.js'
 import { needsRoot } from '../syscalls/support.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, snapshot } from './scratch.js'
@@ -163,6 +164,21 @@ describe('the store', () => {
       )
     }),
   )
+  it('cuts LAYOUT:TAG where a layout ends, or at the first colon where none is yet', () =>
+    inScratch((folder) => {
+      const layout = join(folder, 'a:b')
+      mkdirSync(layout)
+      writeFileSync(join(layout, 'index.json'), '{}')
+      const parts = (given: string) => {
+        const { layout, tag } = parseNewReference(given, (path) => path)
+        return [layout, tag]
+      }
+      assert.deepEqual(parts(`${layout}:latest`), [layout, 'latest'])
+      assert.deepEqual(parts(`${layout}:localhost/app:1`), [layout, 'localhost/app:1'])
+      assert.deepEqual(parts('/none:localhost:5000/app:1'), ['/none', 'localhost:5000/app:1'])
+      for (const given of ['/none', '/none:', ':tag', '/none:a/', '/none:a b', '/none:../x'])
+        assert.throws(() => parts(given), { name: 'StratafsError', message: /name the image as LAYOUT:TAG/ }, given)
+    }))
   it('names what is no layout, and digests that would be paths', () =>
     inRun((folder, run, refused) => {
       refused(['image', 'unpack', 'nowhere:x', 'store'], /nowhere is no OCI image layout/)
