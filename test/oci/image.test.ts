@@ -342,8 +342,9 @@ describe('images of others', () => {
           join(folder, 'storage.conf'),
           `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/graph"\nrunroot = "${folder}/pod"\n`,
         )
+        // A copy of another test's mount in this namespace would keep its daemon from ending.
         const script =
-          'umount /sys/fs/cgroup/unified 2>/dev/null || true; podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
+          'umount -a -l -t fuse.stratafs || true; umount /sys/fs/cgroup/unified 2>/dev/null || true; podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
         const env = {
           ...process.env,
           CONTAINERS_CONF: join(folder, 'containers.conf'),
