@@ -208,8 +208,16 @@ describe('import', () => {
       writeFileSync(join(folder, 'bad.tar'), APP)
       refused(['image', 'import', 'bad.tar', 'img:c'], /etc\/\.wh\.b: a whiteout/)
       refused(['image', 'import', 'rootfs.tar', 'img'], /name the image as LAYOUT:TAG/)
+      refused(['image', 'import', 'rootfs.tar', 'img:c', '--change', 'RUN x'], /--change "RUN x": give one of CMD/)
       assert.deepEqual(Layout.open(join(folder, 'img')).tags(), ['a', 'b'])
       assert.equal(readdirSync(join(folder, 'img/blobs/sha256')).filter((name) => name.startsWith('.')).length, 0)
+    }))
+  it('has the configuration that was asked for', () =>
+    inRun((folder, run) => {
+      writeFileSync(join(folder, 'rootfs.tar'), BASE)
+      run('image', 'import', 'rootfs.tar', 'img:a', '--change', 'CMD ["/bin/sh"]', '--change', 'ENV A=1')
+      const { config } = Layout.open(join(folder, 'img')).image('a').config
+      assert.deepEqual(config, { Cmd: ['/bin/sh'], Env: ['A=1'] })
     }))
   it('keeps an archive as it came, or compresses it as asked', () =>
     inRun((folder, run) => {
