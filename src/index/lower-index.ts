@@ -9,22 +9,18 @@ import { bytesOf } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import type { SearchContext } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
-import { type Connection, codeOf, connect, type Statement } from './database.js'
+import { Compared } from './compared.js'
+import { codeOf } from './database.js'
+import { KEPT_VIEWS, KeptViews } from './kept-views.js'
 import { unpackLayers } from './layer-list.js'
-import { faultOf } from './opening.js'
 import { commonPath, sameLayers } from './part-paths.js'
+import { IndexReader, type Statements } from './reader.js'
 import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
-import { DirFlag, Sql } from './schema.js'
-import { isAhead, Slot, State, type ToWriter } from './shared-state.js'
+import { DirFlag } from './schema.js'
+import { isAhead, Slot, type ToWriter } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { LowerView, type ViewKeeper } from './view.js'
 
-/** Names kept in memory, in all views together. */
-const KEPT_NAMES = 300_000
-/** Views kept: each costs some hundred bytes even when it is empty. */
-const KEPT_VIEWS = 20_000
-/** Directories remembered as compared. */
-const KEPT_COMPARED = 50_000
 /** A directory with more names than this is asked name by name. */
 const LOADED_AT_MOST = 4096
 
@@ -53,27 +49,21 @@ export interface LowerIndexOptions {
 
 type DirRow = [number, Buffer, Buffer, number, number, number, number, number]
 
-interface Statements {
-  readonly findDir: Statement
-  readonly rows: Statement
-  readonly one: Statement
-}
-
 export class LowerIndex implements ViewKeeper {
   readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0 }
-  #db: Connection | null = null
-  #statements: Statements | null = null
-  #epoch = -1
-  readonly #views = new Map<string, LowerView>()
-  /** Directories whose parts were held against their stamps: layers do not change while they are mounted, so once is enough. */
-  readonly #compared = new Set<string>()
+  readonly #reader: IndexReader
+  readonly #views = new KeptViews(this.counters)
+  readonly #compared = new Compared()
   /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
   readonly #mistrusted = new Set<string>()
   readonly #posted = new Set<string>()
   readonly #editedLayers = new Set<number>()
   #touched: string[] = []
 
-  constructor(private readonly options: LowerIndexOptions) {}
+  constructor(private readonly options: LowerIndexOptions) {
+    const { path, identity, shared } = options
+    this.#reader = new IndexReader(path, identity, shared, () => this.#forget())
+  }
 
   get immutable(): boolean {
     return this.options.immutable
@@ -97,23 +87,28 @@ export class LowerIndex implements ViewKeeper {
     return row === null ? null : row[2]
   }
 
-  isCompared(path: string): boolean {
-    return this.#compared.has(path)
+  isCompared(path: string, layers: readonly number[]): boolean {
+    return this.#compared.has(path, layers)
   }
 
-  compared(path: string): void {
-    if (this.#compared.size >= KEPT_COMPARED) this.#compared.clear()
-    this.#compared.add(path)
+  compared(path: string, layers: readonly number[]): void {
+    this.#compared.add(path, layers)
   }
 
   mismatch(path: string, name: string, layer: number): void {
     this.counters.mismatches++
     this.#noteEdited(name === '' ? path : join(path, name), layer)
-    this.#visit(path, layer)
+    // What a directory joins stands in the row of its parent.
+    if (name === '' && path !== '') this.#suspect(path.slice(0, Math.max(0, path.lastIndexOf('/'))), `${path}//..`, [])
+    this.#suspect(path, `${path}//${layer}`, [layer])
+  }
+
+  /** Something about the directory at `path` is not as it was read: it is read again, once for each `key`. */
+  #suspect(path: string, key: string, edited: readonly number[]): void {
+    this.#post(key, path, edited)
     this.#compared.delete(path)
     this.#mistrusted.add(path)
-    const view = this.#views.get(path)
-    if (view !== undefined) this.#drop(path, view)
+    this.#views.drop(path)
   }
 
   /** Opens the database, when it is there: in a quiet moment, so that the first visit need not. */
@@ -140,30 +135,22 @@ export class LowerIndex implements ViewKeeper {
   /** Ends the use: the writer may finish. */
   close(): void {
     this.flush()
-    this.#disconnect()
+    this.#reader.close()
     this.options.post({ kind: 'end' })
   }
 
   /** Ends the use without a word to the writer. */
   abandon(): void {
-    this.#disconnect()
+    this.#reader.close()
   }
 
   #find(c: SearchContext, path: string, parts: readonly RealDir[]): LowerView | null {
-    const kept = this.#views.get(path)
     const layers = parts.map((part) => part.layer.index)
     const row = this.#row(path, layers)
     if (row === null) return null
-    const due = !this.immutable && !this.#compared.has(path)
-    if (due && !this.#isUnchanged(c, path, parts, row[2])) return null
-    if (kept !== undefined) return this.#used(path, kept)
-    return this.#load(path, layers, row)
-  }
-
-  #used(path: string, view: LowerView): LowerView {
-    this.#views.delete(path)
-    this.#views.set(path, view)
-    return view
+    const due = !this.immutable && !this.#compared.has(path, layers)
+    if (due && !this.#isUnchanged(c, path, parts, layers, row[2])) return null
+    return this.#views.use(path) ?? this.#load(path, layers, row)
   }
 
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
@@ -183,29 +170,36 @@ export class LowerIndex implements ViewKeeper {
     const same = sameLayers(unpackLayers(packed), layers)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
     if (!same || !believed) return this.#missing(path)
-    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path)
+    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path, layers)
     return row
   }
 
   #missing(path: string): null {
     this.counters.misses++
-    this.#visit(path, null)
+    this.#post(path, path, [])
     return null
   }
 
-  #isUnchanged(c: SearchContext, path: string, parts: readonly RealDir[], stamps: Buffer): boolean {
+  #isUnchanged(
+    c: SearchContext,
+    path: string,
+    parts: readonly RealDir[],
+    layers: readonly number[],
+    stamps: Buffer,
+  ): boolean {
     for (let i = 0; i < parts.length; i++) {
       const fd = c.cache.fd(parts[i]!)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue
       this.mismatch(path, '', parts[i]!.layer.index)
       return false
     }
-    this.compared(path)
+    this.compared(path, layers)
     return true
   }
 
   #load(path: string, layers: readonly number[], row: DirRow): LowerView | null {
-    const { rows, one } = this.#statements!
+    // Those by which the row was found, whatever the writer has done meanwhile.
+    const { rows, one } = this.#reader.current!
     const [id, , , , , , count, sum] = row
     const positions = new Map(layers.map((layer, at) => [layer, at]))
     let source: LoadedRows | AskedRows | null
@@ -224,35 +218,16 @@ export class LowerIndex implements ViewKeeper {
       return null
     }
     const view = new LowerView(this, path, source)
-    this.#keep(path, view)
+    this.#views.keep(path, view)
     return view
   }
 
-  #keep(path: string, view: LowerView): void {
-    this.counters.loads++
-    this.#views.set(path, view)
-    this.counters.names += view.size
-    this.counters.views = this.#views.size
-    for (const [old, oldest] of this.#views) {
-      if (oldest === view || (this.counters.names <= KEPT_NAMES && this.#views.size <= KEPT_VIEWS)) return
-      this.#drop(old, oldest)
-    }
-  }
-
-  #drop(path: string, view: LowerView): void {
-    view.dropped = true
-    this.#views.delete(path)
-    this.counters.names -= view.size
-    this.counters.views = this.#views.size
-  }
-
-  /** Has the writer read `path`, once for each time something new is known about it. */
-  #visit(path: string, edited: number | null): void {
-    const key = edited === null ? path : `${path}//${edited}`
+  /** Has the writer read `path`, once for each `key`. */
+  #post(key: string, path: string, edited: readonly number[]): void {
     if (this.#posted.has(key)) return
     if (this.#posted.size > KEPT_VIEWS) this.#posted.clear()
     this.#posted.add(key)
-    this.options.post({ kind: 'visit', path, edited: edited === null ? [] : [edited] })
+    this.options.post({ kind: 'visit', path, edited: [...edited] })
   }
 
   #noteEdited(path: string, layer: number): void {
@@ -262,37 +237,17 @@ export class LowerIndex implements ViewKeeper {
   }
 
   #connected(): Statements | null {
-    const { shared, path } = this.options
-    if (Atomics.load(shared, Slot.STATE) !== State.READY) return null
-    const epoch = Atomics.load(shared, Slot.EPOCH)
-    if (epoch === this.#epoch) return this.#statements
-    this.#disconnect()
-    this.#epoch = epoch
     try {
-      // It never waits for a lock: the layers are asked meanwhile.
-      const db = connect(path, { readonly: true, fileMustExist: true, timeout: 0 })
-      this.#db = db
-      if (this.options.identity !== null && faultOf(db, this.options.identity) !== null) {
-        Atomics.store(shared, Slot.STATE, State.NONE)
-        this.#disconnect()
-        return null
-      }
-      this.#statements = {
-        findDir: db.prepare(Sql.findDir),
-        rows: db.prepare(Sql.viewRows),
-        one: db.prepare(Sql.oneRow),
-      }
+      return this.#reader.statements()
     } catch (error) {
       this.#fail(error)
+      return null
     }
-    return this.#statements
   }
 
-  #disconnect(): void {
-    for (const [path, view] of [...this.#views]) this.#drop(path, view)
-    this.#statements = null
-    this.#db?.close()
-    this.#db = null
+  /** Forgets what was read from a database that is used no more. */
+  #forget(): void {
+    this.#views.clear()
     this.#posted.clear()
     this.#compared.clear()
   }
@@ -301,7 +256,7 @@ export class LowerIndex implements ViewKeeper {
   #fail(error: unknown): void {
     if (/^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))) return
     this.options.post({ kind: 'damaged', code: codeOf(error) })
-    this.#disconnect()
+    this.#reader.close()
   }
 }
 

@@ -35,10 +35,10 @@ export interface RowSource {
 export interface ViewKeeper {
   /** The layers are believed to be what they were: nothing is compared. */
   readonly immutable: boolean
-  /** The parts of the merged directory at `path` have been compared with their stamps in this mount. */
-  isCompared(path: string): boolean
+  /** The parts that the merged directory at `path` has in `layers` have been compared with their stamps in this mount. */
+  isCompared(path: string, layers: readonly number[]): boolean
   /** They have now, and were as stamped. */
-  compared(path: string): void
+  compared(path: string, layers: readonly number[]): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
   stampsFor(path: string, layers: readonly number[]): Buffer | null
   /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
@@ -109,8 +109,9 @@ export class LowerView implements LowerAnswers {
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     const parts = row.parts.map((at) => dir.lowers[at]!)
     const top = parts[0]!
-    const due = parts.length > 1 && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name))
-    if (due && !this.#unchanged(c, parts, name)) return false
+    const layers = parts.map((part) => part.layer.index)
+    const due = parts.length > 1 && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), layers)
+    if (due && !this.#unchanged(c, parts, layers, name)) return false
     const fd = c.cache.fd(top)
     if (!due && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
     if (found.type === 0) {
@@ -123,12 +124,11 @@ export class LowerView implements LowerAnswers {
   }
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
-  #unchanged(c: SearchContext, parts: readonly RealDir[], name: string): boolean {
+  #unchanged(c: SearchContext, parts: readonly RealDir[], layers: readonly number[], name: string): boolean {
     const path = this.#pathOf(name)
-    const layers = parts.map((part) => part.layer.index)
     const stamps = this.keeper.stampsFor(path, layers)
     if (stamps === null) return false
-    if (this.keeper.isCompared(path)) return this.#isTopStamped(c, parts[0]!, name, stamps)
+    if (this.keeper.isCompared(path, layers)) return this.#isTopStamped(c, parts[0]!, name, stamps)
     // The topmost last: its stat record is the directory's.
     for (let i = parts.length - 1; i >= 0; i--) {
       const fd = c.cache.fd(parts[i]!)
@@ -137,7 +137,7 @@ export class LowerView implements LowerAnswers {
         return false
       }
     }
-    this.keeper.compared(path)
+    this.keeper.compared(path, layers)
     return true
   }
 

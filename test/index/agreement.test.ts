@@ -71,6 +71,16 @@ function check(stage: Stage, changes: readonly (readonly [number, Planting])[]):
   for (const seen of pictureWith(stage, { index: built }, 2)) assert.deepEqual(seen, edited, 'built, layers edited')
 }
 
+test('a directory made opaque between two mounts joins fewer layers, each time it is asked', () => {
+  const file = { what: 'file' as const, path: 'a/a', content: '' }
+  const stage = new Stage([[file], [{ what: 'directory', path: 'a' }], [file]])
+  try {
+    check(stage, [[1, { what: 'opaque', path: 'a' }]])
+  } finally {
+    stage.remove()
+  }
+})
+
 test('an index never changes an answer', () => {
   fc.assert(
     fc.property(layers, edits, (stack, changes) => {

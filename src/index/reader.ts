@@ -1,0 +1,66 @@
+/**
+ * The engine's connection to the database: read-only, opened when it is first needed and anew whenever the writer has put another
+ * database in place. It never waits for a lock: the layers are asked meanwhile.
+ */
+import { type Connection, connect, type Statement } from './database.js'
+import { faultOf } from './opening.js'
+import { Sql } from './schema.js'
+import { Slot, State } from './shared-state.js'
+
+export interface Statements {
+  readonly findDir: Statement
+  readonly rows: Statement
+  readonly one: Statement
+}
+
+export class IndexReader {
+  #db: Connection | null = null
+  #statements: Statements | null = null
+  #epoch = -1
+
+  constructor(
+    private readonly path: string,
+    /** The identity that the database must have; null: the writer has seen to it. */
+    private readonly identity: string | null,
+    private readonly shared: Int32Array,
+    /** What was read from the database before is not to be used any more. */
+    private readonly replaced: () => void,
+  ) {}
+
+  /** The statements that were handed out last. */
+  get current(): Statements | null {
+    return this.#statements
+  }
+
+  /** The statements of the database that is in place; null where there is none. Errors of SQLite are thrown. */
+  statements(): Statements | null {
+    if (Atomics.load(this.shared, Slot.STATE) !== State.READY) return null
+    const epoch = Atomics.load(this.shared, Slot.EPOCH)
+    if (epoch === this.#epoch) return this.#statements
+    this.close()
+    this.#epoch = epoch
+    this.#open()
+    return this.#statements
+  }
+
+  #open(): void {
+    const db = connect(this.path, { readonly: true, fileMustExist: true, timeout: 0 })
+    this.#db = db
+    if (this.identity !== null && faultOf(db, this.identity) !== null) {
+      Atomics.store(this.shared, Slot.STATE, State.NONE)
+      return this.close()
+    }
+    this.#statements = {
+      findDir: db.prepare(Sql.findDir),
+      rows: db.prepare(Sql.viewRows),
+      one: db.prepare(Sql.oneRow),
+    }
+  }
+
+  close(): void {
+    this.replaced()
+    this.#statements = null
+    this.#db?.close()
+    this.#db = null
+  }
+}
