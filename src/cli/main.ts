@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other call is
  * one of the commands, which yargs reads.
@@ -58,4 +57,4 @@ example: ${name} -o lowerdir=/layers/app:/layers/base,upperdir=/data/upper,workd
 
 // Who reads our output may stop before its end.
 process.stdout.on('error', () => process.exit(Exit.FAILED))
-process.exit(await told(run))
+void told(run).then((code) => process.exit(code))

@@ -39,7 +39,7 @@ export async function mountInBackground(plan: MountPlan, warnings: readonly stri
 }
 
 function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
-  const script = fileURLToPath(new URL('./background-main.js', import.meta.url))
+  const script = fileURLToPath(new URL('./background-main.cjs', import.meta.url))
   const where = settings.transport === 'fuse-native' ? ['here'] : []
   // The mountpoint is there for whoever reads `ps`.
   return spawn(process.execPath, [script, shown(mountpoint), ...where], {

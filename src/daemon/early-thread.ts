@@ -19,5 +19,5 @@ export function takeEngineThread(): Worker {
 }
 
 function newThread(): Worker {
-  return new Worker(new URL('./engine-worker.js', import.meta.url), { name: 'engine' })
+  return new Worker(new URL('./engine-worker.cjs', import.meta.url), { name: 'engine' })
 }

@@ -89,7 +89,7 @@ export class EngineHere implements EngineHold {
 
   /** Unmounting may make the kernel ask this thread, so that it may not wait for it. */
   detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
-    const program = fileURLToPath(new URL('./detach-main.js', import.meta.url))
+    const program = fileURLToPath(new URL('./detach-main.cjs', import.meta.url))
     const words = [program, Buffer.from(mountpoint, 'latin1').toString('hex'), lazy ? 'lazy' : 'now']
     return new Promise((resolve) => {
       execFile(process.execPath, words, { cwd: '/' }, (error, stdout) => {

@@ -99,7 +99,7 @@ export class IndexThread {
       wakeFd: this.wakeFd,
     }
     const engine = this.#channel.port2
-    const url = new URL('../index/writer-worker.js', import.meta.url)
+    const url = new URL('../index/writer-worker.cjs', import.meta.url)
     this.#worker = new Worker(url, { workerData: { start, engine }, transferList: [engine], name: 'index' })
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
   }
