@@ -76,6 +76,9 @@ async function joinModules(build: Build, outputs: string, place: Place): Promise
   const { outputFiles, metafile } = await build({
     entryPoints: [join(outputs, `${place.modules}.js`)],
     outfile,
+    // So that the same modules give the same text wherever they lie, and node_modules is a link.
+    absWorkingDir: dirname(dirname(outputs)),
+    preserveSymlinks: true,
     bundle: true,
     write: false,
     platform: 'node',
@@ -83,13 +86,15 @@ async function joinModules(build: Build, outputs: string, place: Place): Promise
     target: 'node20',
     // Read back one byte for each character.
     charset: 'ascii',
+    // Not what the checkout says to tsc, which has done its part.
+    tsconfigRaw: {},
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'eof',
     sourcemap: 'external',
     sourcesContent: false,
     external: APART,
-    banner: { js: `(function(${PARAMETERS}){` },
+    banner: { js: `(function(${PARAMETERS}){"use strict";` },
     footer: { js: '})' },
     metafile: true,
     plugins: [ownPlaces(outputs)],

@@ -20,7 +20,7 @@ export function startText(joined: string, modules: string): string {
   return `#!/usr/bin/env node
 ${MARK}, which joined the modules of ${modules}. tsc puts back what loads them one by one.
 'use strict'
-const { readFileSync } = require('node:fs')
+const { existsSync, readFileSync } = require('node:fs')
 const { dirname, join } = require('node:path')
 const file = join(__dirname, '${joined}')
 const read = (path, encoding) => {
@@ -31,7 +31,8 @@ const read = (path, encoding) => {
   }
 }
 const at = (place, rest) => {
-  const path = rest === undefined ? join(dirname(file), place) : join(dirname(require.resolve(place + '/package.json')), rest)
+  const folder = rest && require.resolve.paths(place).find((modules) => existsSync(join(modules, place)))
+  const path = rest === undefined ? join(dirname(file), place) : join(folder || dirname(file), place, rest)
   return require('node:url').pathToFileURL(path).href
 }
 const text = read(file, 'latin1')
