@@ -29,7 +29,7 @@ interface Pjdfstest {
   readonly results: readonly { readonly filesystem: string; readonly passed: number; readonly total: number }[]
 }
 
-const ORDER = ['kernel', 'plain', 'root', 'user', 'fuse-native']
+const ORDER = ['kernel', 'plain', 'root', 'cached', 'user', 'fuse-native']
 const MARKS = { pass: '✓', fail: '✗', skip: '–', limit: '≠' } as const
 
 /** A table row; bars in cells are escaped. */

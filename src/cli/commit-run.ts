@@ -63,6 +63,7 @@ function imageWish(given: CommitArguments, image: string, wish: CommitWish): Ima
     words: {
       author: textOf(given.author),
       comment: textOf(given.message),
+      changes: given.changes.map(shown),
       createdBy: textOf(given.createdBy) ?? 'stratafs commit',
       created: now.toISOString(),
     },

@@ -1,6 +1,6 @@
 /** `stratafs commit`: the upper directory becomes a layer. */
 import type { Argv } from 'yargs'
-import { type Add, last } from './command.js'
+import { type Add, last, list } from './command.js'
 import { sourceOf, sourceOptions } from './diff.js'
 
 /** What a layer is made of and how it is written; the same for `commit` and `image commit`. */
@@ -34,6 +34,11 @@ export function imageOptions<T>(command: Argv<T>) {
     })
     .option('author', { alias: 'a', type: 'string', requiresArg: true, describe: 'who made it' })
     .option('message', { alias: 'm', type: 'string', requiresArg: true, describe: 'a comment, for the history' })
+    .option('change', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'a Dockerfile line for its configuration, CMD, ENTRYPOINT, ENV, USER …; repeat it',
+    })
     .option('created-by', { type: 'string', requiresArg: true, describe: 'the command, for the history' })
 }
 
@@ -72,6 +77,7 @@ type Given = Parameters<typeof sourceOf>[0] & {
   readonly base?: string | undefined
   readonly author?: string | undefined
   readonly message?: string | undefined
+  readonly change?: string | string[] | undefined
   readonly 'created-by'?: string | undefined
 }
 
@@ -90,6 +96,7 @@ export async function settingsOf(given: Given) {
     base: last(given.base),
     author: last(given.author),
     message: last(given.message),
+    changes: list(given.change),
     createdBy: last(given['created-by']),
   }
 }

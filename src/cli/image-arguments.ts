@@ -1,10 +1,9 @@
 /** What the image commands have in common: LAYOUT:TAG as a person writes it, the store, and how references are resolved. */
 import { realpathSync } from 'node:fs'
 import { posix } from 'node:path'
-import { StratafsError } from '../base/failure.js'
-import { pathBytes, shown } from '../base/text.js'
+import { pathBytes } from '../base/text.js'
 import { defaultStore } from '../oci/store.js'
-import { parseReference, type Reference } from '../oci/store-layout.js'
+import { parseNewReference, parseReference, type Reference } from '../oci/store-layout.js'
 import { absolutePath } from './apply-run.js'
 
 /** How the positional is described. */
@@ -41,14 +40,9 @@ export function referenceOf(given: string): Reference {
   return parseReference(given, resolvedPath)
 }
 
-/** An image that is to be made: the tag is what follows the last colon. Throws StratafsError. */
+/** An image that is to be made. Throws StratafsError. */
 export function newReferenceOf(given: string): Reference & { tag: string } {
-  const colon = given.lastIndexOf(':')
-  const tag = given.slice(colon + 1)
-  if (colon <= 0 || !/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag)) {
-    throw new StratafsError(`${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -`)
-  }
-  return { layout: resolvedPath(given.slice(0, colon)), tag }
+  return parseNewReference(given, resolvedPath)
 }
 
 /** The store that is meant, absolute. */

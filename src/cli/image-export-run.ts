@@ -38,7 +38,7 @@ export async function runImageExport(given: ImageExportArguments): Promise<numbe
 function exportTree(given: ImageExportArguments, source: Parameters<typeof runCommit>[0]['source']): Promise<number> {
   const { output, timestamp, json } = given
   const none = { compression: undefined, level: undefined, depth: undefined, base: undefined, image: undefined }
-  const words = { author: undefined, message: undefined, createdBy: undefined }
+  const words = { author: undefined, message: undefined, changes: [], createdBy: undefined }
   const plain = { squash: true, live: false, dryRun: false }
   return runCommit({ ...none, ...words, ...plain, source, output, timestamp, json })
 }

@@ -16,6 +16,7 @@ export interface ImageImportArguments {
   readonly message: string | undefined
   readonly author: string | undefined
   readonly platform: string | undefined
+  readonly changes: readonly string[]
   readonly timestamp: string | undefined
   readonly json: boolean
 }
@@ -33,6 +34,7 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
       comment: shown(given.message ?? ''),
       author: given.author === undefined ? null : shown(given.author),
       platform: given.platform ?? null,
+      changes: given.changes.map(shown),
       created,
       progress: bar.show,
       signal,

@@ -1,5 +1,5 @@
 /** `stratafs image import`: a root filesystem's tar becomes an image of one layer. */
-import { type Add, last } from './command.js'
+import { type Add, last, list } from './command.js'
 
 export const imageImport: Add = (parser, outcome) =>
   parser.command(
@@ -24,6 +24,11 @@ export const imageImport: Add = (parser, outcome) =>
         })
         .option('message', { alias: 'm', type: 'string', requiresArg: true, describe: 'a comment for the history' })
         .option('author', { type: 'string', requiresArg: true, describe: 'who made it' })
+        .option('change', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'a Dockerfile line for its configuration, CMD, ENTRYPOINT, ENV, USER …; repeat it',
+        })
         .option('platform', { type: 'string', requiresArg: true, describe: 'OS/ARCHITECTURE [this machine’s]' })
         .option('timestamp', {
           type: 'string',
@@ -31,7 +36,7 @@ export const imageImport: Add = (parser, outcome) =>
           describe: 'when it was made: seconds since 1970 or ISO [SOURCE_DATE_EPOCH, now]',
         })
         .option('json', { type: 'boolean', describe: 'digests, as JSON' })
-        .example('$0 image import rootfs.tar.gz ./images:base', '')
+        .example('$0 image import rootfs.tar.gz ./images:base --change \'CMD ["/bin/bash"]\'', '')
         .example('debootstrap … && tar -C root -c . | $0 image import - ./images:base -m "Debian 12"', ''),
     async (given) => {
       const { runImageImport } = await import('./image-import-run.js')
@@ -42,6 +47,7 @@ export const imageImport: Add = (parser, outcome) =>
         message: last(given.message),
         author: last(given.author),
         platform: last(given.platform),
+        changes: list(given.change),
         timestamp: last(given.timestamp),
         json: given.json === true,
       })

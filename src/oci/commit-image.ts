@@ -7,6 +7,7 @@ import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import type { Archive } from './commit-file.js'
 import type { Compression } from './compression.js'
+import { changed } from './config-change.js'
 import { chainIDs } from './digest.js'
 import {
   asOciType,
@@ -25,6 +26,8 @@ export interface ImageWords {
   readonly author?: string | undefined
   readonly comment?: string | undefined
   readonly createdBy: string
+  /** What a container of it runs from now on (config-change.ts). */
+  readonly changes?: readonly string[] | undefined
   /** RFC 3339. */
   readonly created: string
 }
@@ -100,7 +103,7 @@ function configWith(base: ImageConfig | null, diffID: string, words: ImageWords)
     rootfs: { type: 'layers', diff_ids: [] },
   }
   return {
-    ...below,
+    ...changed(below, words.changes ?? []),
     created,
     ...(author === undefined ? {} : { author }),
     rootfs: { type: 'layers', diff_ids: [...below.rootfs.diff_ids, diffID] },

@@ -13,6 +13,7 @@ import { type LayerEntry, layerEntries } from './commit-entries.js'
 import { type Archive, type ArchiveOptions, fillFile, fillNew, writeArchive } from './commit-file.js'
 import { baseImage, type CommittedImage, checkBelow, type ImageWords, putLayer, withoutLayers } from './commit-image.js'
 import { type Summary, summarize } from './commit-summary.js'
+import { refuseWrong } from './config-change.js'
 import { addHiddenLinks } from './diff-links.js'
 import { findSource, holdStill, type Source, type SourceWish } from './diff-source.js'
 import { LayerStack } from './diff-stack.js'
@@ -62,6 +63,7 @@ export async function commitImage(wish: CommitWish, image: ImageWish): Promise<A
   const layout = image.base === 'none' ? Layout.openOrCreate(image.directory) : Layout.open(image.directory)
   refuseInside(source, AT_FDCWD, layout.directory, shown(layout.directory))
   const found = baseImage(layout, image.tag, image.base)
+  refuseWrong(image.words.changes ?? [])
   if (!wish.squash) checkBelow(source.stack.lowers, found, image.base ?? image.tag)
   const base = found !== null && wish.squash ? withoutLayers(found) : found
   const archive = await fillNew(

@@ -10,6 +10,7 @@ import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { meaningOf, targetOf } from './apply-names.js'
 import { type Compression, compressor, decompress } from './compression.js'
+import { changed } from './config-change.js'
 import { type ImageConfig, Layout, layerType, ownArchitecture, type Platform } from './layout.js'
 import { type Reference, referenceText } from './store-layout.js'
 import { entryFault, type TarSink } from './tar-entry.js'
@@ -26,6 +27,8 @@ export interface ImportRequest {
   readonly author: string | null
   /** `linux/amd64`; null: this machine's. */
   readonly platform: string | null
+  /** What a container of it runs (config-change.ts). */
+  readonly changes: readonly string[]
   readonly created: Date
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
@@ -44,13 +47,14 @@ export interface Imported {
 /** Imports; throws StratafsError with no tag changed and no blob left. */
 export async function importImage(request: ImportRequest): Promise<Imported> {
   const platform = platformOf(request.platform)
+  const { config: run } = changed({ ...platform, rootfs: { type: 'layers', diff_ids: [] } }, request.changes)
   const layout = Layout.openOrCreate(request.reference.layout)
   const source = ArchiveSource.open(request.archive)
   try {
     const layer = await storeLayer(layout, source, request)
     const { digest, diffID, size, entries, compression } = layer
     const layers = [{ mediaType: layerType(compression), digest, size }]
-    const config = describe(request, platform, layer)
+    const config = { ...describe(request, platform, layer), config: run ?? {} }
     const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
     return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
@@ -213,7 +217,6 @@ function describe(request: ImportRequest, platform: Platform, layer: LayerBlob):
     created,
     ...author,
     ...platform,
-    config: {},
     rootfs: { type: 'layers', diff_ids: [layer.diffID] },
     history: [{ created, created_by: `stratafs image import ${shown(name)}`, ...author, ...comment }],
   }

@@ -41,16 +41,6 @@ export * from './layout-types.js'
 const LARGEST_DOCUMENT = 16 * 1024 * 1024
 const VERSION = { imageLayoutVersion: '1.0.0' }
 
-/** `DIR:TAG` in its parts; the directory is latin1. A tag has no slash, so a path that holds a colon is no tag. */
-export function splitReference(reference: string): { directory: string; tag: string | null } {
-  const match = /^(.+):([^/:]*)$/s.exec(reference)
-  if (match === null) return { directory: reference, tag: null }
-  const tag = match[2]!
-  if (!/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(tag))
-    throw new StratafsError(`${shown(reference)}: ${JSON.stringify(tag)} is no tag (letters, digits and . _ -)`)
-  return { directory: match[1]!, tag }
-}
-
 /** An image: its place in the index, and the documents. */
 export interface Image {
   /** Of the manifest. */

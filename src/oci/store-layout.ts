@@ -35,14 +35,36 @@ export interface StoredImage {
 
 /** What LAYOUT:TAG names. A tag may be a whole name with colons (podman writes those), a path too: the first directory that is a layout counts. */
 export function parseReference(given: string, absolute: (path: string) => string): Reference {
-  const cuts = [...given.matchAll(/:/g)].map((match) => match.index)
-  for (const cut of cuts) {
-    const layout = absolute(given.slice(0, cut))
-    if (isLayout(layout) && cut < given.length - 1) return { layout, tag: given.slice(cut + 1) }
-  }
+  const known = inLayout(given, absolute)
+  if (known !== null) return known
   if (isLayout(absolute(given))) return { layout: absolute(given), tag: null }
-  const path = cuts.length === 0 ? given : given.slice(0, cuts.at(-1))
+  const colon = given.lastIndexOf(':')
+  const path = colon < 0 ? given : given.slice(0, colon)
   throw new StratafsError(`${shown(path)} is no OCI image layout (there is no index.json in it): name it as LAYOUT:TAG`)
+}
+
+/** The grammar of `org.opencontainers.image.ref.name` (image-spec, annotations.md), which also holds names like localhost/app:1. */
+const TAG = /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/
+const PLAIN_TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
+
+/** What LAYOUT:TAG names where the image, and maybe the layout, is still to be made: then the path ends at the first colon. */
+export function parseNewReference(given: string, absolute: (path: string) => string): Reference & { tag: string } {
+  const colon = given.indexOf(':')
+  const first = colon <= 0 ? null : { layout: absolute(given.slice(0, colon)), tag: given.slice(colon + 1) }
+  const reference = inLayout(given, absolute) ?? first
+  if (reference !== null && (TAG.test(reference.tag) || PLAIN_TAG.test(reference.tag))) return reference
+  throw new StratafsError(
+    `${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, or a whole name like localhost/app:1`,
+  )
+}
+
+/** At the first colon before which there is a layout; null where there is none. */
+function inLayout(given: string, absolute: (path: string) => string): (Reference & { tag: string }) | null {
+  for (const { index } of given.matchAll(/:./gs)) {
+    const layout = absolute(given.slice(0, index))
+    if (isLayout(layout)) return { layout, tag: given.slice(index + 1) }
+  }
+  return null
 }
 
 function isLayout(path: string): boolean {

@@ -103,8 +103,13 @@ function paxRecords(entry: EntryHeader, longName: boolean): Buffer[] {
   if (entry.uid > LARGEST_ID) add('uid', String(entry.uid))
   if (entry.gid > LARGEST_ID) add('gid', String(entry.gid))
   if (entry.mtimeNs !== 0 || entry.mtime < 0 || entry.mtime > LARGEST_SIZE) add('mtime', paxTime(entry))
-  for (const [name, value] of entry.xattrs) add(XATTR + name, value)
+  for (const [name, value] of entry.xattrs) add(XATTR + keyOf(name), value)
   return records
+}
+
+/** An `=` would end the key, so GNU tar writes it as %3D, and then % as %25; nothing else may be read as one of the two. */
+function keyOf(name: string): string {
+  return /=|%3D|%25/.test(name) ? name.replaceAll('%', '%25').replaceAll('=', '%3D') : name
 }
 
 /** Seconds with their fraction. Before 1970 the fraction counts on from the second before, and the text counts back. */

@@ -8,6 +8,9 @@ set -euo pipefail
 room=$1
 shift
 
+# A copy of another test's mount in this namespace would keep its daemon from ending.
+umount -a -l -t fuse.stratafs,fuse.fuse-overlayfs,fuse 2>/dev/null || true
+
 # Runtimes take the cgroup2 part of a hybrid hierarchy for the whole of it.
 umount /sys/fs/cgroup/unified 2>/dev/null || true
 

@@ -140,7 +140,8 @@ function podman(script: string) {
     CONTAINERS_CONF: join(folder, 'containers.conf'),
     CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
   }
-  const whole = `umount /sys/fs/cgroup/unified 2>/dev/null || true; ${script}`
+  // A copy of another test's mount in this namespace would keep its daemon from ending.
+  const whole = `umount -a -l -t fuse.stratafs || true; umount /sys/fs/cgroup/unified 2>/dev/null || true; ${script}`
   const words = ['-m', '--propagation', 'private', 'sh', '-ec', whole]
   return spawnSync('unshare', words, { cwd: folder, env, encoding: 'utf8', timeout: 120_000 })
 }

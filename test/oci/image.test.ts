@@ -22,6 +22,7 @@ import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { checkoutRoot } from '../../scripts/check-imports.js'
 import { Layout, MediaType } from '../../src/oci/layout.js'
+import { parseNewReference } from '../../src/oci/store-layout.js'
 import { needsRoot } from '../syscalls/support.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, snapshot } from './scratch.js'
@@ -163,6 +164,21 @@ describe('the store', () => {
       )
     }),
   )
+  it('cuts LAYOUT:TAG where a layout ends, or at the first colon where none is yet', () =>
+    inScratch((folder) => {
+      const layout = join(folder, 'a:b')
+      mkdirSync(layout)
+      writeFileSync(join(layout, 'index.json'), '{}')
+      const parts = (given: string) => {
+        const { layout, tag } = parseNewReference(given, (path) => path)
+        return [layout, tag]
+      }
+      assert.deepEqual(parts(`${layout}:latest`), [layout, 'latest'])
+      assert.deepEqual(parts(`${layout}:localhost/app:1`), [layout, 'localhost/app:1'])
+      assert.deepEqual(parts('/none:localhost:5000/app:1'), ['/none', 'localhost:5000/app:1'])
+      for (const given of ['/none', '/none:', ':tag', '/none:a/', '/none:a b', '/none:../x'])
+        assert.throws(() => parts(given), { name: 'StratafsError', message: /name the image as LAYOUT:TAG/ }, given)
+    }))
   it('names what is no layout, and digests that would be paths', () =>
     inRun((folder, run, refused) => {
       refused(['image', 'unpack', 'nowhere:x', 'store'], /nowhere is no OCI image layout/)
@@ -192,8 +208,16 @@ describe('import', () => {
       writeFileSync(join(folder, 'bad.tar'), APP)
       refused(['image', 'import', 'bad.tar', 'img:c'], /etc\/\.wh\.b: a whiteout/)
       refused(['image', 'import', 'rootfs.tar', 'img'], /name the image as LAYOUT:TAG/)
+      refused(['image', 'import', 'rootfs.tar', 'img:c', '--change', 'RUN x'], /--change "RUN x": give one of CMD/)
       assert.deepEqual(Layout.open(join(folder, 'img')).tags(), ['a', 'b'])
       assert.equal(readdirSync(join(folder, 'img/blobs/sha256')).filter((name) => name.startsWith('.')).length, 0)
+    }))
+  it('has the configuration that was asked for', () =>
+    inRun((folder, run) => {
+      writeFileSync(join(folder, 'rootfs.tar'), BASE)
+      run('image', 'import', 'rootfs.tar', 'img:a', '--change', 'CMD ["/bin/sh"]', '--change', 'ENV A=1')
+      const { config } = Layout.open(join(folder, 'img')).image('a').config
+      assert.deepEqual(config, { Cmd: ['/bin/sh'], Env: ['A=1'] })
     }))
   it('keeps an archive as it came, or compresses it as asked', () =>
     inRun((folder, run) => {
@@ -326,8 +350,9 @@ describe('images of others', () => {
           join(folder, 'storage.conf'),
           `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/graph"\nrunroot = "${folder}/pod"\n`,
         )
+        // A copy of another test's mount in this namespace would keep its daemon from ending.
         const script =
-          'umount /sys/fs/cgroup/unified 2>/dev/null || true; podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
+          'umount -a -l -t fuse.stratafs || true; umount /sys/fs/cgroup/unified 2>/dev/null || true; podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
         const env = {
           ...process.env,
           CONTAINERS_CONF: join(folder, 'containers.conf'),

@@ -83,6 +83,10 @@ describe('headers', () => {
       assert.deepEqual(xattrs?.get('user.x'), value, String(length))
     }
   })
+  it('carry attributes whose names hold what ends a key, and what stands for it', () => {
+    for (const name of ['user.a=b', 'user.a%b', 'user.a%3Db', 'user.a%25b', 'user.%=%253D='])
+      assert.deepEqual([...(readBack({ xattrs: [[name, Buffer.from('v')]] }).xattrs?.keys() ?? [])], [name])
+  })
 })
 
 describe('archives', () => {
