@@ -28,7 +28,7 @@ test('help names every command, and each has an example', () => {
 })
 
 test('help in the mount-program form', () =>
-  assert.match(run('-f', '--help').stdout, /^usage: main\.js .*lowerdir=DIR/))
+  assert.match(run('-f', '--help').stdout, /^usage: stratafs\.cjs .*lowerdir=DIR/))
 
 test('completion prints a script', () => {
   const { status, stdout } = run('completion')
