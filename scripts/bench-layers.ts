@@ -15,7 +15,7 @@ import { diffStack } from '../src/oci/diff.js'
 import { LayerStack, SAME_IDS } from '../src/oci/diff-stack.js'
 import { checkoutRoot } from './check-imports.js'
 
-const MAIN = join(checkoutRoot(), 'dist/src/cli/main.js')
+const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 const TAR = ['--xattrs', '--xattrs-include=*', '--acls']
 
 /** Milliseconds that a command takes. */

@@ -32,10 +32,10 @@ export function checkoutRoot(): string {
   return here.slice(0, here.lastIndexOf(`${sep}dist${sep}`))
 }
 
-/** Every `.ts` file below `folder`, as paths relative to `root`. */
+/** Every `.ts` and `.cts` file below `folder`, as paths relative to `root`. */
 export function sourceFiles(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .sort()
 }

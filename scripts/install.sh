@@ -34,10 +34,11 @@ done
 [ -n "$prefix" ] || { usage >&2; fail 'no --prefix given (for example --prefix /usr/local)'; }
 
 home=$prefix/lib/stratafs
-program=$home/dist/src/cli/main.js
+program=$home/dist/src/cli/stratafs.cjs
 case $prefix in /usr | /usr/local) helper=${helper:-/sbin} ;; *) helper=${helper:-$prefix/sbin} ;; esac
 
-is_ours() { [ -L "$1" ] && [ "$(readlink "$1")" = "$program" ]; }
+# An older install's program had another name.
+is_ours() { [ -L "$1" ] && [[ $(readlink "$1") == "$home"/* ]]; }
 
 remove_links() {
   local link
@@ -56,7 +57,7 @@ if [ $uninstall = yes ]; then
 fi
 
 scripts/setup.sh build
-[ -f dist/src/cli/main.js ] || fail 'dist/src/cli/main.js is missing after the build'
+[ -f dist/src/cli/stratafs.cjs ] || fail 'dist/src/cli/stratafs.cjs is missing after the build'
 links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
 for link in "${links[@]}"; do
@@ -76,12 +77,12 @@ rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
 mkdir -p "$new"
 mapfile -t modules < <(needed_modules)
-tar -cf - --exclude='*.map' --exclude='*.d.ts' --exclude='better-sqlite3/deps' --exclude='better-sqlite3/src' \
+tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
   package.json LICENSE dist/src native-bindings/build/Release "${modules[@]}" | tar -C "$new" --no-same-owner -xf -
 # The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH.
-sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/main.js"
-chmod 755 "$new/dist/src/cli/main.js"
+sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
+chmod 755 "$new/dist/src/cli/stratafs.cjs"
 printf '%s\n' "${links[@]}" >"$new/links"
 
 remove_links

@@ -97,16 +97,20 @@ build_addon() {
 
 build_typescript() {
   if [ -f dist/.built ] && [ -z "$(find src test scripts native-bindings/index.d.ts tsconfig.json package.json \
-    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.json' \) -print -quit 2>/dev/null)" ]; then return 0; fi
+    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) -print -quit 2>/dev/null)" ]; then
+    # tsc run alone leaves the modules as they are, in files of their own.
+    grep -q 'Made by scripts/join' dist/src/cli/stratafs.cjs || node dist/scripts/join.js
+    return 0
+  fi
   say 'compiling TypeScript (tsc)'
   mkdir -p dist
   # The stamp's time is the start of the build: what is edited meanwhile is newer.
   touch dist/.started
   npm run --silent build:ts || fail 'tsc reported errors'
   # Outputs whose source is gone would still be found and run.
-  find dist -name '*.js' | while read -r output; do
+  find dist \( -name '*.js' -o -name '*.cjs' \) ! -path 'dist/src/joined/*' | while read -r output; do
     local source=${output#dist/}
-    [ -f "${source%.js}.ts" ] || rm -f "$output" "$output.map" "${output%.js}.d.ts"
+    [ -f "${source%js}ts" ] || rm -f "$output" "$output.map" "${output%js}d.ts"
   done
   mv dist/.started dist/.built
 }

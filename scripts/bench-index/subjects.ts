@@ -24,7 +24,7 @@ export interface Subject {
   unmount(place: Place): void
 }
 
-const cli = join(checkoutRoot(), 'dist/src/cli/main.js')
+const cli = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 
 /** One subject's upper and workdir. */
 function directories(name: string): { upper: string; work: string } {

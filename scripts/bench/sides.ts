@@ -79,7 +79,7 @@ async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly num
 
 /** This checkout's command, run by the Node that runs this. */
 export function ownCommand(): string[] {
-  return [process.execPath, fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))]
+  return [process.execPath, fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))]
 }
 
 export function inPath(command: string): boolean {

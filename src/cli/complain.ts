@@ -1,4 +1,5 @@
 /** How the command line speaks of failure: one line on standard error that begins with the program's name, and an exit code. */
+import { sourceStack } from '../base/source-stack.js'
 
 /** Exit codes: the thing could not be done; it was asked for in the wrong way. */
 export const Exit = { DONE: 0, FAILED: 1, USAGE: 2 } as const
@@ -14,7 +15,7 @@ export async function told(action: () => Promise<number>): Promise<number> {
     return await action()
   } catch (error) {
     const known = error instanceof Error && error.name === 'StratafsError'
-    complain(known ? error.message : `unexpected: ${error instanceof Error ? (error.stack ?? error.message) : error}`)
+    complain(known ? error.message : `unexpected: ${sourceStack(error)}`)
     return Exit.FAILED
   }
 }

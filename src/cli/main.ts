@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other call is
  * one of the commands, which yargs reads.
@@ -14,6 +13,7 @@ async function run(): Promise<number> {
   const name = basename(process.argv[1] ?? 'stratafs')
   const args = rawArguments()
   if (isMountProgramForm(name, args)) return runMountProgram(name, args)
+  endWithReader()
   if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
   const { runCommands } = await import('./commands.js')
   return runCommands(args)
@@ -21,6 +21,7 @@ async function run(): Promise<number> {
 
 async function runMountProgram(name: string, args: readonly string[]): Promise<number> {
   const form = parseMountProgram(name, args)
+  if (form.kind !== 'mount') endWithReader()
   if (form.kind === 'version') return printVersion()
   if (form.kind === 'help') return printUsage(name)
   if (form.kind === 'error') {
@@ -35,6 +36,11 @@ async function runMountProgram(name: string, args: readonly string[]): Promise<n
     ...(form.source === undefined ? {} : { source: form.source }),
   }
   return performMount({ ...form, context })
+}
+
+/** Who reads our output may stop before its end. A mount in the background has none, and is spared the making of the stream. */
+function endWithReader(): void {
+  process.stdout.on('error', () => process.exit(Exit.FAILED))
 }
 
 async function printVersion(): Promise<number> {
@@ -56,6 +62,4 @@ example: ${name} -o lowerdir=/layers/app:/layers/base,upperdir=/data/upper,workd
   return Exit.DONE
 }
 
-// Who reads our output may stop before its end.
-process.stdout.on('error', () => process.exit(Exit.FAILED))
-process.exit(await told(run))
+void told(run).then((code) => process.exit(code))

@@ -10,7 +10,7 @@ import { beginEngineThread } from './early-thread.js'
 
 closeInherited()
 if (process.argv[3] !== 'here' && addonObstacle === null) beginEngineThread()
-await import('./background-serve.js')
+void import('./background-serve.js')
 
 /**
  * Whoever called the command may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock.

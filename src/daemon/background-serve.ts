@@ -3,9 +3,11 @@
  * serves, and answers there once. Its log goes to the file that was asked for, else to the journal when systemd started
  * us, else beside the state file, where it stays only when the mount did not end well.
  */
+
 import { rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { createLogger, type Logger } from '../base/log.js'
+import { sourceStack } from '../base/source-stack.js'
 import { pathBytes, shown } from '../base/text.js'
 import type { BackgroundOrder, BackgroundReport } from './background.js'
 import { lineReader } from './control-protocol.js'
@@ -25,7 +27,7 @@ socket.on(
 
 /** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
 async function fail(error: unknown): Promise<void> {
-  await report({ error: `the background process failed: ${error instanceof Error ? error.stack : String(error)}` })
+  await report({ error: `the background process failed: ${sourceStack(error)}` })
   process.exit(1)
 }
 

@@ -39,11 +39,14 @@ export async function mountInBackground(plan: MountPlan, warnings: readonly stri
 }
 
 function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
-  const script = fileURLToPath(new URL('./background-main.js', import.meta.url))
+  const script = fileURLToPath(new URL('./background-main.cjs', import.meta.url))
   const where = settings.transport === 'fuse-native' ? ['here'] : []
+  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
+  const { NODE_EXTRA_CA_CERTS: _unused, ...env } = process.env
   // The mountpoint is there for whoever reads `ps`.
   return spawn(process.execPath, [script, shown(mountpoint), ...where], {
     cwd: '/',
+    env,
     detached: true,
     stdio: ['ignore', 'ignore', journal ? 'inherit' : 'ignore', 'pipe'],
   })

@@ -2,7 +2,9 @@
  * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM, SIGINT
  * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
  */
+
 import type { Logger } from '../base/log.js'
+import { sourceStack } from '../base/source-stack.js'
 import { shown } from '../base/text.js'
 import { MountService } from './mount-service.js'
 import type { Refused } from './places.js'
@@ -48,8 +50,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
  */
 function outliveFaults(logger: Logger): void {
   const tell = (error: unknown) => {
-    const stack = error instanceof Error ? error.stack : String(error)
-    logger.log('error', 'a fault nobody caught: the mount is served on', { stack })
+    logger.log('error', 'a fault nobody caught: the mount is served on', { stack: sourceStack(error) })
   }
   process.on('uncaughtException', tell)
   process.on('unhandledRejection', tell)

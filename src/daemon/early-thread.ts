@@ -2,13 +2,13 @@
  * The engine's thread before it knows what to build. Loading what it runs takes most of the time that a mount takes to start,
  * so a process that is going to serve begins it first of all, and reads its order meanwhile.
  */
-import { Worker } from 'node:worker_threads'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
 
 let early: Worker | null = null
 
-/** Begins the thread that `takeEngineThread` will hand out. */
+/** Begins the thread that `takeEngineThread` will hand out. The process has no output: it is spared the making of its streams. */
 export function beginEngineThread(): void {
-  early ??= newThread()
+  early ??= newThread({ stdout: true, stderr: true })
 }
 
 /** The thread that was begun, or a new one. Its first message says what to build. */
@@ -18,6 +18,6 @@ export function takeEngineThread(): Worker {
   return thread
 }
 
-function newThread(): Worker {
-  return new Worker(new URL('./engine-worker.js', import.meta.url), { name: 'engine' })
+function newThread(output: WorkerOptions = {}): Worker {
+  return new Worker(new URL('./engine-worker.cjs', import.meta.url), { name: 'engine', ...output })
 }

@@ -3,11 +3,13 @@
  * among signals and control requests; nothing on this thread may touch the mount or wait for what does, so it is unmounted
  * from a process of its own.
  */
+
 import { execFile } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Errno } from '../base/errno.js'
 import type { Log } from '../base/log.js'
+import { sourceStack } from '../base/source-stack.js'
 import { shown } from '../base/text.js'
 import { unbound } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
@@ -89,7 +91,7 @@ export class EngineHere implements EngineHold {
 
   /** Unmounting may make the kernel ask this thread, so that it may not wait for it. */
   detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
-    const program = fileURLToPath(new URL('./detach-main.js', import.meta.url))
+    const program = fileURLToPath(new URL('./detach-main.cjs', import.meta.url))
     const words = [program, Buffer.from(mountpoint, 'latin1').toString('hex'), lazy ? 'lazy' : 'now']
     return new Promise((resolve) => {
       execFile(process.execPath, words, { cwd: '/' }, (error, stdout) => {
@@ -116,8 +118,7 @@ function mountHere(
       options: fuseNativeOptions(plan.settings),
       trace: plan.settings.trace ? trace : undefined,
       fault: (error, call) => {
-        const stack = error instanceof Error ? error.stack : String(error)
-        log('error', 'a request failed inside', { request: call, stack })
+        log('error', 'a request failed inside', { request: call, stack: sourceStack(error) })
       },
     }),
   )

@@ -2,10 +2,12 @@
  * The main thread's hold on the engine's thread: starts it, hands it the device, asks it questions, learns how it ended.
  * A crash of that thread is an ending like the others, so that the mount can be taken away.
  */
+
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { sourceStack } from '../base/source-stack.js'
 import { shown } from '../base/text.js'
 import { native } from '../syscalls/native.js'
 import { takeEngineThread } from './early-thread.js'
@@ -79,7 +81,7 @@ export class EngineThread implements EngineHold {
       else if (message.kind === 'answer') this.#answered(message.id, message.value)
       else end({ result: message.result })
     })
-    this.#worker.on('error', (error: Error) => end({ crash: error.stack ?? error.message }))
+    this.#worker.on('error', (error: Error) => end({ crash: sourceStack(error) }))
     this.#worker.on('exit', (code) => end({ crash: `the engine's thread exited with ${code}` }))
   }
 

@@ -5,6 +5,7 @@
  */
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
+import { sourceStack } from '../base/source-stack.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
@@ -122,7 +123,7 @@ function makeSession(engine: Engine, start: EngineStart, device: InstanceType<ty
       readdirplus: 'on',
     },
     fault: (error, request) => {
-      const stack = error instanceof Error ? error.stack : String(error)
+      const stack = sourceStack(error)
       say({ kind: 'log', level: 'error', message: 'a request failed inside', fields: { request, stack } })
     },
   })

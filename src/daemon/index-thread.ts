@@ -3,10 +3,12 @@
  * their channel; started once the mount answers, so that nobody waits for it; ended after the engine, so that the last
  * change is told. Without a workdir nobody writes, and the engine uses what is known of its layers already.
  */
+
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { Log } from '../base/log.js'
+import { sourceStack } from '../base/source-stack.js'
 import { pathBytes } from '../base/text.js'
 import { WIDE } from '../index/compare-ahead.js'
 import type { StackConfig } from '../index/lower-stack.js'
@@ -99,7 +101,7 @@ export class IndexThread {
       wakeFd: this.wakeFd,
     }
     const engine = this.#channel.port2
-    const url = new URL('../index/writer-worker.js', import.meta.url)
+    const url = new URL('../index/writer-worker.cjs', import.meta.url)
     this.#worker = new Worker(url, { workerData: { start, engine }, transferList: [engine], name: 'index' })
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
   }
@@ -118,7 +120,7 @@ export class IndexThread {
     })
     worker.on('error', (error: Error) => {
       this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
-      this.log('error', "the index's writer has failed", { stack: error.stack })
+      this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
     })
     worker.on('exit', () => end())
   }

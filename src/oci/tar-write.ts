@@ -42,7 +42,7 @@ export class TarWriter {
     this.#state = state
     this.#pieces = Array.from({ length: PIECES }, (_none, at) => pieceOf(memory, at))
     const workerData: ChannelStart = { memory, state, fd, compression, level }
-    this.#worker = new Worker(new URL('./tar-write-worker.js', import.meta.url), { workerData, name: 'store' })
+    this.#worker = new Worker(new URL('./tar-write-worker.cjs', import.meta.url), { workerData, name: 'store' })
     this.#ended = new Promise((resolve) => {
       this.#worker.on('message', resolve)
       this.#worker.on('error', (error) => this.#broken(error, resolve))

@@ -25,7 +25,7 @@ const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(
 
 /** Pids of the column's FUSE daemons. */
 export function daemons(scene: Scene): number[] {
-  const mark = scene.column === 'stratafs' ? 'background-main.js' : 'fuse-overlayfs'
+  const mark = scene.column === 'stratafs' ? 'background-main.cjs' : 'fuse-overlayfs'
   return pids()
     .filter((pid) =>
       text(`/proc/${pid}/cmdline`)

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))
 const run = (...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', cwd: '/' })
 
 for (const args of [['--version'], ['-V'], ['-o', 'lowerdir=/a', '--version']]) {
@@ -28,7 +28,7 @@ test('help names every command, and each has an example', () => {
 })
 
 test('help in the mount-program form', () =>
-  assert.match(run('-f', '--help').stdout, /^usage: main\.js .*lowerdir=DIR/))
+  assert.match(run('-f', '--help').stdout, /^usage: stratafs\.cjs .*lowerdir=DIR/))
 
 test('completion prints a script', () => {
   const { status, stdout } = run('completion')

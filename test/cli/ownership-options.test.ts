@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 
-const stratafs = new URL('../../src/cli/main.js', import.meta.url).pathname
+const stratafs = new URL('../../src/cli/stratafs.cjs', import.meta.url).pathname
 
 let room = ''
 const at = (...parts: string[]): string => join(room, ...parts)

@@ -62,7 +62,7 @@ export interface Column {
 }
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '')
-const stratafs = join(repository, 'dist/src/cli/main.js')
+const stratafs = join(repository, 'dist/src/cli/stratafs.cjs')
 const MS_PATIENCE = 90_000
 
 /** Runs a program to its end; throws with what it said when it failed. */
@@ -143,7 +143,7 @@ function ourWords(layers: Layers, options: MountOptions): string[] {
   return [stratafs, 'mount', ...lowers, ...writable, ...(words.length ? ['-o', words.join(',')] : []), layers.merged]
 }
 
-const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/main.js)'
+const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/stratafs.cjs)'
 
 /** Waits until no process serves the mount any more: it must end by itself once unmounted. Throws when it does not. */
 function awaitDaemonEnd(layers: Layers): void {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-export const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))
 
 /** Mounting directly takes root; elsewhere these tests say that they were skipped. */
 export const needsRoot = {

@@ -269,3 +269,16 @@ test('what a killed daemon left is swept by the next mount', needsRoot, async (t
   const still = readdirSync(w.runDirectory).filter((file) => left.includes(file))
   assert.deepEqual(still, [])
 })
+
+test('the daemon does not inherit what makes Node read every certificate at its start', needsRoot, (t) => {
+  const place = workspace(t)
+  const env = { ...place.env, NODE_EXTRA_CA_CERTS: '/nowhere/ca.pem', STRATAFS_TEST_KEPT: 'yes' }
+  const { status, stderr } = spawnSync(process.execPath, [MAIN, '-o', place.options, place.merged], {
+    env,
+    encoding: 'utf8',
+  })
+  assert.equal(status, 0, stderr)
+  const environment = readFileSync(`/proc/${daemonPids(place.runDirectory)[0]}/environ`, 'latin1')
+  assert.match(environment, /STRATAFS_TEST_KEPT=yes/)
+  assert.doesNotMatch(environment, /NODE_EXTRA_CA_CERTS/)
+})

@@ -23,7 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import Database from 'better-sqlite3'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'stratafs-mounted-'))
 const at = (path: string): string => join(root, path)
 const skip = process.getuid?.() !== 0 || !existsSync('/dev/fuse') ? 'mounts as root' : false

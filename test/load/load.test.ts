@@ -24,7 +24,7 @@ function run(program: string, ...args: string[]): string {
   return result.stdout
 }
 
-const stratafs = (...args: string[]): string => run(process.execPath, join(root, 'dist/src/cli/main.js'), ...args)
+const stratafs = (...args: string[]): string => run(process.execPath, join(root, 'dist/src/cli/stratafs.cjs'), ...args)
 
 /** One checksum over names, owners, modes, times, attributes and contents below `directory`. */
 function fingerprint(directory: string): string {

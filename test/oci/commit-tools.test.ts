@@ -13,7 +13,7 @@ import { Layout } from '../../src/oci/layout.js'
 import { needsRoot } from '../syscalls/support.js'
 import { type Snapshot, snapshot } from './scratch.js'
 
-const MAIN = join(checkoutRoot(), 'dist/src/cli/main.js')
+const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 
 /** Why a case cannot run here; false when it can. */
 function lacking(...programs: string[]): string | false {

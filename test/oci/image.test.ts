@@ -27,7 +27,7 @@ import { needsRoot } from '../syscalls/support.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, snapshot } from './scratch.js'
 
-const MAIN = join(checkoutRoot(), 'dist/src/cli/main.js')
+const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 const BASE = archive(directory('./', { mode: 0o711 }), directory('etc/'), file('etc/a', 'base'), file('etc/b', 'base'))
 const APP = archive(directory('etc/'), file('etc/.wh.b'), file('etc/a', 'app'))
 /** Says nothing of etc: what that is depends on what is beneath. */

@@ -17,7 +17,7 @@ import { compressor, decompress } from '../../src/oci/compression.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, snapshot, unpackBytes } from './scratch.js'
 
-const MAIN = join(checkoutRoot(), 'dist/src/cli/main.js')
+const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 const { compress: zstdCompress, Compressor } = createRequire(import.meta.url)('zstd-napi') as typeof import('zstd-napi')
 
 const noise = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919 + (i >> 3) * 31) & 0xff))

@@ -20,7 +20,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-const stratafs = new URL('../../src/cli/main.js', import.meta.url).pathname
+const stratafs = new URL('../../src/cli/stratafs.cjs', import.meta.url).pathname
 const PROGRAMS = ['/bin/sh', '/bin/cat', '/bin/ls', '/usr/bin/id']
 const MOUNTS = 20
 

@@ -1,0 +1,2 @@
+/** How the background process begins: see ../cli/stratafs.cts. */
+void import('./background-main.js')
