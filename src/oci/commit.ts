@@ -14,7 +14,7 @@ import { type Archive, type ArchiveOptions, fillFile, fillNew, writeArchive } fr
 import { baseImage, type CommittedImage, checkBelow, type ImageWords, putLayer, withoutLayers } from './commit-image.js'
 import { type Summary, summarize } from './commit-summary.js'
 import { refuseWrong } from './config-change.js'
-import { addHiddenLinks } from './diff-links.js'
+import { addHiddenLinks, addLeftLinks } from './diff-links.js'
 import { findSource, holdStill, type Source, type SourceWish } from './diff-source.js'
 import { LayerStack } from './diff-stack.js'
 import { changeTree, wholeTree } from './diff-tree.js'
@@ -107,6 +107,7 @@ function entriesOf(stack: LayerStack, squash: boolean): Iterable<LayerEntry> {
     throw new StratafsError('a read-only mount without an upper directory changes nothing: --squash takes all it shows')
   const root = squash ? wholeTree(stack) : changeTree(stack, 'whole')
   addHiddenLinks(stack, root)
+  if (!squash) addLeftLinks(stack, root)
   return layerEntries(root)
 }
 

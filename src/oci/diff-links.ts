@@ -1,8 +1,9 @@
 /**
  * Names that an upper changes without holding them. When one name of a lower hard-link group is written to, all of them mean the
  * new inode, which the workdir's index keeps under the group's origin; the other names exist in the lower layers alone. A
- * diff and a layer have to name them, and nothing says where they are, so they are looked for: only when a group's link
- * count says that some are missing, which is rare, and until all are found.
+ * diff and a layer have to name them. And where a layer brings a lower inode anew, because its directory was renamed, the
+ * inode's other names have to come along, or they would be another file. Nothing says where such names are, so they are
+ * looked for: only when a link count says that some are missing, which is rare, and until all are found.
  */
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
@@ -13,19 +14,49 @@ import type { SearchedDirectory } from '../layers/top-down.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { originMark } from '../union/lookup.js'
+import { inodeKey, originMark } from '../union/lookup.js'
 import { mergedNames, partsOf } from './diff-names.js'
 import type { LayerStack } from './diff-stack.js'
 import { type Before, type ChangeNode, directoryOf, newNode, type Present, presentOf } from './diff-tree.js'
 
-/** Groups with names outside the upper: how many are missing, by name in the index. */
+/** How many names are missing: by an inode's key, or of groups with names outside the upper by name in the index. */
 type Missing = Map<string, number>
 
 /** Adds to `root` the names of lower hard-link groups whose inode is in the upper. Throws StratafsError. */
 export function addHiddenLinks(stack: LayerStack, root: ChangeNode): void {
   if (stack.links === null) return
   const missing = missingLinks(stack, stack.links)
-  if (missing.size > 0) new LinkSearch(stack, root, missing).visit(stack.root(), [])
+  if (missing.size > 0) new LinkSearch(stack, root, sum(missing), groupsIn(stack, stack.links, missing)).run()
+}
+
+/** Adds to `root` the other names of lower inodes that it brings anew. Throws StratafsError. */
+export function addLeftLinks(stack: LayerStack, root: ChangeNode): void {
+  const missing = leftBehind(root)
+  if (missing.size === 0) return
+  new LinkSearch(stack, root, sum(missing), (dir, _part, name, known) => {
+    if (known?.present != null || !missing.has(inodeKey(native.stat))) return null
+    return presentOf(stack, stack.search(dir, name))
+  }).run()
+}
+
+/** Inodes in lower layers that have more names than stand in the tree: how many, by the inode's key. */
+function leftBehind(root: ChangeNode): Missing {
+  const missing: Missing = new Map()
+  const visit = ({ present, children }: ChangeNode): void => {
+    if (present !== null && present.type !== S_IFDIR && !present.dir.layer.isUpper) {
+      const links = present.stat[Stat.NLINK]!
+      const key = inodeKey(present.stat)
+      if (links > 1) missing.set(key, (missing.get(key) ?? links) - 1)
+    }
+    for (const child of children.values()) visit(child)
+  }
+  visit(root)
+  for (const [key, count] of missing) if (count <= 0) missing.delete(key)
+  return missing
+}
+
+function sum(missing: Missing): number {
+  return [...missing.values()].reduce((all, count) => all + count, 0)
 }
 
 function missingLinks(stack: LayerStack, links: RealDir): Missing {
@@ -48,55 +79,20 @@ function missingOf(marks: Marks): number {
   return match[1] === 'U' ? Number(match[2]) + 1 : Number.POSITIVE_INFINITY
 }
 
-class LinkSearch {
-  #left: number
+/**
+ * Takes a name that a lower layer shows in `dir`, in its directory `part`, or leaves it (null). Its record is in `native.stat`;
+ * `known`: what the tree has of it.
+ */
+type Claim = (dir: SearchedDirectory, part: RealDir, name: string, known: ChangeNode | undefined) => Present | null
 
-  constructor(
-    readonly stack: LayerStack,
-    readonly root: ChangeNode,
-    readonly missing: Missing,
-  ) {
-    this.#left = [...missing.values()].reduce((sum, count) => sum + count, 0)
-  }
-
-  /** Looks through the merged directory at `path`. */
-  visit(dir: SearchedDirectory, path: readonly string[]): void {
-    const parts = partsOf(dir)
-    for (const [name, { part, type }] of mergedNames(this.stack, dir)) {
-      if (this.#left <= 0) return
-      if (type === DT_DIR) {
-        const found = this.stack.search(dir, name, part)
-        if (found.type === S_IFDIR) this.visit(directoryOf(found), [...path, name])
-      } else if (!parts[part]!.layer.isUpper) this.#look(dir, parts[part]!, path, name)
-    }
-  }
-
-  #look(dir: SearchedDirectory, part: RealDir, path: readonly string[], name: string): void {
-    const fd = this.stack.fd(part)
-    if (native.statat(fd, name) < 0 || native.stat[Stat.NLINK]! < 2) return
-    const mark = originMark(fd, name, part)
+/** Takes the names of `missing` groups: each means the inode that the index holds. */
+function groupsIn(stack: LayerStack, links: RealDir, missing: Missing): Claim {
+  return (dir, part, name) => {
+    const mark = originMark(stack.fd(part), name, part)
     const group = mark === null ? '' : indexName(mark)
-    if (!this.missing.has(group)) return
-    this.#left--
-    const found = this.stack.search(dir, name)
-    const before: Before = {
-      type: found.type,
-      layer: part.layer,
-      stat: this.stack.topStat.slice(),
-      dir: found.at!,
-      name: found.atName,
-    }
-    const data =
-      found.data === null ? { dir: found.at!, name: found.atName } : { dir: found.data, name: found.dataName }
-    const parent = this.#parentNode(path)
-    const known = parent.children.get(name)
-    const child = newNode(name, this.#present(group, data), known?.present === undefined ? before : known.before)
-    parent.children.set(name, child)
-  }
-
-  #present(group: string, data: { dir: RealDir; name: string }): Present {
-    const { stack } = this
-    const links = stack.links!
+    if (!missing.has(group)) return null
+    const found = stack.search(dir, name)
+    const data = { dir: found.data ?? found.at!, name: found.data === null ? found.atName : found.dataName }
     native.statat(links.fd, group)
     stack.topStat.set(native.stat)
     stack.showOwner(links, group)
@@ -111,6 +107,58 @@ class LinkSearch {
       dataName: isMetacopy ? data.name : '',
       redirect: null,
     }
+  }
+}
+
+class LinkSearch {
+  /** `left`: how many names there can be. */
+  constructor(
+    readonly stack: LayerStack,
+    readonly root: ChangeNode,
+    private left: number,
+    readonly claim: Claim,
+  ) {}
+
+  run(): void {
+    this.#visit(this.stack.root(), [])
+  }
+
+  /** Looks through the merged directory at `path`. */
+  #visit(dir: SearchedDirectory, path: readonly string[]): void {
+    const parts = partsOf(dir)
+    for (const [name, { part, type }] of mergedNames(this.stack, dir)) {
+      if (this.left <= 0) return
+      if (type === DT_DIR) {
+        const found = this.stack.search(dir, name, part)
+        if (found.type === S_IFDIR) this.#visit(directoryOf(found), [...path, name])
+      } else if (!parts[part]!.layer.isUpper) this.#look(dir, parts[part]!, path, name)
+    }
+  }
+
+  #look(dir: SearchedDirectory, part: RealDir, path: readonly string[], name: string): void {
+    const fd = this.stack.fd(part)
+    if (native.statat(fd, name) < 0 || native.stat[Stat.NLINK]! < 2) return
+    const present = this.claim(dir, part, name, this.#known(path)?.children.get(name))
+    if (present === null) return
+    this.left--
+    const found = this.stack.search(dir, name)
+    const before: Before = {
+      type: found.type,
+      layer: part.layer,
+      stat: this.stack.topStat.slice(),
+      dir: found.at!,
+      name: found.atName,
+    }
+    const parent = this.#parentNode(path)
+    const known = parent.children.get(name)
+    parent.children.set(name, newNode(name, present, known?.present === undefined ? before : known.before))
+  }
+
+  /** The node of the directory at `path`, where the tree has it. */
+  #known(path: readonly string[]): ChangeNode | undefined {
+    let node: ChangeNode | undefined = this.root
+    for (const name of path) node = node?.children.get(name)
+    return node
   }
 
   /** The node of the directory at `path`; those that are missing are what they were. */

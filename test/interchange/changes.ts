@@ -35,6 +35,8 @@ export const lowers: readonly Tree[] = [
     'var/log/old': file('log'),
     'var/empty': dir({ mode: 0o1777 }),
     'b\xff\x80': file('bytes'),
+    'opt/one': file('pair'),
+    'srv/two': hardlink('opt/one'),
   },
 ]
 
@@ -81,6 +83,13 @@ export const changes: readonly Change[] = [
       fs.unlink('var/etc/hosts')
       fs.mkdir('etc')
       fs.write('etc/only', '')
+    },
+  },
+  {
+    name: 'a directory renamed with one name of a lower pair in it',
+    unread: { 'fuse-overlayfs': 'fuse-overlayfs follows no redirects' },
+    act(fs) {
+      fs.rename('opt', 'moved')
     },
   },
   {
