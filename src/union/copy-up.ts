@@ -143,7 +143,8 @@ function buildFile(job: Job): number {
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = dress(job, fd, '')
   if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
-  if (errno >= 0 && job.u.syncs) errno = native.fsync(fd)
+  // Of a file without content nothing has to be on disk before its name is: kernel overlayfs does not sync it either.
+  if (errno >= 0 && job.size !== null && job.u.syncs) errno = native.fsync(fd)
   native.close(fd)
   return errno
 }
