@@ -13,7 +13,7 @@ export async function machine(folder: string): Promise<Record<string, string>> {
     disk: await said('findmnt -no FSTYPE,OPTIONS -T "$1" >&3', folder),
     'FUSE over io_uring': enabled('enable_uring'),
     node: process.version,
-    'fuse-overlayfs': await said('fuse-overlayfs --version 2>/dev/null | head -n1 >&3', ''),
+    'fuse-overlayfs': await said('fuse-overlayfs --version 2>/dev/null | grep ^fuse-overlayfs >&3', ''),
     date: new Date().toISOString().slice(0, 10),
   }
 }

@@ -32,6 +32,7 @@ export function plot(results: Results): string {
   const body = rows.flatMap((row, i) => bars(row, base!, others, HEAD + i * tall))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" font-family="sans-serif" font-size="11">`,
+    '<title>Time of each workload on each side, as a multiple of kernel overlayfs</title>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     text(10, 20, `Time as a multiple of ${base} (left is faster; logarithmic)`, 'font-size="14"'),
     ...others.flatMap((side, i) => legend(side, i)),
