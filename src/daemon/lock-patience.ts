@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DirectoryLocks, lockDirectories } from './locks.js'
-import { readMounts } from './mountinfo.js'
+import { mountedOn, readMounts } from './mountinfo.js'
 import type { Refused } from './places.js'
 import { listMounts } from './run-directory.js'
 
@@ -27,5 +27,5 @@ export async function lockWhenFree(
 /** Whether the process `pid` serves a mount that is in the tree. Of one that cannot be found out it is not believed. */
 function isMounted(pid: number): boolean {
   const daemon = listMounts().find(({ state }) => state.pid === pid)
-  return daemon !== undefined && readMounts().some((entry) => entry.device === daemon.state.device)
+  return daemon !== undefined && mountedOn(daemon.state.mountpoint, readMounts())?.device === daemon.state.device
 }

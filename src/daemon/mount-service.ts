@@ -10,6 +10,7 @@ import { isLevel, type Logger } from '../base/log.js'
 import { shown } from '../base/text.js'
 import { addonObstacle } from '../syscalls/native.js'
 import { loadFuseNative } from '../transport/fuse-native-package.js'
+import { isDead } from './answers.js'
 import { checkPlan } from './checks.js'
 import type { ControlReply, ControlRequest } from './control-protocol.js'
 import { listen, type Peer } from './control-server.js'
@@ -34,6 +35,9 @@ import type { MountPlan } from './settings.js'
 import { startEngine } from './start-engine.js'
 import { chooseTransport, type Obstacles, type TransportFacts } from './transport-choice.js'
 import { withoutAddon } from './without-addon.js'
+
+/** How long a mount that somebody else has put in our place may take to show that it is alive. */
+const DEAD_MS = 2_000
 
 /** How long open files may keep a mount that was told to end. */
 const GRACE_MS = 4_000
@@ -173,6 +177,7 @@ export class MountService {
    * is ended. Called again it ends the loop at once.
    */
   async stop(): Promise<void> {
+    if (this.#over) return
     if (this.#stopping) return this.engine.stop()
     this.#stopping = true
     const { mountpoint } = this.state
@@ -192,6 +197,16 @@ export class MountService {
     return mountedOn(this.state.mountpoint, readMounts())?.device === this.state.device
   }
 
+  /**
+   * Whether the mount is still in the tree after its engine's end. Its place and its device's number do not say: once it is
+   * unmounted the kernel gives that number to the next filesystem, which may well be mounted on the same place. A mount
+   * that nobody serves any more answers ENOTCONN, and no other does. After a crash the device is still open, so that
+   * the number is ours, and there would be no answer.
+   */
+  async #isLeft(ending: Ending): Promise<boolean> {
+    return this.#isMounted() && ('crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS)))
+  }
+
   /** Nobody finds the mount any more. */
   #forget(): void {
     this.#server?.close()
@@ -200,7 +215,7 @@ export class MountService {
 
   async #finish(ending: Ending): Promise<number> {
     this.#over = true
-    const stillThere = this.#isMounted()
+    const stillThere = await this.#isLeft(ending)
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
     if (stillThere) await this.engine.detach(this.state.mountpoint, true)

@@ -51,6 +51,32 @@ test('umount from outside ends the daemon', needsRoot, async (t) => {
   await assertGone(w, pid)
 })
 
+test(
+  'what is mounted on its place right after it, under the same device number, is left alone',
+  needsRoot,
+  async (t) => {
+    const w = workspace(t)
+    const pid = mounted(w)
+    const device = w.run('inspect', w.merged, '--format', '{{.Device}}').stdout.trim()
+    // Held up on its way out, so that the next one is there first.
+    const script = 'umount "$0" && kill -STOP "$1"'
+    assert.equal(spawnSync('sh', ['-c', script, w.merged, `${pid}`]).status, 0)
+    // The kernel gives the least number that is free.
+    const devices: string[] = []
+    while (devices.at(-1) !== device && devices.length < 30) {
+      assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'next', w.merged]).status, 0)
+      devices.push(spawnSync('mountpoint', ['-d', w.merged], { encoding: 'utf8' }).stdout.trim())
+    }
+    process.kill(pid, 'SIGCONT')
+    assert.ok(await eventually(() => isGone(pid), 3000))
+    assert.equal(devices.at(-1), device, 'the number came again')
+    const there = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    assert.equal(there.filter((line) => line.includes(` ${w.merged} `)).length, devices.length)
+    assert.deepEqual(readdirSync(w.runDirectory), [])
+    for (const _ of devices) spawnSync('umount', [w.merged])
+  },
+)
+
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   test(`${signal} unmounts`, needsRoot, async (t) => {
     const w = workspace(t)
