@@ -42,6 +42,7 @@ export const Errno = {
   ELOOP: 40,
   ENODATA: 61,
   EOVERFLOW: 75,
+  EILSEQ: 84,
   EOPNOTSUPP: 95,
   ENOTCONN: 107,
   ESTALE: 116,

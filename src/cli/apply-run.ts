@@ -5,6 +5,7 @@ import { type Unpacked, unpack } from '../oci/unpack.js'
 import { isStandardInput } from '../oci/unpack-source.js'
 import { currentDirectory } from './arguments.js'
 import { complain, Exit } from './complain.js'
+import { jsonText } from './print.js'
 import { bytesText, progressBar } from './progress.js'
 
 /** The command's arguments; paths are latin1. */
@@ -41,9 +42,7 @@ export async function runApply(given: ApplyArguments): Promise<number> {
   )
   if (typeof result === 'number') return result
   for (const note of result.notes) complain(note)
-  process.stdout.write(
-    given.json ? `${JSON.stringify(documentOf(directory, result), null, 2)}\n` : wordsOf(given, result),
-  )
+  process.stdout.write(given.json ? jsonText(documentOf(directory, result)) : wordsOf(given, result))
   return Exit.DONE
 }
 

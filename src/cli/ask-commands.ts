@@ -6,10 +6,7 @@ import { pathBytes } from '../base/text.js'
 import { type InspectDocument, inspect, inspectAll, stats, unmount } from '../index.js'
 import { complain, Exit } from './complain.js'
 import { formatDocument } from './format.js'
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
+import { print, printJson } from './print.js'
 
 /** Unmounts `merged` (latin1); the exit code. */
 export async function runUnmount(merged: string, lazy: boolean): Promise<number> {
@@ -40,11 +37,6 @@ function printFormatted(documents: readonly InspectDocument[], format: string): 
     }
     print(text)
   }
-  return Exit.DONE
-}
-
-function printJson(value: unknown): number {
-  print(JSON.stringify(value, null, 2))
   return Exit.DONE
 }
 

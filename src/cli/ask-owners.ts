@@ -2,17 +2,9 @@
 import { pathBytes } from '../base/text.js'
 import { type LayerSpace, type LayerTarget, listOwners, type Origin, spaceByLayer, which } from '../index.js'
 import { complain, Exit } from './complain.js'
+import { print, printJson } from './print.js'
 
 type Layers = Omit<LayerTarget, 'merged'>
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
-
-function printJson(value: unknown): number {
-  print(JSON.stringify(value, null, 2))
-  return Exit.DONE
-}
 
 /** Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told. */
 export async function runWhich(paths: readonly string[], layers: Layers, json: boolean): Promise<number> {

@@ -2,6 +2,7 @@
 import { pathBytes } from '../base/text.js'
 import { bundle } from '../index.js'
 import { complain, Exit } from './complain.js'
+import { print, printJson } from './print.js'
 
 /** The command's arguments, latin1. */
 export interface BundleArguments {
@@ -30,10 +31,8 @@ export async function runBundle(given: BundleArguments): Promise<number> {
     readonly,
     ...user,
   })
-  const text = given.json
-    ? JSON.stringify(made, null, 2)
-    : `${made.config}: run it with \`runc run -b ${made.directory} NAME\``
-  process.stdout.write(`${text}\n`)
+  if (given.json) return printJson(made)
+  print(`${made.config}: run it with \`runc run -b ${made.directory} NAME\``)
   return Exit.DONE
 }
 

@@ -11,6 +11,7 @@ import { absolutePath, interruptible } from './apply-run.js'
 import type { CommitSettings } from './commit.js'
 import { complain, Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
+import { jsonText } from './print.js'
 import { bytesText, progressBar } from './progress.js'
 
 export interface CommitArguments extends CommitSettings {
@@ -98,7 +99,7 @@ function tell(given: CommitArguments, result: Result): number {
   for (const path of result.changedMeanwhile) complain(`${path} was written to while it was read`)
   // With the archive on standard output nothing else may be there.
   const stream = given.output !== undefined && isStandardInput(given.output) ? process.stderr : process.stdout
-  stream.write(given.json ? `${JSON.stringify(result, null, 2)}\n` : wordsOf(given, result))
+  stream.write(given.json ? jsonText(result) : wordsOf(given, result))
   return Exit.DONE
 }
 
@@ -121,7 +122,7 @@ async function runDryRun(given: CommitArguments): Promise<number> {
   if (!Number.isInteger(depth) || depth < 0)
     throw new StratafsError(`--depth ${shown(given.depth ?? '')}: give a number of levels`)
   const summary = await dryRun(given)
-  process.stdout.write(given.json ? `${JSON.stringify(summary, null, 2)}\n` : summaryText(summary, depth))
+  process.stdout.write(given.json ? jsonText(summary) : summaryText(summary, depth))
   return Exit.DONE
 }
 

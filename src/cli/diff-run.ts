@@ -2,6 +2,7 @@
 import { type Change, diffSource } from '../oci/diff.js'
 import type { SourceWish } from '../oci/diff-source.js'
 import { Exit } from './complain.js'
+import { jsonText } from './print.js'
 
 export interface DiffArguments {
   readonly source: SourceWish
@@ -12,7 +13,7 @@ export interface DiffArguments {
 /** Prints the changes; the exit code. */
 export async function runDiff({ source, json, exitCode }: DiffArguments): Promise<number> {
   const changes = await diffSource(source)
-  process.stdout.write(json ? `${JSON.stringify(changes, null, 2)}\n` : changes.map(lineOf).join(''))
+  process.stdout.write(json ? jsonText(changes) : changes.map(lineOf).join(''))
   return exitCode && changes.length > 0 ? Exit.FAILED : Exit.DONE
 }
 

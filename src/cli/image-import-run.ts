@@ -7,6 +7,7 @@ import { isStandardInput } from '../oci/unpack-source.js'
 import { interruptible } from './apply-run.js'
 import { Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
+import { jsonText } from './print.js'
 import { bytesText, progressBar } from './progress.js'
 
 export interface ImageImportArguments {
@@ -41,7 +42,7 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result
-  process.stdout.write(given.json ? `${JSON.stringify(result, null, 2)}\n` : wordsOf(result))
+  process.stdout.write(given.json ? jsonText(result) : wordsOf(result))
   return Exit.DONE
 }
 

@@ -14,6 +14,7 @@ import { absolutePath, interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, storePath } from './image-arguments.js'
 import { ensureLayers } from './image-unpack-run.js'
+import { printJson } from './print.js'
 
 export interface ImageMountArguments {
   readonly image: string
@@ -107,5 +108,5 @@ function tell({ json }: ImageMountArguments, image: StoredImage, { mount: done, 
     lower: [...layers].reverse().map(({ path }) => shown(path)),
     upper: upper === null ? null : shown(upper),
   }
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  printJson(document)
 }

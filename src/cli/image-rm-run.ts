@@ -5,6 +5,7 @@ import { referenceText } from '../oci/store-layout.js'
 import { type Removal, removeImage, removeRecord } from '../oci/store-remove.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, resolvedPath, storePath } from './image-arguments.js'
+import { jsonText } from './print.js'
 import { bytesText } from './progress.js'
 
 export interface ImageRmArguments {
@@ -27,7 +28,7 @@ export async function runImageRm(given: ImageRmArguments): Promise<number> {
       code = Exit.FAILED
     }
   }
-  if (given.json) process.stdout.write(`${JSON.stringify(removed, null, 2)}\n`)
+  if (given.json) process.stdout.write(jsonText(removed))
   else for (const each of removed) process.stdout.write(wordsOf(each))
   return code
 }

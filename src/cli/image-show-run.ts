@@ -6,6 +6,7 @@ import { choose } from '../oci/store-layout.js'
 import { complain, Exit } from './complain.js'
 import { formatDocument } from './format.js'
 import { referenceOf, resolvedPath } from './image-arguments.js'
+import { printJson } from './print.js'
 import { bytesText } from './progress.js'
 
 const SHORT = 12
@@ -71,11 +72,6 @@ function shortDigest(digest: string): string {
 
 function dateOf(created: string | null): string {
   return created === null ? '-' : created.slice(0, 19).replace('T', ' ')
-}
-
-function printJson(value: unknown): number {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
-  return Exit.DONE
 }
 
 /** Columns as wide as their widest cell. */

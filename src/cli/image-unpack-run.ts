@@ -7,6 +7,7 @@ import { readImage, type StoredImage, type StoredLayer } from '../oci/store-layo
 import { interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, storePath } from './image-arguments.js'
+import { jsonText } from './print.js'
 import { progressBar } from './progress.js'
 
 export interface ImageUnpackArguments {
@@ -25,7 +26,7 @@ export async function runImageUnpack(given: ImageUnpackArguments): Promise<numbe
     store.using({ waits: complain, signal }, () => ensureLayers(store, image, given.wishes, signal)),
   )
   if (typeof layers === 'number') return layers
-  process.stdout.write(given.json ? `${JSON.stringify(documentOf(store, image, layers), null, 2)}\n` : wordsOf(layers))
+  process.stdout.write(given.json ? jsonText(documentOf(store, image, layers)) : wordsOf(layers))
   return Exit.DONE
 }
 

@@ -2,12 +2,9 @@
 import { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from '../index.js'
 import { sizeText } from './ask-owners.js'
 import { Exit } from './complain.js'
+import { print, printJson } from './print.js'
 
 export type IndexAction = 'build' | 'verify' | 'status' | 'drop'
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
 
 /** Carries `action` out; the exit code. */
 export function runIndex(action: IndexAction, target: LayerTarget, json: boolean): Promise<number> {
@@ -89,10 +86,5 @@ async function drop(target: LayerTarget, json: boolean): Promise<number> {
   const dropped = await dropIndex(target)
   if (json) return printJson({ dropped })
   print(dropped ? 'dropped' : 'there was none')
-  return Exit.DONE
-}
-
-function printJson(value: unknown): number {
-  print(JSON.stringify(value, null, 2))
   return Exit.DONE
 }

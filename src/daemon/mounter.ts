@@ -8,13 +8,10 @@ import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../base/errno.js'
 import { shown } from '../base/text.js'
+import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { Refused } from './places.js'
 import { MountFlag, type MountPlan, type MountSettings } from './settings.js'
-
-const CAP_SYS_ADMIN = 21
-const MNT_DETACH = 2
-const UMOUNT_NOFOLLOW = 8
 
 export interface Attached {
   /** The open /dev/fuse of this mount. */

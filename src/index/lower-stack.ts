@@ -7,6 +7,7 @@ import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
+import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 
@@ -23,7 +24,6 @@ export interface StackConfig {
 }
 
 const KEPT_DIRECTORIES = 2048
-const CAP_SYS_ADMIN = 21
 
 export class LowerStack implements SearchContext {
   readonly cache = new DirCache(KEPT_DIRECTORIES)

@@ -4,12 +4,9 @@
  * about each kind of thing that was left out. Refusals name the entry.
  */
 import { StratafsError } from '../base/failure.js'
-import { CAP_MKNOD } from '../syscalls/constants.js'
+import { CAP_CHOWN, CAP_MKNOD, CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { printable } from './tar-entry.js'
-
-const CAP_CHOWN = 0
-const CAP_SYS_ADMIN = 21
 
 export interface ApplyPolicy {
   /**

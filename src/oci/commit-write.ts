@@ -8,7 +8,17 @@ import { Errno, errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import type { RealDir } from '../layers/real-dir.js'
-import { O_NOFOLLOW, O_RDONLY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
+import {
+  O_NOFOLLOW,
+  O_RDONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFREG,
+  S_PERMISSIONS,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { LayerEntry } from './commit-entries.js'
@@ -37,7 +47,6 @@ export interface Written {
   readonly changedMeanwhile: string[]
 }
 
-const PERMISSIONS = 0o7777
 /** Entries between two looks at the clock and at signals. */
 const TURN = 256
 
@@ -102,7 +111,7 @@ class EntryWriter {
     return {
       name: type === S_IFDIR ? `${path}/` : path,
       type: TYPES[type] ?? TypeFlag.FILE,
-      mode: stat[Stat.MODE]! & PERMISSIONS,
+      mode: stat[Stat.MODE]! & S_PERMISSIONS,
       uid: stat[Stat.UID]!,
       gid: stat[Stat.GID]!,
       size: 0,

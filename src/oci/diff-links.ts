@@ -10,7 +10,7 @@ import { StratafsError } from '../base/failure.js'
 import { indexName } from '../layers/file-handle.js'
 import type { Marks } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
-import type { SearchedDirectory } from '../layers/top-down.js'
+import type { Found, SearchedDirectory } from '../layers/top-down.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -33,9 +33,9 @@ export function addHiddenLinks(stack: LayerStack, root: ChangeNode): void {
 export function addLeftLinks(stack: LayerStack, root: ChangeNode): void {
   const missing = leftBehind(root)
   if (missing.size === 0) return
-  new LinkSearch(stack, root, sum(missing), (dir, _part, name, known) => {
-    if (known?.present != null || !missing.has(inodeKey(native.stat))) return null
-    return presentOf(stack, stack.search(dir, name))
+  new LinkSearch(stack, root, sum(missing), {
+    takes: (_part, _name, known) => known?.present == null && missing.has(inodeKey(native.stat)),
+    present: (found) => presentOf(stack, found),
   }).run()
 }
 
@@ -79,34 +79,39 @@ function missingOf(marks: Marks): number {
   return match[1] === 'U' ? Number(match[2]) + 1 : Number.POSITIVE_INFINITY
 }
 
-/**
- * Takes a name that a lower layer shows in `dir`, in its directory `part`, or leaves it (null). Its record is in `native.stat`;
- * `known`: what the tree has of it.
- */
-type Claim = (dir: SearchedDirectory, part: RealDir, name: string, known: ChangeNode | undefined) => Present | null
+/** Which names are looked for among those that a lower layer shows, and what each is. */
+interface Claim {
+  /** `part`: the directory that has it; its record is in `native.stat`. `known`: what the tree has of it. */
+  takes(part: RealDir, name: string, known: ChangeNode | undefined): boolean
+  /** `found`: what was just found under the name that was taken. */
+  present(found: Found): Present
+}
 
 /** Takes the names of `missing` groups: each means the inode that the index holds. */
 function groupsIn(stack: LayerStack, links: RealDir, missing: Missing): Claim {
-  return (dir, part, name) => {
-    const mark = originMark(stack.fd(part), name, part)
-    const group = mark === null ? '' : indexName(mark)
-    if (!missing.has(group)) return null
-    const found = stack.search(dir, name)
-    const data = { dir: found.data ?? found.at!, name: found.data === null ? found.atName : found.dataName }
-    native.statat(links.fd, group)
-    stack.topStat.set(native.stat)
-    stack.showOwner(links, group)
-    const marks = stack.marks.read(links.fd, group)
-    const isMetacopy = typeof marks !== 'number' && marks.metacopy
-    return {
-      type: stack.topStat[Stat.MODE]! & S_IFMT,
-      stat: stack.topStat.slice(),
-      dir: links,
-      name: group,
-      data: isMetacopy ? data.dir : null,
-      dataName: isMetacopy ? data.name : '',
-      redirect: null,
-    }
+  let group = ''
+  return {
+    takes: (part, name) => {
+      const mark = originMark(stack.fd(part), name, part)
+      group = mark === null ? '' : indexName(mark)
+      return missing.has(group)
+    },
+    present: (found) => {
+      native.statat(links.fd, group)
+      stack.topStat.set(native.stat)
+      stack.showOwner(links, group)
+      const marks = stack.marks.read(links.fd, group)
+      const isMetacopy = typeof marks !== 'number' && marks.metacopy
+      return {
+        type: stack.topStat[Stat.MODE]! & S_IFMT,
+        stat: stack.topStat.slice(),
+        dir: links,
+        name: group,
+        data: isMetacopy ? (found.data ?? found.at!) : null,
+        dataName: !isMetacopy ? '' : found.data === null ? found.atName : found.dataName,
+        redirect: null,
+      }
+    },
   }
 }
 
@@ -138,8 +143,7 @@ class LinkSearch {
   #look(dir: SearchedDirectory, part: RealDir, path: readonly string[], name: string): void {
     const fd = this.stack.fd(part)
     if (native.statat(fd, name) < 0 || native.stat[Stat.NLINK]! < 2) return
-    const present = this.claim(dir, part, name, this.#known(path)?.children.get(name))
-    if (present === null) return
+    if (!this.claim.takes(part, name, this.#known(path)?.children.get(name))) return
     this.left--
     const found = this.stack.search(dir, name)
     const before: Before = {
@@ -149,6 +153,7 @@ class LinkSearch {
       dir: found.at!,
       name: found.atName,
     }
+    const present = this.claim.present(found)
     const parent = this.#parentNode(path)
     const known = parent.children.get(name)
     parent.children.set(name, newNode(name, present, known?.present === undefined ? before : known.before))

@@ -17,6 +17,7 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
+  S_PERMISSIONS,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { fillAttr, readAttr } from '../union/attributes.js'
@@ -32,7 +33,6 @@ import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
 import { answerOpen, open } from './open.js'
 
-const PERMISSIONS = 0o7777
 /** With xattr_permissions the disk holds files the daemon can always use. */
 const OVERRIDDEN_MODE = 0o700
 
@@ -86,8 +86,10 @@ function diskMode(u: Union, mode: number): number {
 }
 
 export function mkdir(u: Union, caller: Caller, parent: number, name: string, mode: number): number {
-  const permissions = diskMode(u, mode) & PERMISSIONS
-  return make(u, caller, parent, name, (mode & PERMISSIONS) | S_IFDIR, (fd, at) => native.mkdirat(fd, at, permissions))
+  const permissions = diskMode(u, mode) & S_PERMISSIONS
+  return make(u, caller, parent, name, (mode & S_PERMISSIONS) | S_IFDIR, (fd, at) =>
+    native.mkdirat(fd, at, permissions),
+  )
 }
 
 export function mknod(
@@ -110,7 +112,7 @@ export function mknod(
     name,
     full,
     kept
-      ? openNew(diskMode(u, full) & PERMISSIONS)
+      ? openNew(diskMode(u, full) & S_PERMISSIONS)
       : (fd, at) => native.mknodat(fd, at, diskMode(u, full), major, minor),
   )
 }
@@ -130,8 +132,8 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   if (u.data.noOpen) return -Errno.ENOSYS
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
-  const full = (mode & PERMISSIONS) | S_IFREG
-  const permissions = diskMode(u, full) & PERMISSIONS
+  const full = (mode & S_PERMISSIONS) | S_IFREG
+  const permissions = diskMode(u, full) & S_PERMISSIONS
   const node = makeNode(u, caller, parent, name, full, openNew(permissions))
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
@@ -156,11 +158,11 @@ export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number
   if (errno < 0) return errno
   if (!u.writable!.abilities.tmpfile) return -Errno.EOPNOTSUPP
   const fd = u.cache.fd(parent.dir!.upper!)
-  const permissions = diskMode(u, mode) & PERMISSIONS
+  const permissions = diskMode(u, mode) & S_PERMISSIONS
   const file = asCaller(u, caller, () => native.openat(fd, '.', O_TMPFILE | O_RDWR | (flags & O_EXCL), permissions))
   if (file < 0) return file
   if (u.config.xattrPermissions !== 0)
-    writeOverride(u, file, '', caller, (mode & PERMISSIONS & ~caller.umask) | S_IFREG)
+    writeOverride(u, file, '', caller, (mode & S_PERMISSIONS & ~caller.umask) | S_IFREG)
   return unnamedNode(u, file)
 }
 

@@ -46,6 +46,8 @@ export const S_IFBLK = 0o060000
 export const S_IFDIR = 0o040000
 export const S_IFCHR = 0o020000
 export const S_IFIFO = 0o010000
+/** What chmod(2) sets. */
+export const S_PERMISSIONS = 0o7777
 export const S_ISUID = 0o4000
 export const S_ISGID = 0o2000
 export const S_ISVTX = 0o1000
@@ -168,6 +170,7 @@ export const CAPABILITIES_KEPT = 2
 export const FSUID_CAN_CHANGE = 4
 
 /** Capability numbers. */
+export const CAP_CHOWN = 0
 export const CAP_DAC_READ_SEARCH = 2
 export const CAP_SYS_ADMIN = 21
 export const CAP_MKNOD = 27

@@ -13,7 +13,6 @@ import { Paths, type Spot } from './fuse-native-paths.js'
 
 /** uid and gid that are to stay, as 32 bits without a sign. */
 const UNCHANGED = 0xffff_ffff
-const EILSEQ = 84
 const UINT32 = 0x1_0000_0000
 const LARGEST_HANDLE = 0x7fff_ffff
 
@@ -116,7 +115,7 @@ export class Calls {
     const target = nodeid < 0 ? nodeid : this.operations.readlink(nodeid)
     if (typeof target === 'number') return target
     const text = shown(target)
-    return text.includes('\ufffd') ? -EILSEQ : [0, text]
+    return text.includes('\ufffd') ? -Errno.EILSEQ : [0, text]
   }
 
   /** The whole directory at once: libfuse keeps it for the open directory. */
@@ -143,7 +142,7 @@ export class Calls {
   }
 
   #symlink(target: string, path: string): Answer {
-    if (target.includes('\ufffd')) return -EILSEQ
+    if (target.includes('\ufffd')) return -Errno.EILSEQ
     return this.#make(path, (at) => this.operations.symlink(this.caller, at.parent, at.name, fromText(target)))
   }
 

@@ -16,7 +16,6 @@ const REPLACEMENT = '\ufffd'
 const HIDDEN = /^\.fuse_hidden[0-9a-f]{16,}$/
 /** More than any path has components. */
 const HELD = 8192
-const EILSEQ = 84
 
 /** Where something is or will be: `parent` counted by the walk. */
 export interface Spot {
@@ -54,7 +53,7 @@ export class Paths {
 
   /** The parent directory of `path` and the last name. */
   spot(path: string): Spot {
-    if (path.includes(REPLACEMENT)) return { parent: -EILSEQ, name: '' }
+    if (path.includes(REPLACEMENT)) return { parent: -Errno.EILSEQ, name: '' }
     const parts = fromText(path).split('/')
     const name = parts.pop() as string
     let parent = ROOT

@@ -10,7 +10,7 @@ import { Errno, PENDING } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
 import { storedId } from '../layers/ownership.js'
 import { RealDir } from '../layers/real-dir.js'
-import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFLNK, S_IFREG } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFLNK, S_IFREG, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
@@ -26,7 +26,6 @@ import { setTimes } from './set-times.js'
 import { touchedNode } from './touched.js'
 import { placeOf, type Union, type Writable } from './union.js'
 
-const PERMISSIONS = 0o7777
 const SETID = 0o6000
 
 /** One copy-up under way. */
@@ -161,7 +160,7 @@ function dress(job: Job, fd: number, name: string): number {
   errno = copyXattrs(u, job.from, job.fromName, fd, name, strip, layer.idmapped)
   if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
-    const mode = stat[Stat.MODE]! & PERMISSIONS & (strip ? ~SETID : PERMISSIONS)
+    const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~SETID : S_PERMISSIONS)
     errno = native.chmodat(fd, name, mode)
     if (errno < 0) return errno
   }

@@ -6,11 +6,11 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Layer } from '../layers/layer.js'
+import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { DataTerms } from './answers.js'
 import type { UnionConfig } from './config.js'
 
-const CAP_SYS_ADMIN = 21
 /** f_type of filesystems that lie on others: overlayfs, FUSE (which may pass through), ecryptfs. */
 const STACKED = new Set([0x794c7630, 0x65735546, 0xf15f])
 const F_TYPE = 8

@@ -9,7 +9,7 @@
  * for. A node that has lost its last name is reached through its pin.
  */
 import { Errno } from '../base/errno.js'
-import { O_APPEND, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY } from '../syscalls/constants.js'
+import { O_APPEND, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { Node } from './node.js'
@@ -17,7 +17,6 @@ import { touchedNode } from './touched.js'
 import { placeOf, type Union } from './union.js'
 
 const OWNER_MAY_ALL = 0o600
-const PERMISSIONS = 0o7777
 const SETGID = 0o2000
 
 /** The nodes that have a descriptor, those kept longest first. */
@@ -115,7 +114,7 @@ function openBoth(u: Union, node: Node, fd: number, name: string, flags: number,
 function openPlace(u: Union, node: Node, fd: number, name: string, flags: number): number {
   const opened = native.openat(fd, name, flags, 0)
   if (opened !== -Errno.EACCES || !node.inUpper || native.statat(fd, name) < 0) return opened
-  const mode = native.stat[Stat.MODE]! & PERMISSIONS
+  const mode = native.stat[Stat.MODE]! & S_PERMISSIONS
   // A mode with setgid could not be set again by somebody outside the group.
   if (native.stat[Stat.UID] !== u.ownUid || (mode & SETGID) !== 0) return opened
   if (native.chmodat(fd, name, mode | OWNER_MAY_ALL) < 0) return opened

@@ -12,7 +12,15 @@ import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import { O_DIRECTORY, O_RDWR, O_TMPFILE, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
+import {
+  CAP_DAC_READ_SEARCH,
+  O_DIRECTORY,
+  O_RDWR,
+  O_TMPFILE,
+  RENAME_WHITEOUT,
+  S_IFCHR,
+  S_IFDIR,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
@@ -26,7 +34,6 @@ import { originMark } from './lookup.js'
 import { DirState } from './node.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
 
-const CAP_DAC_READ_SEARCH = 2
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4

@@ -11,6 +11,7 @@ import { after, before, describe, it } from 'node:test'
 import { checkoutRoot } from '../../scripts/check-imports.js'
 import { Layout } from '../../src/oci/layout.js'
 import { needsRoot } from '../syscalls/support.js'
+import { podman } from './podman.js'
 import { type Snapshot, snapshot } from './scratch.js'
 
 const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
@@ -98,7 +99,10 @@ describe('committed images', { skip: lacking('busybox', 'setfattr') }, () => {
   })
   it('podman loads and runs it', { skip: lacking('podman', 'skopeo', 'unshare') }, (t) => {
     const out = podman(
+      folder,
+      'vfs',
       'podman load -q -i app.tar >/dev/null; podman run --rm --network=host --cgroups=disabled app cat /etc/new /usr/lib/new/a /etc/keep',
+      120_000,
     )
     if (out.status !== 0 && /cgroup|permitted|ulimit|rlimit/i.test(out.stderr))
       return t.skip(`podman cannot run here: ${out.stderr.slice(-300)}`)
@@ -128,20 +132,3 @@ describe('committed images', { skip: lacking('busybox', 'setfattr') }, () => {
     }
   })
 })
-
-function podman(script: string) {
-  const conf =
-    '[containers]\ndefault_ulimits = ["nofile=20000:20000","nproc=30000:30000"]\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-  writeFileSync(join(folder, 'containers.conf'), conf)
-  const storage = `[storage]\ndriver = "vfs"\ngraphroot = "${folder}/graph"\nrunroot = "${folder}/pod"\n`
-  writeFileSync(join(folder, 'storage.conf'), storage)
-  const env = {
-    ...process.env,
-    CONTAINERS_CONF: join(folder, 'containers.conf'),
-    CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
-  }
-  // A copy of another test's mount in this namespace would keep its daemon from ending.
-  const whole = `umount -a -l -t fuse.stratafs || true; umount /sys/fs/cgroup/unified 2>/dev/null || true; ${script}`
-  const words = ['-m', '--propagation', 'private', 'sh', '-ec', whole]
-  return spawnSync('unshare', words, { cwd: folder, env, encoding: 'utf8', timeout: 120_000 })
-}

@@ -25,6 +25,7 @@ import { Layout, MediaType } from '../../src/oci/layout.js'
 import { parseNewReference } from '../../src/oci/store-layout.js'
 import { needsRoot } from '../syscalls/support.js'
 import { archive, directory, file } from './archive.js'
+import { podman } from './podman.js'
 import { inScratch, namesIn, snapshot } from './scratch.js'
 
 const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
@@ -342,27 +343,9 @@ describe('images of others', () => {
             '\n',
           ),
         )
-        writeFileSync(
-          join(folder, 'containers.conf'),
-          '[containers]\ndefault_ulimits = ["nofile=20000:20000","nproc=30000:30000"]\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n',
-        )
-        writeFileSync(
-          join(folder, 'storage.conf'),
-          `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/graph"\nrunroot = "${folder}/pod"\n`,
-        )
-        // A copy of another test's mount in this namespace would keep its daemon from ending.
         const script =
-          'umount -a -l -t fuse.stratafs || true; umount /sys/fs/cgroup/unified 2>/dev/null || true; podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
-        const env = {
-          ...process.env,
-          CONTAINERS_CONF: join(folder, 'containers.conf'),
-          CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
-        }
-        const built = spawnSync('unshare', ['-m', '--propagation', 'private', 'sh', '-ec', script], {
-          cwd: folder,
-          env,
-          encoding: 'utf8',
-        })
+          'podman build -q --network=host --isolation=chroot --layers -t it ctx; podman save -q --format oci-dir -o img it'
+        const built = podman(folder, 'overlay', script)
         if (built.status !== 0) return t.skip(`podman cannot build here: ${built.stderr.slice(-300)}`)
         mkdirSync(join(folder, 'm'))
         execFileSync('umoci', ['unpack', '--image', 'img:localhost/it:latest', 'fresh'], { cwd: folder, stdio: 'pipe' })
