@@ -213,6 +213,11 @@ export interface Device {
   /** FUSE_NOTIFY_INVAL_INODE without a range: the kernel asks for `nodeid`'s attributes again. Waits for nothing: it takes no
    * lock that a request in hand could hold, so the serving thread may call it. -ENOENT where the kernel does not know it. */
   forgetAttributes(nodeid: number): number
+  /**
+   * FUSE_NOTIFY_STORE: puts the first `size` bytes of the file `fd`, which are to be all, into the page cache of `nodeid`; 0 or
+   * -errno (ENODATA: there are fewer). It waits for the locks of those pages: nobody may be reading them by a request.
+   */
+  storeContent(nodeid: number, fd: number, size: number): number
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */

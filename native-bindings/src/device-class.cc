@@ -94,6 +94,7 @@ napi_value deviceClass(napi_env env) {
       row("used", method<&Device::used>),       row("openBacking", method<&Device::openBacking>),
       row("closeBacking", method<&Device::closeBacking>),
       row("forgetAttributes", method<&Device::forgetAttributes>),
+      row("storeContent", method<&Device::storeContent>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

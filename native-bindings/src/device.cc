@@ -231,6 +231,25 @@ int64_t Device::forgetAttributes(double nodeid) {
   return ::write(fd_, message, sizeof message) < 0 ? -errno : 0;
 }
 
+// fuse_out_header as above, then fuse_notify_store_out: u64 nodeid @0 · u64 offset @8 · u32 size @16 · u32 padding @20, and
+// the bytes.
+int64_t Device::storeContent(double nodeid, int fd, uint32_t size) {
+  constexpr int32_t kStore = 4;
+  constexpr size_t kHead = kHeader + 24;
+  size_t length = kHead + size;
+  if (size > kLeastReply) return -EINVAL;
+  if (content_.size() < length) content_.resize(length);
+  uint8_t* message = content_.data();
+  int64_t got = preadAll(fd, message + kHead, size, 0);
+  if (got != size) return got < 0 ? got : -ENODATA;
+  memset(message, 0, kHead);
+  store<uint32_t>(message, 0, static_cast<uint32_t>(length));
+  store<int32_t>(message, 4, kStore);
+  store<uint64_t>(message, kHeader, static_cast<uint64_t>(nodeid));
+  store<uint32_t>(message, kHeader + 16, size);
+  return ::write(fd_, message, length) < 0 ? -errno : 0;
+}
+
 int64_t Device::readInto(int fd, int64_t length, int64_t offset) {
   if (length < 0 || offset < 0) return -EINVAL;
   size_t room = std::min(static_cast<size_t>(length), replyBytes - kHeader);

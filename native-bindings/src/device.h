@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <unordered_map>
+#include <vector>
 
 #include "spin.h"
 
@@ -38,6 +39,7 @@ class Device {
   int64_t openBacking(int fd);
   int64_t closeBacking(int id);
   int64_t forgetAttributes(double nodeid);
+  int64_t storeContent(double nodeid, int fd, uint32_t size);
   void direct(bool enabled) { direct_ = enabled; }
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
@@ -66,6 +68,7 @@ class Device {
   bool direct_ = true;
   uint32_t turns_ = 0;
   Spin spin_;
+  std::vector<uint8_t> content_;  // of a file on its way into the page cache, behind the head of its message
   size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
   std::unordered_map<uint64_t, Binding> bindings_;
 };

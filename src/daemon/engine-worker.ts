@@ -62,6 +62,10 @@ class LateBinding implements DataBinding {
   forgetAttributes(nodeid: number): void {
     this.device?.forgetAttributes(nodeid)
   }
+
+  storeContent(nodeid: number, fd: number, size: number): void {
+    this.device?.storeContent(nodeid, fd, size)
+  }
 }
 
 const binding = new LateBinding()

@@ -14,6 +14,7 @@ import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
 import type { Node } from '../union/node.js'
+import { storeSmall } from '../union/page-cache.js'
 import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
@@ -38,9 +39,11 @@ export function open(u: Union, nodeid: number, flags: number): number {
   return 0
 }
 
-/** A small file's pages are mostly there: its descriptor is opened when one is asked for that is not. */
+/** A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened then. */
 function openForReading(u: Union, node: Node): number {
-  return u.data.passthrough ? 0 : dataOf(u, node, false)
+  if (!u.data.passthrough) return dataOf(u, node, false)
+  storeSmall(u, node)
+  return 0
 }
 
 function openForWriting(u: Union, node: Node, flags: number): number {

@@ -89,5 +89,6 @@ export function dataBinding(device: Device, wakeFd: number): DataBinding {
     openBacking: (fd) => device.openBacking(fd),
     closeBacking: (id) => void device.closeBacking(id),
     forgetAttributes: (nodeid) => void device.forgetAttributes(nodeid),
+    storeContent: (nodeid, fd, size) => void device.storeContent(nodeid, fd, size),
   }
 }

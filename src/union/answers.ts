@@ -67,6 +67,8 @@ export interface DataBinding {
   closeBacking(id: number): void
   /** Makes the kernel ask for the node's attributes again. */
   forgetAttributes(nodeid: number): void
+  /** Puts all `size` bytes of the file `fd` into the node's page cache. */
+  storeContent(nodeid: number, fd: number, size: number): void
 }
 
 /** Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with the engine. */
@@ -78,4 +80,5 @@ export const unbound: DataBinding = {
   openBacking: () => -Errno.ENOSYS,
   closeBacking: () => {},
   forgetAttributes: () => {},
+  storeContent: () => {},
 }

@@ -15,6 +15,7 @@ import { Errno } from '../base/errno.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { O_NOFOLLOW, O_PATH, O_RDONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { SMALL } from './attributes.js'
 import { dropData } from './data.js'
 import { forgetUnused } from './lookup.js'
 import type { Ghost, Node } from './node.js'
@@ -24,7 +25,7 @@ import { placeOf, type Union } from './union.js'
 export function backingFor(u: Union, node: Node, write: boolean): number {
   if (!u.data.passthrough) return 0
   if (node.opens > 0) return node.backing
-  if (!write && !node.isLarge && !(node.inUpper && node.data === null)) return 0
+  if (!write && node.size <= SMALL && !(node.inUpper && node.data === null)) return 0
   const id = openBacking(u, node)
   if (id <= 0) return 0
   u.counters.passedThrough++

@@ -80,8 +80,10 @@ export class Node {
   writers = 0
   /** Nodeids it had before, which somebody still uses. */
   ghosts = 0
-  /** Its content was larger than `SMALL` when it was last looked at. */
-  isLarge = false
+  /** Its content has been put into the kernel's page cache, where it may be still. */
+  isStored = false
+  /** Bytes of its content when it was last looked at. */
+  size = 0
   /** Its content on the way up, copied beside the loop. */
   bringing: Bringing | null = null
   /** All its names are gone. */

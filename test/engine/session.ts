@@ -24,6 +24,7 @@ export const unbound: DataBinding = {
   openBacking: () => -1,
   closeBacking: () => undefined,
   forgetAttributes: () => undefined,
+  storeContent: () => undefined,
 }
 
 /** Starts an engine; throws where it refuses. */

@@ -37,6 +37,7 @@ class ScriptedDevice implements Device {
   openBacking = (...args: unknown[]) => this.#called('openBacking', args)
   closeBacking = (...args: unknown[]) => this.#called('closeBacking', args)
   forgetAttributes = (...args: unknown[]) => this.#called('forgetAttributes', args)
+  storeContent = (...args: unknown[]) => this.#called('storeContent', args)
   direct = (...args: unknown[]) => void this.#called('direct', args)
   readInto = (...args: unknown[]) => this.#called('readInto', args)
   writeFrom = (...args: unknown[]) => this.#called('writeFrom', args)
