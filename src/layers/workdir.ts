@@ -14,6 +14,7 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_RDWR,
+  O_TMPFILE,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { type Layer, Refusal } from './layer.js'
@@ -55,8 +56,9 @@ export class Workdir {
     return `#${(++this.#counter).toString(16)}`
   }
 
-  /** A new regular file in `work/`, open for reading and writing. */
+  /** A new regular file in `work/`, open for reading and writing; without a name where `name` is ''. */
   createFile(name: string): number {
+    if (name === '') return native.openat(this.fd, '.', O_TMPFILE | O_RDWR, 0o600)
     return native.openat(this.fd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600)
   }
 

@@ -35,7 +35,7 @@ function openSource(u: Union, node: Node, size: number): Source | number {
   return { fd, length: size < 0 ? length : Math.min(size, length), isAll: size < 0 || size >= length }
 }
 
-/** A new file `temporary` in the workdir with `size` bytes of the content (-1: all); PENDING; or -errno. */
+/** A new file `temporary` in the workdir (without a name for '') with `size` bytes of the content (-1: all); PENDING; or -errno. */
 export function createContent(u: Union, node: Node, temporary: string, size: number): number {
   const { work } = u.writable!
   if (size === 0) return work.createFile(temporary)

@@ -41,7 +41,10 @@ interface Job {
   /** Its stat record. */
   readonly stat: Float64Array
   readonly origin: Uint8Array | null
+  /** What it is called in the workdir while it is built; '' for a file without a name, which `file` alone leads to. */
   readonly temporary: string
+  /** A regular file as it is being built, open, or -1. */
+  file: number
   /** Content that has been copied beside the loop. */
   readonly brought: Bringing | null
 }
@@ -81,8 +84,9 @@ function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought:
   const fromName = node.data === null ? node.atName : node.dataName
   const built = build(job)
   const errno = built < 0 ? built : commit(job)
+  if (job.file >= 0) native.close(job.file)
   // While content is on its way it lies there for who comes again.
-  if (errno < 0 && errno !== PENDING) job.writable.work.discard(job.temporary)
+  if (errno < 0 && errno !== PENDING && job.temporary !== '') job.writable.work.discard(job.temporary)
   if (errno < 0) return errno
   u.counters.copyUps++
   if (node.dir === null && job.size !== null && from !== null) leaveGhost(u, node, from, fromName)
@@ -112,9 +116,15 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
     fromName,
     stat,
     origin: originMark(from, fromName, dir),
-    temporary: brought?.temporary ?? u.writable!.work.temporary(),
+    temporary: brought?.temporary ?? temporaryFor(u.writable!, node),
+    file: -1,
     brought,
   }
+}
+
+/** A file needs no name before its last, and leaves none behind then; as ovl_copy_up_tmpfile(). */
+function temporaryFor(writable: Writable, node: Node): string {
+  return node.type === S_IFREG && writable.abilities.tmpfile ? '' : writable.work.temporary()
 }
 
 /** Everything that may fail, in the workdir. */
@@ -139,13 +149,12 @@ function orElse(errno: number, next: () => number): number {
 function buildFile(job: Job): number {
   const fd = job.brought?.target ?? createContent(job.u, job.node, job.temporary, job.size ?? 0)
   if (fd < 0) return fd
+  job.file = fd
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = dress(job, fd, '')
   if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
   // Of a file without content nothing has to be on disk before its name is: kernel overlayfs does not sync it either.
-  if (errno >= 0 && job.size !== null && job.u.syncs) errno = native.fsync(fd)
-  native.close(fd)
-  return errno
+  return errno >= 0 && job.size !== null && job.u.syncs ? native.fsync(fd) : errno
 }
 
 /** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
@@ -208,7 +217,12 @@ function commit(job: Job): number {
 }
 
 function moveIn(job: Job, upperFd: number): number {
-  return native.renameat(job.writable.work.fd, job.temporary, upperFd, job.node.name, 0)
+  return giveName(job, upperFd, job.node.name)
+}
+
+function giveName(job: Job, fd: number, name: string): number {
+  if (job.temporary === '') return native.linkat(job.file, '', fd, name)
+  return native.renameat(job.writable.work.fd, job.temporary, fd, name, 0)
 }
 
 /** A lower hard link whose group is kept together by the index. */
@@ -225,8 +239,9 @@ function commitIndexed(job: Job, upperFd: number): number {
   const index = job.writable.work.index!
   const name = indexName(job.origin!)
   const work = job.writable.work.fd
-  let errno = markLinks(u, node, work, job.temporary, 'L', job.stat[Stat.NLINK]!)
-  if (errno >= 0) errno = native.renameat(work, job.temporary, index.fd, name, 0)
+  const nameless = job.temporary === ''
+  let errno = markLinks(u, node, nameless ? job.file : work, job.temporary, 'L', job.stat[Stat.NLINK]!)
+  if (errno >= 0) errno = giveName(job, index.fd, name)
   if (errno < 0) return errno
   errno = native.linkat(index.fd, name, upperFd, node.name)
   if (errno < 0) native.unlinkat(index.fd, name, 0)
@@ -236,10 +251,13 @@ function commitIndexed(job: Job, upperFd: number): number {
 
 /** A file that has lost its name but is open: it gets an upper inode without one. */
 function commitUnnamed(job: Job): number {
+  const nameless = job.temporary === ''
   const work = job.writable.work.fd
-  const pin = native.openat(work, job.temporary, O_PATH | O_NOFOLLOW, 0)
+  const pin = nameless
+    ? native.openat(job.file, '', O_PATH, 0)
+    : native.openat(work, job.temporary, O_PATH | O_NOFOLLOW, 0)
   if (pin < 0) return pin
-  const errno = native.unlinkat(work, job.temporary, 0)
+  const errno = nameless ? 0 : native.unlinkat(work, job.temporary, 0)
   if (errno < 0) {
     native.close(pin)
     return errno

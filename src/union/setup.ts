@@ -15,8 +15,6 @@ import { Workdir } from '../layers/workdir.js'
 import {
   CAP_DAC_READ_SEARCH,
   O_DIRECTORY,
-  O_RDWR,
-  O_TMPFILE,
   RENAME_WHITEOUT,
   S_IFCHR,
   S_IFDIR,
@@ -121,7 +119,7 @@ function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusa
   const prefix = probePrefix(work.fd, config.userxattr)
   const abilities: Abilities = {
     renameWhiteout: probeWhiteout(work),
-    tmpfile: probeTmpfile(roots.layer),
+    tmpfile: probeTmpfile(work),
     xattrs: prefix !== null,
     changeIds: (engine & 4) !== 0,
     openHandles: native.hasCapability(CAP_DAC_READ_SEARCH) === 1,
@@ -171,11 +169,15 @@ function probeWhiteout(work: Workdir): boolean {
   return errno >= 0
 }
 
-function probeTmpfile(upper: Layer): boolean {
-  const fd = native.openat(upper.rootFd, '.', O_TMPFILE | O_RDWR, 0o600)
+/** Whether files can be made without a name, and be given one. */
+function probeTmpfile(work: Workdir): boolean {
+  const fd = work.createFile('')
   if (fd < 0) return false
+  const name = work.temporary()
+  const errno = native.linkat(fd, '', work.fd, name)
   native.close(fd)
-  return true
+  if (errno >= 0) work.discard(name)
+  return errno >= 0
 }
 
 /** Says what the upper cannot do, and opens what depends on it. */
