@@ -12,13 +12,7 @@ import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import {
-  CAP_DAC_READ_SEARCH,
-  O_DIRECTORY,
-  RENAME_WHITEOUT,
-  S_IFCHR,
-  S_IFDIR,
-} from '../syscalls/constants.js'
+import { CAP_DAC_READ_SEARCH, O_DIRECTORY, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
