@@ -3,6 +3,7 @@
  * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
  */
 
+import { setFlagsFromString } from 'node:v8'
 import type { Logger } from '../base/log.js'
 import { sourceStack } from '../base/source-stack.js'
 import { shown } from '../base/text.js'
@@ -12,6 +13,12 @@ import type { MountPlan } from './settings.js'
 
 /** After the second signal the engine gets this long to finish the request in hand. */
 const LAST_MS = 500
+
+/**
+ * By how much the heap may grow before it is collected: V8 lets it double and more, for speed that a daemon does not need, and a
+ * walk over a million entries left hundreds of megabytes of garbage (docs/decisions/0014-what-a-mount-costs-to-start.md).
+ */
+const SMALL_HEAP = '--heap-growing-percent=50'
 
 export interface DaemonVoice {
   readonly logger: Logger
@@ -29,6 +36,7 @@ export interface DaemonVoice {
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
   outliveFaults(logger)
+  setFlagsFromString(SMALL_HEAP)
   const service = await MountService.start(plan, logger, (line) => voice.trace(line))
   if ('error' in service) {
     await voice.ready(service)

@@ -53,6 +53,8 @@ export function openForWriting(
 function prepare(db: Connection, path: string, dirtyMark: string): IndexStore {
   db.pragma(`busy_timeout = ${BUSY_MS}`)
   db.pragma('journal_mode = WAL')
+  // Kilobytes; better-sqlite3 gives every connection 16 MB. What is in the file is in the page cache, too.
+  db.pragma('cache_size = -4000')
   db.pragma('synchronous = NORMAL')
   const store = IndexStore.of(db, path)
   store.setMeta('dirty', dirtyMark)

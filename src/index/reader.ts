@@ -45,6 +45,7 @@ export class IndexReader {
 
   #open(): void {
     const db = connect(this.path, { readonly: true, fileMustExist: true, timeout: 0 })
+    db.pragma('cache_size = -2000')
     this.#db = db
     if (this.identity !== null && faultOf(db, this.identity) !== null) {
       Atomics.store(this.shared, Slot.STATE, State.NONE)

@@ -6,8 +6,9 @@
  */
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
-import type { Bringing } from './background-copy.js'
+import { S_IFMT } from '../syscalls/constants.js'
 import type { Listing } from './listing.js'
+import { Seldom } from './seldom.js'
 
 export interface Alias {
   readonly parent: Node
@@ -44,58 +45,67 @@ export interface LinkGroup {
   nlink: number
 }
 
-export class Node {
+/** Above the bits of S_IFMT. */
+const IN_UPPER = 1 << 16
+const HAS_ORIGIN = 1 << 17
+const REMOVED = 1 << 18
+
+export class Node extends Seldom {
   /** How often the kernel was told of it, less what it has forgotten. */
   nlookup = 0
-  /** Opens not yet released. */
-  opens = 0
-  /** One name it has, and further ones (hard links) where known. A node without a name is removed but still in use. */
+  /** One name it has; `others` are further ones. A node without a name is removed but still in use. */
   parent: Node | null = null
   name = ''
-  others: Alias[] | null = null
   /** Not a directory: where the inode lies. */
   at: RealDir | null = null
   atName = ''
-  inUpper = false
-  /** Where the content lies, when only the metadata is at `at` (metacopy). */
-  data: RealDir | null = null
-  dataName = ''
-  /** The upper was copied from a lower inode, as its origin mark says. */
-  hasOrigin = false
-  links: LinkGroup | null = null
-  /** Keys under which the table finds it as a hard link. */
-  keys: string[] | null = null
-  /** O_PATH descriptor of an upper inode that has lost its name, or -1. */
-  pin = -1
-  /** The descriptor that serves READ and WRITE, or -1; may be dropped and opened anew at any time. */
-  dataFd = -1
-  dataWritable = false
-  /** The upper file may only be appended to (chattr +a): its descriptor writes at the end, whatever the offset. */
-  appendOnly = false
-  /** It is known to have no file capabilities: the kernel asks before every write. Only setxattr can give it some. */
-  withoutCapabilities = false
-  /** The backing id that all opens share while they are passed through, or 0. */
-  backing = 0
-  /** Opens for writing not yet released. */
-  writers = 0
-  /** Nodeids it had before, which somebody still uses. */
-  ghosts = 0
-  /** Its content has been put into the kernel's page cache, where it may be still. */
-  isStored = false
   /** Bytes of its content when it was last looked at. */
   size = 0
-  /** Its content on the way up, copied beside the loop. */
-  bringing: Bringing | null = null
-  /** All its names are gone. */
-  removed = false
+  /** S_IFMT bits, and the three below: a million nodes have them. */
+  private bits: number
 
   constructor(
     public id: number,
-    /** S_IFMT bits. */
-    readonly type: number,
+    type: number,
     public ino: number,
     readonly dir: DirState | null,
-  ) {}
+  ) {
+    super()
+    this.bits = type
+  }
+
+  /** S_IFMT bits. */
+  get type(): number {
+    return this.bits & S_IFMT
+  }
+
+  /** Where the inode lies is the upper. */
+  get inUpper(): boolean {
+    return (this.bits & IN_UPPER) !== 0
+  }
+  set inUpper(value: boolean) {
+    this.mark(IN_UPPER, value)
+  }
+
+  /** The upper was copied from a lower inode, as its origin mark says. */
+  get hasOrigin(): boolean {
+    return (this.bits & HAS_ORIGIN) !== 0
+  }
+  set hasOrigin(value: boolean) {
+    this.mark(HAS_ORIGIN, value)
+  }
+
+  /** All its names are gone. */
+  get removed(): boolean {
+    return (this.bits & REMOVED) !== 0
+  }
+  set removed(value: boolean) {
+    this.mark(REMOVED, value)
+  }
+
+  private mark(bit: number, value: boolean): void {
+    this.bits = value ? this.bits | bit : this.bits & ~bit
+  }
 
   get isUpper(): boolean {
     return this.dir === null ? this.inUpper : this.dir.upper !== null
@@ -174,8 +184,7 @@ export class NodeTable {
   addKey(node: Node, key: string): void {
     if (this.#byKey.get(key) === node) return
     this.#byKey.set(key, node)
-    node.keys ??= []
-    node.keys.push(key)
+    node.keys = [...(node.keys ?? []), key]
   }
 
   /** Forgets a node for good. */
