@@ -8,9 +8,10 @@ import { type Connection, connect, type Statement } from './database.js'
 import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
-import { CREATE, Sql } from './schema.js'
+import { CREATE, NOT_WHOLE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
 import { inodeOf } from './stamps.js'
+import { derivedColumns, recordShare } from './stat-rows.js'
 
 export class IndexStore {
   readonly #statements = new Map<string, Statement>()
@@ -110,6 +111,7 @@ export class IndexStore {
     const entry = this.#run(Sql.putEntry)
     const { names, owners, entryFlags, joined, stats } = rows
     let sum = 0
+    let recordSum = 0
     for (let i = 0; i < names.length; i++) {
       const at = i * STAT_SLOTS
       const mode = stats[at + Stat.MODE]!
@@ -129,8 +131,11 @@ export class IndexStore {
         stats[at + Stat.CTIME_NS],
         inodeOf(stats, at),
         stats[at + Stat.NLINK],
+        ...derivedColumns(stats, at),
       )
-      sum += checkShare(names[i]!, owners[i]!, entryFlags[i]!, mode, joined[i]!)
+      const share = checkShare(names[i]!, owners[i]!, entryFlags[i]!, mode, joined[i]!)
+      sum += share
+      if ((entryFlags[i]! & NOT_WHOLE) === 0) recordSum += recordShare(share, stats, at)
     }
     for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
     const { path, layers, stamps, readAt, racy, flags } = rows
@@ -146,6 +151,7 @@ export class IndexStore {
       flags,
       names.length,
       sum % 2 ** 32,
+      recordSum % 2 ** 32,
     )
   }
 

@@ -98,6 +98,7 @@ function stackOf(u: Union): StackConfig {
     prefix: u.marks.prefix,
     redirectDir: u.config.redirectDir,
     rootFds: u.lowers.map((layer) => layer.rootFd),
+    mapped: u.lowers.map((layer) => layer.isMapped),
   }
 }
 
