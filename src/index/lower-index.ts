@@ -61,7 +61,12 @@ export class LowerIndex implements ViewKeeper {
     return this.options.immutable
   }
 
-  /** The view of the lower parts of `dir`, which are several; null where the layers have to be asked. */
+  /** Whether a directory with so many lower parts gains by a view: one with a single part only where nobody looks at that. */
+  serves(parts: number): boolean {
+    return parts > 1 || (parts === 1 && this.immutable)
+  }
+
+  /** The view of the lower parts of `dir`; null where the layers have to be asked. */
   view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
     const slot = dir.indexed
     if (typeof slot !== 'number') {

@@ -69,7 +69,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     identity: () => stackIdentity(u),
     tendIndex: () => {
       noteWritten(u)
-      if (u.lowers.length > 1) u.lowerIndex?.prepare()
+      if (u.lowerIndex?.serves(u.lowers.length)) u.lowerIndex.prepare()
       u.lowerIndex?.flush()
     },
     which: (path) => ownerOf(u, path),
