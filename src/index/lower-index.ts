@@ -1,5 +1,5 @@
 /**
- * The index as the engine's thread has it: a read-only connection, opened when the first directory with several lower parts
+ * The index as the engine's thread has it: a read-only connection, opened when the first directory that it serves
  * is visited, and the views in memory, bounded by the names they hold. It never waits: what is not there yet is asked of the
  * layers, and the writer is told that somebody came by. Any error of SQLite ends its use until the writer has put another
  * database in place.

@@ -71,6 +71,14 @@ export class IndexStore {
     this.db.close()
   }
 
+  /** Closes it, marked as ended well. The mark comes last, when all before it is in the file itself. */
+  end(): void {
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.setMeta('dirty', 'clean')
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.close()
+  }
+
   meta(key: string): unknown {
     return (this.#run(Sql.getMeta).raw().get(key) as unknown[] | undefined)?.[0] ?? null
   }
