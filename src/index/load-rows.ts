@@ -3,31 +3,57 @@
  * is missing would be a file that is missing.
  */
 import type { Statements } from './reader.js'
-import { AskedRows, LoadedRows, type Sums } from './row-sources.js'
+import { AskedRows, type AskedRowsOptions, GrowingRows, LoadedRows, NOT_ADDING_UP } from './row-sources.js'
 import type { RawRow } from './stat-rows.js'
 import type { RowSource } from './view.js'
 
 /** A directory with more names than this is asked name by name. */
 const LOADED_AT_MOST = 4096
 
-/** A row of `dirs` as Sql.findDir selects it: id, layers, stamps, read_at, racy, flags, count, sum, record_sum. */
-export type DirRow = [number, Buffer, Buffer, number, number, number, number, number, number]
+/** A row of `dirs` as Sql.findDir selects it: id, layers, stamps, read_at, racy, flags, count, sum. */
+export type DirRow = [number, Buffer, Buffer, number, number, number, number, number]
 
-/**
- * The rows of the directory that `row` describes, which joins `layers`; null where they do not add up. `whole`: with what it takes
- * to answer without a look. Throws what SQLite throws; what goes wrong later is told to `fail`.
- */
-export function loadRows(
-  { rows, one }: Statements,
-  row: DirRow,
-  layers: readonly number[],
-  whole: boolean,
-  fail: (error: unknown) => void,
-): RowSource | null {
-  const [id, , , , , , count, sum, recordSum] = row
-  const positions = new Map(layers.map((layer, at) => [layer, at]))
-  const sums: Sums = { rows: sum, records: whole ? recordSum : 0 }
-  if (count > LOADED_AT_MOST) return AskedRows.check({ one, all: rows, whole, id, positions, fail }, sums)
-  const raw = rows.raw().all(id) as RawRow[]
-  return raw.length === count ? LoadedRows.load(raw, positions, sums, whole) : null
+/** What it takes to load a directory's rows. */
+export interface Loading {
+  readonly statements: Statements
+  /** The directory, and the layers that it joins. */
+  readonly row: DirRow
+  readonly layers: readonly number[]
+  /** With what it takes to answer without a look. */
+  readonly whole: boolean
+  /** Hears of rows that do not add up, and of what SQLite throws, now or later. */
+  readonly fail: (error: unknown) => void
+}
+
+/** The rows of a directory; null where they cannot be had. Whole rows are more to read: they are asked for one by one at first. */
+export function loadRows(loading: Loading): RowSource | null {
+  const { row, whole } = loading
+  if (!whole) return loadAll(loading)
+  const size = row[COUNT] > LOADED_AT_MOST ? 0 : row[COUNT]
+  return new GrowingRows(size, new AskedRows(askedFrom(loading)), () => loadAll(loading))
+}
+
+const COUNT = 6
+
+function askedFrom({ statements: { rows, one }, row, layers, whole, fail }: Loading): AskedRowsOptions {
+  return { one, all: rows, whole, id: row[0], positions: new Map(layers.map((layer, at) => [layer, at])), fail }
+}
+
+function loadAll(loading: Loading): RowSource | null {
+  const { row, whole, fail } = loading
+  const [id, , , , , , count, sum] = row
+  const asked = askedFrom(loading)
+  try {
+    if (count > LOADED_AT_MOST) {
+      if (AskedRows.addUp(asked, sum)) return new AskedRows(asked)
+    } else {
+      const raw = asked.all.raw().all(id) as RawRow[]
+      const loaded = raw.length === count ? LoadedRows.load(raw, asked.positions, sum, whole) : null
+      if (loaded !== null) return loaded
+    }
+    fail(NOT_ADDING_UP)
+  } catch (error) {
+    fail(error)
+  }
+  return null
 }

@@ -16,11 +16,12 @@ import { unpackLayers } from './layer-list.js'
 import { type DirRow, loadRows } from './load-rows.js'
 import { commonPath, sameLayers } from './part-paths.js'
 import { IndexReader, type Statements } from './reader.js'
+import { NOT_ADDING_UP } from './row-sources.js'
 import { DirFlag } from './schema.js'
 import { isAhead, Slot } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { ToldWriter, type ToldWriterOptions } from './told-writer.js'
-import { LowerView, type RowSource, type ViewKeeper } from './view.js'
+import { LowerView, type ViewKeeper } from './view.js'
 
 /** What the index remembers on a directory: its view, or the generation in which there was none, or that there is never one. */
 export type ViewSlot = LowerView | number
@@ -193,18 +194,12 @@ export class LowerIndex implements ViewKeeper {
   }
 
   #load(path: string, layers: readonly number[], row: DirRow): LowerView | null {
-    let source: RowSource | null
-    try {
-      // By the statements with which the row was found, whatever the writer has done meanwhile.
-      source = loadRows(this.#reader.current!, row, layers, this.immutable, (error) => this.#fail(error))
-    } catch (error) {
-      this.#fail(error)
-      return null
-    }
-    if (source === null) {
-      this.#fail({ code: `rows of /${path} do not add up` })
-      return null
-    }
+    // By the statements with which the row was found, whatever the writer has done meanwhile.
+    const statements = this.#reader.current!
+    const damaged = { code: `rows of /${path} do not add up` }
+    const fail = (error: unknown): void => this.#fail(error === NOT_ADDING_UP ? damaged : error)
+    const source = loadRows({ statements, row, layers, whole: this.immutable, fail })
+    if (source === null) return null
     const view = new LowerView(this, path, source)
     this.#views.keep(path, view)
     return view

@@ -5,35 +5,17 @@
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFMT } from '../syscalls/constants.js'
 import type { Statement } from './database.js'
+import { EntryFlag } from './entry-flags.js'
 import { unpackLayers } from './layer-list.js'
 import { checkShare } from './rows.js'
-import { EntryFlag, NOT_WHOLE } from './schema.js'
-import { emptyRecord, type RawRow, Records, recordShare, setRecord } from './stat-rows.js'
+import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-rows.js'
 import type { RowSource, ViewRow } from './view.js'
-
-/** What a directory's rows must add up to; `records` is 0 where none are read. */
-export interface Sums {
-  readonly rows: number
-  readonly records: number
-}
 
 const LISTED = 0
 const NUMBERS = 6
 
-/** Adds rows up. One that tells no record, for it lacks something or because none was selected, adds nothing to those. */
-class Adding {
-  #rows = 0
-  #records = 0
-
-  add(share: number, flags: number, record: Float64Array | null): void {
-    this.#rows += share
-    if (record !== null && (flags & NOT_WHOLE) === 0) this.#records += recordShare(share, record, 0)
-  }
-
-  equals({ rows, records }: Sums): boolean {
-    return this.#rows % 2 ** 32 === rows && this.#records % 2 ** 32 === records
-  }
-}
+/** What is told when rows are not those that were written. */
+export const NOT_ADDING_UP = { code: 'rows do not add up' }
 
 /** Rows in memory: six numbers and one reference a name, and the stat records where they are to be had. */
 export class LoadedRows implements RowSource {
@@ -51,27 +33,28 @@ export class LoadedRows implements RowSource {
     this.#records = whole ? new Records(raw.length) : null
   }
 
-  /** The rows, or null when they do not add up to `sums`: the database is damaged. `whole`: they have STAT_COLUMNS. */
+  /** The rows, or null when they do not add up to `sum`: the database is damaged. `whole`: they have STAT_COLUMNS. */
   static load(
     raw: readonly RawRow[],
     positions: ReadonlyMap<number, number>,
-    sums: Sums,
+    sum: number,
     whole: boolean,
   ): LoadedRows | null {
     const loaded = new LoadedRows(raw, positions, whole)
     const record = whole ? emptyRecord() : null
-    const adding = new Adding()
+    let total = 0
     for (let i = 0; i < raw.length; i++) {
       const row = raw[i]!
       const share = loaded.#take(row, i)
       if (share < 0) return null
       if (record !== null) {
         setRecord(record, row)
+        if (!isIntact(row, share, record)) return null
         loaded.#records!.keep(i, record)
       }
-      adding.add(share, row[3], record)
+      total += share
     }
-    return adding.equals(sums) ? loaded : null
+    return total % 2 ** 32 === sum ? loaded : null
   }
 
   /** The row's share of the sum, or -1 when it names a layer that is not joined. */
@@ -147,44 +130,46 @@ export interface AskedRowsOptions {
 /** Rows left in the database. */
 export class AskedRows implements RowSource {
   readonly size = LISTED
-  /** The row that was handed out last. */
-  #last: RawRow | null = null
+  /** That of the row which was handed out last. */
+  readonly #record = emptyRecord()
 
-  private constructor(private readonly options: AskedRowsOptions) {}
-
-  /** The rows, when they add up to `sums`; read through once, for a lost row would be a lost file. */
-  static check(options: AskedRowsOptions, sums: Sums): AskedRows | null {
-    const { all, id, whole } = options
-    const record = whole ? emptyRecord() : null
-    const adding = new Adding()
-    for (const row of all.raw().iterate(id) as IterableIterator<RawRow>) {
-      const [name, layer, joined, flags, mode] = row
-      if (record !== null) setRecord(record, row)
-      adding.add(checkShare(latin1(name), layer, flags, mode, joined), flags, record)
-    }
-    return adding.equals(sums) ? new AskedRows(options) : null
+  /** Whether the rows add up to `sum`, without which an absent one is not to be believed, for a lost row would be a lost file. */
+  static addUp({ all, id }: AskedRowsOptions, sum: number): boolean {
+    let total = 0
+    for (const row of all.raw().iterate(id) as IterableIterator<RawRow>) total += shareOf(row)
+    return total % 2 ** 32 === sum
   }
 
+  constructor(private readonly options: AskedRowsOptions) {}
+
   row(name: string): ViewRow | null {
-    const { one, id, positions, fail } = this.options
-    let raw: RawRow | undefined
+    const { one, id, fail } = this.options
     try {
-      raw = one.raw().get(id, bytesOf(name)) as RawRow | undefined
+      const raw = one.raw().get(id, bytesOf(name)) as RawRow | undefined
+      if (raw === undefined) return null
+      if (this.#isIntact(raw)) return this.#viewRow(raw)
+      fail(NOT_ADDING_UP)
     } catch (error) {
       fail(error)
-      return UNKNOWN
     }
-    if (raw === undefined) return null
-    this.#last = raw
-    const [, layer, joined, flags, mode, ino, ctime, ctimeNs] = raw
+    return UNKNOWN
+  }
+
+  #isIntact(raw: RawRow): boolean {
+    if (!this.options.whole) return true
+    setRecord(this.#record, raw)
+    return isIntact(raw, shareOf(raw), this.#record)
+  }
+
+  #viewRow([, layer, joined, flags, mode, ino, ctime, ctimeNs]: RawRow): ViewRow {
+    const { positions } = this.options
     const parts = (joined === null ? [layer] : unpackLayers(joined)).map((each) => positions.get(each) ?? -1)
     return parts.includes(-1) ? UNKNOWN : { at: 0, parts, flags, mode, ino, ctime, ctimeNs }
   }
 
   record(_row: ViewRow, into: Float64Array): boolean {
-    if (!this.options.whole || this.#last === null) return false
-    setRecord(into, this.#last)
-    return true
+    if (this.options.whole) into.set(this.#record)
+    return this.options.whole
   }
 
   list(show: (name: string, type: number) => void): boolean {
@@ -199,5 +184,53 @@ export class AskedRows implements RowSource {
   }
 }
 
+function shareOf([name, layer, joined, flags, mode]: RawRow): number {
+  return checkShare(latin1(name), layer, flags, mode, joined)
+}
+
+/** So many names are asked for before all of them are loaded. */
+const FEW = 8
+
+/**
+ * Rows that are asked for one by one at first, for often only one or two names of a directory are wanted; all are loaded once it
+ * pays, or when it takes all of them: for a listing, and to say that a name is absent.
+ */
+export class GrowingRows implements RowSource {
+  #all: RowSource | null = null
+  #asked = 0
+
+  constructor(
+    /** What it will hold in memory at most. */
+    readonly size: number,
+    private readonly few: RowSource,
+    private readonly load: () => RowSource | null,
+  ) {}
+
+  row(name: string): ViewRow | null {
+    if (this.#all === null && this.#asked++ < FEW) {
+      const row = this.few.row(name)
+      if (row !== null) return row
+    }
+    return this.#loaded().row(name)
+  }
+
+  /** A row that was handed out last before all were loaded is not asked about afterwards. */
+  record(row: ViewRow, into: Float64Array): boolean {
+    return (this.#all ?? this.few).record(row, into)
+  }
+
+  list(show: (name: string, type: number) => void): boolean {
+    return this.#loaded().list(show)
+  }
+
+  #loaded(): RowSource {
+    this.#all ??= this.load() ?? UNANSWERED
+    return this.#all
+  }
+}
+
 /** A row that only says: ask the layers. */
 const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
+
+/** Rows that cannot be had. */
+const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }

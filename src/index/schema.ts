@@ -9,21 +9,6 @@ import { STAT_COLUMNS, VIEW_COLUMNS } from './stat-rows.js'
 export const APPLICATION_ID = 0x73747261
 export const SCHEMA_VERSION = 2
 
-/** Bits of entries.flags. */
-export const EntryFlag = {
-  /** The topmost part carries marks (extended attributes of the union). */
-  MARKED: 1,
-  /** A redirect, a metacopy or an xattr whiteout is involved: the layers have to be asked. */
-  ASK: 2,
-  /** Opaque: lower parts of this directory are hidden. */
-  OPAQUE: 4,
-  /** The row does not tell all that stat says: the file is looked at, also with `index=immutable`. */
-  PARTIAL: 8,
-} as const
-
-/** An entry with one of these is never answered from its row alone. */
-export const NOT_WHOLE = EntryFlag.ASK | EntryFlag.PARTIAL
-
 /** Bits of dirs.flags. */
 export const DirFlag = {
   /** Some part lies under another path in its layer. */
@@ -38,13 +23,13 @@ CREATE TABLE layers (ord INTEGER PRIMARY KEY, role TEXT NOT NULL, root BLOB NOT 
   edited INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE dirs (id INTEGER PRIMARY KEY, parent INTEGER, path BLOB NOT NULL UNIQUE, layers BLOB NOT NULL,
   stamps BLOB NOT NULL, read_at REAL NOT NULL, racy INTEGER NOT NULL, flags INTEGER NOT NULL, count INTEGER NOT NULL,
-  sum INTEGER NOT NULL, record_sum INTEGER NOT NULL);
+  sum INTEGER NOT NULL);
 CREATE INDEX dirs_parent ON dirs (parent);
 CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB, flags INTEGER NOT NULL,
   mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mtime INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, ino INTEGER NOT NULL,
   links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER, btime INTEGER, btime_ns INTEGER, blocks INTEGER, blksize INTEGER,
-  rdev INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
+  rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
 CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL, hider INTEGER,
   why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
 CREATE TABLE upper (path BLOB PRIMARY KEY, parent BLOB NOT NULL, name BLOB NOT NULL, whiteout INTEGER NOT NULL,
@@ -100,18 +85,17 @@ export const Sql = {
   addLayer: 'INSERT INTO layers (ord, role, root, identity, uuid) VALUES (?, ?, ?, ?, ?)',
   allLayers: 'SELECT ord, role, root, identity, edited FROM layers ORDER BY ord',
   layerEdited: 'UPDATE layers SET edited = edited + 1 WHERE ord = ?',
-  findDir: 'SELECT id, layers, stamps, read_at, racy, flags, count, sum, record_sum FROM dirs WHERE path = ?',
+  findDir: 'SELECT id, layers, stamps, read_at, racy, flags, count, sum FROM dirs WHERE path = ?',
   dirIdOf: 'SELECT id FROM dirs WHERE path = ?',
   maxDirId: 'SELECT coalesce(max(id), 0) FROM dirs',
-  putDir: `INSERT INTO dirs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,
+  putDir: `INSERT INTO dirs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,
     layers = excluded.layers, stamps = excluded.stamps, read_at = excluded.read_at, racy = excluded.racy,
-    flags = excluded.flags, count = excluded.count, sum = excluded.sum,
-    record_sum = excluded.record_sum`,
+    flags = excluded.flags, count = excluded.count, sum = excluded.sum`,
   childDirs: 'SELECT id, path FROM dirs WHERE parent = ?',
   dropDir: 'DELETE FROM dirs WHERE id = ?',
   dropEntries: 'DELETE FROM entries WHERE dir = ?',
   dropHidden: 'DELETE FROM hidden WHERE dir = ?',
-  putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   putHidden: 'INSERT OR REPLACE INTO hidden VALUES (?, ?, ?, ?, ?, ?)',
   viewRows: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ?`,
   oneRow: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,

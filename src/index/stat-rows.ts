@@ -6,6 +6,7 @@
  */
 import type { Layer } from '../layers/layer.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import { NOT_WHOLE } from './entry-flags.js'
 import { inodeOf } from './stamps.js'
 
 /** A value as SQLite has it. */
@@ -19,14 +20,17 @@ export const VIEW_COLUMNS = 'name, layer, layers, flags, mode, ino, ctime, ctime
 
 /** What it takes beyond that to answer without a look. */
 export const STAT_COLUMNS =
-  'size, uid, gid, links, mtime, mtime_ns, atime, atime_ns, btime, btime_ns, blocks, blksize, rdev'
+  'size, uid, gid, links, mtime, mtime_ns, atime, atime_ns, btime, btime_ns, blocks, blksize, rdev, hash'
 
 /** Where those begin in a RawRow, and what stands before them. */
 const FIRST = 8
+const FLAGS = 3
 const MODE = 4
 const INO = 5
 const CTIME = 6
 const CTIME_NS = 7
+
+const HASH = 13
 
 const LOW_UNIT = 2 ** 32
 const MINOR_UNIT = 2 ** 20
@@ -96,8 +100,12 @@ const TOLD = Array.from({ length: Stat.BTIME_NS + 1 }, (_, slot) => slot).filter
   (slot) => slot !== Stat.DEV_MAJOR && slot !== Stat.DEV_MINOR,
 )
 
-/** A row's share of its directory's sum of records; `share`: that of its name and owner, to which the record is bound. */
-export function recordShare(share: number, stats: Float64Array, at: number): number {
+/**
+ * By what a row is known to be intact when it is read alone: over its share of the directory's sum (its name, its owner) and, where
+ * it is whole, its record at `at`.
+ */
+export function rowHash(share: number, flags: number, stats: Float64Array, at: number): number {
+  if ((flags & NOT_WHOLE) !== 0) return share
   let hash = share
   for (const slot of TOLD) {
     const value = stats[at + slot]!
@@ -105,6 +113,11 @@ export function recordShare(share: number, stats: Float64Array, at: number): num
     if (value >= LOW_UNIT || value < 0) hash = Math.imul(hash ^ Math.floor(value / LOW_UNIT), 0x01000193)
   }
   return hash >>> 0
+}
+
+/** Whether `row`, of which `record` was made, is as it was written. */
+export function isIntact(row: RawRow, share: number, record: Float64Array): boolean {
+  return row[FIRST + HASH] === rowHash(share, row[FLAGS], record, 0)
 }
 
 /** Slots whose numbers need more than 32 bits, and those that never do. */

@@ -8,10 +8,10 @@ import { type Connection, connect, type Statement } from './database.js'
 import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
-import { CREATE, NOT_WHOLE, Sql } from './schema.js'
+import { CREATE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
 import { inodeOf } from './stamps.js'
-import { derivedColumns, recordShare } from './stat-rows.js'
+import { derivedColumns, rowHash } from './stat-rows.js'
 
 export class IndexStore {
   readonly #statements = new Map<string, Statement>()
@@ -119,16 +119,17 @@ export class IndexStore {
     const entry = this.#run(Sql.putEntry)
     const { names, owners, entryFlags, joined, stats } = rows
     let sum = 0
-    let recordSum = 0
     for (let i = 0; i < names.length; i++) {
       const at = i * STAT_SLOTS
       const mode = stats[at + Stat.MODE]!
+      const flags = entryFlags[i]!
+      const share = checkShare(names[i]!, owners[i]!, flags, mode, joined[i]!)
       entry.run(
         id,
         Buffer.from(names[i]!, 'latin1'),
         owners[i],
         joined[i],
-        entryFlags[i],
+        flags,
         mode,
         stats[at + Stat.SIZE],
         stats[at + Stat.UID],
@@ -140,13 +141,12 @@ export class IndexStore {
         inodeOf(stats, at),
         stats[at + Stat.NLINK],
         ...derivedColumns(stats, at),
+        rowHash(share, flags, stats, at),
       )
-      const share = checkShare(names[i]!, owners[i]!, entryFlags[i]!, mode, joined[i]!)
       sum += share
-      if ((entryFlags[i]! & NOT_WHOLE) === 0) recordSum += recordShare(share, stats, at)
     }
     for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
-    const { path, layers, stamps, readAt, racy, flags } = rows
+    const { path, layers, stamps, readAt, racy } = rows
     const packed = packLayers(layers)
     this.#run(Sql.putDir).run(
       id,
@@ -156,10 +156,9 @@ export class IndexStore {
       stamps,
       readAt,
       racy ? 1 : 0,
-      flags,
+      rows.flags,
       names.length,
       sum % 2 ** 32,
-      recordSum % 2 ** 32,
     )
   }
 

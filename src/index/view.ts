@@ -10,7 +10,7 @@ import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../l
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { EntryFlag } from './schema.js'
+import { EntryFlag } from './entry-flags.js'
 import { inodeOf, isStamped } from './stamps.js'
 
 /** An entry with one of these is looked at: its marks count, or its row does not tell all. */

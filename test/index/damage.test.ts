@@ -73,8 +73,8 @@ const damages: Record<string, (index: string) => void> = {
   'is of version 1': (index) =>
     alter(
       index,
-      `ALTER TABLE dirs DROP COLUMN record_sum; PRAGMA user_version = 1;
-      ${['atime', 'atime_ns', 'btime', 'btime_ns', 'blocks', 'blksize', 'rdev'].map((name) => `ALTER TABLE entries DROP COLUMN ${name};`).join('')}`,
+      `PRAGMA user_version = 1;
+      ${['atime', 'atime_ns', 'btime', 'btime_ns', 'blocks', 'blksize', 'rdev', 'hash'].map((name) => `ALTER TABLE entries DROP COLUMN ${name};`).join('')}`,
     ),
   'has lost a table': (index) => alter(index, 'DROP TABLE entries'),
   'has lost a row': (index) => alter(index, "DELETE FROM entries WHERE name = CAST('usr' AS BLOB)"),

@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import test from 'node:test'
 import Database from 'better-sqlite3'
 import { buildIndex, openIndex, stackConfig, verifyIndex } from '../../src/index/api.js'
+import { EntryFlag } from '../../src/index/entry-flags.js'
 import { LowerStack } from '../../src/index/lower-stack.js'
 import { readDirectoryRows } from '../../src/index/read-directory.js'
-import { EntryFlag } from '../../src/index/schema.js'
 import { inodeOf } from '../../src/index/stamps.js'
-import { derivedColumns, isWhole, type RawRow, Records, recordShare, setRecord } from '../../src/index/stat-rows.js'
+import { derivedColumns, isWhole, type RawRow, Records, rowHash, setRecord } from '../../src/index/stat-rows.js'
 import { LowerView, type ViewKeeper } from '../../src/index/view.js'
 import type { Layer } from '../../src/layers/layer.js'
 import { Found } from '../../src/layers/top-down.js'
@@ -185,6 +185,12 @@ test(
       db.exec(sql)
       db.close()
       const run = new Run(stage, { index, immutable: true })
+      const { operations } = run.engine
+      // Asked for alone, and then among all.
+      operations.lookup(operations.lookup(1, 'both'), 'below')
+      assert.equal(operations.attr.size, 'both/below'.length)
+      operations.lookup(operations.lookup(1, 'many'), 'file-7')
+      assert.ok(operations.attr.atime < 2 ** 32)
       assert.deepEqual(picture(run), off)
       run.close()
       assert.match(run.log.join('\n'), /do not add up.*set aside/)
@@ -331,7 +337,7 @@ test('a record comes back from its columns and from memory number for number, an
     if (slot === Stat.DEV_MAJOR || slot === Stat.DEV_MINOR) continue
     const other = stats.slice()
     other[slot]!++
-    assert.notEqual(recordShare(1, other, 0), recordShare(1, stats, 0), `slot ${slot}`)
+    assert.notEqual(rowHash(1, 0, other, 0), rowHash(1, 0, stats, 0), `slot ${slot}`)
   }
 })
 
