@@ -29,8 +29,10 @@ export interface Loading {
 export function loadRows(loading: Loading): RowSource | null {
   const { row, whole } = loading
   if (!whole) return loadAll(loading)
-  const size = row[COUNT] > LOADED_AT_MOST ? 0 : row[COUNT]
-  return new GrowingRows(size, new AskedRows(askedFrom(loading)), () => loadAll(loading))
+  const count = row[COUNT]
+  return new GrowingRows(count > LOADED_AT_MOST ? 0 : count, count, new AskedRows(askedFrom(loading)), () =>
+    loadAll(loading),
+  )
 }
 
 const COUNT = 6

@@ -161,10 +161,13 @@ export class AskedRows implements RowSource {
     return isIntact(raw, shareOf(raw), this.#record)
   }
 
-  #viewRow([, layer, joined, flags, mode, ino, ctime, ctimeNs]: RawRow): ViewRow {
+  #viewRow(raw: RawRow): ViewRow {
     const { positions } = this.options
-    const parts = (joined === null ? [layer] : unpackLayers(joined)).map((each) => positions.get(each) ?? -1)
-    return parts.includes(-1) ? UNKNOWN : { at: 0, parts, flags, mode, ino, ctime, ctimeNs }
+    const joined = raw[2]
+    const layers = joined === null ? [raw[1]] : unpackLayers(joined)
+    const parts = layers.map((each) => positions.get(each) ?? -1)
+    if (parts.includes(-1)) return UNKNOWN
+    return { at: 0, parts, flags: raw[3], mode: raw[4], ino: raw[5], ctime: raw[6], ctimeNs: raw[7] }
   }
 
   record(_row: ViewRow, into: Float64Array): boolean {
@@ -184,12 +187,12 @@ export class AskedRows implements RowSource {
   }
 }
 
-function shareOf([name, layer, joined, flags, mode]: RawRow): number {
-  return checkShare(latin1(name), layer, flags, mode, joined)
+function shareOf(raw: RawRow): number {
+  return checkShare(raw[0].toString('latin1'), raw[1], raw[3], raw[4], raw[2])
 }
 
-/** So many names are asked for before all of them are loaded. */
-const FEW = 8
+/** Asking for one row takes as long as loading so many together with all others. */
+const ALONE = 4
 
 /**
  * Rows that are asked for one by one at first, for often only one or two names of a directory are wanted; all are loaded once it
@@ -200,14 +203,16 @@ export class GrowingRows implements RowSource {
   #asked = 0
 
   constructor(
-    /** What it will hold in memory at most. */
+    /** The rows it will hold in memory at most. */
     readonly size: number,
+    /** How many there are. */
+    private readonly count: number,
     private readonly few: RowSource,
     private readonly load: () => RowSource | null,
   ) {}
 
   row(name: string): ViewRow | null {
-    if (this.#all === null && this.#asked++ < FEW) {
+    if (this.#all === null && this.#asked++ * ALONE < this.count) {
       const row = this.few.row(name)
       if (row !== null) return row
     }
