@@ -218,6 +218,11 @@ export interface Device {
    * -errno (ENODATA: there are fewer). It waits for the locks of those pages: nobody may be reading them by a request.
    */
   storeContent(nodeid: number, fd: number, size: number): number
+  /**
+   * After the next reply has been written the content of the regular file (dirFd, name) is read ahead (POSIX_FADV_WILLNEED), without waiting
+   * for it and whatever comes of it. The descriptor must live until then.
+   */
+  readAhead(dirFd: number, name: string): void
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */

@@ -6,6 +6,11 @@
 
 namespace stratafs {
 
+// A text for a function that knows no JavaScript; valid for the call.
+template <> struct Arg<const char*> : Text {
+  const char* get() const { return c(); }
+};
+
 namespace {
 
 void dropDevice(napi_env, void* device, void*) { delete static_cast<Device*>(device); }
@@ -94,7 +99,7 @@ napi_value deviceClass(napi_env env) {
       row("used", method<&Device::used>),       row("openBacking", method<&Device::openBacking>),
       row("closeBacking", method<&Device::closeBacking>),
       row("forgetAttributes", method<&Device::forgetAttributes>),
-      row("storeContent", method<&Device::storeContent>),
+      row("storeContent", method<&Device::storeContent>), row("readAhead", method<&Device::readAhead>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

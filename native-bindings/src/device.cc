@@ -68,6 +68,7 @@ void Device::close() {
 
 int64_t Device::next(uint32_t replyBytes) {
   int64_t error = replyBytes == 0 ? 0 : settleReply(replyBytes);
+  if (aheadDir_ >= 0) askAhead();
   while (error == 0) {
     if (++turns_ % kTurnsBetweenWakeChecks == 0 && woken()) return 0;
     int64_t length = readRequest();
@@ -248,6 +249,19 @@ int64_t Device::storeContent(double nodeid, int fd, uint32_t size) {
   store<uint64_t>(message, kHeader, static_cast<uint64_t>(nodeid));
   store<uint32_t>(message, kHeader + 16, size);
   return ::write(fd_, message, length) < 0 ? -errno : 0;
+}
+
+void Device::readAhead(int dirFd, const char* name) {
+  aheadDir_ = dirFd;
+  aheadName_ = name;
+}
+
+// Whoever was answered takes a while to get going; this falls into it.
+void Device::askAhead() {
+  int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return;
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+  ::close(fd);
 }
 
 int64_t Device::readInto(int fd, int64_t length, int64_t offset) {

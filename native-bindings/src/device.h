@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -40,6 +41,7 @@ class Device {
   int64_t closeBacking(int id);
   int64_t forgetAttributes(double nodeid);
   int64_t storeContent(double nodeid, int fd, uint32_t size);
+  void readAhead(int dirFd, const char* name);
   void direct(bool enabled) { direct_ = enabled; }
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
@@ -61,6 +63,7 @@ class Device {
   bool serve(size_t length, int64_t* error);
   void answerRead(const Binding& binding);
   void answerWrite(const Binding& binding, size_t length);
+  void askAhead();
   size_t finishReply(int64_t result, size_t payload);
 
   int fd_;
@@ -69,6 +72,8 @@ class Device {
   uint32_t turns_ = 0;
   Spin spin_;
   std::vector<uint8_t> content_;  // of a file on its way into the page cache, behind the head of its message
+  int aheadDir_ = -1;  // with the name, what is to be read ahead after the next reply
+  std::string aheadName_;
   size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
   std::unordered_map<uint64_t, Binding> bindings_;
 };

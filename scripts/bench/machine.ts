@@ -12,10 +12,18 @@ export async function machine(folder: string): Promise<Record<string, string>> {
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     disk: await said('findmnt -no FSTYPE,OPTIONS -T "$1" >&3', folder),
     'FUSE over io_uring': enabled('enable_uring'),
+    'idle CPUs': idle(),
     node: process.version,
     'fuse-overlayfs': await said('fuse-overlayfs --version 2>/dev/null | grep ^fuse-overlayfs >&3', ''),
     date: new Date().toISOString().slice(0, 10),
   }
+}
+
+/** Waking a processor that has gone to sleep is the larger part of a FUSE request: whether a guest's stay awake for a moment. */
+function idle(): string {
+  const governor = read('/sys/devices/system/cpu/cpuidle/current_governor') ?? 'no governor'
+  const polled = read('/sys/module/haltpoll/parameters/guest_halt_poll_ns')
+  return polled === null ? governor : `${governor}, guest_halt_poll_ns=${polled} (the kernel's default is 200000)`
 }
 
 function read(path: string): string | null {

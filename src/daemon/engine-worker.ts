@@ -66,6 +66,10 @@ class LateBinding implements DataBinding {
   storeContent(nodeid: number, fd: number, size: number): void {
     this.device?.storeContent(nodeid, fd, size)
   }
+
+  readAhead(dirFd: number, name: string): void {
+    this.device?.readAhead(dirFd, name)
+  }
 }
 
 const binding = new LateBinding()

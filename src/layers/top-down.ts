@@ -8,57 +8,11 @@ import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import type { Layer } from './layer.js'
-import { type MarkStore, type Marks, noMarks } from './marks.js'
-import { type DirCache, RealDir } from './real-dir.js'
-import type { Whiteouts } from './whiteouts.js'
+import { Found, type LowerAnswers, type SearchContext, type SearchedDirectory } from './found.js'
+import { type Marks, noMarks } from './marks.js'
+import { RealDir } from './real-dir.js'
 
-/** What a search goes by: a union, or the lower layers alone when the index reads them. */
-export interface SearchContext {
-  readonly lowers: readonly Layer[]
-  readonly cache: DirCache
-  readonly marks: MarkStore
-  readonly whiteouts: Whiteouts
-  /** Filled with the stat record of the topmost part of what was found. */
-  readonly topStat: Float64Array
-  readonly config: { readonly redirectDir: string }
-}
-
-/** The parts of the directory that is searched. */
-export interface SearchedDirectory {
-  readonly upper: RealDir | null
-  readonly lowers: readonly RealDir[]
-  readonly impure: boolean
-}
-
-/** Knows what the lower parts of one directory hold together, so that they need not be asked one by one. */
-export interface LowerAnswers {
-  /**
-   * Completes `found`, in which the upper has had its say (nothing, or a directory that joins), with what stands below
-   * under `name`. False: not known, the parts themselves must be asked.
-   */
-  answer(c: SearchContext, dir: SearchedDirectory, found: Found, name: string): boolean
-}
-
-/** What a name was found to be. The stat record of the topmost part is in `u.topStat`. */
-export class Found {
-  /** S_IFMT bits; 0: absent. */
-  type = 0
-  /** -errno that ended the search, or 0. */
-  error = 0
-  /** Directories: the parts, top first. */
-  upper: RealDir | null = null
-  lowers: RealDir[] = []
-  /** Other files: where. */
-  at: RealDir | null = null
-  atName = ''
-  data: RealDir | null = null
-  dataName = ''
-  /** The topmost part's marks. */
-  marks: Marks = noMarks
-  /** A redirect was followed: parts may lie under other names. */
-  redirected = false
-}
+export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
 class Search {
   readonly found = new Found()

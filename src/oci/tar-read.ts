@@ -7,16 +7,15 @@
  */
 import { StratafsError } from '../base/failure.js'
 import { entryFault, printable, type TarEntry, type TarSink } from './tar-entry.js'
-import { describeEntry } from './tar-read-entry.js'
-import { BLOCK, checksumMatches, isZero, numberAt, parseHeader, type RawHeader, textAt } from './tar-read-header.js'
-import { type PaxRecords, parsePax } from './tar-read-pax.js'
-import { type Extent, faultOf, oldGnuExtents, type PaxSparse, SparseMap, SparseRecords } from './tar-read-sparse.js'
+import { DataOut } from './tar-read-data.js'
+import { BLOCK, checksumMatches, isZero, numberAt, parseHeader, type RawHeader } from './tar-read-header.js'
+import { TarInput } from './tar-read-input.js'
+import { HeadersBefore, META } from './tar-read-meta.js'
+import { type Extent, faultOf, oldGnuExtents, type PaxSparse, SparseMap } from './tar-read-sparse.js'
 
 /** Longest extended header, long name or PAX body: what Linux allows as attributes of one file, and some room. */
 const META_LIMIT = 4 * 1024 * 1024
 const MOST_EXTENTS = 1_000_000
-/** Types that carry something about the archive or the next entry. `V` is GNU's label of a volume: nothing to unpack. */
-const META = ['x', 'X', 'g', 'L', 'K', 'V']
 
 type State =
   | 'header' // at a block that begins an entry, or the end mark
@@ -29,11 +28,7 @@ type State =
 
 export class TarReader {
   #state: State = 'header'
-  #chunk: Buffer = Buffer.alloc(0)
-  #at = 0
-  /** A block that lies in two chunks. */
-  #partial: Buffer | null = null
-  #filled = 0
+  readonly #in = new TarInput()
 
   #header: RawHeader | null = null
   /** Data (or body) of the current entry still to come, without padding. */
@@ -42,20 +37,15 @@ export class TarReader {
   #entry: TarEntry | null = null
   #extents: Extent[] | null = null
   #map: SparseMap | null = null
-  /** Position in the list of parts, and inside that part. */
-  #part = 0
-  #inPart = 0
-
-  #global: PaxRecords = new Map()
-  #pax: PaxRecords | null = null
-  #repeated = new SparseRecords()
-  #longName: string | null = null
-  #longLink: string | null = null
+  readonly #before = new HeadersBefore()
+  readonly #out: DataOut
   /** The last entry's name, for messages about what comes after it. */
   #last = ''
   #count = 0
 
-  constructor(private readonly sink: TarSink) {}
+  constructor(private readonly sink: TarSink) {
+    this.#out = new DataOut(sink)
+  }
 
   /** Entries seen so far. */
   get count(): number {
@@ -69,8 +59,7 @@ export class TarReader {
 
   /** Takes the next bytes. Throws StratafsError where the archive, or the sink, refuses. */
   push(chunk: Buffer): void {
-    this.#chunk = chunk
-    this.#at = 0
+    this.#in.feed(chunk)
     while (this.#step()) {}
   }
 
@@ -79,17 +68,13 @@ export class TarReader {
    * some programs write none. Without that knowledge an archive without end mark is one that was cut short.
    */
   finish(whole: boolean): void {
-    if (this.#state === 'end' && this.#filled === 0) return
-    const between = this.#state === 'header' && this.#filled === 0 && !this.#isAmidHeaders()
+    if (this.#state === 'end' && !this.#in.isAmidBlock) return
+    const between = this.#state === 'header' && !this.#in.isAmidBlock && !this.#before.isWaiting
     if (between && whole && this.#count > 0) return
     if (this.#count === 0 && this.#last === '')
       throw new StratafsError('this is not a tar archive: it ends before the first entry')
     const where = between ? `after ${printable(this.#last)} without an end mark` : `in ${printable(this.current)}`
     throw new StratafsError(`the archive is cut short: it ends ${where}`)
-  }
-
-  #isAmidHeaders(): boolean {
-    return this.#pax !== null || this.#longName !== null || this.#longLink !== null
   }
 
   /** One step; false when the chunk is used up. */
@@ -114,29 +99,15 @@ export class TarReader {
 
   /** Calls `use` with the next `length` bytes once they are there. */
   #withBlock(use: (block: Buffer) => void, length = BLOCK): boolean {
-    const available = this.#chunk.length - this.#at
-    if (this.#partial === null && available >= length) {
-      const block = this.#chunk.subarray(this.#at, this.#at + length)
-      this.#at += length
-      use(block)
-      return true
-    }
-    if (available === 0 && length > 0) return false
-    this.#partial ??= Buffer.alloc(length)
-    const taken = this.#chunk.copy(this.#partial, this.#filled, this.#at, this.#at + length - this.#filled)
-    this.#at += taken
-    this.#filled += taken
-    if (this.#filled < length) return false
-    const block = this.#partial
-    this.#partial = null
-    this.#filled = 0
+    const block = this.#in.block(length)
+    if (block === null) return false
     use(block)
     return true
   }
 
   #readHeader(block: Buffer): void {
     if (isZero(block)) {
-      if (this.#isAmidHeaders()) throw this.#fault('the archive ends after a header that belongs to the next entry')
+      if (this.#before.isWaiting) throw this.#fault('the archive ends after a header that belongs to the next entry')
       this.#state = 'end'
       return
     }
@@ -173,27 +144,11 @@ export class TarReader {
     const body = whole.subarray(0, this.#left)
     const flag = this.#header!.flag
     this.#state = 'header'
-    if (flag === 'L') this.#longName = textAt(body, 0, body.length)
-    else if (flag === 'K') this.#longLink = textAt(body, 0, body.length)
-    else if (flag !== 'V') this.#readPax(body, flag === 'g')
-  }
-
-  #readPax(body: Buffer, global: boolean): void {
-    const repeated = new SparseRecords()
-    const records = parsePax(body, repeated.see)
-    if (records === null) throw this.#fault('a PAX header that is malformed')
-    if (global) for (const [key, value] of records) this.#global.set(key, value)
-    else {
-      this.#pax = records
-      this.#repeated = repeated
-    }
+    if (!this.#before.take(flag, body)) throw this.#fault('a PAX header that is malformed')
   }
 
   #beginEntry(header: RawHeader, block: Buffer): void {
-    const records = this.#takeRecords()
-    const found = describeEntry(header, records, this.#repeated, { name: this.#longName, linkname: this.#longLink })
-    this.#longName = null
-    this.#longLink = null
+    const found = this.#before.describe(header)
     this.#last = found.entry.name
     this.#entry = found.entry
     this.#setLength(found.stored)
@@ -202,13 +157,6 @@ export class TarReader {
     if (found.entry.type !== 'file') return this.#deliver()
     if (header.flag === 'S') this.#beginOldSparse(block)
     else this.#beginFile(found.sparse)
-  }
-
-  #takeRecords(): PaxRecords {
-    const own = this.#pax
-    this.#pax = null
-    if (own === null) return this.#global
-    return this.#global.size === 0 ? own : new Map([...this.#global, ...own])
   }
 
   /** isextended @482, realsize 12 @483; four structs @386. */
@@ -256,9 +204,8 @@ export class TarReader {
       if (fault !== null) throw this.#fault(fault)
       this.#entry = { ...entry, extents: this.#extents }
     }
-    this.#part = 0
-    this.#inPart = 0
     this.#count++
+    this.#out.begin(this.#entry!)
     this.sink.entry(this.#entry!)
     this.#state = 'data'
     if (this.#left === 0) this.#endData()
@@ -271,56 +218,25 @@ export class TarReader {
   }
 
   #readData(): boolean {
-    const length = Math.min(this.#left, this.#chunk.length - this.#at)
-    if (length === 0) return false
-    const bytes = this.#chunk.subarray(this.#at, this.#at + length)
-    const position = this.#positionBefore(length)
-    if (this.#extents === null) this.#hand(bytes, position)
-    else this.#spread(bytes)
-    this.#at += length
-    this.#left -= length
+    const bytes = this.#in.run(this.#left)
+    if (bytes.length === 0) return false
+    this.#out.give(bytes)
+    this.#left -= bytes.length
     if (this.#left === 0) this.#endData()
     return true
   }
 
-  #positionBefore(length: number): number {
-    const position = this.#inPart
-    if (this.#extents === null) this.#inPart += length
-    return position
-  }
-
-  /** A directory's list of names is nobody's data. */
-  #hand(bytes: Buffer, offset: number): void {
-    if (this.#entry!.type === 'file') this.sink.data(bytes, offset)
-  }
-
-  #spread(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; ) {
-      const { offset, length } = this.#extents![this.#part]!
-      const taken = Math.min(length - this.#inPart, bytes.length - at)
-      if (taken > 0) this.#hand(bytes.subarray(at, at + taken), offset + this.#inPart)
-      at += taken
-      this.#inPart += taken
-      if (this.#inPart < length) continue
-      this.#part++
-      this.#inPart = 0
-    }
-  }
-
   #skipPadding(): boolean {
-    const length = Math.min(this.#padding, this.#chunk.length - this.#at)
+    const { length } = this.#in.run(this.#padding)
     if (length === 0) return false
-    this.#at += length
     this.#padding -= length
     if (this.#padding === 0) this.#state = 'header'
     return true
   }
 
   #readEnd(): boolean {
-    if (!isZero(this.#chunk, this.#at)) {
+    if (!this.#in.restIsZero())
       throw new StratafsError(`the archive has bytes after its end mark (its last entry is ${printable(this.#last)})`)
-    }
-    this.#at = this.#chunk.length
     return false
   }
 

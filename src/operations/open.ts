@@ -14,7 +14,7 @@ import { copyUp } from '../union/copy-up.js'
 import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
 import type { Node } from '../union/node.js'
-import { storeSmall } from '../union/page-cache.js'
+import { noteReader, storeSmall } from '../union/page-cache.js'
 import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
@@ -111,7 +111,9 @@ function withReadable(u: Union, nodeid: number, act: (fd: number) => number): nu
   return ghost === undefined ? withContent(u, nodeid, false, act) : withGhost(u, ghost, act)
 }
 
+/** Only of what is not bound yet: the transport serves the rest. */
 export function read(u: Union, nodeid: number, length: number, offset: number, port: DataPort): number {
+  if (u.data.noOpen) noteReader(u)
   return withReadable(u, nodeid, (fd) => port.read(fd, length, offset))
 }
 

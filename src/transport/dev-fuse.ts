@@ -89,6 +89,7 @@ export function dataBinding(device: Device, wakeFd: number): DataBinding {
     openBacking: (fd) => device.openBacking(fd),
     closeBacking: (id) => void device.closeBacking(id),
     forgetAttributes: (nodeid) => void device.forgetAttributes(nodeid),
+    readAhead: (dirFd, name) => void device.readAhead(dirFd, name),
     storeContent: (nodeid, fd, size) => void device.storeContent(nodeid, fd, size),
   }
 }

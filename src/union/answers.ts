@@ -69,6 +69,8 @@ export interface DataBinding {
   forgetAttributes(nodeid: number): void
   /** Puts all `size` bytes of the file `fd` into the node's page cache. */
   storeContent(nodeid: number, fd: number, size: number): void
+  /** Has the disk asked for the content of the file (dirFd, name), once the request in hand is answered. */
+  readAhead(dirFd: number, name: string): void
 }
 
 /** Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with the engine. */
@@ -81,4 +83,5 @@ export const unbound: DataBinding = {
   closeBacking: () => {},
   forgetAttributes: () => {},
   storeContent: () => {},
+  readAhead: () => {},
 }

@@ -1,22 +1,18 @@
 /**
  * Copy-up: before anything of a lower file or directory changes, the whole of it comes to the upper. Parents first; built
- * in the workdir with content, owner, mode, times and xattrs; synced; moved in by one rename, which is the commit point.
- * A crash before it leaves rubbish in the workdir, after it the whole new file. Mirrors fs/overlayfs/copy_up.c.
- *
- * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
+ * in the workdir with content, owner, mode, times and xattrs; synced; moved in by one rename, or a file by one link, which is
+ * the commit point. A crash before it leaves rubbish in the workdir, after it the whole new file. Mirrors fs/overlayfs/copy_up.c.
  */
-
 import { Errno, PENDING } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
-import { storedId } from '../layers/ownership.js'
 import { RealDir } from '../layers/real-dir.js'
-import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFLNK, S_IFREG, S_PERMISSIONS } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_PATH, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
 import { leaveGhost } from './backing.js'
-import { copyUpContent, createContent } from './copy-content.js'
-import { copyXattrs } from './copy-xattrs.js'
+import { copyUpContent } from './copy-content.js'
+import { build, type Job } from './copy-up-build.js'
 import { rebindData } from './data.js'
 import { markLinks } from './link-counts.js'
 import { originMark, placeFile } from './lookup.js'
@@ -25,29 +21,6 @@ import type { Node } from './node.js'
 import { setTimes } from './set-times.js'
 import { touchedNode } from './touched.js'
 import { placeOf, type Union, type Writable } from './union.js'
-
-const SETID = 0o6000
-
-/** One copy-up under way. */
-interface Job {
-  readonly u: Union
-  readonly node: Node
-  readonly writable: Writable
-  /** Bytes of content to bring along; -1: all; null: none, it stays below (metacopy). */
-  readonly size: number | null
-  /** Where the lower inode lies. */
-  readonly from: number
-  readonly fromName: string
-  /** Its stat record. */
-  readonly stat: Float64Array
-  readonly origin: Uint8Array | null
-  /** What it is called in the workdir while it is built; '' for a file without a name, which `file` alone leads to. */
-  readonly temporary: string
-  /** A regular file as it is being built, open, or -1. */
-  file: number
-  /** Content that has been copied beside the loop. */
-  readonly brought: Bringing | null
-}
 
 /**
  * Makes `node` an upper one; 0 or -errno. `size`: how much of a regular file's content will still be needed (0 before a
@@ -125,67 +98,6 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
 /** A file needs no name before its last, and leaves none behind then; as ovl_copy_up_tmpfile(). */
 function temporaryFor(writable: Writable, node: Node): string {
   return node.type === S_IFREG && writable.abilities.tmpfile ? '' : writable.work.temporary()
-}
-
-/** Everything that may fail, in the workdir. */
-function build(job: Job): number {
-  const { node, stat, temporary } = job
-  const work = job.writable.work.fd
-  if (node.type === S_IFREG) return buildFile(job)
-  if (node.type === S_IFDIR) return orElse(native.mkdirat(work, temporary, 0o700), () => dress(job, work, temporary))
-  if (node.type === S_IFLNK) {
-    const target = native.readlinkat(job.from, job.fromName)
-    if (typeof target === 'number') return target
-    return orElse(native.symlinkat(target, work, temporary), () => dress(job, work, temporary))
-  }
-  const made = native.mknodat(work, temporary, node.type | 0o600, stat[Stat.RDEV_MAJOR]!, stat[Stat.RDEV_MINOR]!)
-  return orElse(made, () => dress(job, work, temporary))
-}
-
-function orElse(errno: number, next: () => number): number {
-  return errno < 0 ? errno : next()
-}
-
-function buildFile(job: Job): number {
-  const fd = job.brought?.target ?? createContent(job.u, job.node, job.temporary, job.size ?? 0)
-  if (fd < 0) return fd
-  job.file = fd
-  let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
-  if (errno >= 0) errno = dress(job, fd, '')
-  if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
-  // Of a file without content nothing has to be on disk before its name is: kernel overlayfs does not sync it either.
-  return errno >= 0 && job.size !== null && job.u.syncs ? native.fsync(fd) : errno
-}
-
-/** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
-function dress(job: Job, fd: number, name: string): number {
-  const { u, node, stat } = job
-  const layer = (node.dir?.lowers[0] ?? node.at!).layer
-  const strip = layer.nosuid && node.type === S_IFREG
-  const uid = layer.idmapped ? storedId(u.uids, stat[Stat.UID]!) : stat[Stat.UID]!
-  const gid = layer.idmapped ? storedId(u.gids, stat[Stat.GID]!) : stat[Stat.GID]!
-  let errno = native.chownat(fd, name, uid, gid)
-  if (errno < 0) return errno
-  errno = copyXattrs(u, job.from, job.fromName, fd, name, strip, layer.idmapped)
-  if (errno < 0) return errno
-  if (node.type !== S_IFLNK) {
-    const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~SETID : S_PERMISSIONS)
-    errno = native.chmodat(fd, name, mode)
-    if (errno < 0) return errno
-  }
-  errno = markOrigin(job, fd, name)
-  return errno < 0 ? errno : setTimes(fd, name, stat)
-}
-
-/** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */
-function markOrigin(job: Job, fd: number, name: string): number {
-  const { u, node } = job
-  if (!job.writable.abilities.xattrs) return 0
-  const errno = u.marks.set(fd, name, 'origin', job.origin ?? '')
-  if (job.origin === null) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
-  // The kernel keeps `user.*` of other files to itself.
-  const refused = errno === -Errno.EPERM || errno === -Errno.EOPNOTSUPP
-  return refused && node.type !== S_IFREG && node.type !== S_IFDIR ? 0 : errno
 }
 
 /** The one act on disk, then memory. */

@@ -1,24 +1,49 @@
 /**
- * Small files of lower layers come into the kernel's page cache with their first open, before it is answered. Whoever
- * opens one reads it, as a rule, and would ask for its pages next, and then for its attributes, since the kernel no longer
- * believes the time of access after a read that it had to ask for: two requests a file, for one message that nobody waits for.
+ * Small files of lower layers, ahead of who reads them. They come into the kernel's page cache with their first open, before it
+ * is answered: whoever opens one reads it, as a rule, and would ask for its pages next, and then for its attributes, since the
+ * kernel no longer believes the time of access after a read that it had to ask for; two requests a file, for one message that
+ * nobody waits for. And while most of those that are looked up are then read, the disk is asked for a file's content as soon as its
+ * name has been looked up and answered, so that it works while the program gets going again.
  *
- * Only what lies in a lower layer is put there: nobody writes to it, so that what was read cannot be older than what is cached.
+ * Only what lies in a lower layer: nobody writes to it, so that what was read cannot be older than what is cached.
  */
-import { O_NOFOLLOW, O_RDONLY } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_RDONLY, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { SMALL } from './attributes.js'
 import type { Node } from './node.js'
 import { placeOf, type Union } from './union.js'
 
+/** How much one file counts in the running mean of how many were read of those looked up. */
+const SHARE = 1 / 16
+/** From this part on the disk is asked ahead. */
+const WORTH = 0.25
+
+function isSmallLower(node: Node): boolean {
+  return node.type === S_IFREG && !node.isUpper && node.size > 0 && node.size <= SMALL && node.data === null
+}
+
 /** Puts `node`'s content there, where it is such a file and that was not done before. What goes wrong shows when it is read. */
 export function storeSmall(u: Union, node: Node): void {
-  const { size } = node
-  if (node.isStored || node.isUpper || size === 0 || size > SMALL || node.data !== null || node.opens > 0) return
+  if (node.isStored || node.opens > 0 || !isSmallLower(node)) return
   node.isStored = true
+  noteReader(u)
   const dir = placeOf(u, node)
   const fd = dir < 0 ? dir : native.openat(dir, u.placeName, O_RDONLY | O_NOFOLLOW, 0)
   if (fd < 0) return
-  u.binding.storeContent(node.id, fd, size)
+  u.binding.storeContent(node.id, fd, node.size)
   native.close(fd)
+}
+
+/** `node` has been looked up for the first time: has its content asked for once the answer is out, where that may be worth it. */
+export function expectReader(u: Union, node: Node): void {
+  if (!isSmallLower(node)) return
+  u.readers -= u.readers * SHARE
+  if (u.readers < WORTH) return
+  const dir = placeOf(u, node)
+  if (dir >= 0) u.binding.readAhead(dir, u.placeName)
+}
+
+/** One of those that were looked up is read. */
+export function noteReader(u: Union): void {
+  u.readers += SHARE
 }

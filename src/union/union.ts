@@ -79,6 +79,8 @@ export class Union {
   /** The ids this process runs with. */
   readonly ownUid = process.getuid?.() ?? 0
   readonly ownGid = process.getgid?.() ?? 0
+  /** How many small lower files are read, lately, of those looked up: 0 none, 1 all. */
+  readers = 0
   /** The last `childOf` filled `attr`. */
   attrFresh = false
 

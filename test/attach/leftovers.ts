@@ -43,6 +43,21 @@ export function processesNamed(name: string): number[] {
     .map(Number)
 }
 
+/** Whether podman still cleans up after a container in the background: its monitor lives without one, or a podman does. */
+function isCleaningUp(): boolean {
+  const monitors = processesNamed('conmon')
+  const idle = monitors.some((pid) => text(`/proc/${pid}/task/${pid}/children`).trim() === '')
+  return idle || processesNamed('podman').length > 0
+}
+
+/**
+ * Waits for podman's own processes in the background. Each podman of this version binds its storage onto itself and detaches that when it
+ * ends, with all that another podman has mounted below meanwhile; which mount program it has is all the same then.
+ */
+export function awaitPodman(): void {
+  for (let waited = 0; isCleaningUp() && waited < PATIENCE_MS; waited += 20) pause(20)
+}
+
 /** Mountpoints of FUSE filesystems below the room, in any mount namespace. */
 export function mounts(scene: Scene): string[] {
   const tables = pids().map((pid) => text(`/proc/${pid}/mountinfo`))

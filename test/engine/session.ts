@@ -25,6 +25,7 @@ export const unbound: DataBinding = {
   closeBacking: () => undefined,
   forgetAttributes: () => undefined,
   storeContent: () => undefined,
+  readAhead: () => undefined,
 }
 
 /** Starts an engine; throws where it refuses. */

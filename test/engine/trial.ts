@@ -4,8 +4,9 @@
  * and its descriptors are closed. test/crash/kill.test.ts holds this against processes that are really killed.
  */
 import { readSync, writeSync } from 'node:fs'
+import { Errno } from '../../src/base/errno.js'
 import type { Engine } from '../../src/operations/engine.js'
-import { S_IFCHR, S_IFMT } from '../../src/syscalls/constants.js'
+import { O_TMPFILE, S_IFCHR, S_IFMT } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import type { Run, Stack } from './layers.js'
 import { callText, changesDisk, followDescriptors, type Hook, hooked, readsDisk } from './native-hook.js'
@@ -33,6 +34,7 @@ class Ended extends Error {}
 function refusing(scenario: Scenario, hook: Hook | null): Hook {
   return (name, args, proceed) => {
     if (name === 'mknodat' && scenario.aufs && ((args[2] as number) & S_IFMT) === S_IFCHR && args[3] === 0) return -1
+    if (name === 'openat' && scenario.named && ((args[2] as number) & O_TMPFILE) === O_TMPFILE) return -Errno.EOPNOTSUPP
     // A private clone of a mount takes milliseconds to close, and changes nothing here.
     if (name === 'cloneMount') return -1
     return hook === null ? proceed() : hook(name, args, proceed)

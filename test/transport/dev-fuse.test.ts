@@ -38,6 +38,7 @@ class ScriptedDevice implements Device {
   closeBacking = (...args: unknown[]) => this.#called('closeBacking', args)
   forgetAttributes = (...args: unknown[]) => this.#called('forgetAttributes', args)
   storeContent = (...args: unknown[]) => this.#called('storeContent', args)
+  readAhead = (...args: unknown[]) => this.#called('readAhead', args)
   direct = (...args: unknown[]) => void this.#called('direct', args)
   readInto = (...args: unknown[]) => this.#called('readInto', args)
   writeFrom = (...args: unknown[]) => this.#called('writeFrom', args)

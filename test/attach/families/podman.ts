@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Case, Family } from '../case.js'
-import { daemons, expectNothingLeft, processesNamed } from '../leftovers.js'
+import { awaitPodman, daemons, expectNothingLeft, processesNamed } from '../leftovers.js'
 import type { Scene, User } from '../scene.js'
 import { expectCleanLayer, FINGERPRINT, makeTallImage, topLayer } from './image.js'
 import { CHANGED, CHANGES, DOCKERFILE, ownChanges, quoted } from './words.js'
@@ -16,7 +16,10 @@ interface Hands {
 }
 
 const hands = (scene: Scene, as: User): Hands => ({
-  sh: (script) => scene.sh(script, as),
+  sh: (script) => {
+    awaitPodman()
+    return scene.sh(script, as)
+  },
   inside: (script) => (as === 'root' ? scene.sh(script) : scene.sh(`podman unshare bash -euc ${quoted(script)}`, as)),
 })
 
@@ -84,7 +87,8 @@ function cases(as: User): Case[] {
       run(scene) {
         const { sh } = say(scene)
         sh(`${run} --name c base sh -c ${quoted(CHANGES)}`)
-        assert.deepEqual(ownChanges(sh('podman diff c')), CHANGED)
+        const said = sh('podman diff c')
+        assert.deepEqual(ownChanges(said), CHANGED, said)
       },
     },
     {

@@ -1,5 +1,5 @@
 /**
- * All scenarios, those where whiteouts matter also with whiteouts spelled `.wh.NAME`.
+ * All scenarios, those where whiteouts matter also with whiteouts spelled `.wh.NAME`, copy-ups also without O_TMPFILE.
  */
 import { copyUps, metacopies, truncations } from './content.js'
 import { creations, hardLinks, links, removals } from './names.js'
@@ -26,7 +26,14 @@ const dotted = [...creations, ...links, ...hardLinks, ...removals, ...renames, .
   .filter((scenario) => !scenario.name.includes('leave a whiteout'))
   .map((scenario) => ({ ...scenario, name: `${scenario.name} [.wh.]`, aufs: true }))
 
-export const scenarios: readonly Scenario[] = [...plain, ...dotted]
+/** The same where the upper's filesystem has no O_TMPFILE, where files are copied up. */
+const named = [...copyUps, ...metacopies, ...hardLinks].map((scenario) => ({
+  ...scenario,
+  name: `${scenario.name} [no O_TMPFILE]`,
+  named: true,
+}))
+
+export const scenarios: readonly Scenario[] = [...plain, ...dotted, ...named]
 
 export function scenarioNamed(name: string): Scenario {
   const found = scenarios.find((scenario) => scenario.name === name)

@@ -22,6 +22,8 @@ export interface Scenario {
   readonly config?: Partial<UnionConfig>
   /** mknod of a device 0:0 is refused, so whiteouts are written as `.wh.NAME`. */
   readonly aufs?: boolean
+  /** Files without a name are refused, so copy-ups are built under one. */
+  readonly named?: boolean
   readonly passing?: readonly Passing[]
 }
 

@@ -1,0 +1,59 @@
+/**
+ * Headers of a tar that are about the entry after them: PAX records, those for all that follow among them, and GNU's long
+ * names. They are gathered until the entry's own header comes.
+ */
+import { type Described, describeEntry } from './tar-read-entry.js'
+import { type RawHeader, textAt } from './tar-read-header.js'
+import { type PaxRecords, parsePax } from './tar-read-pax.js'
+import { SparseRecords } from './tar-read-sparse.js'
+
+/** Types that carry something about the archive or the next entry. `V` is GNU's label of a volume: nothing to unpack. */
+export const META = ['x', 'X', 'g', 'L', 'K', 'V']
+
+export class HeadersBefore {
+  #global: PaxRecords = new Map()
+  #pax: PaxRecords | null = null
+  #repeated = new SparseRecords()
+  #longName: string | null = null
+  #longLink: string | null = null
+
+  /** Something has been said about an entry that has not come yet. */
+  get isWaiting(): boolean {
+    return this.#pax !== null || this.#longName !== null || this.#longLink !== null
+  }
+
+  /** Takes the body of a header of type `flag`; false where it is malformed. */
+  take(flag: string, body: Buffer): boolean {
+    if (flag === 'L') this.#longName = textAt(body, 0, body.length)
+    else if (flag === 'K') this.#longLink = textAt(body, 0, body.length)
+    else if (flag !== 'V') return this.#takePax(body, flag === 'g')
+    return true
+  }
+
+  #takePax(body: Buffer, global: boolean): boolean {
+    const repeated = new SparseRecords()
+    const records = parsePax(body, repeated.see)
+    if (records === null) return false
+    if (global) for (const [key, value] of records) this.#global.set(key, value)
+    else {
+      this.#pax = records
+      this.#repeated = repeated
+    }
+    return true
+  }
+
+  /** The entry that `header` begins, with all that was said before it, which is used up. */
+  describe(header: RawHeader): Described {
+    const names = { name: this.#longName, linkname: this.#longLink }
+    this.#longName = null
+    this.#longLink = null
+    return describeEntry(header, this.#takeRecords(), this.#repeated, names)
+  }
+
+  #takeRecords(): PaxRecords {
+    const own = this.#pax
+    this.#pax = null
+    if (own === null) return this.#global
+    return this.#global.size === 0 ? own : new Map([...this.#global, ...own])
+  }
+}
