@@ -2,6 +2,7 @@
  * From a directory's row to the rows in it, in memory or left in the database, once they have been found to add up: a row that
  * is missing would be a file that is missing.
  */
+import { bytesOf } from '../layers/marks.js'
 import type { Statements } from './reader.js'
 import { AskedRows, type AskedRowsOptions, GrowingRows, LoadedRows, NOT_ADDING_UP } from './row-sources.js'
 import type { RawRow } from './stat-rows.js'
@@ -16,7 +17,8 @@ export type DirRow = [number, Buffer, Buffer, number, number, number, number, nu
 /** What it takes to load a directory's rows. */
 export interface Loading {
   readonly statements: Statements
-  /** The directory, and the layers that it joins. */
+  readonly path: string
+  /** The directory, as it was found, and the layers that it joins. */
   readonly row: DirRow
   readonly layers: readonly number[]
   /** With what it takes to answer without a look. */
@@ -36,6 +38,7 @@ export function loadRows(loading: Loading): RowSource | null {
 }
 
 const COUNT = 6
+const SUM = 7
 
 function askedFrom({ statements: { rows, one }, row, layers, whole, fail }: Loading): AskedRowsOptions {
   return { one, all: rows, whole, id: row[0], positions: new Map(layers.map((layer, at) => [layer, at])), fail }
@@ -53,9 +56,15 @@ function loadAll(loading: Loading): RowSource | null {
       const loaded = raw.length === count ? LoadedRows.load(raw, asked.positions, sum, whole) : null
       if (loaded !== null) return loaded
     }
-    fail(NOT_ADDING_UP)
+    if (isAsFound(loading)) fail(NOT_ADDING_UP)
   } catch (error) {
     fail(error)
   }
   return null
+}
+
+/** Whether the directory's row is still the one that was found: the writer may have read the directory again meanwhile. */
+function isAsFound({ statements, path, row }: Loading): boolean {
+  const now = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
+  return now !== undefined && now[COUNT] === row[COUNT] && now[SUM] === row[SUM]
 }

@@ -198,7 +198,7 @@ export class LowerIndex implements ViewKeeper {
     const statements = this.#reader.current!
     const damaged = { code: `rows of /${path} do not add up` }
     const fail = (error: unknown): void => this.#fail(error === NOT_ADDING_UP ? damaged : error)
-    const source = loadRows({ statements, row, layers, whole: this.immutable, fail })
+    const source = loadRows({ statements, path, row, layers, whole: this.immutable, fail })
     if (source === null) return null
     const view = new LowerView(this, path, source)
     this.#views.keep(path, view)

@@ -1,6 +1,7 @@
 /**
  * Where a view's rows are. A directory of usual size is read from the database at once, checked against its sum, and kept in
- * flat arrays; one with very many names is asked name by name, and listed straight from the database.
+ * flat arrays; one with very many names is asked name by name, and listed straight from the database. Whole rows, with all that
+ * stat says, are asked for one by one at first: each is known to be intact by its own hash, an absent one only by the sum of all.
  */
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFMT } from '../syscalls/constants.js'

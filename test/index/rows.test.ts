@@ -199,6 +199,25 @@ test(
 )
 
 test(
+  'a directory that is read again between two of its rows is no damage',
+  withStage((stage) => {
+    const index = built(stage)
+    const run = new Run(stage, { index, immutable: true })
+    const { operations } = run.engine
+    const alone = operations.lookup(1, 'own-1')
+    assert.ok(operations.lookup(alone, 'old') > 0)
+    writeFileSync(join(stage.lowers[1]!, 'own-1/new'), '')
+    run.writer!.take({ kind: 'visit', path: 'own-1', edited: [] })
+    run.writer!.commit()
+    // It takes all rows to say that.
+    assert.equal(operations.lookup(alone, 'absent'), 0)
+    assert.ok(operations.lookup(alone, 'new') > 0)
+    run.close()
+    assert.deepEqual(run.log, [])
+  }),
+)
+
+test(
   'verify holds what only immutable rows are used for against the layers',
   withStage((stage) => {
     const index = built(stage)

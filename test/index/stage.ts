@@ -186,6 +186,11 @@ export class Run {
     this.#writer?.commit()
   }
 
+  /** The writer itself, to be told of more than the engine tells it. */
+  get writer(): IndexWriter | null {
+    return this.#writer
+  }
+
   get downgrade(): string | null {
     const facts = this.said.filter((message) => message.kind === 'facts').pop()
     return facts?.facts.downgrade ?? null
