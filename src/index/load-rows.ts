@@ -2,9 +2,11 @@
  * From a directory's row to the rows in it, in memory or left in the database, once they have been found to add up: a row that
  * is missing would be a file that is missing.
  */
+
 import { bytesOf } from '../layers/marks.js'
+import { GrowingRows } from './growing-rows.js'
 import type { Statements } from './reader.js'
-import { AskedRows, type AskedRowsOptions, GrowingRows, LoadedRows, NOT_ADDING_UP } from './row-sources.js'
+import { AskedRows, type AskedRowsOptions, LoadedRows, NOT_ADDING_UP } from './row-sources.js'
 import type { RawRow } from './stat-rows.js'
 import type { RowSource } from './view.js'
 
@@ -32,16 +34,31 @@ export function loadRows(loading: Loading): RowSource | null {
   const { row, whole } = loading
   if (!whole) return loadAll(loading)
   const count = row[COUNT]
-  return new GrowingRows(count > LOADED_AT_MOST ? 0 : count, count, new AskedRows(askedFrom(loading)), () =>
-    loadAll(loading),
-  )
+  const size = count > LOADED_AT_MOST ? 0 : count
+  return new GrowingRows(size, count, new AskedRows(askedFrom(loading)), {
+    names: () => loadAll({ ...loading, whole: false }),
+    all: () => loadAll(loading),
+  })
 }
 
 const COUNT = 6
 const SUM = 7
 
-function askedFrom({ statements: { rows, one }, row, layers, whole, fail }: Loading): AskedRowsOptions {
-  return { one, all: rows, whole, id: row[0], positions: new Map(layers.map((layer, at) => [layer, at])), fail }
+function askedFrom({
+  statements: { rows, wholeRows, one, oneWhole },
+  row,
+  layers,
+  whole,
+  fail,
+}: Loading): AskedRowsOptions {
+  return {
+    one: whole ? oneWhole : one,
+    all: whole ? wholeRows : rows,
+    whole,
+    id: row[0],
+    positions: new Map(layers.map((layer, at) => [layer, at])),
+    fail,
+  }
 }
 
 function loadAll(loading: Loading): RowSource | null {

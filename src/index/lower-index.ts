@@ -53,9 +53,9 @@ export class LowerIndex implements ViewKeeper {
   readonly #writer: ToldWriter
 
   constructor(private readonly options: LowerIndexOptions) {
-    const { path, identity, shared, immutable } = options
+    const { path, identity, shared } = options
     this.#writer = new ToldWriter(options)
-    this.#reader = new IndexReader(path, identity, shared, immutable, () => this.#forget())
+    this.#reader = new IndexReader(path, identity, shared, () => this.#forget())
   }
 
   get immutable(): boolean {

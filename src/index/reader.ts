@@ -12,6 +12,9 @@ export interface Statements {
   /** All rows of a directory, and one of them by its name, as RawRow. */
   readonly rows: Statement
   readonly one: Statement
+  /** The same with what it takes to answer without a look. */
+  readonly wholeRows: Statement
+  readonly oneWhole: Statement
 }
 
 export class IndexReader {
@@ -24,8 +27,6 @@ export class IndexReader {
     /** The identity that the database must have; null: the writer has seen to it. */
     private readonly identity: string | null,
     private readonly shared: Int32Array,
-    /** Rows are read with what it takes to answer without a look. */
-    private readonly whole: boolean,
     /** What was read from the database before is not to be used any more. */
     private readonly replaced: () => void,
   ) {}
@@ -55,8 +56,10 @@ export class IndexReader {
     }
     this.#statements = {
       findDir: db.prepare(Sql.findDir),
-      rows: db.prepare(this.whole ? Sql.wholeRows : Sql.viewRows),
-      one: db.prepare(this.whole ? Sql.oneWholeRow : Sql.oneRow),
+      rows: db.prepare(Sql.viewRows),
+      one: db.prepare(Sql.oneRow),
+      wholeRows: db.prepare(Sql.wholeRows),
+      oneWhole: db.prepare(Sql.oneWholeRow),
     }
   }
 

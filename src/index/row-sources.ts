@@ -1,7 +1,7 @@
 /**
  * Where a view's rows are. A directory of usual size is read from the database at once, checked against its sum, and kept in
- * flat arrays; one with very many names is asked name by name, and listed straight from the database. Whole rows, with all that
- * stat says, are asked for one by one at first: each is known to be intact by its own hash, an absent one only by the sum of all.
+ * flat arrays; one with very many names is asked name by name, and listed straight from the database. Whole rows,
+ * with all that stat says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
  */
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFMT } from '../syscalls/constants.js'
@@ -192,51 +192,5 @@ function shareOf(raw: RawRow): number {
   return checkShare(raw[0].toString('latin1'), raw[1], raw[3], raw[4], raw[2])
 }
 
-/** Asking for one row takes as long as loading so many together with all others. */
-const ALONE = 4
-
-/**
- * Rows that are asked for one by one at first, for often only one or two names of a directory are wanted; all are loaded once it
- * pays, or when it takes all of them: for a listing, and to say that a name is absent.
- */
-export class GrowingRows implements RowSource {
-  #all: RowSource | null = null
-  #asked = 0
-
-  constructor(
-    /** The rows it will hold in memory at most. */
-    readonly size: number,
-    /** How many there are. */
-    private readonly count: number,
-    private readonly few: RowSource,
-    private readonly load: () => RowSource | null,
-  ) {}
-
-  row(name: string): ViewRow | null {
-    if (this.#all === null && this.#asked++ * ALONE < this.count) {
-      const row = this.few.row(name)
-      if (row !== null) return row
-    }
-    return this.#loaded().row(name)
-  }
-
-  /** A row that was handed out last before all were loaded is not asked about afterwards. */
-  record(row: ViewRow, into: Float64Array): boolean {
-    return (this.#all ?? this.few).record(row, into)
-  }
-
-  list(show: (name: string, type: number) => void): boolean {
-    return this.#loaded().list(show)
-  }
-
-  #loaded(): RowSource {
-    this.#all ??= this.load() ?? UNANSWERED
-    return this.#all
-  }
-}
-
 /** A row that only says: ask the layers. */
-const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
-
-/** Rows that cannot be had. */
-const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }
+export const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
