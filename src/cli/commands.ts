@@ -22,6 +22,9 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   ro volatile fsync=0|1 noatime             read-only; sync nothing; no syncing; leave access times
   redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
+  index=on|off|immutable                    a database of which layer owns a name, held against the layers;
+                                            immutable: they never change, so nobody looks at them
+  index_fill=visited|background             what comes into it: what was visited, or everything at once
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   data=auto|passthrough|cached writeback=0|1

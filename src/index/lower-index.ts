@@ -1,5 +1,5 @@
 /**
- * The index as the engine's thread has it: a read-only connection, opened when the first directory with several lower parts
+ * The index as the engine's thread has it: a read-only connection, opened when the first directory that it serves
  * is visited, and the views in memory, bounded by the names they hold. It never waits: what is not there yet is asked of the
  * layers, and the writer is told that somebody came by. Any error of SQLite ends its use until the writer has put another
  * database in place.
@@ -11,18 +11,17 @@ import type { SearchContext } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
 import { Compared } from './compared.js'
 import { codeOf } from './database.js'
-import { KEPT_VIEWS, KeptViews } from './kept-views.js'
+import { KeptViews } from './kept-views.js'
 import { unpackLayers } from './layer-list.js'
+import { type DirRow, loadRows } from './load-rows.js'
 import { commonPath, sameLayers } from './part-paths.js'
 import { IndexReader, type Statements } from './reader.js'
-import { AskedRows, LoadedRows, type RawRow } from './row-sources.js'
+import { NOT_ADDING_UP } from './row-sources.js'
 import { DirFlag } from './schema.js'
-import { isAhead, Slot, type ToWriter } from './shared-state.js'
+import { isAhead, Slot } from './shared-state.js'
 import { isStamped } from './stamps.js'
+import { ToldWriter, type ToldWriterOptions } from './told-writer.js'
 import { LowerView, type ViewKeeper } from './view.js'
-
-/** A directory with more names than this is asked name by name. */
-const LOADED_AT_MOST = 4096
 
 /** What the index remembers on a directory: its view, or the generation in which there was none, or that there is never one. */
 export type ViewSlot = LowerView | number
@@ -34,34 +33,28 @@ export interface IndexedDirectory {
   indexed: ViewSlot
 }
 
-export interface LowerIndexOptions {
+export interface LowerIndexOptions extends ToldWriterOptions {
   readonly path: string
   /** The identity that the database must have; null: the writer has seen to it. */
   readonly identity: string | null
   readonly immutable: boolean
-  readonly shared: Int32Array
   /** When the mount began, ms: what was read after that is believed even when it was racy. */
   readonly since: number
-  readonly post: (message: ToWriter) => void
-  /** A layer was found edited, for the first time in this mount. */
-  readonly edited: (layer: number, path: string) => void
 }
 
-type DirRow = [number, Buffer, Buffer, number, number, number, number, number]
-
 export class LowerIndex implements ViewKeeper {
-  readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0 }
+  /** `unseen`: entries answered without a look at any layer. */
+  readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0, unseen: 0 }
   readonly #reader: IndexReader
   readonly #views = new KeptViews(this.counters)
   readonly #compared = new Compared()
   /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
   readonly #mistrusted = new Set<string>()
-  readonly #posted = new Set<string>()
-  readonly #editedLayers = new Set<number>()
-  #touched: string[] = []
+  readonly #writer: ToldWriter
 
   constructor(private readonly options: LowerIndexOptions) {
     const { path, identity, shared } = options
+    this.#writer = new ToldWriter(options)
     this.#reader = new IndexReader(path, identity, shared, () => this.#forget())
   }
 
@@ -69,7 +62,12 @@ export class LowerIndex implements ViewKeeper {
     return this.options.immutable
   }
 
-  /** The view of the lower parts of `dir`, which are several; null where the layers have to be asked. */
+  /** Whether a directory with so many lower parts gains by a view: one with a single part only where nobody looks at that. */
+  serves(parts: number): boolean {
+    return parts > 1 || (parts === 1 && this.immutable)
+  }
+
+  /** The view of the lower parts of `dir`; null where the layers have to be asked. */
   view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
     const slot = dir.indexed
     if (typeof slot !== 'number') {
@@ -95,9 +93,13 @@ export class LowerIndex implements ViewKeeper {
     this.#compared.add(path, layers)
   }
 
+  unseen(): void {
+    this.counters.unseen++
+  }
+
   mismatch(path: string, name: string, layer: number): void {
     this.counters.mismatches++
-    this.#noteEdited(name === '' ? path : join(path, name), layer)
+    this.#writer.edited(layer, name === '' ? path : join(path, name))
     // What a directory joins stands in the row of its parent.
     if (name === '' && path !== '') this.#suspect(path.slice(0, Math.max(0, path.lastIndexOf('/'))), `${path}//..`, [])
     this.#suspect(path, `${path}//${layer}`, [layer])
@@ -105,7 +107,7 @@ export class LowerIndex implements ViewKeeper {
 
   /** Something about the directory at `path` is not as it was read: it is read again, once for each `key`. */
   #suspect(path: string, key: string, edited: readonly number[]): void {
-    this.#post(key, path, edited)
+    this.#writer.visit(key, path, edited)
     this.#compared.delete(path)
     this.#mistrusted.add(path)
     this.#views.drop(path)
@@ -118,18 +120,12 @@ export class LowerIndex implements ViewKeeper {
 
   /** Something of the upper at `path` has changed. */
   touched(path: string): void {
-    this.#touched.push(path)
-    if (this.#touched[this.#touched.length - 2] === path) this.#touched.pop()
-    if (this.#touched.length >= 256) this.flush()
-    else Atomics.store(this.options.shared, Slot.PENDING, 1)
+    this.#writer.touched(path)
   }
 
   /** Tells the writer what it has not been told. */
   flush(): void {
-    Atomics.store(this.options.shared, Slot.PENDING, 0)
-    if (this.#touched.length === 0) return
-    this.options.post({ kind: 'touched', paths: this.#touched })
-    this.#touched = []
+    this.#writer.flush()
   }
 
   /** Ends the use: the writer may finish. */
@@ -176,7 +172,7 @@ export class LowerIndex implements ViewKeeper {
 
   #missing(path: string): null {
     this.counters.misses++
-    this.#post(path, path, [])
+    this.#writer.visit(path, path, [])
     return null
   }
 
@@ -198,42 +194,15 @@ export class LowerIndex implements ViewKeeper {
   }
 
   #load(path: string, layers: readonly number[], row: DirRow): LowerView | null {
-    // Those by which the row was found, whatever the writer has done meanwhile.
-    const { rows, one } = this.#reader.current!
-    const [id, , , , , , count, sum] = row
-    const positions = new Map(layers.map((layer, at) => [layer, at]))
-    let source: LoadedRows | AskedRows | null
-    try {
-      source =
-        count > LOADED_AT_MOST
-          ? AskedRows.check(new AskedRows(one, rows, id, positions, (error) => this.#fail(error)), rows, id, sum)
-          : LoadedRows.load(rows.raw().all(id) as RawRow[], layers, sum)
-      if (source instanceof LoadedRows && source.size !== count) source = null
-    } catch (error) {
-      this.#fail(error)
-      return null
-    }
-    if (source === null) {
-      this.#fail({ code: `rows of /${path} do not add up` })
-      return null
-    }
+    // By the statements with which the row was found, whatever the writer has done meanwhile.
+    const statements = this.#reader.current!
+    const damaged = { code: `rows of /${path} do not add up` }
+    const fail = (error: unknown): void => this.#fail(error === NOT_ADDING_UP ? damaged : error)
+    const source = loadRows({ statements, path, row, layers, whole: this.immutable, fail })
+    if (source === null) return null
     const view = new LowerView(this, path, source)
     this.#views.keep(path, view)
     return view
-  }
-
-  /** Has the writer read `path`, once for each `key`. */
-  #post(key: string, path: string, edited: readonly number[]): void {
-    if (this.#posted.has(key)) return
-    if (this.#posted.size > KEPT_VIEWS) this.#posted.clear()
-    this.#posted.add(key)
-    this.options.post({ kind: 'visit', path, edited: [...edited] })
-  }
-
-  #noteEdited(path: string, layer: number): void {
-    if (this.#editedLayers.has(layer)) return
-    this.#editedLayers.add(layer)
-    this.options.edited(layer, path)
   }
 
   #connected(): Statements | null {
@@ -248,7 +217,7 @@ export class LowerIndex implements ViewKeeper {
   /** Forgets what was read from a database that is used no more. */
   #forget(): void {
     this.#views.clear()
-    this.#posted.clear()
+    this.#writer.forget()
     this.#compared.clear()
   }
 

@@ -2,6 +2,7 @@
  * The lower layers of a mount, opened to be read by whoever fills the index: the writer's thread, or a command without any
  * mount. It is a search context like the union's own, so that the same rules decide what is shown.
  */
+import { idmappedAmong } from '../layers/idmapped.js'
 import { Layer, openLower, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
@@ -21,6 +22,8 @@ export interface StackConfig {
    * Descriptors of the layers' roots, which whoever opens the stack takes over: once a mount stands a path may lead into it.
    */
   readonly rootFds?: readonly number[]
+  /** Of each layer whether it lies on an idmapped mount; with `rootFds`, for the same reason. */
+  readonly mapped?: readonly boolean[]
 }
 
 const KEPT_DIRECTORIES = 2048
@@ -42,12 +45,14 @@ export class LowerStack implements SearchContext {
   /** Opens every layer, or says which one cannot be. */
   static open(config: StackConfig): LowerStack | Refusal {
     const lowers: Layer[] = []
+    const mapped = config.mapped ?? idmappedAmong(config.lowers)
     for (const [index, path] of config.lowers.entries()) {
       const layer = openRoot(path, index, config.rootFds?.[index])
       if (layer instanceof Refusal) {
         for (const opened of lowers) opened.close()
         return layer
       }
+      layer.isMapped = mapped[index]!
       lowers.push(layer)
     }
     return new LowerStack(config, lowers)

@@ -9,12 +9,14 @@ import type { Found } from '../layers/top-down.js'
 import { DT_DIR, DT_UNKNOWN, S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import { EntryFlag } from './entry-flags.js'
 import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { type HeldBelow, type MergedName, Merging, typeAt } from './merge-names.js'
 import type { ChildDirectory, DirectoryRows, HiddenName } from './rows.js'
-import { DirFlag, EntryFlag } from './schema.js'
+import { DirFlag } from './schema.js'
 import { isRacy } from './stamps.js'
+import { isWhole } from './stat-rows.js'
 
 /** The rows of the directory at `path`, joined from `parts`; or -errno. */
 export function readDirectoryRows(stack: LowerStack, path: string, parts: readonly RealDir[]): DirectoryRows | number {
@@ -116,6 +118,7 @@ class DirectoryReading {
       if (type === S_IFREG) this.#file(i, name, merged.part)
       if (merged.also !== null) this.#behind(name, merged, merged.also, 'behind a file')
     }
+    if (!isWhole(this.#stats, at, this.parts[merged.part]!.layer)) this.#flags[i]! |= EntryFlag.PARTIAL
   }
 
   /** A regular file's marks matter where something lies below that they could lead to. */

@@ -9,8 +9,12 @@ import { Slot, State } from './shared-state.js'
 
 export interface Statements {
   readonly findDir: Statement
+  /** All rows of a directory, and one of them by its name, as RawRow. */
   readonly rows: Statement
   readonly one: Statement
+  /** The same with what it takes to answer without a look. */
+  readonly wholeRows: Statement
+  readonly oneWhole: Statement
 }
 
 export class IndexReader {
@@ -55,6 +59,8 @@ export class IndexReader {
       findDir: db.prepare(Sql.findDir),
       rows: db.prepare(Sql.viewRows),
       one: db.prepare(Sql.oneRow),
+      wholeRows: db.prepare(Sql.wholeRows),
+      oneWhole: db.prepare(Sql.oneWholeRow),
     }
   }
 

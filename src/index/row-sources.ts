@@ -1,40 +1,58 @@
 /**
  * Where a view's rows are. A directory of usual size is read from the database at once, checked against its sum, and kept in
- * flat arrays; one with very many names is asked name by name, and listed straight from the database.
+ * flat arrays; one with very many names is asked name by name, and listed straight from the database. Whole rows,
+ * with all that stat says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
  */
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFMT } from '../syscalls/constants.js'
 import type { Statement } from './database.js'
+import { EntryFlag } from './entry-flags.js'
 import { unpackLayers } from './layer-list.js'
 import { checkShare } from './rows.js'
-import { EntryFlag } from './schema.js'
+import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-rows.js'
 import type { RowSource, ViewRow } from './view.js'
-
-export type RawRow = [Buffer, number, Buffer | null, number, number, number, number, number]
 
 const LISTED = 0
 const NUMBERS = 6
 
-/** Rows in memory: six numbers and one reference a name. */
+/** What is told when rows are not those that were written. */
+export const NOT_ADDING_UP = { code: 'rows do not add up' }
+
+/** Rows in memory: six numbers and one reference a name, and the stat records where they are to be had. */
 export class LoadedRows implements RowSource {
   readonly #at = new Map<string, number>()
   readonly #numbers: Float64Array
   readonly #joined = new Map<number, number[]>()
+  readonly #records: Records | null
 
   private constructor(
     raw: readonly RawRow[],
     readonly positions: ReadonlyMap<number, number>,
+    whole: boolean,
   ) {
     this.#numbers = new Float64Array(raw.length * NUMBERS)
+    this.#records = whole ? new Records(raw.length) : null
   }
 
-  /** The rows, or null when they do not add up to `sum`: the database is damaged. */
-  static load(raw: readonly RawRow[], layers: readonly number[], sum: number): LoadedRows | null {
-    const loaded = new LoadedRows(raw, new Map(layers.map((layer, at) => [layer, at])))
+  /** The rows, or null when they do not add up to `sum`: the database is damaged. `whole`: they have STAT_COLUMNS. */
+  static load(
+    raw: readonly RawRow[],
+    positions: ReadonlyMap<number, number>,
+    sum: number,
+    whole: boolean,
+  ): LoadedRows | null {
+    const loaded = new LoadedRows(raw, positions, whole)
+    const record = whole ? emptyRecord() : null
     let total = 0
     for (let i = 0; i < raw.length; i++) {
-      const share = loaded.#take(raw[i]!, i)
+      const row = raw[i]!
+      const share = loaded.#take(row, i)
       if (share < 0) return null
+      if (record !== null) {
+        setRecord(record, row)
+        if (!isIntact(row, share, record)) return null
+        loaded.#records!.keep(i, record)
+      }
       total += share
     }
     return total % 2 ** 32 === sum ? loaded : null
@@ -77,6 +95,7 @@ export class LoadedRows implements RowSource {
     const numbers = this.#numbers
     const first = i * NUMBERS
     return {
+      at: i,
       parts: this.#joined.get(i) ?? [numbers[first]!],
       flags: numbers[first + 1]!,
       mode: numbers[first + 2]!,
@@ -86,56 +105,92 @@ export class LoadedRows implements RowSource {
     }
   }
 
+  record({ at }: ViewRow, into: Float64Array): boolean {
+    this.#records?.copy(at, into)
+    return this.#records !== null
+  }
+
   list(show: (name: string, type: number) => void): boolean {
     for (const [name, i] of this.#at) show(name, this.#numbers[i * NUMBERS + 2]! & S_IFMT)
     return true
   }
 }
 
-/** Rows left in the database. `fail` hears of an error there; the answer is then that the layers have to be asked. */
+/** How rows left in the database are asked for. */
+export interface AskedRowsOptions {
+  readonly one: Statement
+  readonly all: Statement
+  /** Both select STAT_COLUMNS, too. */
+  readonly whole: boolean
+  readonly id: number
+  readonly positions: ReadonlyMap<number, number>
+  /** Hears of an error; the answer is then that the layers have to be asked. */
+  readonly fail: (error: unknown) => void
+}
+
+/** Rows left in the database. */
 export class AskedRows implements RowSource {
   readonly size = LISTED
+  /** That of the row which was handed out last. */
+  readonly #record = emptyRecord()
 
-  constructor(
-    private readonly one: Statement,
-    private readonly all: Statement,
-    private readonly id: number,
-    private readonly positions: ReadonlyMap<number, number>,
-    private readonly fail: (error: unknown) => void,
-  ) {}
-
-  /** `asked`, when its rows add up to `sum`; read through once, for a lost row would be a lost file. */
-  static check(asked: AskedRows, all: Statement, id: number, sum: number): AskedRows | null {
+  /** Whether the rows add up to `sum`, without which an absent one is not to be believed, for a lost row would be a lost file. */
+  static addUp({ all, id }: AskedRowsOptions, sum: number): boolean {
     let total = 0
-    for (const [name, layer, joined, flags, mode] of all.raw().iterate(id) as IterableIterator<RawRow>)
-      total += checkShare(latin1(name), layer, flags, mode, joined)
-    return total % 2 ** 32 === sum ? asked : null
+    for (const row of all.raw().iterate(id) as IterableIterator<RawRow>) total += shareOf(row)
+    return total % 2 ** 32 === sum
   }
 
+  constructor(private readonly options: AskedRowsOptions) {}
+
   row(name: string): ViewRow | null {
-    let raw: [number, Buffer | null, number, number, number, number, number] | undefined
+    const { one, id, fail } = this.options
     try {
-      raw = this.one.raw().get(this.id, bytesOf(name)) as typeof raw
+      const raw = one.raw().get(id, bytesOf(name)) as RawRow | undefined
+      if (raw === undefined) return null
+      if (this.#isIntact(raw)) return this.#viewRow(raw)
+      fail(NOT_ADDING_UP)
     } catch (error) {
-      this.fail(error)
-      return UNKNOWN
+      fail(error)
     }
-    if (raw === undefined) return null
-    const [layer, joined, flags, mode, ino, ctime, ctimeNs] = raw
-    const parts = (joined === null ? [layer] : unpackLayers(joined)).map((each) => this.positions.get(each) ?? -1)
-    return parts.includes(-1) ? UNKNOWN : { parts, flags, mode, ino, ctime, ctimeNs }
+    return UNKNOWN
+  }
+
+  #isIntact(raw: RawRow): boolean {
+    if (!this.options.whole) return true
+    setRecord(this.#record, raw)
+    return isIntact(raw, shareOf(raw), this.#record)
+  }
+
+  #viewRow(raw: RawRow): ViewRow {
+    const { positions } = this.options
+    const joined = raw[2]
+    const layers = joined === null ? [raw[1]] : unpackLayers(joined)
+    const parts = layers.map((each) => positions.get(each) ?? -1)
+    if (parts.includes(-1)) return UNKNOWN
+    return { at: 0, parts, flags: raw[3], mode: raw[4], ino: raw[5], ctime: raw[6], ctimeNs: raw[7] }
+  }
+
+  record(_row: ViewRow, into: Float64Array): boolean {
+    if (this.options.whole) into.set(this.#record)
+    return this.options.whole
   }
 
   list(show: (name: string, type: number) => void): boolean {
+    const { all, id, fail } = this.options
     try {
-      for (const row of this.all.raw().all(this.id) as RawRow[]) show(latin1(row[0]), row[4] & S_IFMT)
+      for (const row of all.raw().all(id) as RawRow[]) show(latin1(row[0]), row[4] & S_IFMT)
       return true
     } catch (error) {
-      this.fail(error)
+      fail(error)
       return false
     }
   }
 }
 
+function shareOf(raw: RawRow): number {
+  return checkShare(raw[0].toString('latin1'), raw[1], raw[3], raw[4], raw[2])
+}
+
 /** A row that only says: ask the layers. */
-const UNKNOWN: ViewRow = { parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
+export const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }

@@ -1,22 +1,13 @@
 /**
- * The database's shape, version 1, and every statement that is used on it. docs/index.md explains it to people, who may
+ * The database's shape, version 2, and every statement that is used on it. docs/index.md explains it to people, who may
  * query it with plain sqlite3 while the filesystem is mounted. Names and paths are BLOBs, because they are bytes; the
  * views show them as text. A path is relative to the merged root, without a slash in front; the root is empty.
  */
+import { STAT_COLUMNS, VIEW_COLUMNS } from './stat-rows.js'
 
 /** `stra` as a number: whose database this is. */
 export const APPLICATION_ID = 0x73747261
-export const SCHEMA_VERSION = 1
-
-/** Bits of entries.flags. */
-export const EntryFlag = {
-  /** The topmost part carries marks (extended attributes of the union). */
-  MARKED: 1,
-  /** A redirect, a metacopy or an xattr whiteout is involved: the layers have to be asked. */
-  ASK: 2,
-  /** Opaque: lower parts of this directory are hidden. */
-  OPAQUE: 4,
-} as const
+export const SCHEMA_VERSION = 2
 
 /** Bits of dirs.flags. */
 export const DirFlag = {
@@ -37,7 +28,8 @@ CREATE INDEX dirs_parent ON dirs (parent);
 CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB, flags INTEGER NOT NULL,
   mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mtime INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, ino INTEGER NOT NULL,
-  links INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
+  links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER, btime INTEGER, btime_ns INTEGER, blocks INTEGER, blksize INTEGER,
+  rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
 CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL, hider INTEGER,
   why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
 CREATE TABLE upper (path BLOB PRIMARY KEY, parent BLOB NOT NULL, name BLOB NOT NULL, whiteout INTEGER NOT NULL,
@@ -86,7 +78,7 @@ export const CREATE = `PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 BEGIN;${TABLES}${VIEWS}COMMIT;`
 
-/** Statements by what they are for. */
+/** Statements by what they are for. `whole`: with what it takes to answer without a look at the file. */
 export const Sql = {
   getMeta: 'SELECT value FROM meta WHERE key = ?',
   setMeta: 'INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
@@ -103,10 +95,12 @@ export const Sql = {
   dropDir: 'DELETE FROM dirs WHERE id = ?',
   dropEntries: 'DELETE FROM entries WHERE dir = ?',
   dropHidden: 'DELETE FROM hidden WHERE dir = ?',
-  putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   putHidden: 'INSERT OR REPLACE INTO hidden VALUES (?, ?, ?, ?, ?, ?)',
-  viewRows: 'SELECT name, layer, layers, flags, mode, ino, ctime, ctime_ns FROM entries WHERE dir = ?',
-  oneRow: 'SELECT layer, layers, flags, mode, ino, ctime, ctime_ns FROM entries WHERE dir = ? AND name = ?',
+  viewRows: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ?`,
+  oneRow: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,
+  wholeRows: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ?`,
+  oneWholeRow: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,
   allRows: 'SELECT * FROM entries WHERE dir = ? ORDER BY name',
   wideDirs: `SELECT id, path, layers, stamps FROM dirs WHERE length(layers) >= ? AND NOT flags & ?
     ORDER BY length(layers) DESC, length(path)`,

@@ -11,6 +11,7 @@ import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
 import { CREATE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
 import { inodeOf } from './stamps.js'
+import { derivedColumns, rowHash } from './stat-rows.js'
 
 export class IndexStore {
   readonly #statements = new Map<string, Statement>()
@@ -70,6 +71,14 @@ export class IndexStore {
     this.db.close()
   }
 
+  /** Closes it, marked as ended well. The mark comes last, when all before it is in the file itself. */
+  end(): void {
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.setMeta('dirty', 'clean')
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.close()
+  }
+
   meta(key: string): unknown {
     return (this.#run(Sql.getMeta).raw().get(key) as unknown[] | undefined)?.[0] ?? null
   }
@@ -113,12 +122,14 @@ export class IndexStore {
     for (let i = 0; i < names.length; i++) {
       const at = i * STAT_SLOTS
       const mode = stats[at + Stat.MODE]!
+      const flags = entryFlags[i]!
+      const share = checkShare(names[i]!, owners[i]!, flags, mode, joined[i]!)
       entry.run(
         id,
         Buffer.from(names[i]!, 'latin1'),
         owners[i],
         joined[i],
-        entryFlags[i],
+        flags,
         mode,
         stats[at + Stat.SIZE],
         stats[at + Stat.UID],
@@ -129,11 +140,13 @@ export class IndexStore {
         stats[at + Stat.CTIME_NS],
         inodeOf(stats, at),
         stats[at + Stat.NLINK],
+        ...derivedColumns(stats, at),
+        rowHash(share, flags, stats, at),
       )
-      sum += checkShare(names[i]!, owners[i]!, entryFlags[i]!, mode, joined[i]!)
+      sum += share
     }
     for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
-    const { path, layers, stamps, readAt, racy, flags } = rows
+    const { path, layers, stamps, readAt, racy } = rows
     const packed = packLayers(layers)
     this.#run(Sql.putDir).run(
       id,
@@ -143,7 +156,7 @@ export class IndexStore {
       stamps,
       readAt,
       racy ? 1 : 0,
-      flags,
+      rows.flags,
       names.length,
       sum % 2 ** 32,
     )

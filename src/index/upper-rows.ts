@@ -26,8 +26,22 @@ export class UpperRows {
     return this.#below(this.rootFd, '')
   }
 
+  /**
+   * Follows changes as the engine tells them, a path with all below it by a slash at its end; the number of rows. The same path is
+   * often told many times: once is enough. A name's directory has changed with it: its times and size.
+   */
+  followAll(told: readonly string[]): number {
+    const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])
+    let rows = 0
+    for (const path of new Set(paths)) {
+      const deep = path.endsWith('/')
+      rows += this.#follow(deep ? path.slice(0, -1) : path, deep)
+    }
+    return rows
+  }
+
   /** Follows a change at `path`; `deep`: all below it may have come or gone too. Returns the number of rows. */
-  follow(path: string, deep: boolean): number {
+  #follow(path: string, deep: boolean): number {
     const slash = path.lastIndexOf('/')
     const parent = path.slice(0, Math.max(0, slash))
     const name = path.slice(slash + 1)

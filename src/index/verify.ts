@@ -12,6 +12,7 @@ import { readDirectoryRows } from './read-directory.js'
 import type { DirectoryRows, HiddenName } from './rows.js'
 import { Sql } from './schema.js'
 import { inodeOf, STAMP_BYTES } from './stamps.js'
+import { derivedColumns } from './stat-rows.js'
 
 /** One way in which the database and the layers differ. */
 export interface Difference {
@@ -34,6 +35,9 @@ const STAT_COLUMNS = {
   ctime_ns: Stat.CTIME_NS,
   links: Stat.NLINK,
 } as const
+
+/** Those of `derivedColumns`, by their place there. Times of access change with every reading and are no difference. */
+const DERIVED = { btime: 2, btime_ns: 3, blocks: 4, blksize: 5, rdev: 6 } as const
 
 type EntryRow = Record<string, number> & { name: Buffer; layers: Buffer | null }
 
@@ -138,6 +142,8 @@ class Verification {
       this.#column(path, column, row[column]!, rows.stats[i * STAT_SLOTS + slot]!)
     }
     this.#column(path, 'ino', row.ino!, inodeOf(rows.stats, i * STAT_SLOTS))
+    const derived = derivedColumns(rows.stats, i * STAT_SLOTS)
+    for (const [column, at] of Object.entries(DERIVED)) this.#column(path, column, row[column] ?? '', derived[at] ?? '')
   }
 
   #column(path: string, column: string, index: number | string, layers: number | string): void {

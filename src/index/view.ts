@@ -2,18 +2,24 @@
  * What the lower parts of one directory show together, in memory: for each name its owner, or the parts that join, and the
  * stamp by which the row is held against the disk. An absent name is answered without a look at any layer, a file with one
  * stat in its owner, a directory with one stat per part that joins. Whatever does not match the disk is not answered: the
- * layers are asked then, and the writer is told to read again.
+ * layers are asked then, and the writer is told to read again. With `index=immutable` the row is the answer, and no layer is
+ * looked at unless the row says that it does not tell all.
  */
 import { RealDir } from '../layers/real-dir.js'
 import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { EntryFlag } from './schema.js'
+import { EntryFlag } from './entry-flags.js'
 import { inodeOf, isStamped } from './stamps.js'
+
+/** An entry with one of these is looked at: its marks count, or its row does not tell all. */
+const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
 
 /** One row as the engine needs it. */
 export interface ViewRow {
+  /** Its place among the rows that it is from. */
+  readonly at: number
   /** Positions among the directory's lower parts; the first is the owner. */
   readonly parts: readonly number[]
   readonly flags: number
@@ -27,6 +33,11 @@ export interface ViewRow {
 export interface RowSource {
   readonly size: number
   row(name: string): ViewRow | null
+  /**
+   * The stat record of the row that was handed out last into `into`: all but the device, the mount and the file's flags. False
+   * where rows are kept without.
+   */
+  record(row: ViewRow, into: Float64Array): boolean
   /** Every name with its S_IFMT bits, in byte order. */
   list(show: (name: string, type: number) => void): boolean
 }
@@ -35,6 +46,8 @@ export interface RowSource {
 export interface ViewKeeper {
   /** The layers are believed to be what they were: nothing is compared. */
   readonly immutable: boolean
+  /** An entry was answered without a look at any layer. */
+  unseen(): void
   /** The parts that the merged directory at `path` has in `layers` have been compared with their stamps in this mount. */
   isCompared(path: string, layers: readonly number[]): boolean
   /** They have now, and were as stamped. */
@@ -83,13 +96,30 @@ export class LowerView implements LowerAnswers {
 
   #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     const part = dir.lowers[row.parts[0]!]!
-    const fd = c.cache.fd(part)
-    if (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row)) return this.#stale(part, name)
-    c.topStat.set(native.stat)
-    if (!readMarks(c, found, fd, name, row)) return false
+    if (!this.#isTold(c, part, row)) {
+      const fd = c.cache.fd(part)
+      if (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row)) return this.#stale(part, name)
+      c.topStat.set(native.stat)
+      if (!readMarks(c, found, fd, name, row)) return false
+    }
     found.type = row.mode & S_IFMT
     found.at = part
     found.atName = name
+    return true
+  }
+
+  /** Puts what the row tells of `part`'s file into `c.topStat`; false where the file itself has to be looked at. */
+  #isTold(c: SearchContext, part: RealDir, row: ViewRow): boolean {
+    const { layer } = part
+    if (!this.keeper.immutable || (row.flags & LOOK) !== 0 || layer.isMapped) return false
+    const { topStat } = c
+    if (!this.rows.record(row, topStat)) return false
+    topStat[Stat.DEV_MAJOR] = layer.deviceMajor
+    topStat[Stat.DEV_MINOR] = layer.deviceMinor
+    topStat[Stat.MOUNT_ID] = 0
+    topStat[Stat.ATTRIBUTES] = 0
+    topStat[Stat.ERRNO] = 0
+    this.keeper.unseen()
     return true
   }
 
@@ -108,19 +138,25 @@ export class LowerView implements LowerAnswers {
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     const parts = row.parts.map((at) => dir.lowers[at]!)
+    if (!this.#isKnown(c, parts, found, name, row)) return false
+    found.type = S_IFDIR
+    for (const part of parts) found.lowers.push(childPart(c, part, name))
+    return true
+  }
+
+  /** Whether the parts of a child directory are what the row says; reads what the topmost of all tells of it. */
+  #isKnown(c: SearchContext, parts: readonly RealDir[], found: Found, name: string, row: ViewRow): boolean {
     const top = parts[0]!
+    const isTop = found.type === 0
+    if (this.keeper.immutable && (!isTop || this.#isTold(c, top, row))) return true
     const layers = parts.map((part) => part.layer.index)
     const due = parts.length > 1 && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), layers)
     if (due && !this.#unchanged(c, parts, layers, name)) return false
     const fd = c.cache.fd(top)
     if (!due && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
-    if (found.type === 0) {
-      c.topStat.set(native.stat)
-      if (!readMarks(c, found, fd, name, row)) return false
-      found.type = S_IFDIR
-    }
-    for (const part of parts) found.lowers.push(childPart(c, part, name))
-    return true
+    if (!isTop) return true
+    c.topStat.set(native.stat)
+    return readMarks(c, found, fd, name, row)
   }
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */

@@ -4,26 +4,19 @@
  * so that no request ever waits for a commit. On a clean end the database says so; else the next mount reads the upper again.
  */
 import { Refusal } from '../layers/layer.js'
-import type { RealDir } from '../layers/real-dir.js'
-import { S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { TreeWalk } from './builder.js'
 import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
+import { Filling } from './filling.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
-import { readDirectoryRows } from './read-directory.js'
-import { publishCopy } from './shared-stacks.js'
 import { clearAhead, type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
-import { stackIdentity } from './stack-identity.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
+import { readVisited } from './visits.js'
 
 const COMMIT_MS = 200
 const COMMIT_CHANGES = 1000
-/** How long the walk over the whole tree works before messages are looked at. */
-const FILL_STEP_MS = 20
-const TELL_MS = 100
 
 export interface WriterStart {
   readonly stack: StackConfig
@@ -48,11 +41,9 @@ export class IndexWriter {
   #upper: UpperRows | null = null
   #store: IndexStore | null = null
   #facts: IndexFacts
-  #walk: TreeWalk | null = null
+  #filling: Filling | null = null
   #changes = 0
   #newRows = false
-  /** When the progress of a walk was told last, ms. */
-  #told = 0
   #timer: NodeJS.Timeout | null = null
 
   private constructor(
@@ -115,9 +106,8 @@ export class IndexWriter {
     if ('error' in opened) return this.#without(opened.error)
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
-    const complete = opened.store.meta('complete') === 1
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
-    this.#tell({ state: 'ready', complete, from: opened.from, filling: null })
+    this.#tell({ state: 'ready', complete: opened.store.meta('complete') === 1, from: opened.from, filling: null })
     clearAhead(shared)
     Atomics.add(shared, Slot.EPOCH, 1)
     Atomics.store(shared, Slot.STATE, State.READY)
@@ -177,7 +167,7 @@ export class IndexWriter {
     if (!code.startsWith('SQLITE_')) throw error
     if (/^SQLITE_(FULL|BUSY|LOCKED|IOERR|NOMEM)/.test(code)) {
       this.#log('warn', `the index cannot be written now (${code})`)
-      this.#walk = null
+      this.#filling?.stop()
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
       return
     }
@@ -202,7 +192,7 @@ export class IndexWriter {
   /** Lets go of the database. */
   #leave(): void {
     Atomics.store(this.start.shared, Slot.STATE, State.OPENING)
-    this.#walk = null
+    this.#filling?.stop()
     try {
       this.#store?.close()
     } catch {
@@ -217,76 +207,34 @@ export class IndexWriter {
     this.#changes += this.#upper?.scan() ?? 0
   }
 
-  /** The same path is often told many times: once is enough. A name's directory has changed with it: its times and size. */
   #touched(told: readonly string[]): void {
     this.#store!.begin()
-    const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])
-    for (const path of new Set(paths)) {
-      const deep = path.endsWith('/')
-      this.#changes += this.#upper?.follow(deep ? path.slice(0, -1) : path, deep) ?? 0
-    }
+    this.#changes += this.#upper?.followAll(told) ?? 0
   }
 
   #visit(path: string, edited: readonly number[]): void {
-    const store = this.#store!
-    store.begin()
-    for (const layer of edited) store.noteEdited(layer)
-    let parts: readonly RealDir[] = this.#stack.roots
-    let at = ''
-    let id = store.idOf('')
-    if (path === '' || id === 0) id = this.#read('', parts, 0)
-    for (const name of path === '' ? [] : path.split('/')) {
-      this.#stack.cache.beginOperation()
-      const found = this.#stack.search(parts, name)
-      if (found.type !== S_IFDIR || id === 0) return
-      parts = found.lowers
-      at = at === '' ? name : `${at}/${name}`
-      const known = store.idOf(at)
-      id = known === 0 || at === path ? this.#read(at, parts, id) : known
-    }
-  }
-
-  #read(path: string, parts: readonly RealDir[], parent: number): number {
-    const rows = readDirectoryRows(this.#stack, path, parts)
-    if (typeof rows === 'number') return 0
-    this.#changes += rows.names.length + 1
-    this.#newRows = true
-    return this.#store!.put(rows, parent)
+    this.#store!.begin()
+    for (const layer of edited) this.#store!.noteEdited(layer)
+    const rows = readVisited(this.#stack, this.#store!, path)
+    this.#changes += rows
+    this.#newRows ||= rows > 0
   }
 
   #fill(): void {
-    if (this.#walk !== null || this.#store!.meta('complete') === 1) return
-    this.#tell({ failed: 0, filling: { directories: 0, entries: 0, waiting: 1 } })
-    this.#walk = new TreeWalk(this.#stack, this.#store!, false)
-    setImmediate(() => this.#fillOn())
-  }
-
-  #fillOn(): void {
-    const walk = this.#walk
-    if (walk === null || this.#store === null) return
-    this.#newRows = true
-    let done = false
-    this.#write(() => {
-      done = walk.step(FILL_STEP_MS)
-    })
-    if (this.#walk === null) return
-    this.#tellProgress(walk)
-    if (!done) return void setTimeout(() => this.#fillOn(), FILL_STEP_MS)
-    this.#walk = null
-    this.#write(() => this.#store!.setMeta('complete', walk.failures.length === 0 ? 1 : 0))
-    this.commit()
-    this.#tell({ complete: walk.failures.length === 0, filling: null, failed: walk.failures.length })
-    if (walk.failures.length === 0) publishCopy(this.#store!.db, stackIdentity(this.#stack))
-  }
-
-  #tellProgress({ progress: { directories, entries, waiting } }: TreeWalk): void {
-    if (Date.now() - this.#told < TELL_MS) return
-    this.#told = Date.now()
-    this.#tell({ filling: { directories, entries, waiting } })
+    if (this.#filling?.isUnderWay) return
+    const host = {
+      write: (work: () => void): void => this.#write(work),
+      renewed: (): void => {
+        this.#newRows = true
+      },
+      commit: (): void => this.commit(),
+      tell: (facts: Partial<IndexFacts>): void => this.#tell(facts),
+    }
+    this.#filling = Filling.begin(host, this.#stack, this.#store!)
   }
 
   #end(): void {
-    this.#walk = null
+    this.#filling?.stop()
     this.commit()
     const store = this.#store
     this.#store = null
@@ -294,11 +242,7 @@ export class IndexWriter {
     if (this.#upperFd >= 0) native.close(this.#upperFd)
     if (store === null) return
     try {
-      // The mark comes last, when all before it is in the file itself.
-      store.db.pragma('wal_checkpoint(TRUNCATE)')
-      store.setMeta('dirty', 'clean')
-      store.db.pragma('wal_checkpoint(TRUNCATE)')
-      store.close()
+      store.end()
     } catch (error) {
       this.#log('warn', `the index was not ended cleanly (${codeOf(error)})`)
     }

@@ -8,13 +8,17 @@ import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 
-/** Whether the mount that `path` (absolute, resolved, latin1) lies on is idmapped. False where that cannot be told. */
-export function isIdmapped(path: string): boolean {
-  if (native.statat(AT_FDCWD, path) < 0) return false
-  return hasIdmappedMount(readFileSync('/proc/self/mountinfo', 'latin1'), native.stat[Stat.MOUNT_ID]!)
+/** Of each of `paths` (absolute, resolved, latin1) whether the mount that it lies on is idmapped; false where that cannot be told. */
+export function idmappedAmong(paths: readonly string[]): boolean[] {
+  const mountinfo = readFileSync('/proc/self/mountinfo', 'latin1')
+  // Nearly never, and then nothing has to be asked about any of them.
+  if (!mountinfo.includes('idmapped')) return paths.map(() => false)
+  return paths.map(
+    (path) => native.statat(AT_FDCWD, path) >= 0 && hasIdmappedMount(mountinfo, native.stat[Stat.MOUNT_ID]!),
+  )
 }
 
-/** The same of a mountinfo file's text and a mount's number. Pure. */
+/** Whether the mount of this number is idmapped, by a mountinfo file's text. Pure. */
 export function hasIdmappedMount(mountinfo: string, mountId: number): boolean {
   const fields = mountinfo
     .split('\n')

@@ -29,12 +29,16 @@ export class Layer {
   readonly uuid: Uint8Array | null
   /** `major:minor` of the root. */
   readonly device: string
+  readonly deviceMajor: number
+  readonly deviceMinor: number
   /** Whether the mount it lies on is nosuid. */
   readonly nosuid: boolean
   /** The xattr that overrides owner and mode in this layer, or null. */
   override: string | null = null
   /** Its owners come mapped already, so that uid and gid mappings are not for it. */
   idmapped = false
+  /** The mount it lies on is idmapped: its owners are not those on the disk, and others on the next such mount. */
+  isMapped = false
   #handleFd = -1
 
   constructor(
@@ -47,6 +51,8 @@ export class Layer {
     this.root = new RealDir(this, null, '')
     native.statat(rootFd, '')
     this.device = deviceOfStat()
+    this.deviceMajor = native.stat[Stat.DEV_MAJOR]!
+    this.deviceMinor = native.stat[Stat.DEV_MINOR]!
     const uuid = native.filesystemUuid(rootFd)
     this.uuid = typeof uuid === 'number' ? null : uuid
     native.statfs(rootFd)

@@ -69,7 +69,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     identity: () => stackIdentity(u),
     tendIndex: () => {
       noteWritten(u)
-      if (u.lowers.length > 1) u.lowerIndex?.prepare()
+      if (u.lowerIndex?.serves(u.lowers.length)) u.lowerIndex.prepare()
       u.lowerIndex?.flush()
     },
     which: (path) => ownerOf(u, path),
@@ -98,6 +98,7 @@ function stackOf(u: Union): StackConfig {
     prefix: u.marks.prefix,
     redirectDir: u.config.redirectDir,
     rootFds: u.lowers.map((layer) => layer.rootFd),
+    mapped: u.lowers.map((layer) => layer.isMapped),
   }
 }
 

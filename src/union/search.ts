@@ -14,7 +14,7 @@ export { Found, inspect, joinRedirect } from '../layers/top-down.js'
 
 /** What the index knows of the lower parts of `dir`; null where they must be asked. */
 export function viewOf(u: Union, dir: DirState): LowerView | null {
-  return u.lowerIndex === null || dir.lowers.length < 2 ? null : u.lowerIndex.view(u, dir)
+  return u.lowerIndex?.serves(dir.lowers.length) ? u.lowerIndex.view(u, dir) : null
 }
 
 /** Searches `name` in `dir`; `first` as for `searchParts`. */

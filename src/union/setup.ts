@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
-import { isIdmapped } from '../layers/idmapped.js'
+import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
@@ -75,10 +75,18 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     files,
   )
   for (const layer of all) layer.override = findOverride(layer)
-  if (uids.ranges.length + gids.ranges.length > 0) for (const layer of lowers) layer.idmapped = isIdmapped(layer.path)
+  noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u
+}
+
+/** Notes which layers lie on idmapped mounts; `mappings`: this mount has some of its own, which are not for those. */
+function noteIdmapped(lowers: readonly Layer[], mappings: boolean): void {
+  for (const [at, isMapped] of idmappedAmong(lowers.map((layer) => layer.path)).entries()) {
+    lowers[at]!.isMapped = isMapped
+    lowers[at]!.idmapped = isMapped && mappings
+  }
 }
 
 /** How many descriptors of a kind are kept: `most`, or a part of what this process may have. */

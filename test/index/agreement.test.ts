@@ -36,6 +36,7 @@ const pause = (): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer
 
 let loads = 0
 let mismatches = 0
+let unseen = 0
 
 function pictureWith(stage: Stage, options: ConstructorParameters<typeof Run>[1], times = 1): string[][] {
   const run = new Run(stage, options)
@@ -46,6 +47,7 @@ function pictureWith(stage: Stage, options: ConstructorParameters<typeof Run>[1]
   }
   loads += run.index?.counters.loads ?? 0
   mismatches += run.index?.counters.mismatches ?? 0
+  unseen += run.index?.counters.unseen ?? 0
   run.close()
   assert.deepEqual(run.log, [])
   return seen
@@ -53,14 +55,17 @@ function pictureWith(stage: Stage, options: ConstructorParameters<typeof Run>[1]
 
 function check(stage: Stage, changes: readonly (readonly [number, Planting])[]): void {
   const index = stage.path('index.db')
+  const before = unseen
   const [off] = pictureWith(stage, {})
   for (const seen of pictureWith(stage, { index }, 3)) assert.deepEqual(seen, off, 'on, filling')
   assert.deepEqual(pictureWith(stage, { index })[0], off, 'on, kept from the mount before')
-  assert.deepEqual(pictureWith(stage, { index, immutable: true })[0], off, 'immutable')
+  assert.equal(unseen, before, 'rows are compared')
+  for (const seen of pictureWith(stage, { index, immutable: true }, 3)) assert.deepEqual(seen, off, 'immutable')
   const built = stage.path('built.db')
   const config = stackConfig(stage.lowers)
   assert.ok(!('error' in buildIndex(config, built)))
   assert.deepEqual(pictureWith(stage, { index: built })[0], off, 'freshly built')
+  assert.deepEqual(pictureWith(stage, { index: built, immutable: true })[0], off, 'freshly built, immutable')
   const found: object[] = []
   const verified = verifyIndex(built, config, (difference) => found.push(difference))
   assert.deepEqual([found, 'unread' in verified && verified.unread], [[], 0])
@@ -95,4 +100,5 @@ test('an index never changes an answer', () => {
   )
   // Else nothing has been compared.
   assert.ok(loads > 0 && mismatches > 0, `${loads} directories answered, ${mismatches} edits met`)
+  assert.ok(unseen > 0, 'no entry was answered from its row')
 })

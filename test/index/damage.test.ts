@@ -69,6 +69,13 @@ const damages: Record<string, (index: string) => void> = {
   },
   'belongs to another program': (index) => alter(index, 'PRAGMA application_id = 7'),
   'is of another version': (index) => alter(index, 'PRAGMA user_version = 99'),
+  // As version 1 was: without what it takes to answer from rows alone.
+  'is of version 1': (index) =>
+    alter(
+      index,
+      `PRAGMA user_version = 1;
+      ${['atime', 'atime_ns', 'btime', 'btime_ns', 'blocks', 'blksize', 'rdev', 'hash'].map((name) => `ALTER TABLE entries DROP COLUMN ${name};`).join('')}`,
+    ),
   'has lost a table': (index) => alter(index, 'DROP TABLE entries'),
   'has lost a row': (index) => alter(index, "DELETE FROM entries WHERE name = CAST('usr' AS BLOB)"),
 }
@@ -87,6 +94,7 @@ for (const [words, damage] of Object.entries(damages)) {
       const run = look(stage, index, right)
       assert.equal(setAside(stage).length, 1, run.log.join('\n'))
       assert.match(run.log.join('\n'), /set aside as .*begun anew/)
+      if (words.includes('version')) assert.match(run.log.join('\n'), /of version (1|99), not 2: set aside/)
       assert.deepEqual(look(stage, index, right).log, [])
       assert.equal(statusOf(index).fault, null)
     }),

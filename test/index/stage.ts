@@ -186,6 +186,11 @@ export class Run {
     this.#writer?.commit()
   }
 
+  /** The writer itself, to be told of more than the engine tells it. */
+  get writer(): IndexWriter | null {
+    return this.#writer
+  }
+
   get downgrade(): string | null {
     const facts = this.said.filter((message) => message.kind === 'facts').pop()
     return facts?.facts.downgrade ?? null
@@ -230,7 +235,10 @@ function walk(engine: Engine, nodeid: number, path: string, absent: readonly str
       lines.push(`${path}/${name} ${child}`)
       continue
     }
-    const { mode, size, mtime, mtimeNs, ino, nlink } = engine.operations.attr
+    const { lasting, ...attr } = engine.operations.attr
+    const { mode, size, ino, nlink } = attr
+    // Where layers cannot be cloned, noatime, reading them changes it.
+    if (native.hasCapability(21) !== 1) attr.atime = attr.atimeNs = 0
     const owner = engine.which(`${path}/${name}`)
     const where =
       typeof owner === 'number' || owner.layer === null
@@ -238,7 +246,7 @@ function walk(engine: Engine, nodeid: number, path: string, absent: readonly str
         : `${owner.realpath} ${owner.also.map((o) => [o.index, o.why])}`
     const isDirectory = (mode & 0o170000) === 0o040000
     lines.push(
-      `${path}/${name} ${mode.toString(8)} ${isDirectory ? '' : `${size} ${nlink}`} ${mtime}.${mtimeNs} ${ino} ${where}`,
+      `${path}/${name} ${mode.toString(8)} ${isDirectory ? '' : `${size} ${nlink}`} ${ino} ${where} ${lasting} ${Object.values(attr)}`,
     )
     if (isDirectory) walk(engine, child, `${path}/${name}`, absent, lines)
     engine.operations.forget(child, 1)

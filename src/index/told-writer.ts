@@ -1,0 +1,60 @@
+/**
+ * What the engine tells the index's writer, no more often than it has to: each directory that is to be read once, the upper's
+ * changes some hundred at a time, an edited layer at its first sign.
+ */
+import { KEPT_VIEWS } from './kept-views.js'
+import { Slot, type ToWriter } from './shared-state.js'
+
+/** Changes held back at most. */
+const HELD_BACK = 256
+
+export interface ToldWriterOptions {
+  readonly shared: Int32Array
+  readonly post: (message: ToWriter) => void
+  /** A layer was found edited, for the first time in this mount. */
+  readonly edited: (layer: number, path: string) => void
+}
+
+export class ToldWriter {
+  readonly #posted = new Set<string>()
+  readonly #editedLayers = new Set<number>()
+  #touched: string[] = []
+
+  constructor(private readonly options: ToldWriterOptions) {}
+
+  /** Has the directory at `path` read, once for each `key`. `edited`: layers seen to be other than their rows. */
+  visit(key: string, path: string, edited: readonly number[]): void {
+    if (this.#posted.has(key)) return
+    if (this.#posted.size > KEPT_VIEWS) this.#posted.clear()
+    this.#posted.add(key)
+    this.options.post({ kind: 'visit', path, edited: [...edited] })
+  }
+
+  /** `layer` has been edited, as seen at `path`. */
+  edited(layer: number, path: string): void {
+    if (this.#editedLayers.has(layer)) return
+    this.#editedLayers.add(layer)
+    this.options.edited(layer, path)
+  }
+
+  /** Something of the upper at `path` has changed. */
+  touched(path: string): void {
+    this.#touched.push(path)
+    if (this.#touched[this.#touched.length - 2] === path) this.#touched.pop()
+    if (this.#touched.length >= HELD_BACK) this.flush()
+    else Atomics.store(this.options.shared, Slot.PENDING, 1)
+  }
+
+  /** Tells what has been held back. */
+  flush(): void {
+    Atomics.store(this.options.shared, Slot.PENDING, 0)
+    if (this.#touched.length === 0) return
+    this.options.post({ kind: 'touched', paths: this.#touched })
+    this.#touched = []
+  }
+
+  /** Another database: what was to be read is to be read again. */
+  forget(): void {
+    this.#posted.clear()
+  }
+}
