@@ -10,12 +10,19 @@ import { pause, start } from './processes.js'
 const EVERY_ID = '0 0 4294967295\n'
 const TRIES = 400
 
+/**
+ * A copy of somebody's FUSE mount would keep its daemon from ending, and once there is a user namespace it could not be unmounted: so
+ * they go before that, without the original's noticing.
+ */
+const KEEP = `awk '$3 ~ /^fuse/ { print $2 }' /proc/self/mounts | xargs -r -n1 umount -l
+exec unshare --user --mount --propagation unchanged sleep infinity`
+
 export class Namespace {
   private constructor(private readonly keeper: ChildProcess) {}
 
   /** Makes the namespaces; they end with `leave`, or with the benchmark. */
   static async make(): Promise<Namespace> {
-    const keeper = start(['unshare', '--user', '--mount', '--propagation', 'unchanged', 'sleep', 'infinity'])
+    const keeper = start(['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', KEEP])
     const own = readlinkSync('/proc/self/ns/user')
     for (let i = 0; i < TRIES && linkOr(`/proc/${keeper.pid}/ns/user`, own) === own; i++) await pause(5)
     writeFileSync(`/proc/${keeper.pid}/uid_map`, EVERY_ID)
