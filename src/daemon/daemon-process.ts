@@ -19,6 +19,8 @@ const LAST_MS = 500
  * walk over a million entries left hundreds of megabytes of garbage (docs/decisions/0014-what-a-mount-costs-to-start.md).
  */
 const SMALL_HEAP = '--heap-growing-percent=50'
+/** By then every module is there: V8 refuses code that was kept under other flags, and compiles it anew. */
+const LOADED_MS = 2_000
 
 export interface DaemonVoice {
   readonly logger: Logger
@@ -36,7 +38,6 @@ export interface DaemonVoice {
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
   outliveFaults(logger)
-  setFlagsFromString(SMALL_HEAP)
   const service = await MountService.start(plan, logger, (line) => voice.trace(line))
   if ('error' in service) {
     await voice.ready(service)
@@ -47,6 +48,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
   listenToSignals(service, voice)
   const wanted = await voice.ready({ mountpoint })
+  setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
   const code = await service.ended
   return wanted ? code : 1
