@@ -33,11 +33,20 @@ function linkOf(path: string): string {
 export function memoryOf(pids: readonly number[]): { rss: number; pss: number } {
   const sum = { rss: 0, pss: 0 }
   for (const pid of pids) {
-    const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    const text = rollupOf(pid)
     sum.rss += kilobytes(text, 'Rss') / 1024
     sum.pss += kilobytes(text, 'Pss') / 1024
   }
   return sum
+}
+
+/** Empty for a process that has ended meanwhile: whoever started the daemon is among them for a moment. */
+function rollupOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** The number after `name:` in a file of /proc, in kB. */
