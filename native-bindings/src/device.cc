@@ -53,6 +53,14 @@ int64_t killSuidOf(int fd) {
   return 0;
 }
 
+// The head of a notification, in zeroed memory: fuse_out_header with unique 0 and the notification's code in place of the error,
+// then the node, with which the notifications below begin.
+void beginNotice(uint8_t* message, size_t length, int32_t code, double nodeid) {
+  store<uint32_t>(message, 0, static_cast<uint32_t>(length));
+  store<int32_t>(message, 4, code);
+  store<uint64_t>(message, Device::kHeader, static_cast<uint64_t>(nodeid));
+}
+
 }  // namespace
 
 Device::Device(int fd, int wakeFd) : fd_(fd), wakeFd_(wakeFd) {
@@ -220,20 +228,16 @@ int64_t Device::closeBacking(int id) {
   return ::ioctl(fd_, kBackingClose, &backing) < 0 ? -errno : 0;
 }
 
-// fuse_out_header with unique 0 and the notification's code in place of the error, then
 // fuse_notify_inval_inode_out: u64 ino @0 · s64 offset @8 (negative: attributes only) · s64 length @16
 int64_t Device::forgetAttributes(double nodeid) {
   constexpr int32_t kInvalInode = 2;
   uint8_t message[kHeader + 24] = {};
-  store<uint32_t>(message, 0, sizeof message);
-  store<int32_t>(message, 4, kInvalInode);
-  store<uint64_t>(message, kHeader, static_cast<uint64_t>(nodeid));
+  beginNotice(message, sizeof message, kInvalInode, nodeid);
   store<int64_t>(message, kHeader + 8, -1);
   return ::write(fd_, message, sizeof message) < 0 ? -errno : 0;
 }
 
-// fuse_out_header as above, then fuse_notify_store_out: u64 nodeid @0 · u64 offset @8 · u32 size @16 · u32 padding @20, and
-// the bytes.
+// fuse_notify_store_out: u64 nodeid @0 · u64 offset @8 · u32 size @16 · u32 padding @20, and the bytes.
 int64_t Device::storeContent(double nodeid, int fd, uint32_t size) {
   constexpr int32_t kStore = 4;
   constexpr size_t kHead = kHeader + 24;
@@ -244,9 +248,7 @@ int64_t Device::storeContent(double nodeid, int fd, uint32_t size) {
   int64_t got = preadAll(fd, message + kHead, size, 0);
   if (got != size) return got < 0 ? got : -ENODATA;
   memset(message, 0, kHead);
-  store<uint32_t>(message, 0, static_cast<uint32_t>(length));
-  store<int32_t>(message, 4, kStore);
-  store<uint64_t>(message, kHeader, static_cast<uint64_t>(nodeid));
+  beginNotice(message, length, kStore, nodeid);
   store<uint32_t>(message, kHeader + 16, size);
   return ::write(fd_, message, length) < 0 ? -errno : 0;
 }

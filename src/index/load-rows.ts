@@ -44,17 +44,11 @@ export function loadRows(loading: Loading): RowSource | null {
 const COUNT = 6
 const SUM = 7
 
-function askedFrom({
-  statements: { rows, wholeRows, one, oneWhole },
-  row,
-  layers,
-  whole,
-  fail,
-}: Loading): AskedRowsOptions {
+function askedFrom({ statements, row, layers, whole, fail }: Loading): AskedRowsOptions {
   return {
-    one: whole ? oneWhole : one,
-    all: whole ? wholeRows : rows,
+    one: whole ? statements.oneWhole : statements.one,
     whole,
+    all: statements.rows,
     id: row[0],
     positions: new Map(layers.map((layer, at) => [layer, at])),
     fail,
@@ -62,14 +56,15 @@ function askedFrom({
 }
 
 function loadAll(loading: Loading): RowSource | null {
-  const { row, whole, fail } = loading
+  const { statements, row, whole, fail } = loading
   const [id, , , , , , count, sum] = row
   const asked = askedFrom(loading)
   try {
     if (count > LOADED_AT_MOST) {
       if (AskedRows.addUp(asked, sum)) return new AskedRows(asked)
     } else {
-      const raw = asked.all.raw().all(id) as RawRow[]
+      const all = whole ? statements.wholeRows : statements.rows
+      const raw = all.raw().all(id) as RawRow[]
       const loaded = raw.length === count ? LoadedRows.load(raw, asked.positions, sum, whole) : null
       if (loaded !== null) return loaded
     }

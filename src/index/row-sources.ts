@@ -119,9 +119,10 @@ export class LoadedRows implements RowSource {
 /** How rows left in the database are asked for. */
 export interface AskedRowsOptions {
   readonly one: Statement
-  readonly all: Statement
-  /** Both select STAT_COLUMNS, too. */
+  /** `one` selects STAT_COLUMNS, too. */
   readonly whole: boolean
+  /** Without them: for names, kinds and the sum. */
+  readonly all: Statement
   readonly id: number
   readonly positions: ReadonlyMap<number, number>
   /** Hears of an error; the answer is then that the layers have to be asked. */
@@ -189,7 +190,7 @@ export class AskedRows implements RowSource {
 }
 
 function shareOf(raw: RawRow): number {
-  return checkShare(raw[0].toString('latin1'), raw[1], raw[3], raw[4], raw[2])
+  return checkShare(latin1(raw[0]), raw[1], raw[3], raw[4], raw[2])
 }
 
 /** A row that only says: ask the layers. */

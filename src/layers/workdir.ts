@@ -62,8 +62,9 @@ export class Workdir {
     return native.openat(this.fd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600)
   }
 
-  /** Removes what stands at `name` in `work/`, a directory with all that is in it. */
+  /** Removes what stands at `name` in `work/`, a directory with all that is in it. A file without a name goes with its descriptor. */
   discard(name: string): void {
+    if (name === '') return
     const errno = native.unlinkat(this.fd, name, 0)
     if (errno !== -Errno.EISDIR && errno !== -Errno.EPERM) return
     removeTree(this.fd, name)

@@ -78,7 +78,7 @@ export function isEnough(brought: Bringing, size: number): boolean {
 /** Lets go of content that has come and is too little. */
 export function dropBrought(u: Union, { target, temporary }: Bringing): void {
   native.close(target)
-  if (temporary !== null && temporary !== '') u.writable!.work.discard(temporary)
+  if (temporary !== null) u.writable!.work.discard(temporary)
 }
 
 /** The mount ends: nobody waits any more. */
@@ -100,5 +100,5 @@ function discard(u: Union, { source, target, temporary, stat }: Bringing): void 
   native.close(source)
   if (stat !== null) restoreMetacopy(target, stat)
   native.close(target)
-  if (temporary !== null && temporary !== '') u.writable!.work.discard(temporary)
+  if (temporary !== null) u.writable!.work.discard(temporary)
 }

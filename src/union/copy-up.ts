@@ -59,7 +59,7 @@ function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought:
   const errno = built < 0 ? built : commit(job)
   if (job.file >= 0) native.close(job.file)
   // While content is on its way it lies there for who comes again.
-  if (errno < 0 && errno !== PENDING && job.temporary !== '') job.writable.work.discard(job.temporary)
+  if (errno < 0 && errno !== PENDING) job.writable.work.discard(job.temporary)
   if (errno < 0) return errno
   u.counters.copyUps++
   if (node.dir === null && job.size !== null && from !== null) leaveGhost(u, node, from, fromName)
