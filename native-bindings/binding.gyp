@@ -12,6 +12,7 @@
         "src/handles.cc",
         "src/files.cc",
         "src/copy.cc",
+        "src/ahead.cc",
         "src/identity.cc",
         "src/mounting.cc",
         "src/fusermount.cc",

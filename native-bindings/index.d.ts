@@ -135,6 +135,23 @@ export interface Native {
   endCopy(id: number): number
   /** Ends a copy wherever it is, within one call of the kernel, and waits for that. */
   cancelCopy(id: number): number
+  /** Begins, on a thread of its own, a file without a name in the directory `work` that is as the regular file `name` in `directory`
+   * (of `limit` bytes at most): content, owner, mode, times, security label, with `origin` as its attribute `mark`, and fsynced
+   * where `sync`. Returns its number (> 0). What has other attributes is not made. */
+  startAhead(
+    directory: number,
+    name: string,
+    work: number,
+    mark: string,
+    origin: Uint8Array,
+    limit: number,
+    sync: boolean,
+  ): number
+  /** The descriptor of such a file, now the caller's, waiting while it is being made; or why there is none: -EAGAIN where
+   * nobody had begun it (and nobody will), -ENOENT a second after it was made, for it is let go of then. */
+  takeAhead(id: number): number
+  /** Lets go of one; `wait`: until nobody works on it. */
+  dropAhead(id: number, wait: boolean): number
   /** flock(2) operation bits. */
   flock(fd: number, operation: number): number
 

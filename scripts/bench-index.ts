@@ -2,22 +2,31 @@
  * What the number of layers costs: the same files in stacks of 1, 8, 64 and 200 layers, and packages of this machine in 40,
  * mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by round, and
  * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
- * directories that join all layers. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
- * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
+ * directories that join all layers; once when the kernel has forgotten names, once when nothing is in memory. Prints medians,
+ * each with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchBuild, benchMillion } from './bench-index/capacity.js'
-import { type Errands, MEASURES, type Measure, median, planErrands, timeOf } from './bench-index/measures.js'
+import {
+  type Errands,
+  FORGOTTEN,
+  type Forgotten,
+  MEASURES,
+  type Measure,
+  median,
+  planErrands,
+  timeOf,
+} from './bench-index/measures.js'
 import { madeStack, packageStack } from './bench-index/stacks.js'
 import { type Place, type Subject, subjects, unmountLeft } from './bench-index/subjects.js'
 
 const USAGE = `usage: npm run bench:index [-- [OPTION…] [LAYERS…]]
 
 Mounts stacks of 1, 8, 64 and 200 layers (or of as many as are named) and one of packages of this machine by kernel overlayfs,
-fuse-overlayfs and stratafs, and prints what walks, stats, absent names and listings take. Needs root.
+fuse-overlayfs and stratafs, and prints what walks, stats, absent names and listings take, with names forgotten and with nothing in memory. Needs root.
 
   --rounds N                    rounds of each [5]
   --only layers|build|million   one part only
@@ -31,9 +40,11 @@ example: BENCH_DIR=/var/tmp npm run bench:index -- --only layers --rounds 3 1 20
 const SETTLE_MS = 2500
 
 type Medians = Record<Measure, number>
+/** By what was forgotten, medians by subject. */
+type Results = ReadonlyMap<Forgotten, ReadonlyMap<string, Medians>>
 
-/** Medians by subject; a subject that cannot mount this stack is left out, aloud. */
-function benchStack(label: string, place: Place, rounds: number): Map<string, Medians> {
+/** Measures and prints; a subject that cannot mount this stack is left out, aloud. */
+function benchStack(label: string, place: Place, rounds: number): Results {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_MS)
   let errands: Errands | null = null
   const able = subjects().filter((subject) => {
@@ -49,15 +60,24 @@ function benchStack(label: string, place: Place, rounds: number): Map<string, Me
       return false
     }
   })
-  return errands === null ? new Map() : measureAll(able, place, errands, rounds)
+  const plan: Errands = errands ?? { picked: [], absent: [], directories: [] }
+  const results = new Map(FORGOTTEN.map((what) => [what, measureAll(able, place, plan, rounds, what)]))
+  for (const [what, each] of results) print(`${label}, ${what}`, each)
+  return results
 }
 
-function measureAll(able: readonly Subject[], place: Place, errands: Errands, rounds: number): Map<string, Medians> {
+function measureAll(
+  able: readonly Subject[],
+  place: Place,
+  errands: Errands,
+  rounds: number,
+  what: Forgotten,
+): Map<string, Medians> {
   const kinds = Object.keys(MEASURES) as Measure[]
   const times = new Map(able.map(({ name }) => [name, kinds.map((): number[] => [])]))
   for (let round = 0; round < rounds; round++) {
     for (const [at, kind] of kinds.entries()) {
-      for (const subject of able) times.get(subject.name)![at]!.push(timeOf(subject, place, kind, errands))
+      for (const subject of able) times.get(subject.name)![at]!.push(timeOf(subject, place, kind, errands, what))
     }
   }
   const medians = (each: number[][]): Medians =>
@@ -72,7 +92,7 @@ function print(label: string, results: ReadonlyMap<string, Medians>): void {
       const ratio = (times[kind] / reference![kind]).toFixed(2)
       return `${kind} ${times[kind].toFixed(1).padStart(6)} ms ${ratio.padStart(5)}x`
     })
-    console.log(`${label.padEnd(12)} ${name.padEnd(24)} ${cells.join('   ')}`)
+    console.log(`${label.padEnd(18)} ${name.padEnd(24)} ${cells.join('   ')}`)
   }
 }
 
@@ -82,22 +102,23 @@ function printGrowth(label: string, first: ReadonlyMap<string, Medians>, last: R
     const before = first.get(name)
     if (before === undefined) continue
     const cells = (Object.keys(times) as Measure[]).map((kind) => `${kind} ${(times[kind] / before[kind]).toFixed(2)}x`)
-    console.log(`${label.padEnd(12)} ${name.padEnd(24)} ${cells.join('   ')}`)
+    console.log(`${label.padEnd(18)} ${name.padEnd(24)} ${cells.join('   ')}`)
   }
 }
 
 function benchLayers(base: string, counts: readonly number[], rounds: number): void {
-  const all: ReadonlyMap<string, Medians>[] = []
+  const all: Results[] = []
   for (const count of counts) {
     const place = madeStack(join(base, `n${count}`), count)
     all.push(benchStack(`${count} layers`, place, rounds))
-    print(`${count} layers`, all.at(-1)!)
     rmSync(place.base, { recursive: true })
   }
-  if (counts.length > 1) printGrowth(`${counts[0]} to ${counts.at(-1)}`, all[0]!, all.at(-1)!)
+  for (const what of counts.length > 1 ? FORGOTTEN : []) {
+    printGrowth(`${counts[0]} to ${counts.at(-1)}, ${what}`, all[0]!.get(what)!, all.at(-1)!.get(what)!)
+  }
   const real = packageStack(join(base, 'real'))
   if (real === null) return console.log('no dpkg here: no real packages')
-  print('packages', benchStack('packages', real, rounds))
+  benchStack('packages', real, rounds)
 }
 
 function main(): void {

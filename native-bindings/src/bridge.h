@@ -194,6 +194,7 @@ void describeDirectories(Table& table);
 void describeHandles(Table& table);
 void describeFiles(Table& table);
 void describeCopy(Table& table);
+void describeAhead(Table& table);
 void describeIdentity(Table& table);
 void describeMounting(Table& table);
 void describeFusermount(Table& table);

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "copy.h"
 #include "io.h"
 #include "place.h"
 
@@ -111,6 +112,8 @@ int64_t copyExtents(Copy& copy, int64_t size) {
   return 0;
 }
 
+}  // namespace
+
 int64_t copyAll(int from, int to, int64_t size, const std::atomic<bool>* cancelled) {
   if (size < 0) return -EINVAL;
   Copy copy{from, to};
@@ -121,6 +124,8 @@ int64_t copyAll(int from, int to, int64_t size, const std::atomic<bool>* cancell
   if (::ftruncate(to, size) != 0) return -errno;
   return copy.copied;
 }
+
+namespace {
 
 int64_t copyContent(Call&, int from, int to, int64_t size) { return copyAll(from, to, size, nullptr); }
 

@@ -1,7 +1,6 @@
 /**
- * What is asked of each filesystem, and how its time is taken. Every time is that of a fresh mount, after a walk over the
- * layers themselves, sync and `echo 2 > /proc/sys/vm/drop_caches`: no filesystem remembers a name or an inode, while the
- * disk's blocks are in memory, so that nobody pays for the disk's moods.
+ * What is asked of each filesystem, and how its time is taken. Every time is that of a fresh mount, when the kernel has
+ * forgotten either names, or everything.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
@@ -64,21 +63,29 @@ function pick<T>(from: readonly T[], count: number): T[] {
   })
 }
 
-/** Brings the blocks of every layer's directories and inodes into memory, then has the kernel forget what it made of them. */
-export function forgetNames({ base, lowers }: Place): void {
+/**
+ * What is forgotten before a time is taken. `names`: after a walk over the layers themselves, names and inodes (`echo 2 >
+ * /proc/sys/vm/drop_caches`), while the disk's blocks are in memory, so that nobody pays for the disk's moods. `all`: the
+ * blocks, too (`echo 3`), as after a boot, or when a machine's memory was needed for something else.
+ */
+export const FORGOTTEN = ['names', 'all'] as const
+
+export type Forgotten = (typeof FORGOTTEN)[number]
+
+function forget({ base, lowers }: Place, what: Forgotten): void {
   const roots = lowers.map((lower) => join(base, lower))
-  execFileSync('find', [...roots, '-printf', '%s'], { stdio: 'ignore' })
+  if (what === 'names') execFileSync('find', [...roots, '-printf', '%s'], { stdio: 'ignore' })
   execFileSync('sync')
-  writeFileSync('/proc/sys/vm/drop_caches', '2')
+  writeFileSync('/proc/sys/vm/drop_caches', what === 'names' ? '2' : '3')
 }
 
-/** Milliseconds that `measure` takes of a fresh mount. */
-export function timeOf(subject: Subject, place: Place, measure: Measure, errands: Errands): number {
+/** Milliseconds that `measure` takes of a fresh mount when the kernel has forgotten `what`. */
+export function timeOf(subject: Subject, place: Place, measure: Measure, errands: Errands, what: Forgotten): number {
   subject.mount(place)
   try {
     // Whoever goes to the background is given the time to get there.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
-    forgetNames(place)
+    forget(place, what)
     const start = process.hrtime.bigint()
     MEASURES[measure](place.merged, errands)
     return Number(process.hrtime.bigint() - start) / 1e6

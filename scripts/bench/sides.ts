@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { deviceHolders, gone } from './daemons.js'
 import type { Namespace } from './namespace.js'
 import { mustRun, run } from './processes.js'
+import type { Workload } from './workload.js'
 
 /** What is to be mounted. Lowers are given top first. */
 export interface Layers {
@@ -16,7 +17,8 @@ export interface Layers {
   readonly upper: string
   readonly work: string
   readonly merged: string
-  readonly metacopy?: boolean
+  /** What the workload wants of the mount; see there. */
+  readonly wishes?: Pick<Workload, 'metacopy' | 'own' | 'indexed'>
 }
 
 /** A mount that stands; `daemons` are the processes that serve it. */
@@ -47,7 +49,7 @@ export function kernelOverlayfs(): Side {
     about: 'kernel overlayfs: redirect_dir=on,index=on (metacopy=on where the workload says so)',
     wrap: bare,
     async mount(layers) {
-      const extra = layers.metacopy === true ? 'metacopy=on' : 'metacopy=off'
+      const extra = layers.wishes?.metacopy === true ? 'metacopy=on' : 'metacopy=off'
       const options = `${layerOptions(layers)},redirect_dir=on,index=on,${extra}`
       await mustRun(['mount', '-t', 'overlay', 'overlay', '-o', options, layers.merged])
       return { daemons: [], end: async () => void (await mustRun(['umount', layers.merged])) }
@@ -64,12 +66,22 @@ export function program(name: string, argv: readonly string[], about: string, ex
     wrap,
     async mount(layers) {
       const before = new Set(deviceHolders())
-      const metacopy = layers.metacopy === true && name.startsWith('stratafs') ? ',metacopy=on' : ''
-      await mustRun(wrap([...argv, '-o', `${layerOptions(layers)}${metacopy}${extra}`, layers.merged]))
+      const own = name.startsWith('stratafs')
+      if (own && layers.wishes?.indexed === true) await mustRun(wrap([...argv, ...indexBuild(layers)]))
+      const wished = own ? ownOptions(layers) : ''
+      await mustRun(wrap([...argv, '-o', `${layerOptions(layers)}${wished}${extra}`, layers.merged]))
       const daemons = deviceHolders().filter((pid) => !before.has(pid))
       return { daemons, end: () => unmount(wrap, layers.merged, daemons) }
     },
   }
+}
+
+function ownOptions({ wishes }: Layers): string {
+  return `${wishes?.metacopy === true ? ',metacopy=on' : ''}${wishes?.own === undefined ? '' : `,${wishes.own}`}`
+}
+
+function indexBuild({ lowers, work }: Layers): string[] {
+  return ['index', 'build', ...lowers.flatMap((lower) => ['--lower', lower]), '--work', work]
 }
 
 async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly number[]): Promise<void> {

@@ -23,7 +23,7 @@ export class Stage {
   /** Runs all steps on one mount; seconds by the measure's id. */
   async perform(workload: Workload): Promise<Record<string, number>> {
     const layers = this.layers(workload.lowers(this.material), workload.medium, 'one')
-    const mounted = await this.side.mount({ ...layers, metacopy: workload.metacopy ?? false })
+    const mounted = await this.side.mount({ ...layers, wishes: workload })
     const figures: Record<string, number> = {}
     try {
       for (const step of workload.steps) {

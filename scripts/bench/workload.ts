@@ -32,6 +32,10 @@ export interface Workload {
   readonly lowers: (material: Material) => readonly string[]
   readonly medium: Medium
   readonly metacopy?: boolean
+  /** A mount option that only this project's own sides get, as the title says. */
+  readonly own?: string
+  /** This project's sides have their index of the layers built before they mount, as every mount after an image's first has it. */
+  readonly indexed?: boolean
   readonly steps: readonly Step[]
 }
 

@@ -70,11 +70,13 @@ function removeLower(medium: Medium, target: number): Workload {
   return { lowers: rootfs, medium, steps: [{ run: FIND }, { measure, run: REMOVE }] }
 }
 
-function chown(medium: Medium, target: number, metacopy = false): Workload {
-  const id = metacopy ? `chown-metacopy-${medium}` : `chown-${medium}`
-  const title = `chown -R of a part of a lower layer${metacopy ? ', metacopy=on' : ''}, upper on ${medium}`
+function chown(medium: Medium, target: number, how?: 'metacopy' | 'volatile'): Workload {
+  const id = how === undefined ? `chown-${medium}` : `chown-${how}-${medium}`
+  const words = { metacopy: ', metacopy=on', volatile: ', ours with volatile' }
+  const title = `chown -R of a part of a lower layer${how === undefined ? '' : words[how]}, upper on ${medium}`
   const step = { measure: seconds(id, title, target), run: `cd "$M"; chown -hR 1234:1234 ${PART}` }
-  return { lowers: rootfs, medium, metacopy, steps: [{ run: FIND }, step] }
+  const wishes = { metacopy: how === 'metacopy', ...(how === 'volatile' ? { own: how } : {}) }
+  return { lowers: rootfs, medium, ...wishes, steps: [{ run: FIND }, step] }
 }
 
 function smallFiles(medium: Medium, target: number): Workload {
@@ -104,6 +106,12 @@ function git(medium: Medium, target: number): Workload {
   }
 }
 
+const TOUCH_BIG = 'printf x >> "$M/big"'
+
+function writePages(sizes: Sizes): string {
+  return `dd if=/dev/zero of="$M/p" bs=4k count=${sizes.big * 32}`
+}
+
 const READ_FIO = (kind: string, more: string) =>
   `fio --name=read --filename="$M/big" --readonly --invalidate=0 --bs=4k --rw=${kind} ${more} --minimal | cut -d";" -f9 | awk '{ print $1 / 1000 }' >&3`
 
@@ -122,25 +130,42 @@ function bigData(sizes: Sizes): Workload[] {
       cold: true,
     },
     { run: read },
-    { measure: seconds('copy-up', `copy-up of ${sizes.big} MiB by one byte`, 1.0), run: 'printf x >> "$M/big"' },
+    { measure: seconds('copy-up', `copy-up of ${sizes.big} MiB by one byte`, 1.0), run: TOUCH_BIG },
   ]
   return [
     { lowers: bigFiles, medium: 'disk', steps },
+    copyUpUnsynced(sizes),
     written('disk', sizes, [1.1, 1.3, 1.5]),
     written('tmpfs', sizes, [1.1, 2]),
+    gathered(sizes),
   ]
+}
+
+function copyUpUnsynced(sizes: Sizes): Workload {
+  const measure = seconds('copy-up-volatile', `copy-up of ${sizes.big} MiB by one byte, ours with volatile`, 0.3)
+  return {
+    lowers: bigFiles,
+    medium: 'disk',
+    own: 'volatile',
+    steps: [{ run: 'cat "$M/big"' }, { measure, run: TOUCH_BIG }],
+  }
+}
+
+/** Only the cached mode takes note of it. */
+function gathered(sizes: Sizes): Workload {
+  const measure = seconds('write-4k-gathered', '4 KiB writes, on disk, ours with writeback=1', 1.5)
+  return { lowers: nothing, medium: 'disk', own: 'writeback=1', steps: [{ measure, run: writePages(sizes) }] }
 }
 
 function written(medium: Medium, sizes: Sizes, [large, small, cached]: readonly number[]): Workload {
   const sequential = `dd if=/dev/zero of="$M/w" bs=1M count=${sizes.big / 2}`
-  const pages = `dd if=/dev/zero of="$M/p" bs=4k count=${sizes.big * 32}`
   return {
     lowers: nothing,
     medium,
     steps: [
       { measure: seconds(`write-${medium}`, `sequential write, on ${medium}`, large), run: sequential },
       settle,
-      { measure: seconds(`write-4k-${medium}`, `4 KiB writes, on ${medium}`, small, cached), run: pages },
+      { measure: seconds(`write-4k-${medium}`, `4 KiB writes, on ${medium}`, small, cached), run: writePages(sizes) },
     ],
   }
 }
@@ -159,20 +184,18 @@ const dpkg: Workload = {
 
 const STAT = (list: string) => `cd "$M"; xargs -a "${list}" stat -c %s 2>/dev/null || :`
 
-function deep(layers: number): Workload {
-  return {
-    lowers: stack,
-    medium: 'disk',
-    steps: [
-      { measure: seconds('deep-find-cold', `${layers} layers: find and stat, cold`, 0.7), run: FIND, cold: true },
-      {
-        measure: seconds('deep-stat-cold', `${layers} layers: stat in random order, cold`, 0.7),
-        run: STAT('$NAMES'),
-        cold: true,
-      },
-      { measure: seconds('deep-absent', `${layers} layers: names that are absent`, 0.7), run: STAT('$ABSENT') },
-    ],
-  }
+function deep(layers: number, indexed: boolean): Workload {
+  const id = indexed ? 'deep-indexed' : 'deep'
+  const title = `${layers} layers${indexed ? ', our index built before' : ''}:`
+  const find = seconds(`${id}-find-cold`, `${title} find and stat, cold`, 0.7)
+  const stat = seconds(`${id}-stat-cold`, `${title} stat in random order, cold`, 0.7)
+  const absent = seconds(`${id}-absent`, `${title} names that are absent`, 0.7)
+  const steps: Step[] = [
+    { measure: find, run: FIND, cold: true },
+    { measure: stat, run: STAT('$NAMES'), cold: true },
+    { measure: absent, run: STAT('$ABSENT') },
+  ]
+  return { lowers: stack, medium: 'disk', indexed, steps }
 }
 
 /** All of them. */
@@ -185,7 +208,8 @@ export function stepWorkloads(sizes: Sizes): Workload[] {
     removeLower('disk', 3),
     removeLower('tmpfs', 5),
     chown('disk', 0.6),
-    chown('disk', 0.2, true),
+    chown('disk', 0.2, 'metacopy'),
+    chown('disk', 0.6, 'volatile'),
     chown('tmpfs', 3.5),
     ...bigData(sizes),
     smallFiles('disk', 1.4),
@@ -193,6 +217,7 @@ export function stepWorkloads(sizes: Sizes): Workload[] {
     git('disk', 1.6),
     git('tmpfs', 3),
     dpkg,
-    deep(sizes.layers),
+    deep(sizes.layers, false),
+    deep(sizes.layers, true),
   ]
 }

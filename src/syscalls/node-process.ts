@@ -23,6 +23,9 @@ type Surroundings = Pick<
   | 'startCopy'
   | 'endCopy'
   | 'cancelCopy'
+  | 'startAhead'
+  | 'takeAhead'
+  | 'dropAhead'
   | 'hasCapability'
   | 'Device'
 >
@@ -52,6 +55,9 @@ export const surroundings: Surroundings = {
   startCopy: refuse(Errno.ENOSYS),
   endCopy: refuse(Errno.ENOSYS),
   cancelCopy: refuse(Errno.ENOSYS),
+  startAhead: refuse(Errno.ENOSYS),
+  takeAhead: refuse(Errno.ENOSYS),
+  dropAhead: refuse(Errno.ENOSYS),
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)

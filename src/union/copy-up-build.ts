@@ -35,6 +35,8 @@ export interface Job {
   readonly temporary: string
   /** A regular file as it is being built, open, or -1. */
   file: number
+  /** The whole file, made ahead and open; -1: not so. */
+  readonly made: number
   /** Content that has been copied beside the loop. */
   readonly brought: Bringing | null
 }
@@ -42,6 +44,7 @@ export interface Job {
 /** Builds it in the workdir; 0, PENDING or -errno. */
 export function build(job: Job): number {
   const { node, stat, temporary } = job
+  if (job.made >= 0) return useMade(job)
   const work = job.writable.work.fd
   if (node.type === S_IFREG) return buildFile(job)
   if (node.type === S_IFDIR) return orElse(native.mkdirat(work, temporary, 0o700), () => dress(job, work, temporary))
@@ -52,6 +55,12 @@ export function build(job: Job): number {
   }
   const made = native.mknodat(work, temporary, node.type | 0o600, stat[Stat.RDEV_MAJOR]!, stat[Stat.RDEV_MINOR]!)
   return orElse(made, () => dress(job, work, temporary))
+}
+
+function useMade(job: Job): number {
+  job.file = job.made
+  job.u.counters.copyUpBytes += job.stat[Stat.SIZE]!
+  return 0
 }
 
 function orElse(errno: number, next: () => number): number {

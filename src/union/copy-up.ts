@@ -5,17 +5,19 @@
  */
 import { Errno, PENDING } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
+import { originMark } from '../layers/origin-mark.js'
 import { RealDir } from '../layers/real-dir.js'
 import { O_NOFOLLOW, O_PATH, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
 import { leaveGhost } from './backing.js'
+import { expectNext, takeAhead } from './copies-ahead.js'
 import { copyUpContent } from './copy-content.js'
 import { build, type Job } from './copy-up-build.js'
 import { rebindData } from './data.js'
 import { markLinks } from './link-counts.js'
-import { originMark, placeFile } from './lookup.js'
+import { placeFile } from './lookup.js'
 import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
 import { setTimes } from './set-times.js'
@@ -63,6 +65,7 @@ function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought:
   if (errno < 0) return errno
   u.counters.copyUps++
   if (node.dir === null && job.size !== null && from !== null) leaveGhost(u, node, from, fromName)
+  if (metadata && job.size !== null) expectNext(u, node)
   return 0
 }
 
@@ -91,6 +94,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
     origin: originMark(from, fromName, dir),
     temporary: brought?.temporary ?? temporaryFor(u.writable!, node),
     file: -1,
+    made: whole && size < 0 && brought === null ? takeAhead(u, node) : -1,
     brought,
   }
 }

@@ -43,6 +43,11 @@ export class Listing {
     return this.#byName.has(name)
   }
 
+  /** Where `name` stands; -1 where it is not. */
+  cookieOf(name: string): number {
+    return this.#byName.get(name)?.cookie ?? -1
+  }
+
   /** A name found while the directory is read. `type` is DT_*. */
   add(name: string, type: number, part: number): void {
     if (!this.#change(name, type, part)) this.#put(this.#read, { name, cookie: this.#nextRead++, type, part })

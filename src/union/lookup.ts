@@ -5,8 +5,9 @@
  * inode stands under the file handle of the lower one.
  */
 import { Errno } from '../base/errno.js'
-import { encodeOrigin, indexName } from '../layers/file-handle.js'
+import { indexName } from '../layers/file-handle.js'
 import { type Marks, noMarks } from '../layers/marks.js'
+import { originMark } from '../layers/origin-mark.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
@@ -171,15 +172,6 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
   u.nodes.addKey(node, key)
   node.links = { nlink: parseLinks(marks.nlink, u.topStat[Stat.NLINK]!, lowerLinks) ?? lowerLinks }
   return node
-}
-
-/** The origin mark of a lower inode; null where its filesystem hands out no handles or tells no uuid. */
-export function originMark(fd: number, name: string, dir: RealDir): Uint8Array | null {
-  const uuid = dir.layer.uuid
-  if (uuid === null) return null
-  const handle = native.nameToHandle(fd, name)
-  if (typeof handle === 'number') return null
-  return encodeOrigin({ type: handle.type, uuid, handle: handle.bytes })
 }
 
 /** `U+N`: relative to the upper's link count; `L-N`: to the lower's. As ovl_get_nlink(). */

@@ -7,6 +7,7 @@ import { errnoName } from '../base/errno.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
+import { originMark } from '../layers/origin-mark.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
@@ -18,11 +19,11 @@ import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import { cancelBringing } from './background-copy.js'
 import type { UnionConfig } from './config.js'
+import { dropAhead } from './copies-ahead.js'
 import { DataFiles } from './data.js'
 import { dataWish } from './data-mode.js'
 import { InodeNumbers } from './inode-numbers.js'
 import { sweepIndex } from './link-counts.js'
-import { originMark } from './lookup.js'
 import { DirState } from './node.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
 
@@ -216,6 +217,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
 /** Ends the union: what was written is on disk, every descriptor closed. */
 export function tearDown(u: Union): void {
   cancelBringing(u)
+  dropAhead(u)
   for (const node of u.nodes.values()) {
     if (node.dataFd >= 0) native.close(node.dataFd)
     if (node.pin >= 0) native.close(node.pin)

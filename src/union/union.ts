@@ -14,6 +14,7 @@ import { native } from '../syscalls/native.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 import type { Attr, DataBinding, FsStat, Opened } from './answers.js'
 import type { UnionConfig } from './config.js'
+import { CopiesAhead } from './copies-ahead.js'
 import type { DataFiles } from './data.js'
 import { type DataMode, type DataWish, unsettled } from './data-mode.js'
 import type { InodeNumbers } from './inode-numbers.js'
@@ -41,6 +42,8 @@ export interface Abilities {
 export interface UnionCounters {
   copyUps: number
   copyUpBytes: number
+  /** Copy-ups that had been made before they were wanted. */
+  copyUpsAhead: number
   whiteouts: number
   /** Files opened in passthrough mode, each counted once while it is open. */
   passedThrough: number
@@ -59,7 +62,14 @@ export class Union {
   readonly attr: Attr = emptyAttr()
   readonly opened: Opened = { fh: 0, flags: 0, backing: 0 }
   readonly fsstat: FsStat = { bsize: 0, frsize: 0, blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0, namelen: 255 }
-  readonly counters: UnionCounters = { copyUps: 0, copyUpBytes: 0, whiteouts: 0, passedThrough: 0, ghosts: 0 }
+  readonly counters: UnionCounters = {
+    copyUps: 0,
+    copyUpBytes: 0,
+    copyUpsAhead: 0,
+    whiteouts: 0,
+    passedThrough: 0,
+    ghosts: 0,
+  }
   /** The stat record of what was last searched for, kept while the lower parts are looked at. */
   readonly topStat = new Float64Array(STAT_SLOTS)
   /** The name half of the place that `placeOf` returned. */
@@ -81,6 +91,8 @@ export class Union {
   readonly ownGid = process.getgid?.() ?? 0
   /** How many small lower files are read, lately, of those looked up: 0 none, 1 all. */
   readers = 0
+  /** Files that are made before somebody asks for them. */
+  readonly ahead = new CopiesAhead()
   /** The last `childOf` filled `attr`. */
   attrFresh = false
 

@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { decodeOrigin, encodeOrigin, indexName, inodeOfHandle, sameBytes } from '../../src/layers/file-handle.js'
 import { Layer } from '../../src/layers/layer.js'
+import { originMark } from '../../src/layers/origin-mark.js'
 import { AT_FDCWD, MNT_DETACH, O_DIRECTORY, O_PATH } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { Stat } from '../../src/syscalls/stat.js'
-import { originMark } from '../../src/union/lookup.js'
 
 const uuid = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 const handle = Uint8Array.of(0x78, 0x56, 0x34, 0x12, 0xdd, 0xcc, 0xbb, 0xaa)

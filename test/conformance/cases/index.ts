@@ -6,6 +6,7 @@ import { create } from './create.js'
 import { data } from './data.js'
 import { directories } from './directories.js'
 import { inodes, lasting } from './identity.js'
+import { inTurn } from './in-turn.js'
 import { large } from './large.js'
 import { links } from './links.js'
 import { listings } from './listings.js'
@@ -21,6 +22,7 @@ import { xattrs } from './xattrs.js'
 export const families: readonly Family[] = [
   lookup,
   attributes,
+  inTurn,
   data,
   large,
   create,

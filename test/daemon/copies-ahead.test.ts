@@ -1,0 +1,84 @@
+/**
+ * Copy-ups made before they are wanted: that they are, for who goes through a directory in its order, and only then; and that a
+ * daemon killed in the midst of it has lost nothing that was answered, and left nothing behind.
+ */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { daemonPids, needsRoot, type Workspace, workspace } from './harness.js'
+
+const COUNT = 200
+
+const content = (i: number): string => `content of ${i}\n`.repeat(50)
+
+/** A mount over `COUNT` files in the directory `many`. */
+function mounted(w: Workspace, more = ''): void {
+  mkdirSync(join(w.base, 'many'))
+  for (let i = 0; i < COUNT; i++) writeFileSync(join(w.base, 'many', `f${i}`), content(i), { mode: 0o644 })
+  mount(w, more)
+}
+
+function mount(w: Workspace, more = ''): void {
+  const { status, stderr } = w.run('-o', `${w.options}${more}`, w.merged)
+  assert.equal(status, 0, stderr)
+}
+
+const inMerged = (w: Workspace): string[] => {
+  const { stdout } = spawnSync('ls', ['-U', join(w.merged, 'many')], { encoding: 'utf8' })
+  return stdout.trim().split('\n')
+}
+
+function ahead(w: Workspace): number {
+  return JSON.parse(w.run('stats', '--json', w.merged).stdout).copyUpsAhead
+}
+
+test('changed in the order of the directory, most files have been made before', needsRoot, (t) => {
+  const w = workspace(t)
+  mounted(w)
+  for (const name of inMerged(w)) chmodSync(join(w.merged, 'many', name), 0o600)
+  assert.ok(ahead(w) > COUNT / 2, `${ahead(w)} of ${COUNT}`)
+  for (let i = 0; i < COUNT; i++) {
+    assert.equal(statSync(join(w.upper, 'many', `f${i}`)).mode & 0o777, 0o600)
+    assert.equal(readFileSync(join(w.merged, 'many', `f${i}`), 'latin1'), content(i))
+    assert.equal(statSync(join(w.base, 'many', `f${i}`)).mode & 0o777, 0o644)
+  }
+})
+
+test('changed in another order, or with volatile, none is', needsRoot, (t) => {
+  const w = workspace(t)
+  mounted(w, ',volatile')
+  for (const name of inMerged(w)) chmodSync(join(w.merged, 'many', name), 0o600)
+  assert.equal(ahead(w), 0)
+  const other = workspace(t)
+  mounted(other)
+  for (const name of inMerged(other).reverse()) chmodSync(join(other.merged, 'many', name), 0o600)
+  assert.equal(ahead(other), 0)
+})
+
+test('a daemon that is killed meanwhile has lost nothing and leaves nothing', needsRoot, async (t) => {
+  const w = workspace(t)
+  mounted(w)
+  for (const [round, mode] of [0o600, 0o640, 0o604].entries()) {
+    const changes = spawn('chmod', ['-v', '-R', mode.toString(8), 'many'], { cwd: w.merged })
+    let said = ''
+    changes.stdout.on('data', (words: Buffer) => {
+      said += words.toString('latin1')
+    })
+    while (said.split('\n').length < 40 * (round + 1) && changes.exitCode === null) await delay(1)
+    for (const pid of daemonPids(w.runDirectory)) process.kill(pid, 'SIGKILL')
+    if (changes.exitCode === null) await once(changes, 'close')
+    spawnSync('umount', ['-l', w.merged])
+    mount(w)
+    assert.deepEqual(
+      readdirSync(join(w.work, 'work')).filter((name) => name !== 'incompat'),
+      [],
+    )
+    for (const [, name] of said.matchAll(/'many\/(f\d+)' (?:changed|retained)/g))
+      assert.equal(statSync(join(w.merged, 'many', name!)).mode & 0o777, mode, name)
+    for (let i = 0; i < COUNT; i++) assert.equal(readFileSync(join(w.merged, 'many', `f${i}`), 'latin1'), content(i))
+  }
+})
