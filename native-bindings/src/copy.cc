@@ -73,17 +73,17 @@ int64_t moveSome(Copy& copy, int64_t at, int64_t length) {
   return moveByHand(copy, at, length);
 }
 
-// [from, to) of data; 0 or -errno.
+// [at, end) of data: where it ended, which is earlier where the source has shrunk, or -errno.
 int64_t copyExtent(Copy& copy, int64_t at, int64_t end) {
   while (at < end) {
     if (copy.cancelled && *copy.cancelled) return -ECANCELED;
     int64_t moved = moveSome(copy, at, end - at);
     if (moved < 0) return moved;
-    if (moved == 0) return 0;
+    if (moved == 0) return at;
     at += moved;
     copy.copied += moved;
   }
-  return 0;
+  return at;
 }
 
 // Where the next data at or after `at` begins: `size` when there is none. No SEEK_DATA: everything is data.
@@ -100,16 +100,19 @@ int64_t dataUntil(int fd, int64_t at, int64_t size) {
   return hole > at ? std::min(hole, size) : hole < 0 ? size : std::min(at + 4096, size);
 }
 
+// How far the copy reaches then, without a hole at its end, or -errno.
 int64_t copyExtents(Copy& copy, int64_t size) {
+  int64_t reached = 0;
   for (int64_t at = 0; at < size;) {
     int64_t data = dataFrom(copy.from, at, size);
     if (data < 0) return data;
     if (data >= size) break;
     at = dataUntil(copy.from, data, size);
-    int64_t error = copyExtent(copy, data, at);
-    if (error < 0) return error;
+    int64_t end = copyExtent(copy, data, at);
+    if (end < 0) return end;
+    reached = end;
   }
-  return 0;
+  return reached;
 }
 
 }  // namespace
@@ -119,9 +122,10 @@ int64_t copyAll(int from, int to, int64_t size, const std::atomic<bool>* cancell
   Copy copy{from, to};
   copy.cancelled = cancelled;
   bool cloned = size > 0 && ::ioctl(to, FICLONE, from) == 0;
-  int64_t error = cloned ? 0 : copyExtents(copy, size);
-  if (error < 0) return error;
-  if (::ftruncate(to, size) != 0) return -errno;
+  int64_t reached = cloned ? -1 : copyExtents(copy, size);
+  if (!cloned && reached < 0) return reached;
+  // To truncate a file to the size that it has is work, too, on ext4.
+  if (reached != size && ::ftruncate(to, size) != 0) return -errno;
   return copy.copied;
 }
 
