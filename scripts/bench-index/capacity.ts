@@ -69,7 +69,7 @@ function fillMillion(base: string): void {
   }
 }
 
-/** The daemon's resident memory, now and at its highest. */
+/** The daemon's resident memory at the end, how much of that nobody else can share, and what it was at its highest. */
 function memoryOf(merged: string): string {
   const run = process.env.STRATAFS_RUN_DIR ?? '/run/stratafs'
   const state = execFileSync('sh', ['-c', `grep -ls '"mountpoint":"${merged}"' ${run}/*.json`], { encoding: 'utf8' })
@@ -77,5 +77,5 @@ function memoryOf(merged: string): string {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const value = (key: string): string =>
     `${Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) / 1024)} MB`
-  return `resident ${value('VmRSS')}, at most ${value('VmHWM')}`
+  return `resident ${value('VmRSS')}, of that its own ${value('RssAnon')}; at most ${value('VmHWM')}`
 }

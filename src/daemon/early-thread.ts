@@ -3,6 +3,7 @@
  * so a process that is going to serve begins it first of all, and reads its order meanwhile.
  */
 import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { WORKER_LIMITS } from './worker-limits.js'
 
 let early: Worker | null = null
 
@@ -19,5 +20,9 @@ export function takeEngineThread(): Worker {
 }
 
 function newThread(output: WorkerOptions = {}): Worker {
-  return new Worker(new URL('./engine-worker.cjs', import.meta.url), { name: 'engine', ...output })
+  return new Worker(new URL('./engine-worker.cjs', import.meta.url), {
+    name: 'engine',
+    resourceLimits: WORKER_LIMITS,
+    ...output,
+  })
 }

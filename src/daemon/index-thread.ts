@@ -19,6 +19,7 @@ import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { UnionConfig } from '../union/config.js'
 import type { EngineIndex } from './engine-messages.js'
+import { WORKER_LIMITS } from './worker-limits.js'
 
 /** How long the writer may take to bring its last changes to disk. */
 const PATIENCE_MS = 20_000
@@ -102,7 +103,9 @@ export class IndexThread {
     }
     const engine = this.#channel.port2
     const url = new URL('../index/writer-worker.cjs', import.meta.url)
-    this.#worker = new Worker(url, { workerData: { start, engine }, transferList: [engine], name: 'index' })
+    const workerData = { start, engine }
+    const options = { workerData, transferList: [engine], name: 'index', resourceLimits: WORKER_LIMITS }
+    this.#worker = new Worker(url, options)
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
   }
 

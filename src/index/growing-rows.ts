@@ -2,7 +2,7 @@
  * Whole rows on their way into memory: what it costs to load a directory is paid when it is known to be worth it. A fresh mount that is
  * asked for one name in each of many directories would else read all of their rows.
  */
-import { UNKNOWN } from './row-sources.js'
+import { UNANSWERED, UNKNOWN } from './row-sources.js'
 import type { RowSource, ViewRow } from './view.js'
 
 /** Asking for one row takes as long as loading so many together with all others. */
@@ -59,6 +59,3 @@ export class GrowingRows implements RowSource {
     return this.#all
   }
 }
-
-/** Rows that cannot be had. */
-const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }

@@ -44,9 +44,9 @@ export class KeptViews {
   drop(path: string): void {
     const view = this.#views.get(path)
     if (view === undefined) return
-    view.dropped = true
     this.#views.delete(path)
     this.counters.names -= view.size
+    view.drop()
     this.counters.views = this.#views.size
   }
 

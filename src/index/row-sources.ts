@@ -195,3 +195,6 @@ function shareOf(raw: RawRow): number {
 
 /** A row that only says: ask the layers. */
 export const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
+
+/** Rows that cannot be had. */
+export const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }

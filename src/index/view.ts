@@ -11,6 +11,7 @@ import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { EntryFlag } from './entry-flags.js'
+import { UNANSWERED } from './row-sources.js'
 import { inodeOf, isStamped } from './stamps.js'
 
 /** An entry with one of these is looked at: its marks count, or its row does not tell all. */
@@ -59,14 +60,21 @@ export interface ViewKeeper {
 }
 
 export class LowerView implements LowerAnswers {
-  /** Taken out of memory: to be asked for again. */
-  dropped = false
-
   constructor(
     private readonly keeper: ViewKeeper,
     readonly path: string,
-    private readonly rows: RowSource,
+    private rows: RowSource,
   ) {}
+
+  /** Taken out of memory: to be asked for again. */
+  get dropped(): boolean {
+    return this.rows === UNANSWERED
+  }
+
+  /** Lets go of the rows; whoever still has the view is told to ask the layers. */
+  drop(): void {
+    this.rows = UNANSWERED
+  }
 
   get size(): number {
     return this.rows.size

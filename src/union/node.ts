@@ -7,6 +7,7 @@
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { S_IFMT } from '../syscalls/constants.js'
+import { ById } from './by-id.js'
 import type { Listing } from './listing.js'
 import { Seldom } from './seldom.js'
 
@@ -133,7 +134,7 @@ export const ROOT_ID = 1
 
 /** Every live node, by id and, for hard links, by what it is on disk. */
 export class NodeTable {
-  readonly #byId = new Map<number, Node>()
+  readonly #byId = new ById<Node>()
   readonly #byKey = new Map<string, Node>()
   readonly #ghosts = new Map<number, Ghost>()
   #next = ROOT_ID
