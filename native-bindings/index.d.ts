@@ -152,6 +152,13 @@ export interface Native {
   takeAhead(id: number): number
   /** Lets go of one; `wait`: until nobody works on it. */
   dropAhead(id: number, wait: boolean): number
+  /** Has the directory `name` in `parent` read on a thread of its own, with the inodes of what is in it, so that they are in the
+   * kernel's memory. -EAGAIN where too much is waiting. */
+  warmDirectory(parent: number, name: string): number
+  /** Forgets what of that has not begun, and waits for the rest. */
+  stopWarming(): number
+  /** Blocks of 512 bytes that this thread has had read from disks; `all`: and those threads, too. */
+  diskBlocksRead(all: boolean): number
   /** flock(2) operation bits. */
   flock(fd: number, operation: number): number
 

@@ -184,9 +184,10 @@ const dpkg: Workload = {
 
 const STAT = (list: string) => `cd "$M"; xargs -a "${list}" stat -c %s 2>/dev/null || :`
 
-function deep(layers: number, indexed: boolean): Workload {
-  const id = indexed ? 'deep-indexed' : 'deep'
-  const title = `${layers} layers${indexed ? ', our index built before' : ''}:`
+/** `index`: which one we have, built before; none: the first mount of these layers. */
+function deep(layers: number, index?: 'on' | 'immutable'): Workload {
+  const id = index === undefined ? 'deep' : `deep-${index}`
+  const title = `${layers} layers${index === undefined ? '' : `, our index=${index} built before`}:`
   const find = seconds(`${id}-find-cold`, `${title} find and stat, cold`, 0.7)
   const stat = seconds(`${id}-stat-cold`, `${title} stat in random order, cold`, 0.7)
   const absent = seconds(`${id}-absent`, `${title} names that are absent`, 0.7)
@@ -195,7 +196,8 @@ function deep(layers: number, indexed: boolean): Workload {
     { measure: stat, run: STAT('$NAMES'), cold: true },
     { measure: absent, run: STAT('$ABSENT') },
   ]
-  return { lowers: stack, medium: 'disk', indexed, steps }
+  const wishes = index === undefined ? {} : { indexed: true, own: `index=${index}` }
+  return { lowers: stack, medium: 'disk', ...wishes, steps }
 }
 
 /** All of them. */
@@ -217,7 +219,8 @@ export function stepWorkloads(sizes: Sizes): Workload[] {
     git('disk', 1.6),
     git('tmpfs', 3),
     dpkg,
-    deep(sizes.layers, false),
-    deep(sizes.layers, true),
+    deep(sizes.layers),
+    deep(sizes.layers, 'on'),
+    deep(sizes.layers, 'immutable'),
   ]
 }

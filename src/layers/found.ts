@@ -16,6 +16,8 @@ export interface SearchContext {
   /** Filled with the stat record of the topmost part of what was found. */
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string }
+  /** Hears of a search through many parts when the lower at `at` comes next: with the first, and once some have been asked. */
+  searching?(lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void
 }
 
 /** The parts of the directory that is searched. */

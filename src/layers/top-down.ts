@@ -14,6 +14,10 @@ import { RealDir } from './real-dir.js'
 
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
+/** A search through so many parts is told of; and after how many of them once more. */
+const MANY = 8
+const TRIED = 2
+
 class Search {
   readonly found = new Found()
   done = false
@@ -212,6 +216,8 @@ export function searchParts(
   for (let i = first; i < parts && !s.done && s.path === null; i++) {
     const mayAnswer = answers !== null && i >= uppers && deepest < 0 && s.found.type !== S_IFREG
     if (mayAnswer && answers.answer(u, dir, s.found, s.name)) break
+    if (parts - first >= MANY && (i === first || i === first + TRIED))
+      u.searching?.(dir.lowers, i - uppers, s.name, i === first)
     const part = i < uppers ? dir.upper! : dir.lowers[i - uppers]!
     deepest = part.layer.index
     s.visit(part, i + 1 < parts)

@@ -7,6 +7,7 @@ import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import { listingOf } from '../union/merged-directory.js'
 import type { Node } from '../union/node.js'
 import type { Union } from '../union/union.js'
+import { aheadOfEntry, aheadOfWalk } from '../union/walk-ahead.js'
 import type { EntrySink } from './contract.js'
 import { directoryOf } from './directory-of.js'
 
@@ -18,11 +19,14 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   if (typeof node === 'number') return node
   if (offset < 1 && !sink.add('.', 1, node.ino, DT_DIR, 0)) return 0
   if (offset < 2 && !sink.add('..', 2, (node.parent ?? node).ino, DT_DIR, 0)) return 0
+  const isRead = node.dir!.listing === null
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
+  if (isRead) aheadOfWalk(u, node, listing)
   let cookie = listing.next(Math.max(DOTS, offset))
   for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
+    if (plus && listing.type(cookie) === DT_DIR) aheadOfEntry(u, node, listing, cookie)
     if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), listing.part(cookie), plus, sink)) break
   }
   listing.unfinished = cookie >= 0

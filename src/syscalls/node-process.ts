@@ -26,6 +26,9 @@ type Surroundings = Pick<
   | 'startAhead'
   | 'takeAhead'
   | 'dropAhead'
+  | 'warmDirectory'
+  | 'stopWarming'
+  | 'diskBlocksRead'
   | 'hasCapability'
   | 'Device'
 >
@@ -58,6 +61,9 @@ export const surroundings: Surroundings = {
   startAhead: refuse(Errno.ENOSYS),
   takeAhead: refuse(Errno.ENOSYS),
   dropAhead: refuse(Errno.ENOSYS),
+  warmDirectory: refuse(Errno.ENOSYS),
+  stopWarming: refuse(Errno.ENOSYS),
+  diskBlocksRead: () => 0,
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)

@@ -10,6 +10,7 @@ import { Listing } from './listing.js'
 import type { DirState, Node } from './node.js'
 import { inspect, viewOf } from './search.js'
 import type { Union } from './union.js'
+import { aheadOfParts } from './walk-ahead.js'
 
 const KEPT_LISTINGS = 128
 const KEPT_NAMES = 500_000
@@ -53,6 +54,7 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const hidden = new Set<string>()
   const view = viewOf(u, dir)
   const uppers = parts.length - dir.lowers.length
+  aheadOfParts(u, parts)
   for (let part = 0; part < parts.length; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []

@@ -218,6 +218,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
 export function tearDown(u: Union): void {
   cancelBringing(u)
   dropAhead(u)
+  native.stopWarming()
   for (const node of u.nodes.values()) {
     if (node.dataFd >= 0) native.close(node.dataFd)
     if (node.pin >= 0) native.close(node.pin)

@@ -19,6 +19,7 @@ import type { DataFiles } from './data.js'
 import { type DataMode, type DataWish, unsettled } from './data-mode.js'
 import type { InodeNumbers } from './inode-numbers.js'
 import { type Node, NodeTable } from './node.js'
+import { aheadOfSearch, WalkAhead } from './walk-ahead.js'
 
 export { Refusal }
 
@@ -93,6 +94,8 @@ export class Union {
   readers = 0
   /** Files that are made before somebody asks for them. */
   readonly ahead = new CopiesAhead()
+  /** Directories that are read before somebody asks for them. */
+  readonly walk = new WalkAhead()
   /** The last `childOf` filled `attr`. */
   attrFresh = false
 
@@ -123,6 +126,10 @@ export class Union {
   /** Where redirects of directories may be written. */
   get redirects(): boolean {
     return this.config.redirectDir === 'on' && (this.writable?.abilities.xattrs ?? false)
+  }
+
+  searching(lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void {
+    aheadOfSearch(this, lowers, at, name, isFirst)
   }
 
   get syncs(): boolean {

@@ -1,0 +1,106 @@
+/**
+ * A walk over layers that are not in memory waits for the disk, one block after the other: for each directory, and for the inodes of
+ * what is in it. So while the disk is read at all, directories are brought into memory beside the loop before anybody asks for
+ * them: the parts of one that joins many layers, all at once; and the next ones, for who goes from directory to directory.
+ * It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
+ */
+import type { RealDir } from '../layers/real-dir.js'
+import { DT_DIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import type { Listing } from './listing.js'
+import type { Node } from './node.js'
+import type { Union } from './union.js'
+
+/** For so many directories after the last block that was read, the layers count as not in memory. */
+const LASTING = 8
+/** So many parts are worth several threads. */
+const MANY = 4
+/** Who has listed so many directories each inside one that was listed before goes on so. */
+const WALK = 3
+/** How many directories are read ahead of a walk, of those inside and of those beside. */
+const NEXT = 6
+
+export class WalkAhead {
+  /** Blocks read from disks so far, and for how many directories that is believed to go on. */
+  blocks = 0
+  left = 0
+  /** Those that the engine's thread itself has read, when it last looked. */
+  own = 0
+  /** The entry behind which everything has been begun already. */
+  begun = ''
+  /** Directories listed one inside another. */
+  steps = 0
+  /** The last directory whose entries were read ahead, and up to where. */
+  parent: Node | null = null
+  cookie = 0
+}
+
+/** Whether layers are being read from a disk. Asked once for each directory that is read. */
+function isOnDisk(u: Union): boolean {
+  const { walk } = u
+  const blocks = native.diskBlocksRead(true)
+  walk.left = blocks > walk.blocks ? LASTING : walk.left - 1
+  walk.blocks = blocks
+  return walk.left > 0
+}
+
+/** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
+export function aheadOfParts(u: Union, parts: readonly RealDir[]): void {
+  if (!isOnDisk(u) || parts.length < MANY) return
+  for (let i = parts.length - 1; i > 0; i--) warm(u, parts[i]!.parent, parts[i]!.name)
+}
+
+/** `name` is searched in many parts, and the first of them had to be read from a disk: the others will have to be, too. */
+export function aheadOfSearch(u: Union, lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void {
+  const { walk } = u
+  const own = native.diskBlocksRead(false)
+  if (!isFirst && own > walk.own && name !== walk.begun)
+    for (let i = lowers.length - 1; i >= at; i--) warm(u, lowers[i]!, name)
+  walk.own = own
+}
+
+/** `node` has just been read for somebody who lists it. */
+export function aheadOfWalk(u: Union, node: Node, listing: Listing): void {
+  const { walk } = u
+  const above = node.parent?.dir?.listing ?? null
+  walk.steps = above === null ? 0 : walk.steps + 1
+  if (walk.left <= 0 || walk.steps < WALK) return
+  warmChildren(u, node, listing, 0)
+  if (walk.parent !== node.parent) walk.cookie = 0
+  const from = Math.max(walk.cookie, above!.cookieOf(node.name))
+  walk.parent = node.parent
+  walk.cookie = warmChildren(u, node.parent!, above!, from)
+}
+
+/** The next directories in `node` after the cookie `from`; the cookie of the last. */
+function warmChildren(u: Union, node: Node, listing: Listing, from: number): number {
+  const { lowers } = node.dir!
+  if (lowers.length >= MANY) return from
+  let last = from
+  let some = 0
+  for (let cookie = listing.next(from); cookie >= 0 && some < NEXT; cookie = listing.next(cookie)) {
+    if (listing.type(cookie) !== DT_DIR) continue
+    for (const lower of lowers) warm(u, lower, listing.name(cookie))
+    last = cookie
+    some++
+  }
+  return last
+}
+
+/** The entry of `node` at `cookie` is going to be looked up in all its parts: the directories behind it will be, too. */
+export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: number): void {
+  const { lowers } = node.dir!
+  const { walk } = u
+  if (walk.left <= 0 || lowers.length < MANY) return
+  let next = listing.next(cookie)
+  while (next >= 0 && listing.type(next) !== DT_DIR) next = listing.next(next)
+  if (next < 0) return
+  const name = listing.name(next)
+  walk.begun = name
+  for (const lower of lowers) warm(u, lower, name)
+}
+
+function warm(u: Union, parent: RealDir | null, name: string): void {
+  const fd = parent === null ? -1 : u.cache.fd(parent)
+  if (fd >= 0) native.warmDirectory(fd, name)
+}
