@@ -10,6 +10,7 @@ import { readdirSync, readlinkSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { Errno, errnoName } from '../../src/base/errno.js'
 import type { Engine } from '../../src/operations/engine.js'
+import { native } from '../../src/syscalls/native.js'
 import { type Expectation, expectationOf, judge } from '../engine/expectation.js'
 import { type FilesystemName, Stack } from '../engine/layers.js'
 import { changesDisk, type Hook, readsDisk } from '../engine/native-hook.js'
@@ -50,6 +51,8 @@ function failingAt(index: number, errno: number): Hook {
  * of which is opened when an origin is first looked for.
  */
 function openDescriptors(stack: Stack, engine: Engine): number {
+  // What is read ahead has descriptors of its own meanwhile.
+  native.stopWarming()
   const all = readdirSync('/proc/self/fd').filter((fd) => !stack.lowers.includes(target(fd)))
   return all.length - engine.counters().directories!
 }
