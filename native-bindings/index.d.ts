@@ -126,7 +126,7 @@ export interface Native {
   lseek(fd: number, offset: number, whence: number): number
   copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
   /** Makes `to` (empty) hold what `from` holds, `size` bytes: FICLONE, else SEEK_DATA/SEEK_HOLE with copy_file_range,
-   * else read and write; holes stay holes; ends with ftruncate(size). Returns the bytes of data copied (0 when cloned). */
+   * else read and write; holes stay holes; ends with ftruncate(size) where the copy does not end there. Returns the bytes of data copied (0 when cloned). */
   copyContent(from: number, to: number, size: number): number
   /** `copyContent` on a thread of its own, followed by fsync where `sync`; adds one to the eventfd `wakeFd` when it is done. The
    * descriptors stay the caller's and must stay open until it has ended. Returns the copy's number (> 0). */

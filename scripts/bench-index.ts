@@ -3,7 +3,8 @@
  * mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by round, and
  * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
  * directories that join all layers; once when the kernel has forgotten names, once when nothing is in memory. Prints medians,
- * each with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
+ * each with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an index is
+ * built, how large it is, and memory with a million entries.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +27,8 @@ import { type Place, type Subject, subjects, unmountLeft } from './bench-index/s
 const USAGE = `usage: npm run bench:index [-- [OPTION…] [LAYERS…]]
 
 Mounts stacks of 1, 8, 64 and 200 layers (or of as many as are named) and one of packages of this machine by kernel overlayfs,
-fuse-overlayfs and stratafs, and prints what walks, stats, absent names and listings take, with names forgotten and with nothing in memory. Needs root.
+fuse-overlayfs and stratafs, and prints what walks, stats, absent names and listings take,
+with names forgotten and with nothing in memory. Needs root.
 
   --rounds N                    rounds of each [5]
   --only layers|build|million   one part only

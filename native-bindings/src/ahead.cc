@@ -7,15 +7,11 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
-#include <chrono>
-#include <condition_variable>
-#include <deque>
 #include <map>
-#include <mutex>
 #include <string>
-#include <thread>
 
 #include "copy.h"
+#include "crew.h"
 #include "place.h"
 
 namespace stratafs {
@@ -108,10 +104,8 @@ class Makers {
  public:
   int64_t start(std::shared_ptr<Task> task) {
     std::lock_guard<std::mutex> lock(guard_);
-    if (idle_ <= queue_.size() && threads_ < kThreads && !addThread()) return -EAGAIN;
-    tasks_[++last_] = task;
-    queue_.push_back(std::move(task));
-    wanted_.notify_one();
+    if (!crew_.add([this, task] { run(*task); })) return -EAGAIN;
+    tasks_[++last_] = std::move(task);
     return last_;
   }
 
@@ -144,62 +138,38 @@ class Makers {
     return task;
   }
 
-  bool addThread() {
-    try {
-      std::thread([this] { work(); }).detach();
-    } catch (const std::system_error&) {
-      return threads_ > 0;
+  void run(Task& task) {
+    {
+      std::lock_guard<std::mutex> lock(guard_);
+      if (task.dropped) return;
+      task.stage = Stage::running;
     }
-    threads_++;
-    return true;
-  }
-
-  void work() {
-    std::unique_lock<std::mutex> lock(guard_);
-    for (;;) {
-      while (!queue_.empty()) runOne(lock);
-      idle_++;
-      bool woken = wanted_.wait_for(lock, kKept, [this] { return !queue_.empty(); });
-      idle_--;
-      if (woken) continue;
-      expire();
-      if (tasks_.empty()) break;
-    }
-    threads_--;
-  }
-
-  void runOne(std::unique_lock<std::mutex>& lock) {
-    std::shared_ptr<Task> task = queue_.front();
-    queue_.pop_front();
-    if (task->dropped) return;
-    task->stage = Stage::running;
-    lock.unlock();
-    int64_t result = make(*task);
-    lock.lock();
-    task->result = result;
-    task->stage = Stage::done;
-    task->ended = Clock::now();
-    if (task->dropped) letGo(*task);
+    int64_t result = make(task);
+    std::lock_guard<std::mutex> lock(guard_);
+    task.result = result;
+    task.stage = Stage::done;
+    task.ended = Clock::now();
+    if (task.dropped) letGo(task);
     done_.notify_all();
   }
 
-  void expire() {
+  // Lets go of what nobody has taken; whether there is more to wait for.
+  bool expire() {
+    std::lock_guard<std::mutex> lock(guard_);
     const Clock::time_point before = Clock::now() - kKept;
     for (auto at = tasks_.begin(); at != tasks_.end();) {
       bool old = at->second->stage == Stage::done && at->second->ended <= before;
       if (old) letGo(*at->second);
       at = old ? tasks_.erase(at) : std::next(at);
     }
+    return !tasks_.empty();
   }
 
   std::mutex guard_;
-  std::condition_variable wanted_;
   std::condition_variable done_;
   std::map<int, std::shared_ptr<Task>> tasks_;
-  std::deque<std::shared_ptr<Task>> queue_;
-  int threads_ = 0;
-  size_t idle_ = 0;
   int last_ = 0;
+  Crew crew_{kThreads, SIZE_MAX, [this] { return expire(); }};
 };
 
 // Never destroyed: its threads may outlive whatever ends the process.

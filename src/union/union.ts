@@ -128,6 +128,7 @@ export class Union {
     return this.config.redirectDir === 'on' && (this.writable?.abilities.xattrs ?? false)
   }
 
+  /** See SearchContext. */
   searching(lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void {
     aheadOfSearch(this, lowers, at, name, isFirst)
   }
