@@ -15,7 +15,7 @@ const TMPFS_OPTIONS = 'size=3g,mode=755'
 export class Ground {
   readonly folder: string
   #left = false
-  #removed = 0
+  #made = 0
 
   /** Makes the folder below `parent`, which has to be on a disk. */
   constructor(parent: string) {
@@ -35,27 +35,31 @@ export class Ground {
       rmSync(this.folder, { recursive: true })
       throw new Error(`no tmpfs can be mounted on ${this.#of('tmpfs')}: ${String(stderr).trim()}`)
     }
+    spawnSync('chattr', ['+T', this.#of('disk')])
   }
 
   #of(medium: Medium): string {
     return join(this.folder, medium)
   }
 
-  /** An empty directory `name` on `medium`. */
+  /**
+   * An empty directory on `medium`, with `name` in its own. On ext4 each lies in a group of blocks of its own, as directories at the
+   * top do (that is what `chattr +T` of the one above asks for), so that what is made there finds no group used up by others.
+   */
   fresh(medium: Medium, name: string): string {
-    const path = join(this.#of(medium), name)
-    rmSync(path, { recursive: true, force: true })
-    mkdirSync(path, { recursive: true })
+    const path = join(this.#of(medium), `${name}-${this.#made++}`)
+    mkdirSync(path)
     return path
   }
 
   /**
-   * What one side has written must not slow down the next: ext4 without a journal looks through all inodes that were freed within
-   * the last minutes before it takes one (recently_deleted() in fs/ext4/ialloc.c). So on disk only content is freed at once.
+   * What one side has written must not slow down the next: ext4 without a journal looks through all inodes of a group that were
+   * freed within the last minutes before it takes one there (recently_deleted() in fs/ext4/ialloc.c). So on disk only content is
+   * freed at once.
    */
   async remove(path: string): Promise<void> {
     if (!path.startsWith(`${this.#of('disk')}/`)) return void (await mustRun(['rm', '-rf', '--one-file-system', path]))
-    const aside = join(this.folder, `removed-${this.#removed++}`)
+    const aside = join(this.folder, `removed-${this.#made++}`)
     renameSync(path, aside)
     await mustRun(['find', aside, '-xdev', '-type', 'f', '-size', '+0', '-exec', 'truncate', '-s', '0', '{}', '+'])
   }

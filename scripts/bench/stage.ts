@@ -2,7 +2,7 @@
  * One run of one workload on one side: mounts, runs the steps in children, takes the seconds that each child measured around its
  * own work (so that starting it does not count), unmounts, removes what was written.
  */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Ground, Medium } from './ground.js'
 import type { Material } from './material.js'
@@ -39,9 +39,11 @@ export class Stage {
   /** New upper, work and merged directories. `name` tells apart what is mounted at once. */
   layers(lowers: readonly string[], medium: Medium, name: string): Layers {
     const base = this.ground.fresh(medium, name)
-    const of = (part: string) => this.ground.fresh(medium, join(name, part))
-    void base
-    return { lowers, upper: of('upper'), work: of('work'), merged: this.ground.fresh('disk', `${name}-merged`) }
+    const upper = join(base, 'upper')
+    const work = join(base, 'work')
+    mkdirSync(upper)
+    mkdirSync(work)
+    return { lowers, upper, work, merged: this.ground.fresh('disk', `${name}-merged`) }
   }
 
   /** Unmounts, and removes the directories of `layers`. */

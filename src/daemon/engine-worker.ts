@@ -3,6 +3,7 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
+import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
 import { sourceStack } from '../base/source-stack.js'
@@ -24,6 +25,13 @@ import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
+
+/**
+ * How much of a function runs before V8 compiles it for speed: a seventh of its own choice. What begins after a mount is as often as not
+ * the only large thing that happens in it (an unpacking, a build), and took a tenth longer with V8's own, which is made for browsers
+ * (docs/decisions/0015-what-metadata-costs.md). Only now, because V8 refuses code that was kept under other flags.
+ */
+const SOON_COMPILED = '--interrupt-budget=10000'
 
 const port = parentPort as NonNullable<typeof parentPort>
 
@@ -100,6 +108,7 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   binding.device = dataBinding(device, start.wakeFd)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
+  setFlagsFromString(SOON_COMPILED)
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
   const result = serve(device, session, {
     onWake: () => {

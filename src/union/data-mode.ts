@@ -4,7 +4,7 @@
  * the mount has a page cache of its own, and what is missing in it is read and written beside the loop. Which of them is
  * settled when the connection begins and holds until its end.
  */
-import { readFileSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { Layer } from '../layers/layer.js'
 import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -55,12 +55,15 @@ export function settledMode(wish: DataWish, terms: DataTerms): DataMode {
 }
 
 function mayPassThrough(): boolean {
-  return native.hasCapability(CAP_SYS_ADMIN) === 1 && inInitialNamespace(readFileSync('/proc/self/uid_map', 'latin1'))
+  return native.hasCapability(CAP_SYS_ADMIN) === 1 && inInitialNamespace(statSync('/proc/self/ns/user').ino)
 }
 
-/** Whether a uid_map is the initial user namespace's, which maps everything to itself. Pure. */
-export function inInitialNamespace(uidMap: string): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(uidMap)
+/**
+ * Whether a user namespace's inode number is the initial one's: USER_NS_INIT_INO of include/uapi/linux/nsfs.h. Its map of ids tells
+ * nothing, since others may map everything to itself, too. Pure.
+ */
+export function inInitialNamespace(inode: number): boolean {
+  return inode === 0xeffffffd
 }
 
 /** A filesystem over another leaves less depth for what is mounted over ours. */
