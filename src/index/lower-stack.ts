@@ -9,7 +9,7 @@ import { DirCache, type RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
-import { native } from '../syscalls/native.js'
+import { capable } from '../syscalls/privilege.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 
 /** What decides which rows a stack has. Plain data; paths absolute, latin1, top first. */
@@ -81,6 +81,6 @@ function openRoot(path: string, index: number, rootFd: number | undefined): Laye
 
 /** The prefix of marks where no upper decides it. */
 export function defaultPrefix(userxattr: boolean | null): string {
-  const trusted = userxattr === null ? native.hasCapability(CAP_SYS_ADMIN) === 1 : !userxattr
+  const trusted = userxattr === null ? capable(CAP_SYS_ADMIN) : !userxattr
   return trusted ? 'trusted.overlay.' : 'user.overlay.'
 }

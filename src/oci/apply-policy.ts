@@ -6,6 +6,7 @@
 import { StratafsError } from '../base/failure.js'
 import { CAP_CHOWN, CAP_MKNOD, CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { capable } from '../syscalls/privilege.js'
 import { printable } from './tar-entry.js'
 
 export interface ApplyPolicy {
@@ -41,8 +42,8 @@ export interface PolicyWishes {
 /** The policy of this process, with what was asked for. */
 export function policyOf(wishes: PolicyWishes): ApplyPolicy {
   const owners = wishes.owners ?? (native.hasCapability(CAP_CHOWN) === 1 ? 'keep' : 'mine')
-  const mayMake = native.hasCapability(CAP_MKNOD) === 1
-  const trusted = native.hasCapability(CAP_SYS_ADMIN) === 1 && wishes.userxattr !== true
+  const mayMake = capable(CAP_MKNOD)
+  const trusted = capable(CAP_SYS_ADMIN) && wishes.userxattr !== true
   return {
     owners,
     devices: wishes.nodev ? 'refuse' : mayMake ? 'make' : 'skip',

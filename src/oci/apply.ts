@@ -230,7 +230,7 @@ export class LayerWriter implements TarSink {
     if (isDevice && this.policy.devices === 'refuse')
       throw entryFault(entry.name, 'a device, which was not to be allowed (--nodev)')
     if (isDevice && this.policy.devices === 'skip')
-      return this.#notes.add('a device, which only root can make; left out', entry.name)
+      return this.#notes.add('a device, which only the machine’s root can make; left out', entry.name)
     const fd = this.#tree.directory(parent, entry)
     const mode = TYPE_BITS[entry.type as 'char'] | (entry.mode & 0o777)
     const { major, minor } = isDevice ? entry : { major: 0, minor: 0 }

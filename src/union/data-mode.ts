@@ -4,10 +4,10 @@
  * the mount has a page cache of its own, and what is missing in it is read and written beside the loop. Which of them is
  * settled when the connection begins and holds until its end.
  */
-import { statSync } from 'node:fs'
 import type { Layer } from '../layers/layer.js'
 import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { capable } from '../syscalls/privilege.js'
 import type { DataTerms } from './answers.js'
 import type { UnionConfig } from './config.js'
 
@@ -45,25 +45,13 @@ export function wishFor(config: Pick<UnionConfig, 'data' | 'writeback'>, allowed
 
 /** The wish of a mount of `layers`. */
 export function dataWish(config: UnionConfig, layers: readonly Layer[]): DataWish {
-  return wishFor(config, mayPassThrough(), layers.some(isStacked))
+  return wishFor(config, capable(CAP_SYS_ADMIN), layers.some(isStacked))
 }
 
 /** What came of a wish. Pure. */
 export function settledMode(wish: DataWish, terms: DataTerms): DataMode {
   const refused = wish.passthrough && !terms.passthrough
   return { ...terms, why: refused ? 'this kernel has no FUSE passthrough (Linux 6.9)' : wish.why }
-}
-
-function mayPassThrough(): boolean {
-  return native.hasCapability(CAP_SYS_ADMIN) === 1 && inInitialNamespace(statSync('/proc/self/ns/user').ino)
-}
-
-/**
- * Whether a user namespace's inode number is the initial one's: USER_NS_INIT_INO of include/uapi/linux/nsfs.h. Its map of ids tells
- * nothing, since others may map everything to itself, too. Pure.
- */
-export function inInitialNamespace(inode: number): boolean {
-  return inode === 0xeffffffd
 }
 
 /** A filesystem over another leaves less depth for what is mounted over ours. */

@@ -13,8 +13,16 @@ import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import { CAP_DAC_READ_SEARCH, O_DIRECTORY, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
+import {
+  CAP_DAC_READ_SEARCH,
+  CAP_SYS_ADMIN,
+  O_DIRECTORY,
+  RENAME_WHITEOUT,
+  S_IFCHR,
+  S_IFDIR,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { capable } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import { cancelBringing } from './background-copy.js'
@@ -56,7 +64,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   const writable = upper?.writable ?? null
   whiteouts.shared = writable?.work.whiteout ?? null
   const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
-  const mayOpen = native.hasCapability(CAP_DAC_READ_SEARCH) === 1
+  const mayOpen = capable(CAP_DAC_READ_SEARCH)
   const inodes = new InodeNumbers(all, mayOpen)
   const uids = rules(config.uidMapping, config.squashToUid, config.squashToRoot)
   const gids = rules(config.gidMapping, config.squashToGid, config.squashToRoot)
@@ -102,7 +110,7 @@ function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean):
 }
 
 function prefixWithoutUpper(config: UnionConfig): string {
-  const trusted = config.userxattr === null ? native.hasCapability(21) === 1 : !config.userxattr
+  const trusted = config.userxattr === null ? capable(CAP_SYS_ADMIN) : !config.userxattr
   return trusted ? TRUSTED : USER
 }
 
@@ -125,7 +133,7 @@ function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusa
     tmpfile: probeTmpfile(work),
     xattrs: prefix !== null,
     changeIds: (engine & 4) !== 0,
-    openHandles: native.hasCapability(CAP_DAC_READ_SEARCH) === 1,
+    openHandles: capable(CAP_DAC_READ_SEARCH),
   }
   return { writable: { layer: roots.layer, work, abilities }, prefix: prefix ?? (config.userxattr ? USER : TRUSTED) }
 }

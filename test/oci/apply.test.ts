@@ -324,6 +324,33 @@ describe('as an ordinary user', { skip: needsRoot }, () => {
       assert.deepEqual(tree.d!.xattrs, { 'user.overlay.opaque': 'y' })
       assert.equal(notes.length, 4, notes.join('\n'))
     }))
+  it('root of a user namespace has no power over the machine: devices and trusted attributes are left out, marks are user.*', () =>
+    inScratch((folder) => {
+      const parts = [
+        header({ name: 'null', flag: '3', major: 1, minor: 3 }),
+        pax([['SCHILY.xattr.trusted.t', 'x']]),
+        file('d/f'),
+        file('d/.wh..wh..opq'),
+        file('.wh.gone'),
+      ]
+      writeFileSync(join(folder, 'archive'), archive(...parts))
+      mkdirSync(join(folder, 'below/d'), { recursive: true })
+      writeFileSync(join(folder, 'below/d/hidden'), '')
+      const stratafs = [process.execPath, join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')]
+      const inside = (...words: string[]) =>
+        execFileSync('unshare', ['--user', '--map-root-user', '--mount', ...stratafs, ...words], {
+          cwd: folder,
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe'],
+        })
+      inside('apply', 'archive', 'layer')
+      const tree = snapshot(join(folder, 'layer'))
+      assert.deepEqual(Object.keys(tree), ['.', 'd', 'd/f', 'gone'])
+      assert.ok(isWhiteout(tree.gone))
+      assert.deepEqual([tree.d!.xattrs, tree['d/f']!.xattrs], [{ 'user.overlay.opaque': 'y' }, {}])
+      const listed = inside('ls', '--layers', '--lower', join(folder, 'layer'), '--lower', join(folder, 'below'), 'd')
+      assert.match(listed, /^0 +f\n$/)
+    }))
   it('with owners in an attribute a mount can show the true ones', () =>
     inScratch((folder) => {
       asNobody(folder, PARTS, { owners: 'xattr' })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { inInitialNamespace, settledMode, wishFor } from '../../src/union/data-mode.js'
+import { settledMode, wishFor } from '../../src/union/data-mode.js'
 
 const terms = { passthrough: false, noOpen: true, writeback: true }
 
@@ -31,10 +31,5 @@ describe('the data mode', () => {
     const wish = wishFor({ data: 'auto', writeback: true }, true, false)
     assert.match(settledMode(wish, terms).why, /kernel has no FUSE passthrough/)
     assert.match(settledMode(wish, { passthrough: true, noOpen: false, writeback: false }).why, /root/)
-  })
-
-  it('knows the initial user namespace by its number', () => {
-    assert.equal(inInitialNamespace(4026531837), true)
-    assert.equal(inInitialNamespace(4026532277), false)
   })
 })
