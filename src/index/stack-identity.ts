@@ -8,6 +8,7 @@ import { homedir } from 'node:os'
 import type { Layer } from '../layers/layer.js'
 import type { SearchContext } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
+import { isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
 import { SCHEMA_VERSION } from './schema.js'
 
@@ -33,7 +34,7 @@ export function stackIdentity(stack: SearchContext): string {
 export function sharedDirectory(): string {
   const named = process.env.STRATAFS_STACKS
   if (named?.startsWith('/')) return Buffer.from(named, 'utf8').toString('latin1')
-  if (process.getuid?.() === 0) return '/var/lib/stratafs/stacks'
+  if (isMachineRoot()) return '/var/lib/stratafs/stacks'
   const cache = process.env.XDG_CACHE_HOME
   const base = cache?.startsWith('/') ? cache : `${homedir()}/.cache`
   return Buffer.from(`${base}/stratafs/stacks`, 'utf8').toString('latin1')

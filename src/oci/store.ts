@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
+import { isMachineRoot } from '../syscalls/privilege.js'
 import type { ApplyPolicy } from './apply-policy.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
 import { blobFault, referenceText, type StoredImage, type StoredLayer } from './store-layout.js'
@@ -239,7 +240,6 @@ function nameByChainID({ chainID }: StoredLayer): string {
 /** The store that is meant where none is named: `STRATAFS_STORE`, else one per user. */
 export function defaultStore(): string {
   const { STRATAFS_STORE: chosen, XDG_DATA_HOME: data, HOME: home } = process.env
-  const path =
-    chosen || (process.getuid?.() === 0 ? '/var/lib/stratafs' : `${data || `${home ?? ''}/.local/share`}/stratafs`)
+  const path = chosen || (isMachineRoot() ? '/var/lib/stratafs' : `${data || `${home ?? ''}/.local/share`}/stratafs`)
   return Buffer.from(path, 'utf8').toString('latin1')
 }

@@ -14,6 +14,11 @@ export function capable(capability: number): boolean {
   return native.hasCapability(capability) === 1 && inInitialNamespace()
 }
 
+/** Whether this is the machine's root, to whom /var/lib belongs; root of a rootless container is its user. */
+export function isMachineRoot(): boolean {
+  return process.getuid?.() === 0 && inInitialNamespace()
+}
+
 /** By its number: the map of ids tells nothing, since others may map every id to itself, too. */
 function inInitialNamespace(): boolean {
   return statSync('/proc/self/ns/user').ino === INITIAL_USER_NAMESPACE
