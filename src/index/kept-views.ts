@@ -5,7 +5,7 @@
 import type { LowerView } from './view.js'
 
 /** Names kept in memory, in all views together. */
-const KEPT_NAMES = 100_000
+const KEPT_NAMES = 20_000
 /** Views kept: each costs some hundred bytes even when it is empty. */
 export const KEPT_VIEWS = 20_000
 

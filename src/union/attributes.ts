@@ -8,7 +8,7 @@ import { type Override, parseOverride, shownId } from '../layers/ownership.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import type { Node } from './node.js'
+import { type Node, tight } from './node.js'
 import { placeOf, statNode, topDir, type Union } from './union.js'
 
 /** Files up to this size that are only read stay in the mount's page cache. */
@@ -21,7 +21,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   const mapped = layer?.idmapped ?? false
   // What is written through the backing, by mappings too, changes without a word to the kernel's copy of these.
   attr.lasting = node.writers === 0 || node.backing === 0
-  node.size = stat[Stat.SIZE]!
+  node.size = tight(stat[Stat.SIZE]!)
   attr.ino = node.ino
   attr.mode = stat[Stat.MODE]!
   attr.nlink = shownLinks(u, node, stat)

@@ -18,7 +18,8 @@ import { native } from '../syscalls/native.js'
 import { SMALL } from './attributes.js'
 import { dropData } from './data.js'
 import { forgetUnused } from './lookup.js'
-import type { Ghost, Node } from './node.js'
+import type { Node } from './node.js'
+import type { Ghost } from './node-table.js'
 import { placeOf, type Union } from './union.js'
 
 /** The backing id with which an open of `node` is to be answered; 0: through the page cache. */

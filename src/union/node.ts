@@ -6,8 +6,8 @@
  */
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
 import type { RealDir } from '../layers/real-dir.js'
-import { S_IFMT } from '../syscalls/constants.js'
-import { ById } from './by-id.js'
+import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { Children } from './children.js'
 import type { Listing } from './listing.js'
 import { Seldom } from './seldom.js'
 
@@ -18,7 +18,7 @@ export interface Alias {
 
 /** What a directory is made of. */
 export class DirState {
-  readonly children = new Map<string, Node>()
+  readonly children = new Children<Node>()
   /** Names in the order readdir tells them; kept while somebody reads it. */
   listing: Listing | null = null
   /** Where the lower parts are, when not under this name: the redirect mark of the upper. */
@@ -51,33 +51,62 @@ const IN_UPPER = 1 << 16
 const HAS_ORIGIN = 1 << 17
 const REMOVED = 1 << 18
 
+/**
+ * A field that begins so may hold anything. In one that has only ever held numbers V8 puts all of them into objects of their own, 16 bytes
+ * each, as soon as one is too large for 31 bits or comes from an array of doubles.
+ */
+const ANY = undefined as unknown as number
+
+/** The same number; a small one without an object around it. */
+export function tight(number: number): number {
+  const small = number | 0
+  return small === number ? small : number
+}
+
 export class Node extends Seldom {
   /** How often the kernel was told of it, less what it has forgotten. */
   nlookup = 0
   /** One name it has; `others` are further ones. A node without a name is removed but still in use. */
   parent: Node | null = null
   name = ''
-  /** Not a directory: where the inode lies. */
-  at: RealDir | null = null
   atName = ''
-  /** Bytes of its content when it was last looked at. */
-  size = 0
+  /** Bytes of its content when it was last looked at, `tight`. */
+  size = ANY
+  ino = ANY
   /** S_IFMT bits, and the three below: a million nodes have them. */
   private bits: number
+  /** Of a directory what it is made of, of anything else where it lies. */
+  private place: DirState | RealDir | null
 
   constructor(
     public id: number,
     type: number,
-    public ino: number,
-    readonly dir: DirState | null,
+    ino: number,
+    dir: DirState | null,
   ) {
     super()
     this.bits = type
+    this.place = dir
+    this.size = 0
+    this.ino = tight(ino)
   }
 
   /** S_IFMT bits. */
   get type(): number {
     return this.bits & S_IFMT
+  }
+
+  /** A directory: what it is made of. */
+  get dir(): DirState | null {
+    return this.type === S_IFDIR ? (this.place as DirState | null) : null
+  }
+
+  /** Not a directory: where the inode lies. */
+  get at(): RealDir | null {
+    return this.type === S_IFDIR ? null : (this.place as RealDir | null)
+  }
+  set at(value: RealDir | null) {
+    this.place = value
   }
 
   /** Where the inode lies is the upper. */
@@ -113,102 +142,18 @@ export class Node extends Seldom {
   }
 }
 
-/**
- * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything else that
- * is asked of it is asked of the node.
- */
-export class Ghost {
-  constructor(
-    readonly id: number,
-    readonly node: Node,
-    public nlookup: number,
-    public opens: number,
-    public backing: number,
-    /** Where the content lies. */
-    readonly dir: RealDir,
-    readonly name: string,
-  ) {}
-}
-
-export const ROOT_ID = 1
-
-/** Every live node, by id and, for hard links, by what it is on disk. */
-export class NodeTable {
-  readonly #byId = new ById<Node>()
-  readonly #byKey = new Map<string, Node>()
-  readonly #ghosts = new Map<number, Ghost>()
-  #next = ROOT_ID
-
-  get size(): number {
-    return this.#byId.size
-  }
-
-  /** Also by a nodeid that has become a ghost. */
-  get(id: number): Node | undefined {
-    return this.#byId.get(id) ?? this.#ghosts.get(id)?.node
-  }
-
-  ghost(id: number): Ghost | undefined {
-    return this.#ghosts.size === 0 ? undefined : this.#ghosts.get(id)
-  }
-
-  /** `node` goes on under a new nodeid; opens and lookups so far stay with the old one, and with the content in (dir, name). */
-  split(node: Node, dir: RealDir, name: string): Ghost {
-    const ghost = new Ghost(node.id, node, node.nlookup, node.opens, node.backing, dir, name)
-    this.#ghosts.set(node.id, ghost)
-    this.#byId.delete(node.id)
-    node.id = this.#next++
-    this.#byId.set(node.id, node)
-    node.nlookup = 0
-    node.opens = 0
-    node.writers = 0
-    node.backing = 0
-    node.ghosts++
-    return ghost
-  }
-
-  deleteGhost(ghost: Ghost): void {
-    if (this.#ghosts.delete(ghost.id)) ghost.node.ghosts--
-  }
-
-  create(type: number, ino: number, dir: DirState | null): Node {
-    const node = new Node(this.#next++, type, ino, dir)
-    this.#byId.set(node.id, node)
-    return node
-  }
-
-  /** The node of a real inode with several names. */
-  byKey(key: string): Node | undefined {
-    return this.#byKey.get(key)
-  }
-
-  addKey(node: Node, key: string): void {
-    if (this.#byKey.get(key) === node) return
-    this.#byKey.set(key, node)
-    node.keys = [...(node.keys ?? []), key]
-  }
-
-  /** Forgets a node for good. */
-  delete(node: Node): void {
-    this.#byId.delete(node.id)
-    for (const key of node.keys ?? []) if (this.#byKey.get(key) === node) this.#byKey.delete(key)
-  }
-
-  values(): IterableIterator<Node> {
-    return this.#byId.values()
-  }
-}
-
 /** Gives `node` the name `name` in `parent`. */
 export function addName(node: Node, parent: Node, name: string): void {
-  parent.dir!.children.set(name, node)
   if (node.parent === null) {
     node.parent = parent
     node.name = name
-  } else if (node.parent !== parent || node.name !== name) {
+  }
+  const isOwn = node.parent === parent && node.name === name
+  if (!isOwn) {
     node.others ??= []
     node.others.push({ parent, name })
   }
+  parent.dir!.children.set(name, node, isOwn)
   node.removed = false
 }
 

@@ -18,7 +18,8 @@ import { CopiesAhead } from './copies-ahead.js'
 import type { DataFiles } from './data.js'
 import { type DataMode, type DataWish, unsettled } from './data-mode.js'
 import type { InodeNumbers } from './inode-numbers.js'
-import { type Node, NodeTable } from './node.js'
+import type { Node } from './node.js'
+import { NodeTable } from './node-table.js'
 import { aheadOfSearch, WalkAhead } from './walk-ahead.js'
 
 export { Refusal }
