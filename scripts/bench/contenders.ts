@@ -28,7 +28,7 @@ function debians(): Maybe {
 }
 
 async function ours(): Promise<Maybe[]> {
-  const own = program('stratafs', ownCommand(), 'as root, as it mounts by default')
+  const own = { ...program('stratafs', ownCommand(), 'as root, as it mounts by default'), counting: ownCommand() }
   const cached: Maybe = (await hasDataMode('cached'))
     ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
     : 'stratafs cached: this build has no data=cached'

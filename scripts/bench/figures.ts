@@ -1,10 +1,13 @@
 /** What was measured, and what is made of it: medians over the rounds, and multiples of the first side. Pure. */
+import type { Trips } from './trips.js'
 import type { Measure } from './workload.js'
 
 /** The figures of one measure: per side one number for each round. */
 export interface Row {
   readonly measure: Measure
   readonly figures: Record<string, number[]>
+  /** What requests it takes of our first side, for each round. */
+  readonly trips?: Trips[]
 }
 
 /** The results of a run, as `--json` prints them and docs/benchmarks.json keeps them. */
@@ -28,6 +31,13 @@ export function ratio(row: Row, side: string, base: string): number | null {
   const of = median(row.figures[side] ?? [])
   const against = median(row.figures[base] ?? [])
   return Number.isFinite(of) && against > 0 ? of / against : null
+}
+
+/** What `row` would take with kernel overlayfs's time and as many empty requests, as a multiple of it; null where not counted. */
+export function floorOf(row: Row, base: string): number | null {
+  const kernel = median(row.figures[base] ?? [])
+  const trips = median((row.trips ?? []).map(({ requests, seconds }) => requests * seconds))
+  return kernel > 0 && Number.isFinite(trips) ? (kernel + trips) / kernel : null
 }
 
 /** Three digits at most, with the unit. */

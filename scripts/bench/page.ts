@@ -1,5 +1,5 @@
 /** The results as a table in the terminal, and as the page docs/benchmarks.md. Pure: results in, text out. */
-import { median, type Results, type Row, ratio, shownFigure, shownRatio } from './figures.js'
+import { floorOf, median, type Results, type Row, ratio, shownFigure, shownRatio } from './figures.js'
 
 /** One measure's cells: the title, then per side its median and its multiple of the first side's. */
 function cells(row: Row, sides: readonly string[]): string[] {
@@ -28,6 +28,43 @@ export function table(results: Results): string {
   return [...rows.map(line), ...results.missing.map((why) => `left out: ${why}`)].join('\n')
 }
 
+/** Fewer requests than this tell nothing. */
+const MANY = 1000
+
+/** Where somebody waited for many requests: how many, what an empty one takes, and what that makes of kernel overlayfs's time. */
+function floors({ rows, sides }: Results): string[] {
+  const base = sides[0]!.name
+  const counted = rows.filter((row) => median((row.trips ?? []).map((one) => one.requests)) >= MANY)
+  if (counted.length === 0) return []
+  return [
+    '## What requests cost by themselves',
+    '',
+    'However a server is made, a program waits for each request until it has gone there and back. Counted are those of **stratafs** that',
+    'somebody waited for, beside the time of an empty one (statfs) on the same mount. The floor is the time of kernel overlayfs and as',
+    'many empty requests: what this pattern of requests would take if nothing were left to do in user space.',
+    '',
+    markdownRow(['', 'requests', 'an empty one', 'floor', 'stratafs', 'to reach']),
+    `|---|${'--:|'.repeat(5)}`,
+    ...counted.map((row) => markdownRow(floorCells(row, base))),
+    '',
+  ]
+}
+
+function floorCells(row: Row, base: string): string[] {
+  const trips = row.trips!
+  const micro = median(trips.map((one) => one.seconds)) * 1e6
+  const requests = median(trips.map((one) => one.requests))
+  const ours = ratio(row, 'stratafs', base)
+  return [
+    row.measure.title,
+    requests.toFixed(0),
+    `${micro.toFixed(0)} µs`,
+    shownRatio(floorOf(row, base)),
+    shownRatio(ours),
+    targetOf(row),
+  ]
+}
+
 const markdownRow = (row: readonly string[]): string =>
   `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
 
@@ -52,6 +89,7 @@ export function page(results: Results): string {
     ...results.sides.map(({ name, about }) => `- **${name}**: ${about}`),
     ...results.missing.map((why) => `- Left out: ${why}`),
     '',
+    ...floors(results),
     '## Where',
     '',
     ...Object.entries(results.machine).map(([what, value]) => `- ${what}: ${value}`),

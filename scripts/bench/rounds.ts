@@ -28,14 +28,15 @@ export async function measure(run: Run): Promise<Pick<Results, 'rows' | 'missing
   let done = 0
   for (const workload of run.workloads) {
     const own = measuresOf(workload).filter((one) => run.wanted(one.id))
-    const added = own.map((one): Row => ({ measure: one, figures: {} }))
+    const added = own.map((one): Row => ({ measure: one, figures: {}, trips: [] }))
     const failed = new Set<Side>()
     for (let round = 0; round < run.rounds; round++) {
       for (const side of run.sides) {
         run.tell(++done, of, `${own[0]!.title}: ${side.name}, round ${round + 1} of ${run.rounds}`)
         if (failed.has(side) || ('once' in workload && workload.once === true && round > 0)) continue
-        const figures = await attempt(new Stage(side, run.ground, run.material), workload)
-        if (typeof figures !== 'string') record(added, side, figures)
+        const stage = new Stage(side, run.ground, run.material)
+        const figures = await attempt(stage, workload)
+        if (typeof figures !== 'string') record(added, stage, figures)
         else {
           failed.add(side)
           missing.push(`${own[0]!.id} on ${side.name}: ${figures}`)
@@ -55,11 +56,13 @@ async function attempt(stage: Stage, workload: AnyWorkload): Promise<Readonly<Re
   }
 }
 
-function record(rows: readonly Row[], side: Side, figures: Readonly<Record<string, number>>): void {
-  for (const { measure: one, figures: all } of rows) {
+function record(rows: readonly Row[], { side, trips }: Stage, figures: Readonly<Record<string, number>>): void {
+  for (const { measure: one, figures: all, trips: counted } of rows) {
     const figure = figures[one.id]
     if (figure === undefined) continue
     all[side.name] ??= []
     all[side.name]!.push(figure)
+    const trip = trips[one.id]
+    if (trip !== undefined) counted!.push(trip)
   }
 }

@@ -8,12 +8,16 @@ import type { Ground, Medium } from './ground.js'
 import type { Material } from './material.js'
 import { mustRun, run } from './processes.js'
 import type { Layers, Mounted, Side } from './sides.js'
+import { emptyTrip, requestsOf, type Trips } from './trips.js'
 import type { Step, Workload } from './workload.js'
 
 /** The step's output is thrown away. */
 const TIMED = `begin=$EPOCHREALTIME; eval "$WORK" >/dev/null; end=$EPOCHREALTIME; printf '\\n%s %s\\n' "$begin" "$end" >&3`
 
 export class Stage {
+  /** By the measure's id, where the side's requests are counted. */
+  readonly trips: Record<string, Trips> = {}
+
   constructor(
     readonly side: Side,
     readonly ground: Ground,
@@ -27,13 +31,27 @@ export class Stage {
     const figures: Record<string, number> = {}
     try {
       for (const step of workload.steps) {
+        const before = this.#requests(step, layers.merged)
         const seconds = await this.step(step, layers.merged)
-        if (step.measure !== undefined) figures[step.measure.id] = seconds
+        if (step.measure === undefined) continue
+        figures[step.measure.id] = seconds
+        if (before !== null) this.#count(step.measure.id, before, layers.merged)
       }
     } finally {
       await this.clear(mounted, layers)
     }
     return figures
+  }
+
+  /** Requests so far; null where nobody counts. */
+  #requests(step: Step, merged: string): number | null {
+    const { counting } = this.side
+    return counting === undefined || step.measure === undefined ? null : requestsOf(counting, merged)
+  }
+
+  #count(id: string, before: number, merged: string): void {
+    const requests = requestsOf(this.side.counting!, merged) - before
+    this.trips[id] = { requests, seconds: emptyTrip(merged) }
   }
 
   /** New upper, work and merged directories. `name` tells apart what is mounted at once. */

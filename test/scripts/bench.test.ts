@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readArguments } from '../../scripts/bench/arguments.js'
-import { median, type Results, ratio, shownFigure, shownRatio } from '../../scripts/bench/figures.js'
+import { floorOf, median, type Results, ratio, shownFigure, shownRatio } from '../../scripts/bench/figures.js'
 import { page, table } from '../../scripts/bench/page.js'
 import { plot } from '../../scripts/bench/plot.js'
 import { measuresOf } from '../../scripts/bench/workload.js'
@@ -27,6 +27,7 @@ const results: Results = {
     {
       measure: { id: 'a', title: 'read < & >', unit: 's', target: 2 },
       figures: { overlayfs: [1, 3, 2], stratafs: [4, 4, 9] },
+      trips: [2, 1, 3].map((k) => ({ requests: k * 10_000, seconds: 25e-6 })),
     },
     { measure: { id: 'b', title: 'memory', unit: 'MB' }, figures: { overlayfs: [0], stratafs: [40] } },
     { measure: { id: 'c', title: 'failed', unit: 's' }, figures: { overlayfs: [0.005] } },
@@ -46,6 +47,11 @@ describe('figures of the benchmark', () => {
     assert.equal(ratio(results.rows[2]!, 'stratafs', 'overlayfs'), null)
   })
 
+  it('the floor is the time of the first side and the requests', () => {
+    assert.equal(floorOf(results.rows[0]!, 'overlayfs'), 1.25)
+    assert.equal(floorOf(results.rows[1]!, 'overlayfs'), null)
+  })
+
   it('are shown with as many digits as they mean', () => {
     assert.deepEqual(
       [0.0012, 0.0212, 1.234].map((s) => shownFigure(s, 's')),
@@ -63,6 +69,7 @@ describe('figures of the benchmark', () => {
     const text = page(results)
     assert.match(text, /\| read < & > \| 2\.00 s \| 4\.00 s 2\.0× \| 2× \|/)
     assert.match(text, /again for each of 3 rounds/)
+    assert.match(text, /\| read < & > \| 20000 \| 25 µs \| 1\.3× \| 2\.0× \| 2× \|/)
     assert.match(text, /Left out: stratafs \| cached: none/)
     const drawing = plot(results)
     assert.match(drawing, /read &lt; &amp; &gt;|read &lt; &amp; >/)
@@ -136,6 +143,7 @@ describe('a run of the benchmark', { skip: refusal }, () => {
       for (const side of sides)
         assert.equal(row.figures[side.name]?.length, 1, `${row.measure.id} ${side.name}: ${missing}`)
     }
+    assert.ok(rows.find((row) => row.measure.id === 'rm-lower-tmpfs')!.trips![0]!.requests > 40)
     assert.ok(rows.find((row) => row.measure.id === 'rss-rest')!.figures.stratafs![0]! > 1)
     assert.deepEqual(
       readdirSync(folder).filter((name) => name.startsWith('run-')),

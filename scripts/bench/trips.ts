@@ -1,0 +1,43 @@
+/**
+ * What the requests of a workload cost by themselves. Whatever a server does, the kernel sends it so many, and a program waits for each
+ * to go there and back; so kernel overlayfs's time and as many empty requests are a floor for what a mount in user space can
+ * reach with that pattern of requests, on this machine.
+ */
+import { execFileSync } from 'node:child_process'
+
+/** How many requests somebody waited for, and the seconds that an empty one takes on the same mount. */
+export interface Trips {
+  readonly requests: number
+  readonly seconds: number
+}
+
+/** Kinds that nobody waits for. */
+const ASIDE = new Set(['FORGET', 'BATCH_FORGET', 'RELEASE', 'RELEASEDIR', 'INTERRUPT'])
+const EMPTY = 3000
+const PATIENCE_MS = 30_000
+
+/** statfs(2) is always asked for, never cached, and next to nothing to answer. Prints seconds for one. */
+const ASK = `
+  const { statfsSync } = require('node:fs')
+  const begin = process.hrtime.bigint()
+  for (let i = 0; i < ${EMPTY}; i++) statfsSync(process.argv[1])
+  console.log(Number(process.hrtime.bigint() - begin) / 1e9 / ${EMPTY})`
+
+/** The requests that `merged` has answered and somebody has waited for; `command` is ours. */
+export function requestsOf(command: readonly string[], merged: string): number {
+  const { byKind } = JSON.parse(outputOf([...command, 'stats', '--json', merged])) as {
+    byKind: Record<string, { requests: number }>
+  }
+  return Object.entries(byKind)
+    .filter(([kind]) => !ASIDE.has(kind))
+    .reduce((sum, [, { requests }]) => sum + requests, 0)
+}
+
+/** Seconds for an empty request on `merged`. */
+export function emptyTrip(merged: string): number {
+  return Number(outputOf([process.execPath, '-e', ASK, merged]))
+}
+
+function outputOf([program, ...words]: readonly string[]): string {
+  return execFileSync(program!, words, { encoding: 'utf8', timeout: PATIENCE_MS, maxBuffer: 1 << 26 })
+}
