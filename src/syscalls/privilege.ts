@@ -19,7 +19,11 @@ export function isMachineRoot(): boolean {
   return process.getuid?.() === 0 && inInitialNamespace()
 }
 
-/** By its number: the map of ids tells nothing, since others may map every id to itself, too. */
+/**
+ * By its number: the map of ids tells nothing, since others may map every id to itself, too. A kernel built without user namespaces has
+ * no such file.
+ */
 function inInitialNamespace(): boolean {
-  return statSync('/proc/self/ns/user').ino === INITIAL_USER_NAMESPACE
+  const namespace = statSync('/proc/self/ns/user', { throwIfNoEntry: false })
+  return namespace === undefined || namespace.ino === INITIAL_USER_NAMESPACE
 }

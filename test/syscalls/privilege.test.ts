@@ -27,6 +27,12 @@ describe('power over the machine', { skip: needsRoot }, () => {
   it('root has it', () => assert.deepEqual(asked(), [true, true, ...machine]))
   it('root without the capability is root still', () =>
     assert.deepEqual(asked('setpriv', '--bounding-set=-chown', '--inh-caps=-chown'), [false, true, ...machine]))
+  it('a kernel that tells no namespace has but one', () =>
+    assert.deepEqual(asked('unshare', '--mount', 'sh', '-c', 'umount -l /proc && exec "$@"', 'sh'), [
+      true,
+      true,
+      ...machine,
+    ]))
   it('an ordinary user has not', () =>
     assert.deepEqual(asked('setpriv', '--reuid=65534', '--clear-groups'), [false, false, ...own]))
   it('nor root of a user namespace, whatever capabilities it has there', () =>
