@@ -4,6 +4,7 @@
  * mount over these layers shares.
  */
 import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../index/api.js'
+import { USER_MARKS } from '../layers/marks.js'
 import type { UnionConfig } from '../union/config.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
@@ -49,5 +50,5 @@ function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Re
 async function usesUserMarks({ socket, state }: FoundMount): Promise<boolean | null> {
   const reply = await askDaemon(socket, { command: 'inspect' })
   const engine = reply.ok ? (reply.result as InspectDocument).Engine : null
-  return engine === null ? state.config.userxattr : engine.marks === 'user.overlay.'
+  return engine === null ? state.config.userxattr : engine.marks === USER_MARKS
 }

@@ -8,8 +8,6 @@ import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
-import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
-import { capable } from '../syscalls/privilege.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 
 /** What decides which rows a stack has. Plain data; paths absolute, latin1, top first. */
@@ -77,10 +75,4 @@ export class LowerStack implements SearchContext {
 function openRoot(path: string, index: number, rootFd: number | undefined): Layer | Refusal {
   if (rootFd === undefined) return openLower(path, index)
   return new Layer(index, path, rootFd, true)
-}
-
-/** The prefix of marks where no upper decides it. */
-export function defaultPrefix(userxattr: boolean | null): string {
-  const trusted = userxattr === null ? capable(CAP_SYS_ADMIN) : !userxattr
-  return trusted ? 'trusted.overlay.' : 'user.overlay.'
 }

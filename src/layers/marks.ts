@@ -6,7 +6,9 @@
  * (`overlay.overlay.x`), which is how overlays nest.
  */
 import { Errno } from '../base/errno.js'
+import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { capable } from '../syscalls/privilege.js'
 
 export type MarkName =
   | 'opaque'
@@ -55,8 +57,17 @@ export function bytesOf(text: string): Uint8Array {
   return Buffer.from(text, 'latin1')
 }
 
+export const TRUSTED_MARKS = 'trusted.overlay.'
+export const USER_MARKS = 'user.overlay.'
+
+/** The prefix of marks where no upper decides it; `userxattr` as in the mount's options, null where nothing was said. */
+export function defaultPrefix(userxattr: boolean | null): string {
+  const trusted = userxattr === null ? capable(CAP_SYS_ADMIN) : !userxattr
+  return trusted ? TRUSTED_MARKS : USER_MARKS
+}
+
 export class MarkStore {
-  /** `trusted.overlay.` or `user.overlay.`. */
+  /** `TRUSTED_MARKS` or `USER_MARKS`. */
   constructor(readonly prefix: string) {}
 
   /** The marks at (fd, name), none where the filesystem has no xattrs; or -errno. */

@@ -4,7 +4,8 @@
  * about each kind of thing that was left out. Refusals name the entry.
  */
 import { StratafsError } from '../base/failure.js'
-import { CAP_CHOWN, CAP_MKNOD, CAP_SYS_ADMIN } from '../syscalls/constants.js'
+import { defaultPrefix } from '../layers/marks.js'
+import { CAP_CHOWN, CAP_MKNOD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 import { printable } from './tar-entry.js'
@@ -43,7 +44,6 @@ export interface PolicyWishes {
 export function policyOf(wishes: PolicyWishes): ApplyPolicy {
   const owners = wishes.owners ?? (native.hasCapability(CAP_CHOWN) === 1 ? 'keep' : 'mine')
   const mayMake = capable(CAP_MKNOD)
-  const trusted = capable(CAP_SYS_ADMIN) && wishes.userxattr !== true
   return {
     owners,
     devices: wishes.nodev ? 'refuse' : mayMake ? 'make' : 'skip',
@@ -51,7 +51,7 @@ export function policyOf(wishes: PolicyWishes): ApplyPolicy {
     repeated: wishes.replace ? 'replace' : 'refuse',
     maxBytes: wishes.maxBytes ?? Number.POSITIVE_INFINITY,
     maxEntries: wishes.maxEntries ?? Number.POSITIVE_INFINITY,
-    markPrefix: trusted ? 'trusted.overlay.' : 'user.overlay.',
+    markPrefix: defaultPrefix(wishes.userxattr === true ? true : null),
   }
 }
 

@@ -3,6 +3,7 @@
  * before (ghosts).
  */
 import type { RealDir } from '../layers/real-dir.js'
+import { FUSE_ROOT_ID } from '../protocol/opcodes.js'
 import { ById } from './by-id.js'
 import { type DirState, Node } from './node.js'
 
@@ -23,14 +24,12 @@ export class Ghost {
   ) {}
 }
 
-export const ROOT_ID = 1
-
 /** Every live node, by id and, for hard links, by what it is on disk. */
 export class NodeTable {
   readonly #byId = new ById<Node>()
   readonly #byKey = new Map<string, Node>()
   readonly #ghosts = new Map<number, Ghost>()
-  #next = ROOT_ID
+  #next = FUSE_ROOT_ID
 
   get size(): number {
     return this.#byId.size

@@ -6,21 +6,14 @@ import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
-import { MarkStore } from '../layers/marks.js'
+import { defaultPrefix, MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import {
-  CAP_DAC_READ_SEARCH,
-  CAP_SYS_ADMIN,
-  O_DIRECTORY,
-  RENAME_WHITEOUT,
-  S_IFCHR,
-  S_IFDIR,
-} from '../syscalls/constants.js'
+import { CAP_DAC_READ_SEARCH, O_DIRECTORY, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
@@ -40,8 +33,6 @@ const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4
 /** Descriptors kept of files' contents, likewise. */
 const KEPT_FILES = 1024
-const TRUSTED = 'trusted.overlay.'
-const USER = 'user.overlay.'
 
 /** The union described by `config`, or why it is refused. */
 export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
@@ -59,13 +50,12 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   const files = new DataFiles(kept(KEPT_FILES))
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
-  const marks = new MarkStore(upper?.prefix ?? prefixWithoutUpper(config))
+  const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))
   const whiteouts = new Whiteouts(cache, marks)
   const writable = upper?.writable ?? null
   whiteouts.shared = writable?.work.whiteout ?? null
   const all = upper === null ? lowers : [upper.writable.layer, ...lowers]
-  const mayOpen = capable(CAP_DAC_READ_SEARCH)
-  const inodes = new InodeNumbers(all, mayOpen)
+  const inodes = new InodeNumbers(all, capable(CAP_DAC_READ_SEARCH))
   const uids = rules(config.uidMapping, config.squashToUid, config.squashToRoot)
   const gids = rules(config.gidMapping, config.squashToGid, config.squashToRoot)
   const u = new Union(
@@ -109,11 +99,6 @@ function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean):
   return { ranges, squash: squash ?? (root ? 0 : null) }
 }
 
-function prefixWithoutUpper(config: UnionConfig): string {
-  const trusted = config.userxattr === null ? capable(CAP_SYS_ADMIN) : !config.userxattr
-  return trusted ? TRUSTED : USER
-}
-
 interface OpenedUpper {
   readonly writable: Writable
   readonly prefix: string
@@ -133,9 +118,11 @@ function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusa
     tmpfile: probeTmpfile(work),
     xattrs: prefix !== null,
     changeIds: (engine & 4) !== 0,
-    openHandles: capable(CAP_DAC_READ_SEARCH),
   }
-  return { writable: { layer: roots.layer, work, abilities }, prefix: prefix ?? (config.userxattr ? USER : TRUSTED) }
+  return {
+    writable: { layer: roots.layer, work, abilities },
+    prefix: prefix ?? (config.userxattr ? USER_MARKS : TRUSTED_MARKS),
+  }
 }
 
 /** What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched. */
@@ -160,7 +147,7 @@ function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
 
 /** The prefix under which marks can be set, or null where none can. */
 function probePrefix(workFd: number, userxattr: boolean | null): string | null {
-  const candidates = userxattr === null ? [TRUSTED, USER] : userxattr ? [USER] : [TRUSTED]
+  const candidates = userxattr === null ? [TRUSTED_MARKS, USER_MARKS] : userxattr ? [USER_MARKS] : [TRUSTED_MARKS]
   for (const prefix of candidates) {
     const attribute = `${prefix}opaque`
     if (native.setxattr(workFd, '', attribute, Buffer.from('n'), 0) < 0) continue

@@ -37,8 +37,6 @@ export interface Abilities {
   readonly xattrs: boolean
   /** fsuid and fsgid can be changed. */
   readonly changeIds: boolean
-  /** CAP_DAC_READ_SEARCH: handles can be opened. */
-  readonly openHandles: boolean
 }
 
 export interface UnionCounters {

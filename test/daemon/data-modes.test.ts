@@ -17,6 +17,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Namespace } from '../../scripts/bench/namespace.js'
+import { endAll } from '../../scripts/bench/processes.js'
 import { MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
 const LARGE = Buffer.alloc(300_000, 'large ')
@@ -53,31 +55,23 @@ function passes(w: Workspace): boolean {
   return dataOf(w).mode === 'passthrough'
 }
 
-/** Enters a user namespace that maps every id to itself, as that of the machine does, and runs `argv` there. */
-const IN_A_LIKENESS = `
-mkfifo "$FIFO"
-unshare --user --mount sh -c 'read go < "$FIFO"; exec "$@"' sh "$@" &
-until [ "$(readlink /proc/$!/ns/user)" != "$(readlink /proc/$$/ns/user)" ]; do sleep 0.01; done
-echo 0 0 4294967295 > /proc/$!/uid_map
-echo 0 0 4294967295 > /proc/$!/gid_map
-echo go > "$FIFO"
-wait $!
-`
-
-test('a user namespace that maps every id to itself is not the machine: cached, with writeback', needsRoot, (t) => {
-  const w = workspace(t)
-  const inside = `set -e; "$0" "$1" -o "$2" "$3"; "$0" "$1" inspect "$3"; umount "$3"`
-  const argv = ['sh', '-c', inside, process.execPath, MAIN, `${w.options},writeback=1`, w.merged]
-  const { status, stdout, stderr } = spawnSync('sh', ['-ec', IN_A_LIKENESS, 'sh', ...argv], {
-    env: { ...w.env, FIFO: join(w.root, 'go') },
-    encoding: 'utf8',
-    timeout: 30_000,
-  })
-  assert.equal(status, 0, stderr)
-  const { mode, why, writeback } = JSON.parse(stdout)[0].Engine.data
-  assert.deepEqual([mode, writeback], ['cached', true])
-  assert.match(why, /CAP_SYS_ADMIN in the initial user namespace/)
-})
+test(
+  'a user namespace that maps every id to itself is not the machine: cached, with writeback',
+  needsRoot,
+  async (t) => {
+    const w = workspace(t)
+    t.after(endAll)
+    const within = await Namespace.make()
+    const inside = `set -e; "$0" "$1" -o "$2" "$3"; "$0" "$1" inspect "$3"; umount "$3"`
+    const argv = ['sh', '-c', inside, process.execPath, MAIN, `${w.options},writeback=1`, w.merged]
+    const [enter, ...words] = within.enter(argv)
+    const { status, stdout, stderr } = spawnSync(enter!, words, { env: w.env, encoding: 'utf8', timeout: 30_000 })
+    assert.equal(status, 0, stderr)
+    const { mode, why, writeback } = JSON.parse(stdout)[0].Engine.data
+    assert.deepEqual([mode, writeback], ['cached', true])
+    assert.match(why, /CAP_SYS_ADMIN in the initial user namespace/)
+  },
+)
 
 test('inspect and stats tell the mode, and why', needsRoot, (t) => {
   const w = workspace(t)
