@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fstatSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { shown } from '../base/text.js'
 import { mountAnswers } from './answers.js'
@@ -44,12 +45,21 @@ function startChild({ mountpoint, settings }: MountPlan, journal: boolean): Chil
   // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
   const { NODE_EXTRA_CA_CERTS: _unused, ...env } = process.env
   // The mountpoint is there for whoever reads `ps`.
-  return spawn(process.execPath, [script, shown(mountpoint), ...where], {
+  return spawn(process.execPath, [`--v8-pool-size=${helpers()}`, script, shown(mountpoint), ...where], {
     cwd: '/',
     env,
     detached: true,
     stdio: ['ignore', 'ignore', journal ? 'inherit' : 'ignore', 'pipe'],
   })
+}
+
+/**
+ * Threads on which V8 compiles and collects garbage beside the engine: its own choice is four. At the start of a mount they would fill all
+ * CPUs of a small machine, and each request waits for two threads in turn, the program's and the engine's
+ * (docs/decisions/0015-what-metadata-costs.md).
+ */
+function helpers(): number {
+  return Math.min(4, Math.max(1, availableParallelism() >> 1))
 }
 
 function converse(child: ChildProcess, order: BackgroundOrder): Promise<BackgroundReport> {

@@ -5,11 +5,11 @@
  * is left to the engine, which meets it on its way.
  */
 
+import { unpackLayers } from '../layers/layer-list.js'
 import { latin1 } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { unpackLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { DirFlag, Sql } from './schema.js'
 import { setAhead } from './shared-state.js'

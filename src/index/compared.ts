@@ -3,33 +3,29 @@
  * enough; but it holds for those parts only: a directory that was made opaque between two mounts joins fewer layers than the
  * row in its parent still says.
  */
+import type { LayerSet } from '../layers/parts.js'
 
 /** Directories remembered. */
 const KEPT = 50_000
 
 export class Compared {
-  readonly #layers = new Map<string, string>()
+  readonly #sets = new Map<string, LayerSet>()
 
   /** The directory at `path` was, in exactly these layers, as stamped. */
-  add(path: string, layers: readonly number[]): void {
-    if (this.#layers.size >= KEPT) this.#layers.clear()
-    this.#layers.set(path, keyOf(layers))
+  add(path: string, set: LayerSet): void {
+    if (this.#sets.size >= KEPT) this.#sets.clear()
+    this.#sets.set(path, set)
   }
 
-  has(path: string, layers: readonly number[]): boolean {
-    const known = this.#layers.get(path)
-    return known !== undefined && known === keyOf(layers)
+  has(path: string, set: LayerSet): boolean {
+    return this.#sets.get(path)?.equals(set) ?? false
   }
 
   delete(path: string): void {
-    this.#layers.delete(path)
+    this.#sets.delete(path)
   }
 
   clear(): void {
-    this.#layers.clear()
+    this.#sets.clear()
   }
-}
-
-function keyOf(layers: readonly number[]): string {
-  return String.fromCharCode(...layers)
 }

@@ -6,15 +6,13 @@
  */
 
 import { bytesOf } from '../layers/marks.js'
-import type { RealDir } from '../layers/real-dir.js'
+import { commonPath, type LayerSet, LayerSets, type Parts } from '../layers/parts.js'
 import type { SearchContext } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
 import { Compared } from './compared.js'
 import { codeOf } from './database.js'
 import { KeptViews } from './kept-views.js'
-import { unpackLayers } from './layer-list.js'
 import { type DirRow, loadRows } from './load-rows.js'
-import { commonPath, sameLayers } from './part-paths.js'
 import { IndexReader, type Statements } from './reader.js'
 import { NOT_ADDING_UP } from './row-sources.js'
 import { DirFlag } from './schema.js'
@@ -29,7 +27,7 @@ export const UNTRIED = -1
 const NEVER = -2
 
 export interface IndexedDirectory {
-  readonly lowers: readonly RealDir[]
+  readonly lowers: Parts
   indexed: ViewSlot
 }
 
@@ -48,6 +46,7 @@ export class LowerIndex implements ViewKeeper {
   readonly #reader: IndexReader
   readonly #views = new KeptViews(this.counters)
   readonly #compared = new Compared()
+  readonly #sets = new LayerSets()
   /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
   readonly #mistrusted = new Set<string>()
   readonly #writer: ToldWriter
@@ -80,17 +79,17 @@ export class LowerIndex implements ViewKeeper {
     return typeof dir.indexed === 'number' ? null : dir.indexed
   }
 
-  stampsFor(path: string, layers: readonly number[]): Buffer | null {
-    const row = this.#row(path, layers)
-    return row === null ? null : row[2]
+  stampsFor(path: string, set: LayerSet): Buffer | null {
+    const row = this.#row(path, set)
+    return row === null ? null : this.#stampsOf(row)
   }
 
-  isCompared(path: string, layers: readonly number[]): boolean {
-    return this.#compared.has(path, layers)
+  isCompared(path: string, set: LayerSet): boolean {
+    return this.#compared.has(path, set)
   }
 
-  compared(path: string, layers: readonly number[]): void {
-    this.#compared.add(path, layers)
+  compared(path: string, set: LayerSet): void {
+    this.#compared.add(path, set)
   }
 
   unseen(): void {
@@ -140,17 +139,17 @@ export class LowerIndex implements ViewKeeper {
     this.#reader.close()
   }
 
-  #find(c: SearchContext, path: string, parts: readonly RealDir[]): LowerView | null {
-    const layers = parts.map((part) => part.layer.index)
-    const row = this.#row(path, layers)
+  #find(c: SearchContext, path: string, parts: Parts): LowerView | null {
+    const set = this.#sets.ofParts(parts)
+    const row = this.#row(path, set)
     if (row === null) return null
-    const due = !this.immutable && !this.#compared.has(path, layers)
-    if (due && !this.#isUnchanged(c, path, parts, layers, row[2])) return null
-    return this.#views.use(path) ?? this.#load(path, layers, row)
+    const due = !this.immutable && !this.#compared.has(path, set)
+    if (due && !this.#isUnchanged(c, path, parts, set, row)) return null
+    return this.#views.use(path) ?? this.#load(path, set, row)
   }
 
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
-  #row(path: string, layers: readonly number[]): DirRow | null {
+  #row(path: string, set: LayerSet): DirRow | null {
     const statements = this.#connected()
     if (statements === null) return null
     let row: DirRow | undefined
@@ -161,12 +160,12 @@ export class LowerIndex implements ViewKeeper {
       return null
     }
     if (row === undefined) return this.#missing(path)
-    const [, packed, , readAt, racy, flags] = row
+    const [, packed, readAt, racy, flags] = row
     if ((flags & (DirFlag.REDIRECTED | DirFlag.UNUSABLE)) !== 0) return null
-    const same = sameLayers(unpackLayers(packed), layers)
+    const same = this.#sets.ofPacked(packed).equals(set)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
     if (!same || !believed) return this.#missing(path)
-    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path, layers)
+    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path, set)
     return row
   }
 
@@ -176,29 +175,37 @@ export class LowerIndex implements ViewKeeper {
     return null
   }
 
-  #isUnchanged(
-    c: SearchContext,
-    path: string,
-    parts: readonly RealDir[],
-    layers: readonly number[],
-    stamps: Buffer,
-  ): boolean {
-    for (let i = 0; i < parts.length; i++) {
-      const fd = c.cache.fd(parts[i]!)
+  #isUnchanged(c: SearchContext, path: string, parts: Parts, set: LayerSet, row: DirRow): boolean {
+    const stamps = this.#stampsOf(row)
+    if (stamps === null) return false
+    for (const [i, part] of [...parts].entries()) {
+      const fd = c.cache.fd(part)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue
-      this.mismatch(path, '', parts[i]!.layer.index)
+      this.mismatch(path, '', part.layer.index)
       return false
     }
-    this.compared(path, layers)
+    this.compared(path, set)
     return true
   }
 
-  #load(path: string, layers: readonly number[], row: DirRow): LowerView | null {
+  /** The stamps that were read with `row`; null where it has been read anew since. */
+  #stampsOf([id, , readAt]: DirRow): Buffer | null {
+    try {
+      const found = this.#reader.current?.stamps.raw().get(id, readAt) as [Buffer] | undefined
+      return found?.[0] ?? null
+    } catch (error) {
+      this.#fail(error)
+      return null
+    }
+  }
+
+  #load(path: string, set: LayerSet, row: DirRow): LowerView | null {
     // By the statements with which the row was found, whatever the writer has done meanwhile.
     const statements = this.#reader.current!
     const damaged = { code: `rows of /${path} do not add up` }
     const fail = (error: unknown): void => this.#fail(error === NOT_ADDING_UP ? damaged : error)
-    const source = loadRows({ statements, path, row, layers, whole: this.immutable, fail })
+    const directory = { set, sets: this.#sets }
+    const source = loadRows({ statements, path, row, directory, whole: this.immutable, fail })
     if (source === null) return null
     const view = new LowerView(this, path, source)
     this.#views.keep(path, view)

@@ -24,6 +24,9 @@ export interface StackConfig {
   readonly mapped?: readonly boolean[]
 }
 
+/** What a search without the index has found. */
+export type FoundInParts = Found & { readonly lowers: readonly RealDir[] }
+
 const KEPT_DIRECTORIES = 2048
 
 export class LowerStack implements SearchContext {
@@ -62,8 +65,9 @@ export class LowerStack implements SearchContext {
   }
 
   /** Searches `name` in the directory joined from `parts`. */
-  search(parts: readonly RealDir[], name: string): Found {
-    return searchParts(this, { upper: null, lowers: parts, impure: false }, name, 0, null)
+  search(parts: readonly RealDir[], name: string): FoundInParts {
+    // Nobody answers for the parts, so the search has looked into each.
+    return searchParts(this, { upper: null, lowers: parts, impure: false }, name, 0, null) as FoundInParts
   }
 
   close(): void {

@@ -3,9 +3,10 @@
  * same answers can be had with plain sqlite3 from the view `owners`; these are the ones that commands need, by directory
  * and without walking the whole view.
  */
+
+import { unpackLayers } from '../layers/layer-list.js'
 import { bytesOf, latin1 } from '../layers/marks.js'
 import type { Connection } from './database.js'
-import { unpackLayers } from './layer-list.js'
 
 /** An entry of a merged directory with its owner. Names latin1. */
 export interface ListedEntry {

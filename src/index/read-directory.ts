@@ -4,14 +4,14 @@
  * search that the engine uses. Where more than a look at names, kinds and stamps is needed to find a name again (redirects,
  * metacopies, whiteouts written as attributes), its row says that the layers have to be asked.
  */
+
+import { packLayers } from '../layers/layer-list.js'
 import type { RealDir } from '../layers/real-dir.js'
-import type { Found } from '../layers/top-down.js'
 import { DT_DIR, DT_UNKNOWN, S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import { EntryFlag } from './entry-flags.js'
-import { packLayers } from './layer-list.js'
-import type { LowerStack } from './lower-stack.js'
+import type { FoundInParts, LowerStack } from './lower-stack.js'
 import { type HeldBelow, type MergedName, Merging, typeAt } from './merge-names.js'
 import type { ChildDirectory, DirectoryRows, HiddenName } from './rows.js'
 import { DirFlag } from './schema.js'
@@ -168,7 +168,7 @@ class DirectoryReading {
 }
 
 /** What a search tells about a directory beyond its parts. */
-function directoryFlags(found: Found): number {
+function directoryFlags(found: FoundInParts): number {
   const ask = found.redirected || found.marks.redirect !== null || found.lowers.some((part) => part.xattrWhiteouts)
   const { origin, impure, nlink, inode, opaque } = found.marks
   const marked = origin !== null || impure || nlink !== null || inode !== null || opaque

@@ -9,8 +9,13 @@ import { Slot, State } from './shared-state.js'
 
 export interface Statements {
   readonly findDir: Statement
+  /** The stamps of a directory, by its id and the time of its reading. */
+  readonly stamps: Statement
   /** All rows of a directory, and one of them by its name, as RawRow. */
   readonly rows: Statement
+  /** All rows, column by column, and the layers of those that join some (Sql.columns, Sql.joined). */
+  readonly columns: Statement
+  readonly joined: Statement
   readonly one: Statement
   /** The same with what it takes to answer without a look. */
   readonly wholeRows: Statement
@@ -57,7 +62,10 @@ export class IndexReader {
     }
     this.#statements = {
       findDir: db.prepare(Sql.findDir),
+      stamps: db.prepare(Sql.stampsOf),
       rows: db.prepare(Sql.viewRows),
+      columns: db.prepare(Sql.columns),
+      joined: db.prepare(Sql.joined),
       one: db.prepare(Sql.oneRow),
       wholeRows: db.prepare(Sql.wholeRows),
       oneWhole: db.prepare(Sql.oneWholeRow),

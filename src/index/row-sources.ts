@@ -4,10 +4,10 @@
  * with all that stat says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
  */
 import { bytesOf, latin1 } from '../layers/marks.js'
+import type { LayerSet, LayerSets } from '../layers/parts.js'
 import { S_IFMT } from '../syscalls/constants.js'
 import type { Statement } from './database.js'
 import { EntryFlag } from './entry-flags.js'
-import { unpackLayers } from './layer-list.js'
 import { checkShare } from './rows.js'
 import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-rows.js'
 import type { RowSource, ViewRow } from './view.js'
@@ -18,16 +18,34 @@ const NUMBERS = 6
 /** What is told when rows are not those that were written. */
 export const NOT_ADDING_UP = { code: 'rows do not add up' }
 
+/** The directory that rows are of. */
+export interface RowsDirectory {
+  /** The layers that it joins: its rows name no others. */
+  readonly set: LayerSet
+  readonly sets: LayerSets
+}
+
+/** The names of a directory, latin1, and what VIEW_COLUMNS says of each. */
+export interface Columns {
+  readonly names: readonly string[]
+  readonly layer: readonly number[]
+  readonly flags: readonly number[]
+  readonly mode: readonly number[]
+  readonly ino: readonly number[]
+  readonly ctime: readonly number[]
+  readonly ctimeNs: readonly number[]
+}
+
 /** Rows in memory: six numbers and one reference a name, and the stat records where they are to be had. */
 export class LoadedRows implements RowSource {
   readonly #at = new Map<string, number>()
   readonly #numbers: Float64Array
-  readonly #joined = new Map<number, number[]>()
+  readonly #joined = new Map<number, LayerSet>()
   readonly #records: Records | null
 
   private constructor(
-    raw: readonly RawRow[],
-    readonly positions: ReadonlyMap<number, number>,
+    raw: { readonly length: number },
+    private readonly directory: RowsDirectory,
     whole: boolean,
   ) {
     this.#numbers = new Float64Array(raw.length * NUMBERS)
@@ -35,13 +53,8 @@ export class LoadedRows implements RowSource {
   }
 
   /** The rows, or null when they do not add up to `sum`: the database is damaged. `whole`: they have STAT_COLUMNS. */
-  static load(
-    raw: readonly RawRow[],
-    positions: ReadonlyMap<number, number>,
-    sum: number,
-    whole: boolean,
-  ): LoadedRows | null {
-    const loaded = new LoadedRows(raw, positions, whole)
+  static load(raw: readonly RawRow[], directory: RowsDirectory, sum: number, whole: boolean): LoadedRows | null {
+    const loaded = new LoadedRows(raw, directory, whole)
     const record = whole ? emptyRecord() : null
     let total = 0
     for (let i = 0; i < raw.length; i++) {
@@ -58,30 +71,58 @@ export class LoadedRows implements RowSource {
     return total % 2 ** 32 === sum ? loaded : null
   }
 
+  /** The same of rows that came column by column; `joined` has the layers of the names that have some. */
+  static ofColumns(
+    columns: Columns,
+    joined: ReadonlyMap<string, Buffer>,
+    directory: RowsDirectory,
+    sum: number,
+  ): LoadedRows | null {
+    const { names, layer, flags, mode, ino, ctime, ctimeNs } = columns
+    const loaded = new LoadedRows(names, directory, false)
+    let total = 0
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!
+      const packed = joined.size === 0 ? null : (joined.get(name) ?? null)
+      const share = loaded.#put(i, name, layer[i]!, packed, flags[i]!, mode[i]!)
+      if (share < 0) return null
+      loaded.#stamp(i, ino[i]!, ctime[i]!, ctimeNs[i]!)
+      total += share
+    }
+    return total % 2 ** 32 === sum ? loaded : null
+  }
+
   /** The row's share of the sum, or -1 when it names a layer that is not joined. */
   #take(row: RawRow, i: number): number {
-    const layer = row[1]
-    const joined = row[2]
-    const flags = row[3]
-    const mode = row[4]
-    const name = row[0].toString('latin1')
+    this.#stamp(i, row[5], row[6], row[7])
+    return this.#put(i, latin1(row[0]), row[1], row[2], row[3], row[4])
+  }
+
+  #stamp(i: number, ino: number, ctime: number, ctimeNs: number): void {
+    const numbers = this.#numbers
+    const first = i * NUMBERS
+    numbers[first + 3] = ino
+    numbers[first + 4] = ctime
+    numbers[first + 5] = ctimeNs
+  }
+
+  #put(i: number, name: string, layer: number, joined: Buffer | null, flags: number, mode: number): number {
     const asked = (flags & EntryFlag.ASK) !== 0
-    const at = asked ? 0 : this.positions.get(layer)
-    if (at === undefined) return -1
-    if (joined !== null && !asked) {
-      const parts = unpackLayers(joined).map((each) => this.positions.get(each) ?? -1)
-      if (parts.includes(-1)) return -1
-      this.#joined.set(i, parts)
+    if (!asked) {
+      const { set } = this.directory
+      if (!set.has(layer)) return -1
+      const joins = joined === null ? null : this.directory.sets.ofPacked(joined)
+      if (joins !== null) {
+        if (!joins.isWithin(set)) return -1
+        this.#joined.set(i, joins)
+      }
     }
     this.#at.set(name, i)
     const numbers = this.#numbers
     const first = i * NUMBERS
-    numbers[first] = at
+    numbers[first] = layer
     numbers[first + 1] = flags
     numbers[first + 2] = mode
-    numbers[first + 3] = row[5]
-    numbers[first + 4] = row[6]
-    numbers[first + 5] = row[7]
     return checkShare(name, layer, flags, mode, joined)
   }
 
@@ -96,7 +137,8 @@ export class LoadedRows implements RowSource {
     const first = i * NUMBERS
     return {
       at: i,
-      parts: this.#joined.get(i) ?? [numbers[first]!],
+      layer: numbers[first]!,
+      joined: this.#joined.get(i) ?? null,
       flags: numbers[first + 1]!,
       mode: numbers[first + 2]!,
       ino: numbers[first + 3]!,
@@ -124,7 +166,7 @@ export interface AskedRowsOptions {
   /** Without them: for names, kinds and the sum. */
   readonly all: Statement
   readonly id: number
-  readonly positions: ReadonlyMap<number, number>
+  readonly directory: RowsDirectory
   /** Hears of an error; the answer is then that the layers have to be asked. */
   readonly fail: (error: unknown) => void
 }
@@ -164,12 +206,12 @@ export class AskedRows implements RowSource {
   }
 
   #viewRow(raw: RawRow): ViewRow {
-    const { positions } = this.options
-    const joined = raw[2]
-    const layers = joined === null ? [raw[1]] : unpackLayers(joined)
-    const parts = layers.map((each) => positions.get(each) ?? -1)
-    if (parts.includes(-1)) return UNKNOWN
-    return { at: 0, parts, flags: raw[3], mode: raw[4], ino: raw[5], ctime: raw[6], ctimeNs: raw[7] }
+    const { set, sets } = this.options.directory
+    const [, layer, packed, flags, mode, ino, ctime, ctimeNs] = raw
+    if ((flags & EntryFlag.ASK) !== 0) return UNKNOWN
+    const joined = packed === null ? null : sets.ofPacked(packed)
+    if (!set.has(layer) || !(joined?.isWithin(set) ?? true)) return UNKNOWN
+    return { at: 0, layer, joined, flags, mode, ino, ctime, ctimeNs }
   }
 
   record(_row: ViewRow, into: Float64Array): boolean {
@@ -194,7 +236,16 @@ function shareOf(raw: RawRow): number {
 }
 
 /** A row that only says: ask the layers. */
-export const UNKNOWN: ViewRow = { at: 0, parts: [], flags: EntryFlag.ASK, mode: 0, ino: 0, ctime: 0, ctimeNs: 0 }
+export const UNKNOWN: ViewRow = {
+  at: 0,
+  layer: 0,
+  joined: null,
+  flags: EntryFlag.ASK,
+  mode: 0,
+  ino: 0,
+  ctime: 0,
+  ctimeNs: 0,
+}
 
 /** Rows that cannot be had. */
 export const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }

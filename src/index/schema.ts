@@ -22,8 +22,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE layers (ord INTEGER PRIMARY KEY, role TEXT NOT NULL, root BLOB NOT NULL, identity TEXT NOT NULL, uuid BLOB,
   edited INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE dirs (id INTEGER PRIMARY KEY, parent INTEGER, path BLOB NOT NULL UNIQUE, layers BLOB NOT NULL,
-  stamps BLOB NOT NULL, read_at REAL NOT NULL, racy INTEGER NOT NULL, flags INTEGER NOT NULL, count INTEGER NOT NULL,
-  sum INTEGER NOT NULL);
+  read_at REAL NOT NULL, racy INTEGER NOT NULL, flags INTEGER NOT NULL, count INTEGER NOT NULL, sum INTEGER NOT NULL,
+  stamps BLOB NOT NULL);
 CREATE INDEX dirs_parent ON dirs (parent);
 CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB, flags INTEGER NOT NULL,
   mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mtime INTEGER NOT NULL,
@@ -85,10 +85,13 @@ export const Sql = {
   addLayer: 'INSERT INTO layers (ord, role, root, identity, uuid) VALUES (?, ?, ?, ?, ?)',
   allLayers: 'SELECT ord, role, root, identity, edited FROM layers ORDER BY ord',
   layerEdited: 'UPDATE layers SET edited = edited + 1 WHERE ord = ?',
-  findDir: 'SELECT id, layers, stamps, read_at, racy, flags, count, sum FROM dirs WHERE path = ?',
+  findDir: 'SELECT id, layers, read_at, racy, flags, count, sum FROM dirs WHERE path = ?',
+  stampsOf: 'SELECT stamps FROM dirs WHERE id = ? AND read_at = ?',
+  stampedDir: 'SELECT id, layers, stamps FROM dirs WHERE path = ?',
   dirIdOf: 'SELECT id FROM dirs WHERE path = ?',
   maxDirId: 'SELECT coalesce(max(id), 0) FROM dirs',
-  putDir: `INSERT INTO dirs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,
+  putDir: `INSERT INTO dirs (id, parent, path, layers, stamps, read_at, racy, flags, count, sum)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,
     layers = excluded.layers, stamps = excluded.stamps, read_at = excluded.read_at, racy = excluded.racy,
     flags = excluded.flags, count = excluded.count, sum = excluded.sum`,
   childDirs: 'SELECT id, path FROM dirs WHERE parent = ?',
@@ -98,6 +101,9 @@ export const Sql = {
   putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   putHidden: 'INSERT OR REPLACE INTO hidden VALUES (?, ?, ?, ?, ?, ?)',
   viewRows: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ?`,
+  columns: `SELECT CAST(group_concat(name, '/') AS BLOB), max(ino), json_group_array(layer), json_group_array(flags),
+    json_group_array(mode), json_group_array(ino), json_group_array(ctime), json_group_array(ctime_ns) FROM entries WHERE dir = ?`,
+  joined: 'SELECT name, layers FROM entries WHERE dir = ? AND layers IS NOT NULL',
   oneRow: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,
   wholeRows: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ?`,
   oneWholeRow: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,

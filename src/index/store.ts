@@ -2,10 +2,11 @@
  * The database being written: by the one writer of a mount, or by a build into a file of its own. Whoever calls decides
  * where a transaction begins and ends. Errors of SQLite are thrown; the caller sets the database aside.
  */
+
+import { packLayers } from '../layers/layer-list.js'
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import { type Connection, connect, type Statement } from './database.js'
-import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
 import { CREATE, Sql } from './schema.js'

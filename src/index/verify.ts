@@ -2,11 +2,12 @@
  * Every row held against the layers: the tree is read again, by the code that fills the index, and compared with what the
  * database says. Directories that were never read are counted, and are no differences.
  */
+
+import { packLayers } from '../layers/layer-list.js'
 import { bytesOf, latin1 } from '../layers/marks.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import type { Connection } from './database.js'
-import { packLayers } from './layer-list.js'
 import type { LowerStack } from './lower-stack.js'
 import { readDirectoryRows } from './read-directory.js'
 import type { DirectoryRows, HiddenName } from './rows.js'
@@ -80,7 +81,7 @@ class Verification {
       this.#differs({ path, what: 'cannot be read' })
       return null
     }
-    const known = this.db.prepare(Sql.findDir).get(bytesOf(path)) as KnownDirectory | undefined
+    const known = this.db.prepare(Sql.stampedDir).get(bytesOf(path)) as KnownDirectory | undefined
     this.counts.directories++
     if (known === undefined) this.counts.unread++
     else this.#compare(rows, known)

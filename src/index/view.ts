@@ -5,7 +5,8 @@
  * layers are asked then, and the writer is told to read again. With `index=immutable` the row is the answer, and no layer is
  * looked at unless the row says that it does not tell all.
  */
-import { RealDir } from '../layers/real-dir.js'
+import { JoinedParts, joinedPart, type LayerSet, type Parts, partIn } from '../layers/parts.js'
+import type { RealDir } from '../layers/real-dir.js'
 import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -17,12 +18,17 @@ import { inodeOf, isStamped } from './stamps.js'
 /** An entry with one of these is looked at: its marks count, or its row does not tell all. */
 const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
 
+/** Files that are looked at by their path before their directory in the layer is opened. */
+const LOOKS_FROM_ROOT = 2
+
 /** One row as the engine needs it. */
 export interface ViewRow {
   /** Its place among the rows that it is from. */
   readonly at: number
-  /** Positions among the directory's lower parts; the first is the owner. */
-  readonly parts: readonly number[]
+  /** The owner. */
+  readonly layer: number
+  /** The layers that a directory joins; null where it is the owner's alone. */
+  readonly joined: LayerSet | null
   readonly flags: number
   readonly mode: number
   readonly ino: number
@@ -49,12 +55,12 @@ export interface ViewKeeper {
   readonly immutable: boolean
   /** An entry was answered without a look at any layer. */
   unseen(): void
-  /** The parts that the merged directory at `path` has in `layers` have been compared with their stamps in this mount. */
-  isCompared(path: string, layers: readonly number[]): boolean
+  /** The parts that the merged directory at `path` has in these layers have been compared with their stamps in this mount. */
+  isCompared(path: string, set: LayerSet): boolean
   /** They have now, and were as stamped. */
-  compared(path: string, layers: readonly number[]): void
+  compared(path: string, set: LayerSet): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
-  stampsFor(path: string, layers: readonly number[]): Buffer | null
+  stampsFor(path: string, set: LayerSet): Buffer | null
   /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
   mismatch(path: string, name: string, layer: number): void
 }
@@ -103,17 +109,27 @@ export class LowerView implements LowerAnswers {
   }
 
   #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
-    const part = dir.lowers[row.parts[0]!]!
+    const part = partIn(dir.lowers, row.layer)
     if (!this.#isTold(c, part, row)) {
-      const fd = c.cache.fd(part)
-      if (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row)) return this.#stale(part, name)
+      if (!this.#isSeen(c, part, name, row)) return this.#stale(part, name)
       c.topStat.set(native.stat)
-      if (!readMarks(c, found, fd, name, row)) return false
+      if (!readMarks(c, found, part, name, row)) return false
     }
     found.type = row.mode & S_IFMT
     found.at = part
     found.atName = name
     return true
+  }
+
+  /** Fills `native.stat` with the file's; whether that is what the row says. */
+  #isSeen(c: SearchContext, part: RealDir, name: string, row: ViewRow): boolean {
+    // To open a directory of which little may be wanted costs as much as some looks from the root. A wrong turn on the way (a link
+    // where a directory was) does not lead to the very inode of the row.
+    if (part.fd < 0 && part.looks++ < LOOKS_FROM_ROOT) {
+      if (native.statat(part.layer.rootFd, this.#pathOf(name)) >= 0 && this.#matches(row)) return true
+    }
+    const fd = c.cache.fd(part)
+    return fd >= 0 && native.statat(fd, name) >= 0 && this.#matches(row)
   }
 
   /** Puts what the row tells of `part`'s file into `c.topStat`; false where the file itself has to be looked at. */
@@ -145,43 +161,45 @@ export class LowerView implements LowerAnswers {
   }
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
-    const parts = row.parts.map((at) => dir.lowers[at]!)
-    if (!this.#isKnown(c, parts, found, name, row)) return false
+    if (!this.#isKnown(c, dir.lowers, found, name, row)) return false
     found.type = S_IFDIR
-    for (const part of parts) found.lowers.push(childPart(c, part, name))
+    const depth = c.lowers.length
+    if (row.joined !== null) found.lowers = new JoinedParts(dir.lowers, row.joined, name, depth)
+    else found.lowers = [joinedPart(partIn(dir.lowers, row.layer), name, depth)]
     return true
   }
 
   /** Whether the parts of a child directory are what the row says; reads what the topmost of all tells of it. */
-  #isKnown(c: SearchContext, parts: readonly RealDir[], found: Found, name: string, row: ViewRow): boolean {
-    const top = parts[0]!
+  #isKnown(c: SearchContext, above: Parts, found: Found, name: string, row: ViewRow): boolean {
+    const top = partIn(above, row.layer)
     const isTop = found.type === 0
     if (this.keeper.immutable && (!isTop || this.#isTold(c, top, row))) return true
-    const layers = parts.map((part) => part.layer.index)
-    const due = parts.length > 1 && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), layers)
-    if (due && !this.#unchanged(c, parts, layers, name)) return false
+    const { joined } = row
+    const due = joined !== null && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), joined)
+    if (due && !this.#unchanged(c, above, joined, name)) return false
     const fd = c.cache.fd(top)
     if (!due && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
     if (!isTop) return true
     c.topStat.set(native.stat)
-    return readMarks(c, found, fd, name, row)
+    return readMarks(c, found, top, name, row)
   }
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
-  #unchanged(c: SearchContext, parts: readonly RealDir[], layers: readonly number[], name: string): boolean {
+  #unchanged(c: SearchContext, above: Parts, set: LayerSet, name: string): boolean {
     const path = this.#pathOf(name)
-    const stamps = this.keeper.stampsFor(path, layers)
+    const stamps = this.keeper.stampsFor(path, set)
     if (stamps === null) return false
-    if (this.keeper.isCompared(path, layers)) return this.#isTopStamped(c, parts[0]!, name, stamps)
+    const { layers } = set
+    if (this.keeper.isCompared(path, set)) return this.#isTopStamped(c, partIn(above, layers[0]!), name, stamps)
     // The topmost last: its stat record is the directory's.
-    for (let i = parts.length - 1; i >= 0; i--) {
-      const fd = c.cache.fd(parts[i]!)
+    for (let i = layers.length - 1; i >= 0; i--) {
+      const fd = c.cache.fd(partIn(above, layers[i]!))
       if (fd < 0 || native.statat(fd, name) < 0 || !isStamped(stamps, i)) {
         this.keeper.mismatch(path, '', layers[i]!)
         return false
       }
     }
-    this.keeper.compared(path, layers)
+    this.keeper.compared(path, set)
     return true
   }
 
@@ -199,17 +217,11 @@ export class LowerView implements LowerAnswers {
 }
 
 /** Reads the marks of what is on top, where there are any; false when they cannot be read, and `found` is as it was. */
-function readMarks(c: SearchContext, found: Found, fd: number, name: string, row: ViewRow): boolean {
+function readMarks(c: SearchContext, found: Found, part: RealDir, name: string, row: ViewRow): boolean {
   if ((row.flags & EntryFlag.MARKED) === 0) return true
-  const marks = c.marks.read(fd, name)
+  const fd = c.cache.fd(part)
+  const marks = fd < 0 ? fd : c.marks.read(fd, name)
   if (typeof marks === 'number') return false
   found.marks = marks
   return true
-}
-
-/** A part of a child directory that carries no marks which matter inside; as the search would leave it. */
-function childPart(c: SearchContext, part: RealDir, name: string): RealDir {
-  const child = new RealDir(part.layer, part, name)
-  child.inspected = part.layer.index + 1 < c.lowers.length
-  return child
 }

@@ -4,6 +4,7 @@
  */
 import type { Layer } from './layer.js'
 import { type MarkStore, type Marks, noMarks } from './marks.js'
+import type { Parts } from './parts.js'
 import type { DirCache, RealDir } from './real-dir.js'
 import type { Whiteouts } from './whiteouts.js'
 
@@ -17,13 +18,13 @@ export interface SearchContext {
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string }
   /** Hears of a search through many parts when the lower at `at` comes next: with the first, and once some have been asked. */
-  searching?(lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void
+  searching?(lowers: Parts, at: number, name: string, isFirst: boolean): void
 }
 
 /** The parts of the directory that is searched. */
 export interface SearchedDirectory {
   readonly upper: RealDir | null
-  readonly lowers: readonly RealDir[]
+  readonly lowers: Parts
   readonly impure: boolean
 }
 
@@ -44,7 +45,7 @@ export class Found {
   error = 0
   /** Directories: the parts, top first. */
   upper: RealDir | null = null
-  lowers: RealDir[] = []
+  lowers: Parts = []
   /** Other files: where. */
   at: RealDir | null = null
   atName = ''

@@ -20,6 +20,7 @@ const TRIED = 2
 
 class Search {
   readonly found = new Found()
+  readonly #lowers: RealDir[] = []
   done = false
   /** A metacopy was found, and not yet the content it stands for. */
   lacksContent = false
@@ -33,7 +34,9 @@ class Search {
     public name: string,
     /** Files of the upper carry no marks here: it is pure and not impure. */
     private readonly unmarked: boolean,
-  ) {}
+  ) {
+    this.found.lowers = this.#lowers
+  }
 
   /** Looks for the name in one part of the directory. `more`: further parts follow. */
   visit(dir: RealDir, more: boolean): void {
@@ -107,7 +110,7 @@ class Search {
     const isTop = found.type === 0
     if (isTop) this.#top(S_IFDIR)
     if (dir.layer.isUpper) found.upper = part
-    else found.lowers.push(part)
+    else this.#lowers.push(part)
     if (!this.#below) return
     const marks = this.#marks(fd, this.name)
     if (isTop) found.marks = marks
@@ -218,7 +221,7 @@ export function searchParts(
     if (mayAnswer && answers.answer(u, dir, s.found, s.name)) break
     if (parts - first >= MANY && (i === first || i === first + TRIED))
       u.searching?.(dir.lowers, i - uppers, s.name, i === first)
-    const part = i < uppers ? dir.upper! : dir.lowers[i - uppers]!
+    const part = i < uppers ? dir.upper! : dir.lowers.at(i - uppers)!
     deepest = part.layer.index
     s.visit(part, i + 1 < parts)
   }

@@ -95,10 +95,10 @@ export class LayerStack implements SearchContext {
     this.cache.beginOperation()
     const found = searchParts(this, dir, name, first, null)
     if (found.error !== 0) {
-      const part = dir.upper ?? dir.lowers[0]!
+      const part = dir.upper ?? dir.lowers.at(0)!
       throw new StratafsError(`${shown(pathOf(part, name))} cannot be read: ${errnoName(found.error)}`)
     }
-    if (found.type === S_IFDIR) this.showOwner(found.upper ?? found.lowers[0]!, '')
+    if (found.type === S_IFDIR) this.showOwner(found.upper ?? found.lowers.at(0)!, '')
     else if (found.type !== 0) this.showOwner(found.at!, found.atName)
     return found
   }

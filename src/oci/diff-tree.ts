@@ -6,6 +6,7 @@
  * what was changed inside it is told against where it came from.
  */
 import type { Layer } from '../layers/layer.js'
+import type { Parts } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import type { Found, SearchedDirectory } from '../layers/top-down.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
@@ -79,13 +80,13 @@ export function newNode(name: string, present: Present | null, before: Before | 
 }
 
 function rootPresent(stack: LayerStack, dir: SearchedDirectory): Present {
-  const part = dir.upper ?? dir.lowers[0]!
+  const part = dir.upper ?? dir.lowers.at(0)!
   stack.statRoot(part)
   return presentAt(S_IFDIR, stack, part, '', null)
 }
 
 function rootBefore(stack: LayerStack, below: SearchedDirectory): Before | null {
-  const part = below.lowers[0]
+  const part = below.lowers.at(0)
   if (part === undefined) return null
   stack.statRoot(part)
   return { type: S_IFDIR, layer: part.layer, stat: stack.topStat.slice(), dir: part, name: '' }
@@ -105,7 +106,7 @@ function presentAt(type: number, stack: LayerStack, dir: RealDir, name: string, 
 
 /** What was just found, as a node has it. */
 export function presentOf(stack: LayerStack, found: Found): Present {
-  if (found.type === S_IFDIR) return presentAt(S_IFDIR, stack, found.upper ?? found.lowers[0]!, '', found)
+  if (found.type === S_IFDIR) return presentAt(S_IFDIR, stack, found.upper ?? found.lowers.at(0)!, '', found)
   return presentAt(stack.topStat[Stat.MODE]! & S_IFMT, stack, found.at!, found.atName, found)
 }
 
@@ -120,7 +121,7 @@ function beforeIn(stack: LayerStack, below: SearchedDirectory | null, name: stri
   const found = stack.search(below, name)
   if (found.type === 0) return null
   const isDir = found.type === S_IFDIR
-  const dir = isDir ? found.lowers[0]! : found.at!
+  const dir = isDir ? found.lowers.at(0)! : found.at!
   const stat = stack.topStat.slice()
   const before = { type: found.type, layer: dir.layer, stat, dir, name: isDir ? '' : found.atName }
   return { before, dir: isDir ? directoryOf(found) : null }
@@ -133,8 +134,10 @@ interface Previously {
 }
 
 /** Whether two directories are made of the same lower parts. */
-function sameParts(a: readonly RealDir[], b: readonly RealDir[]): boolean {
-  return a.length === b.length && a.every((part, i) => part.layer === b[i]!.layer && part.path() === b[i]!.path())
+function sameParts(a: Parts, b: Parts): boolean {
+  const others = [...b]
+  const same = (part: RealDir, other: RealDir): boolean => part.layer === other.layer && part.path() === other.path()
+  return a.length === b.length && [...a].every((part, i) => same(part, others[i]!))
 }
 
 class ChangeWalk {

@@ -81,7 +81,7 @@ function buildFile(job: Job): number {
 /** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
 function dress(job: Job, fd: number, name: string): number {
   const { u, node, stat } = job
-  const layer = (node.dir?.lowers[0] ?? node.at!).layer
+  const layer = (node.dir?.lowers.at(0) ?? node.at!).layer
   const strip = layer.nosuid && node.type === S_IFREG
   const uid = layer.idmapped ? storedId(u.uids, stat[Stat.UID]!) : stat[Stat.UID]!
   const gid = layer.idmapped ? storedId(u.gids, stat[Stat.GID]!) : stat[Stat.GID]!

@@ -81,7 +81,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
   const errno = native.statat(from, fromName)
   if (errno < 0) return errno
   const stat = native.stat.slice()
-  const dir = node.dir?.lowers[0] ?? node.at!
+  const dir = node.dir?.lowers.at(0) ?? node.at!
   const whole = brought !== null || !(metadata && u.config.metacopy && node.type === S_IFREG && stat[Stat.SIZE]! > 0)
   return {
     u,

@@ -8,6 +8,7 @@ import { Errno } from '../base/errno.js'
 import { indexName } from '../layers/file-handle.js'
 import { type Marks, noMarks } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
+import { existing } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
@@ -214,7 +215,7 @@ function free(u: Union, node: Node): void {
   if (node.dir !== null) {
     u.listings.delete(node)
     if (node.dir.upper !== null) u.cache.release(node.dir.upper)
-    for (const lower of node.dir.lowers) u.cache.release(lower)
+    for (const lower of existing(node.dir.lowers)) u.cache.release(lower)
   }
   closeDescriptors(u, node)
   for (const alias of others) if (alias.parent.nlookup <= 0) forgetUnused(u, alias.parent)

@@ -50,20 +50,22 @@ function dropOldListings(u: Union, newest: Node): void {
 /** Joins the parts of a directory; or -errno. */
 function readParts(u: Union, dir: DirState): Listing | number {
   const listing = new Listing()
-  const parts = dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]
+  const uppers = dir.upper === null ? 0 : 1
+  const count = uppers + dir.lowers.length
   const hidden = new Set<string>()
   const view = viewOf(u, dir)
-  const uppers = parts.length - dir.lowers.length
-  aheadOfParts(u, parts)
-  for (let part = 0; part < parts.length; part++) {
+  // What is believed without a look is not read at all.
+  if (view === null || !u.lowerIndex!.immutable) aheadOfParts(u, dir.lowers)
+  for (let part = 0; part < count; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []
     const show = (name: string, type: number): void => {
       if (!hidden.has(name) && !listing.has(name)) listing.add(name, type, part)
     }
-    const fd = u.cache.fd(parts[part]!)
-    if (fd >= 0) inspect(u, parts[part]!, fd)
-    const opaque = u.whiteouts.list(parts[part]!, show, (name) => below.push(name))
+    const real = part < uppers ? dir.upper! : dir.lowers.at(part - uppers)!
+    const fd = u.cache.fd(real)
+    if (fd >= 0) inspect(u, real, fd)
+    const opaque = u.whiteouts.list(real, show, (name) => below.push(name))
     if (opaque < 0) return opaque
     if (opaque > 0) break
     for (const name of below) hidden.add(name)

@@ -5,6 +5,7 @@
  * kernel, which caches them, asks.
  */
 import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
+import type { Parts } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { Children } from './children.js'
@@ -32,7 +33,7 @@ export class DirState {
     /** null until copied up. */
     public upper: RealDir | null,
     /** Top first; empty for a pure upper. */
-    public lowers: readonly RealDir[],
+    public lowers: Parts,
   ) {}
 
   /** Joins an upper with lowers, or several lowers: as OVL_TYPE_MERGE(). */

@@ -7,6 +7,7 @@ import type { LowerIndex } from '../index/lower-index.js'
 import { type Layer, Refusal } from '../layers/layer.js'
 import type { MarkStore } from '../layers/marks.js'
 import type { IdRules } from '../layers/ownership.js'
+import type { Parts } from '../layers/parts.js'
 import type { DirCache, RealDir } from '../layers/real-dir.js'
 import type { Whiteouts } from '../layers/whiteouts.js'
 import type { Workdir } from '../layers/workdir.js'
@@ -128,7 +129,7 @@ export class Union {
   }
 
   /** See SearchContext. */
-  searching(lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void {
+  searching(lowers: Parts, at: number, name: string, isFirst: boolean): void {
     aheadOfSearch(this, lowers, at, name, isFirst)
   }
 
@@ -148,7 +149,7 @@ export function placeOf(u: Union, node: Node): number {
 
 /** The directory that gives a merged directory its attributes: the upper, or the topmost lower. */
 export function topDir(node: Node): RealDir {
-  return node.dir!.upper ?? node.dir!.lowers[0]!
+  return node.dir!.upper ?? node.dir!.lowers.at(0)!
 }
 
 /** Stats `node` where it lies; fills `native.stat`. */

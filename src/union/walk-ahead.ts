@@ -4,6 +4,7 @@
  * them: the parts of one that joins many layers, all at once; and the next ones, for who goes from directory to directory.
  * It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
  */
+import type { Parts } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { DT_DIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -21,11 +22,11 @@ const WALK = 3
 const NEXT = 6
 
 export class WalkAhead {
-  /** Blocks read from disks so far, and for how many directories that is believed to go on. */
-  blocks = 0
+  /** Blocks read from disks so far, -1: not asked yet, and for how many directories that is believed to go on. */
+  blocks = -1
   left = 0
   /** Those that the engine's thread itself has read, when it last looked. */
-  own = 0
+  own = -1
   /** The entry behind which everything has been begun already. */
   begun = ''
   /** Directories listed one inside another. */
@@ -39,23 +40,24 @@ export class WalkAhead {
 function isOnDisk(u: Union): boolean {
   const { walk } = u
   const blocks = native.diskBlocksRead(true)
-  walk.left = blocks > walk.blocks ? LASTING : walk.left - 1
+  // What was read before the first of them was the program itself.
+  walk.left = walk.blocks >= 0 && blocks > walk.blocks ? LASTING : walk.left - 1
   walk.blocks = blocks
   return walk.left > 0
 }
 
 /** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
-export function aheadOfParts(u: Union, parts: readonly RealDir[]): void {
+export function aheadOfParts(u: Union, parts: Parts): void {
   if (!isOnDisk(u) || parts.length < MANY) return
-  for (let i = parts.length - 1; i > 0; i--) warm(u, parts[i]!.parent, parts[i]!.name)
+  for (let i = parts.length - 1; i > 0; i--) warmPart(u, parts.at(i)!)
 }
 
 /** `name` is searched in many parts, and the first of them had to be read from a disk: the others will have to be, too. */
-export function aheadOfSearch(u: Union, lowers: readonly RealDir[], at: number, name: string, isFirst: boolean): void {
+export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string, isFirst: boolean): void {
   const { walk } = u
   const own = native.diskBlocksRead(false)
-  if (!isFirst && own > walk.own && name !== walk.begun)
-    for (let i = lowers.length - 1; i >= at; i--) warm(u, lowers[i]!, name)
+  if (!isFirst && walk.own >= 0 && own > walk.own && name !== walk.begun)
+    for (let i = lowers.length - 1; i >= at; i--) warm(u, lowers.at(i)!, name)
   walk.own = own
 }
 
@@ -98,6 +100,10 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   const name = listing.name(next)
   walk.begun = name
   for (const lower of lowers) warm(u, lower, name)
+}
+
+function warmPart(u: Union, { parent, name }: RealDir): void {
+  warm(u, parent, name)
 }
 
 function warm(u: Union, parent: RealDir | null, name: string): void {

@@ -308,7 +308,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
     stampsFor: () => null,
     mismatch: () => assert.fail('nothing was edited'),
   }
-  const row = { at: 0, parts: [1], flags: 0, mode: 0o100644, ino: 1, ctime: 0, ctimeNs: 0 }
+  const row = { at: 0, layer: 1, joined: null, flags: 0, mode: 0o100644, ino: 1, ctime: 0, ctimeNs: 0 }
   const view = new LowerView(keeper, '', { size: 1, row: () => row, record: () => true, list: () => false })
   const found = new Found()
   assert.ok(view.answer(stack, { upper: null, lowers: stack.roots, impure: false }, found, 'b'))

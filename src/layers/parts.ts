@@ -1,0 +1,173 @@
+/**
+ * The lower parts of a merged directory. Those that a search has found are a plain list. Of those that the index knows, only which
+ * layers they are in is kept: with two hundred layers most of a directory's parts are never looked at, and to make each of
+ * them for every directory that is passed would cost more than everything else about it.
+ */
+import { packLayers, unpackLayers } from './layer-list.js'
+import { RealDir } from './real-dir.js'
+
+/** Parts, top first: an array of them, or JoinedParts. */
+export interface Parts extends Iterable<RealDir> {
+  readonly length: number
+  at(position: number): RealDir | undefined
+}
+
+/** Layers that a directory joins, by their numbers, top first: from lowest to highest. Many directories share one object. */
+export class LayerSet {
+  /** The one that was last asked about in `isWithin`. */
+  #within: LayerSet | null = null
+
+  constructor(readonly layers: readonly number[]) {}
+
+  has(layer: number): boolean {
+    return this.positionOf(layer) >= 0
+  }
+
+  /** Where `layer` stands in the list, or -1. */
+  positionOf(layer: number): number {
+    const { layers } = this
+    let from = 0
+    let to = layers.length - 1
+    while (from <= to) {
+      const middle = (from + to) >> 1
+      if (layers[middle] === layer) return middle
+      if (layers[middle]! < layer) from = middle + 1
+      else to = middle - 1
+    }
+    return -1
+  }
+
+  equals(other: LayerSet): boolean {
+    if (this === other) return true
+    const { layers } = this
+    return layers.length === other.layers.length && layers.every((layer, i) => layer === other.layers[i])
+  }
+
+  /** Whether all of them are among `all`, too. */
+  isWithin(all: LayerSet): boolean {
+    if (all === this || all === this.#within) return true
+    if (!this.layers.every((layer) => all.has(layer))) return false
+    this.#within = all
+    return true
+  }
+}
+
+/** Sets kept; beyond that they are no longer shared. */
+const KEPT_SETS = 4096
+
+/** One object for each set of layers, so that they are made once and compared at a glance. */
+export class LayerSets {
+  readonly #sets = new Map<string, LayerSet>()
+
+  /** The set that a row names (layer-list.ts). */
+  ofPacked(packed: Buffer): LayerSet {
+    return this.#kept(packed, null)
+  }
+
+  of(layers: readonly number[]): LayerSet {
+    return this.#kept(packLayers(layers), layers)
+  }
+
+  /** The layers of `parts`. */
+  ofParts(parts: Parts): LayerSet {
+    return parts instanceof JoinedParts ? parts.set : this.of(Array.from(parts, (part) => part.layer.index))
+  }
+
+  #kept(packed: Buffer, layers: readonly number[] | null): LayerSet {
+    const key = packed.toString('latin1')
+    const known = this.#sets.get(key)
+    if (known !== undefined) return known
+    const set = new LayerSet(layers ?? unpackLayers(packed))
+    if (this.#sets.size < KEPT_SETS) this.#sets.set(key, set)
+    return set
+  }
+}
+
+/** Parts that carry no marks which matter inside, all under `name` in the parts `above`; made when somebody asks for them. */
+export class JoinedParts implements Parts {
+  #made: (RealDir | undefined)[] | null = null
+
+  constructor(
+    private readonly above: Parts,
+    readonly set: LayerSet,
+    private readonly name: string,
+    /** Layers in all. */
+    private readonly depth: number,
+  ) {}
+
+  get length(): number {
+    return this.set.layers.length
+  }
+
+  at(position: number): RealDir | undefined {
+    const layer = this.set.layers[position]
+    if (layer === undefined) return undefined
+    this.#made ??= []
+    const known = this.#made[position]
+    if (known !== undefined) return known
+    const made = joinedPart(partIn(this.above, layer), this.name, this.depth)
+    this.#made[position] = made
+    return made
+  }
+
+  *[Symbol.iterator](): IterableIterator<RealDir> {
+    for (let position = 0; position < this.length; position++) yield this.at(position)!
+  }
+
+  /** Those that have been asked for so far. */
+  get made(): readonly RealDir[] {
+    return this.#made?.filter((part) => part !== undefined) ?? []
+  }
+
+  /** The path that all of them have in their layers; null where those above differ. */
+  path(): string | null {
+    const above = commonPath(this.above)
+    if (above === null) return null
+    return above === '' ? this.name : `${above}/${this.name}`
+  }
+}
+
+/** A part that carries no marks which matter inside; as a search (top-down.ts) would leave it. */
+export function joinedPart(parent: RealDir, name: string, depth: number): RealDir {
+  const part = new RealDir(parent.layer, parent, name)
+  part.inspected = parent.layer.index + 1 < depth
+  return part
+}
+
+/** The one of `parts` that is in `layer`, which must be among them. */
+export function partIn(parts: Parts, layer: number): RealDir {
+  if (parts instanceof JoinedParts) return parts.at(parts.set.positionOf(layer))!
+  let from = 0
+  let to = parts.length - 1
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (parts.at(middle)!.layer.index < layer) from = middle + 1
+    else to = middle
+  }
+  return parts.at(from)!
+}
+
+/** Those of `parts` that there are in memory: only they can have descriptors. */
+export function existing(parts: Parts): Iterable<RealDir> {
+  return parts instanceof JoinedParts ? parts.made : parts
+}
+
+/** The path that all parts have in their layers, as the index keeps them; null where they differ. */
+export function commonPath(parts: Parts): string | null {
+  if (parts instanceof JoinedParts) return parts.path()
+  const path = parts.at(0)!.path()
+  for (let i = 1; i < parts.length; i++) if (!hasPath(parts.at(i)!, parts.at(i - 1)!)) return null
+  return path
+}
+
+/** Whether two directories have the same names on the way, without building either path. */
+function hasPath(a: RealDir, b: RealDir): boolean {
+  let left: RealDir | null = a
+  let right: RealDir | null = b
+  while (left !== null && right !== null) {
+    if (left.name !== right.name) return false
+    left = left.parent
+    right = right.parent
+  }
+  return left === right
+}
