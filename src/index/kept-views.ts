@@ -32,6 +32,7 @@ export class KeptViews {
 
   keep(path: string, view: LowerView): void {
     this.counters.loads++
+    this.drop(path)
     this.#views.set(path, view)
     this.counters.names += view.size
     this.counters.views = this.#views.size

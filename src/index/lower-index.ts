@@ -145,7 +145,8 @@ export class LowerIndex implements ViewKeeper {
     if (row === null) return null
     const due = !this.immutable && !this.#compared.has(path, set)
     if (due && !this.#isUnchanged(c, path, parts, set, row)) return null
-    return this.#views.use(path) ?? this.#load(path, set, row)
+    const kept = this.#views.use(path)
+    return kept?.joins(set) ? kept : this.#load(path, set, row)
   }
 
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
@@ -207,7 +208,7 @@ export class LowerIndex implements ViewKeeper {
     const directory = { set, sets: this.#sets }
     const source = loadRows({ statements, path, row, directory, whole: this.immutable, fail })
     if (source === null) return null
-    const view = new LowerView(this, path, source)
+    const view = new LowerView(this, path, source, set)
     this.#views.keep(path, view)
     return view
   }

@@ -70,7 +70,14 @@ export class LowerView implements LowerAnswers {
     private readonly keeper: ViewKeeper,
     readonly path: string,
     private rows: RowSource,
+    /** The layers that the directory joins. */
+    private readonly set: LayerSet,
   ) {}
+
+  /** Whether it is of a directory that joins these layers. */
+  joins(set: LayerSet): boolean {
+    return this.set.equals(set)
+  }
 
   /** Taken out of memory: to be asked for again. */
   get dropped(): boolean {
@@ -171,7 +178,7 @@ export class LowerView implements LowerAnswers {
 
   /** Whether the parts of a child directory are what the row says; reads what the topmost of all tells of it. */
   #isKnown(c: SearchContext, above: Parts, found: Found, name: string, row: ViewRow): boolean {
-    const top = partIn(above, row.layer)
+    const top = partIn(above, row.joined?.layers[0] ?? row.layer)
     const isTop = found.type === 0
     if (this.keeper.immutable && (!isTop || this.#isTold(c, top, row))) return true
     const { joined } = row

@@ -13,10 +13,15 @@ import { SMALL } from './attributes.js'
 import type { Node } from './node.js'
 import { placeOf, type Union } from './union.js'
 
-/** How much one file counts in the running mean of how many were read of those looked up. */
-const SHARE = 1 / 16
+/**
+ * All files that are looked up are read; in whole numbers, because V8 throws away what it has compiled for the union when one of its
+ * numbers gets a fraction.
+ */
+const ALL = 1 << 16
+/** How much one file counts in the running mean of how many were read of those looked up, as bits to shift. */
+const SHARE = 4
 /** From this part on the disk is asked ahead. */
-const WORTH = 0.25
+const WORTH = ALL / 4
 
 function isSmallLower(node: Node): boolean {
   return node.type === S_IFREG && !node.isUpper && node.size > 0 && node.size <= SMALL && node.data === null
@@ -37,7 +42,7 @@ export function storeSmall(u: Union, node: Node): void {
 /** `node` has been looked up for the first time: has its content asked for once the answer is out, where that may be worth it. */
 export function expectReader(u: Union, node: Node): void {
   if (!isSmallLower(node)) return
-  u.readers -= u.readers * SHARE
+  u.readers -= u.readers >> SHARE
   if (u.readers < WORTH) return
   const dir = placeOf(u, node)
   if (dir >= 0) u.binding.readAhead(dir, u.placeName)
@@ -45,5 +50,5 @@ export function expectReader(u: Union, node: Node): void {
 
 /** One of those that were looked up is read. */
 export function noteReader(u: Union): void {
-  u.readers += SHARE
+  u.readers += ALL >> SHARE
 }

@@ -90,7 +90,7 @@ export class Union {
   /** The ids this process runs with. */
   readonly ownUid = process.getuid?.() ?? 0
   readonly ownGid = process.getgid?.() ?? 0
-  /** How many small lower files are read, lately, of those looked up: 0 none, 1 all. */
+  /** How many small lower files are read, lately, of those looked up (page-cache.ts). */
   readers = 0
   /** Files that are made before somebody asks for them. */
   readonly ahead = new CopiesAhead()

@@ -30,7 +30,8 @@ export function daemons(scene: Scene): number[] {
     .filter((pid) =>
       text(`/proc/${pid}/cmdline`)
         .split('\0')
-        .slice(0, 2)
+        // An option for Node may come before the script.
+        .slice(0, 3)
         .some((word) => word.endsWith(mark)),
     )
     .map(Number)

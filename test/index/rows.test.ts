@@ -16,6 +16,7 @@ import { inodeOf } from '../../src/index/stamps.js'
 import { derivedColumns, isWhole, type RawRow, Records, rowHash, setRecord } from '../../src/index/stat-rows.js'
 import { LowerView, type ViewKeeper } from '../../src/index/view.js'
 import type { Layer } from '../../src/layers/layer.js'
+import { LayerSet } from '../../src/layers/parts.js'
 import { Found } from '../../src/layers/top-down.js'
 import { S_IFBLK, S_IFCHR, S_IFIFO } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
@@ -309,7 +310,12 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
     mismatch: () => assert.fail('nothing was edited'),
   }
   const row = { at: 0, layer: 1, joined: null, flags: 0, mode: 0o100644, ino: 1, ctime: 0, ctimeNs: 0 }
-  const view = new LowerView(keeper, '', { size: 1, row: () => row, record: () => true, list: () => false })
+  const view = new LowerView(
+    keeper,
+    '',
+    { size: 1, row: () => row, record: () => true, list: () => false },
+    new LayerSet([0, 1]),
+  )
   const found = new Found()
   assert.ok(view.answer(stack, { upper: null, lowers: stack.roots, impure: false }, found, 'b'))
   assert.equal(found.at?.layer.index, 1)
