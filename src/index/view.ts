@@ -7,7 +7,7 @@
  */
 import { JoinedParts, joinedPart, type LayerSet, type Parts, partIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
-import type { Found, LowerAnswers, SearchContext, SearchedDirectory } from '../layers/top-down.js'
+import { type Found, type LowerAnswers, MANY, type SearchContext, type SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -168,7 +168,11 @@ export class LowerView implements LowerAnswers {
   }
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
+    // Which may have to be read from a disk, part by part, by whoever goes on into it.
+    const asks = !this.keeper.immutable && (row.joined?.layers.length ?? 1) >= MANY
+    if (asks) c.searching?.(dir.lowers, 0, name, true)
     if (!this.#isKnown(c, dir.lowers, found, name, row)) return false
+    if (asks) c.searching?.(dir.lowers, 0, name, false)
     found.type = S_IFDIR
     const depth = c.lowers.length
     if (row.joined !== null) found.lowers = new JoinedParts(dir.lowers, row.joined, name, depth)

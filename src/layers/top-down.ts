@@ -15,7 +15,7 @@ import { RealDir } from './real-dir.js'
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
 /** A search through so many parts is told of; and after how many of them once more. */
-const MANY = 8
+export const MANY = 8
 const TRIED = 2
 
 class Search {
