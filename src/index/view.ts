@@ -18,9 +18,6 @@ import { inodeOf, isStamped } from './stamps.js'
 /** An entry with one of these is looked at: its marks count, or its row does not tell all. */
 const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
 
-/** Files that are looked at by their path before their directory in the layer is opened. */
-const LOOKS_FROM_ROOT = 2
-
 /** One row as the engine needs it. */
 export interface ViewRow {
   /** Its place among the rows that it is from. */
@@ -130,11 +127,6 @@ export class LowerView implements LowerAnswers {
 
   /** Fills `native.stat` with the file's; whether that is what the row says. */
   #isSeen(c: SearchContext, part: RealDir, name: string, row: ViewRow): boolean {
-    // To open a directory of which little may be wanted costs as much as some looks from the root. A wrong turn on the way (a link
-    // where a directory was) does not lead to the very inode of the row.
-    if (part.fd < 0 && part.looks++ < LOOKS_FROM_ROOT) {
-      if (native.statat(part.layer.rootFd, this.#pathOf(name)) >= 0 && this.#matches(row)) return true
-    }
     const fd = c.cache.fd(part)
     return fd >= 0 && native.statat(fd, name) >= 0 && this.#matches(row)
   }

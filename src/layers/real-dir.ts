@@ -17,8 +17,6 @@ export type Spelling = 'unknown' | 'plain' | 'marked'
 export class RealDir {
   /** O_PATH descriptor, or -1; owned by the cache (the layer's root descriptor is owned by the layer). */
   fd = -1
-  /** Looks at files in it without a descriptor, by whoever counts them. */
-  looks = 0
   /** Last use, in the cache's ticks. */
   tick = 0
   /** In the cache's list, between those that were used after and before it. */
