@@ -93,7 +93,7 @@ function byRows({ statements, row, directory, whole }: Loading): LoadedRows | nu
 function byColumns({ statements, row, directory }: Loading): LoadedRows | null {
   const id = row[ID]
   const [names, largest, ...texts] = statements.columns.raw().get(id) as [Buffer | null, number | null, ...string[]]
-  // JSON tells a larger number in 15 digits.
+  // What is stored as a fraction, beyond 2^63, JSON tells in 15 digits.
   if (names === null || !Number.isSafeInteger(largest)) return null
   const [layer, flags, mode, ino, ctime, ctimeNs] = texts.map((text) => JSON.parse(text) as number[])
   const columns = { names: latin1(names).split('/'), layer, flags, mode, ino, ctime, ctimeNs } as Columns

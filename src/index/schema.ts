@@ -1,5 +1,5 @@
 /**
- * The database's shape, version 2, and every statement that is used on it. docs/index.md explains it to people, who may
+ * The database's shape, version 3, and every statement that is used on it. docs/index.md explains it to people, who may
  * query it with plain sqlite3 while the filesystem is mounted. Names and paths are BLOBs, because they are bytes; the
  * views show them as text. A path is relative to the merged root, without a slash in front; the root is empty.
  */
@@ -7,7 +7,7 @@ import { STAT_COLUMNS, VIEW_COLUMNS } from './stat-rows.js'
 
 /** `stra` as a number: whose database this is. */
 export const APPLICATION_ID = 0x73747261
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /** Bits of dirs.flags. */
 export const DirFlag = {

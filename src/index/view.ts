@@ -5,7 +5,7 @@
  * layers are asked then, and the writer is told to read again. With `index=immutable` the row is the answer, and no layer is
  * looked at unless the row says that it does not tell all.
  */
-import { JoinedParts, joinedPart, type LayerSet, type Parts, partIn } from '../layers/parts.js'
+import { JoinedParts, joinedPart, type LayerSet, type Parts, partIn, partsIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { type Found, type LowerAnswers, MANY, type SearchContext, type SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
@@ -161,13 +161,15 @@ export class LowerView implements LowerAnswers {
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     // Which may have to be read from a disk, part by part, by whoever goes on into it.
-    const asks = !this.keeper.immutable && (row.joined?.layers.length ?? 1) >= MANY
-    if (asks) c.searching?.(dir.lowers, 0, name, true)
+    const { joined } = row
+    const asked =
+      !this.keeper.immutable && joined !== null && joined.layers.length >= MANY ? partsIn(dir.lowers, joined) : null
+    if (asked !== null) c.searching?.(asked, 0, name, true)
     if (!this.#isKnown(c, dir.lowers, found, name, row)) return false
-    if (asks) c.searching?.(dir.lowers, 0, name, false)
+    if (asked !== null) c.searching?.(asked, 0, name, false)
     found.type = S_IFDIR
     const depth = c.lowers.length
-    if (row.joined !== null) found.lowers = new JoinedParts(dir.lowers, row.joined, name, depth)
+    if (joined !== null) found.lowers = new JoinedParts(dir.lowers, joined, name, depth)
     else found.lowers = [joinedPart(partIn(dir.lowers, row.layer), name, depth)]
     return true
   }

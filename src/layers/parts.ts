@@ -6,7 +6,7 @@
 import { packLayers, unpackLayers } from './layer-list.js'
 import { RealDir } from './real-dir.js'
 
-/** Parts, top first: an array of them, or JoinedParts. */
+/** Parts, top first: an array of them, or JoinedParts. Positions count from 0. */
 export interface Parts extends Iterable<RealDir> {
   readonly length: number
   at(position: number): RealDir | undefined
@@ -100,14 +100,10 @@ export class JoinedParts implements Parts {
   }
 
   at(position: number): RealDir | undefined {
-    const layer = this.set.layers[position]
-    if (layer === undefined) return undefined
-    this.#made ??= []
-    const known = this.#made[position]
+    const known = this.#made?.[position]
     if (known !== undefined) return known
-    const made = joinedPart(partIn(this.above, layer), this.name, this.depth)
-    this.#made[position] = made
-    return made
+    const layer = this.set.layers[position]
+    return layer === undefined ? undefined : this.#make(layer)
   }
 
   *[Symbol.iterator](): IterableIterator<RealDir> {
@@ -121,9 +117,60 @@ export class JoinedParts implements Parts {
 
   /** The path that all of them have in their layers; null where those above differ. */
   path(): string | null {
-    const above = commonPath(this.above)
-    if (above === null) return null
-    return above === '' ? this.name : `${above}/${this.name}`
+    const names: string[] = []
+    let above: Parts = this
+    for (; above instanceof JoinedParts; above = above.above) names.push(above.name)
+    const path = commonPath(above)
+    if (path === null) return null
+    return [...(path === '' ? [] : [path]), ...names.reverse()].join('/')
+  }
+
+  /** Makes the part in `layer`, and those above it that are missing: a loop, because a tree may be of any depth. */
+  #make(layer: number): RealDir {
+    const missing: JoinedParts[] = []
+    let above: Parts = this
+    let part: RealDir | undefined
+    while (above instanceof JoinedParts) {
+      part = above.#made?.[above.set.positionOf(layer)]
+      if (part !== undefined) break
+      missing.push(above)
+      above = above.above
+    }
+    part ??= partIn(above, layer)
+    for (const parts of missing.reverse()) part = parts.#keep(joinedPart(part, parts.name, parts.depth))
+    return part
+  }
+
+  #keep(part: RealDir): RealDir {
+    this.#made ??= []
+    this.#made[this.set.positionOf(part.layer.index)] = part
+    return part
+  }
+}
+
+/** Those of `parts` that are in the layers of `set`, all of which are among them. */
+export function partsIn(parts: Parts, set: LayerSet): Parts {
+  if (parts.length === set.layers.length) return parts
+  return new SomeParts(parts, set)
+}
+
+class SomeParts implements Parts {
+  constructor(
+    private readonly parts: Parts,
+    private readonly set: LayerSet,
+  ) {}
+
+  get length(): number {
+    return this.set.layers.length
+  }
+
+  at(position: number): RealDir | undefined {
+    const layer = this.set.layers[position]
+    return layer === undefined ? undefined : partIn(this.parts, layer)
+  }
+
+  *[Symbol.iterator](): IterableIterator<RealDir> {
+    for (let position = 0; position < this.length; position++) yield this.at(position)!
   }
 }
 

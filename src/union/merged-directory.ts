@@ -55,7 +55,8 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const hidden = new Set<string>()
   const view = viewOf(u, dir)
   // What is believed without a look is not read at all.
-  if (view === null || !u.lowerIndex!.immutable) aheadOfParts(u, dir.lowers)
+  if (view !== null && u.lowerIndex!.immutable) u.walk.left = 0
+  else aheadOfParts(u, dir.lowers, uppers)
   for (let part = 0; part < count; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []

@@ -50,5 +50,5 @@ export function expectReader(u: Union, node: Node): void {
 
 /** One of those that were looked up is read. */
 export function noteReader(u: Union): void {
-  u.readers += ALL >> SHARE
+  u.readers = Math.min(ALL, u.readers + (ALL >> SHARE))
 }

@@ -26,7 +26,7 @@ export class WalkAhead {
   blocks = -1
   left = 0
   /** Those that the engine's thread itself has read, when it last looked. */
-  own = -1
+  own = 0
   /** The entry behind which everything has been begun already. */
   begun = ''
   /** Directories listed one inside another. */
@@ -47,16 +47,16 @@ function isOnDisk(u: Union): boolean {
 }
 
 /** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
-export function aheadOfParts(u: Union, parts: Parts): void {
-  if (!isOnDisk(u) || parts.length < MANY) return
-  for (let i = parts.length - 1; i > 0; i--) warmPart(u, parts.at(i)!)
+export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
+  if (!isOnDisk(u) || uppers + lowers.length < MANY) return
+  for (let i = lowers.length - 1; i >= 1 - uppers; i--) warmPart(u, lowers.at(i)!)
 }
 
 /** `name` is searched in many parts, and the first of them had to be read from a disk: the others will have to be, too. */
 export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string, isFirst: boolean): void {
   const { walk } = u
   const own = native.diskBlocksRead(false)
-  if (!isFirst && walk.own >= 0 && own > walk.own && name !== walk.begun)
+  if (!isFirst && own > walk.own && name !== walk.begun)
     for (let i = lowers.length - 1; i >= at; i--) warm(u, lowers.at(i)!, name)
   walk.own = own
 }

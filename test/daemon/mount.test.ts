@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { daemonPids, eventually, isGone, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
@@ -29,6 +30,12 @@ async function assertGone(w: Workspace, pid: number): Promise<void> {
   assert.ok(await eventually(() => isGone(pid) && !w.isMounted(), 1000), 'the daemon ends within a second')
   assert.deepEqual(readdirSync(w.runDirectory), [])
 }
+
+test('V8 is left half of the processors', needsRoot, (t) => {
+  const words = readFileSync(`/proc/${mounted(workspace(t))}/cmdline`, 'latin1').split('\0')
+  const [threads] = words.flatMap((word) => /^--v8-pool-size=(\d+)$/.exec(word)?.[1] ?? []).map(Number)
+  assert.ok(threads !== undefined && threads >= 1 && threads <= Math.max(1, availableParallelism() / 2), `${threads}`)
+})
 
 test('the mount answers once the command returns, and unmount waits for the daemon', needsRoot, async (t) => {
   const w = workspace(t)

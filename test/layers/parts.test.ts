@@ -7,7 +7,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { Layer } from '../../src/layers/layer.js'
 import { packLayers } from '../../src/layers/layer-list.js'
-import { commonPath, existing, JoinedParts, LayerSet, LayerSets, partIn } from '../../src/layers/parts.js'
+import { commonPath, existing, JoinedParts, LayerSet, LayerSets, partIn, partsIn } from '../../src/layers/parts.js'
 import { RealDir } from '../../src/layers/real-dir.js'
 
 const DEPTH = 200
@@ -36,6 +36,23 @@ describe('joined parts', () => {
     assert.deepEqual([layersOf(existing(lib)), layersOf(existing(usr))], [[4], [4]])
     assert.deepEqual([lib.at(2), lib.at(-1)], [undefined, undefined])
     assert.deepEqual(layersOf(lib), [4, 199])
+  })
+
+  it('of some layers are those in them', () => {
+    const usr = new JoinedParts(roots, sets.of([1, 4, 7, 199]), 'usr', DEPTH)
+    const some = partsIn(usr, sets.of([4, 199]))
+    assert.equal(some.at(1), usr.at(3))
+    assert.deepEqual(layersOf(existing(usr)), [199])
+    assert.deepEqual([some.length, layersOf(some), some.at(2)], [2, [4, 199], undefined])
+    assert.equal(partsIn(usr, usr.set), usr)
+  })
+
+  it('may lie as deep as one likes', () => {
+    const set = sets.of([2, 3])
+    let parts = new JoinedParts(roots, set, 'a', DEPTH)
+    for (let depth = 1; depth < 50_000; depth++) parts = new JoinedParts(parts, set, 'a', DEPTH)
+    assert.equal(parts.path()?.length, 99_999)
+    assert.equal(parts.at(1)!.layer.index, 3)
   })
 
   it('are inspected but for those of the lowest layer, whose marks lead nowhere', () => {

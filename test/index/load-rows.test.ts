@@ -1,0 +1,134 @@
+/**
+ * Rows of a directory on their way into memory: column by column they are what they are one by one, whatever bytes a name has; a
+ * number that JSON would round comes the other way, and what does not add up is told and not believed.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import Database from 'better-sqlite3'
+import { buildIndex, stackConfig } from '../../src/index/api.js'
+import { type DirRow, loadRows } from '../../src/index/load-rows.js'
+import { IndexReader, type Statements } from '../../src/index/reader.js'
+import { NOT_ADDING_UP } from '../../src/index/row-sources.js'
+import { newSharedState, Slot, State } from '../../src/index/shared-state.js'
+import { VIEW_COLUMNS } from '../../src/index/stat-rows.js'
+import type { ViewRow } from '../../src/index/view.js'
+import { bytesOf } from '../../src/layers/marks.js'
+import { LayerSets } from '../../src/layers/parts.js'
+import { Stage } from './stage.js'
+
+/** In latin1, as everywhere: bytes that are no text, and what SQL, JSON and lists are made of. */
+const NAMES = ['a,b', '"', "'", '\\', '[1]', 'new\nline', '\xff\xfe', '\xc3\xa4', 'null', 'z'.repeat(255)]
+
+function oddNames(): Stage {
+  const stage = new Stage([
+    [{ what: 'file', path: 'd/sub/f', content: '' }],
+    [{ what: 'file', path: 'd/sub/g', content: '' }],
+    [{ what: 'file', path: 'd/alone/h', content: '' }],
+  ])
+  for (const [at, name] of NAMES.entries()) {
+    const dir = join(stage.lowers[at % stage.lowers.length]!, 'd/')
+    writeFileSync(Buffer.concat([bytesOf(dir), bytesOf(name)]), name)
+  }
+  mkdirSync(join(stage.lowers[1]!, 'd/empty'))
+  return stage
+}
+
+/** What loading `d` from the database at `path` gives, what it told, and how often rows were taken one by one. */
+function load(path: string): { source: ReturnType<typeof loadRows>; told: unknown[]; byRows: number } {
+  const shared = newSharedState()
+  Atomics.store(shared, Slot.STATE, State.READY)
+  Atomics.store(shared, Slot.EPOCH, 1)
+  const reader = new IndexReader(path, null, shared, () => {})
+  const all = reader.statements()!
+  let byRows = 0
+  const raw = (): Statements['rows'] => {
+    byRows++
+    return all.rows.raw()
+  }
+  const rows = { raw } as unknown as Statements['rows']
+  const sets = new LayerSets()
+  const row = all.findDir.raw().get(bytesOf('d')) as DirRow
+  const told: unknown[] = []
+  const statements = { ...all, rows }
+  const directory = { set: sets.ofPacked(row[1]), sets }
+  const fail = (error: unknown): void => void told.push(error)
+  const source = loadRows({ statements, path: 'd', row, directory, whole: false, fail })
+  reader.close()
+  return { source, told, byRows }
+}
+
+/** The database of `stage`, after `sql`. */
+function built(stage: Stage, sql = ''): string {
+  const path = stage.path('built.db')
+  assert.ok(!('error' in buildIndex(stackConfig(stage.lowers), path)))
+  const db = new Database(path)
+  db.exec(sql)
+  db.close()
+  return path
+}
+
+/** Every name of `d`, with what its row says, as plain SQL tells it. */
+function expected(path: string): [string, Record<string, unknown>][] {
+  const db = new Database(path, { readonly: true })
+  const sql = `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = (SELECT id FROM dirs WHERE path = CAST('d' AS BLOB))`
+  const rows = db.prepare(sql).all() as Record<string, Buffer & number>[]
+  db.close()
+  return rows.map(({ name, layer, layers, flags, mode, ino, ctime, ctime_ns }) => [
+    name!.toString('latin1'),
+    { layer, layers: layers === null ? null : [...layers!], flags, mode, ino, ctime, ctimeNs: ctime_ns },
+  ])
+}
+
+/** A row as `expected` has it. */
+function plain({ at: _at, joined, ...row }: ViewRow): Record<string, unknown> {
+  const layers = joined === null ? null : joined.layers.flatMap((layer) => [layer & 255, layer >> 8])
+  return { ...row, layers }
+}
+
+function assertSame(path: string, byRows: number): void {
+  const { source, told, byRows: taken } = load(path)
+  assert.deepEqual([told, taken], [[], byRows])
+  assert.ok(source !== null)
+  const rows = expected(path)
+  assert.deepEqual(rows.map(([name]) => name).sort(), [...NAMES, 'alone', 'empty', 'sub'].sort())
+  for (const [name, row] of rows) assert.deepEqual(plain(source.row(name)!), row, name)
+  assert.equal(source.row('absent'), null)
+}
+
+test('rows come column by column as they are, whatever the names', () => {
+  const stage = oddNames()
+  try {
+    assertSame(built(stage), 0)
+  } finally {
+    stage.remove()
+  }
+})
+
+test('a number that JSON would round is taken with its row', () => {
+  const stage = oddNames()
+  try {
+    assertSame(built(stage, "UPDATE entries SET ino = 1.8446744073709549e19 WHERE name = CAST('null' AS BLOB)"), 1)
+  } finally {
+    stage.remove()
+  }
+})
+
+test('rows that do not add up are told of', () => {
+  const stage = oddNames()
+  try {
+    for (const sql of [
+      "UPDATE entries SET name = CAST('a/b' AS BLOB) WHERE name = CAST('a,b' AS BLOB)",
+      "UPDATE entries SET layer = 7 WHERE name = CAST('a,b' AS BLOB)",
+      "UPDATE entries SET layers = x'00000700' WHERE name = CAST('sub' AS BLOB)",
+      "UPDATE entries SET mode = mode + 1 WHERE name = CAST('a,b' AS BLOB)",
+      "DELETE FROM entries WHERE name = CAST('a,b' AS BLOB)",
+    ]) {
+      const { source, told } = load(built(stage, sql))
+      assert.deepEqual([source, told], [null, [NOT_ADDING_UP]], sql)
+    }
+  } finally {
+    stage.remove()
+  }
+})

@@ -1,0 +1,64 @@
+/** When directories are read ahead: while a disk is being read since the first of them, and not for what was read before. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Layer } from '../../src/layers/layer.js'
+import { RealDir } from '../../src/layers/real-dir.js'
+import { native } from '../../src/syscalls/native.js'
+import type { Union } from '../../src/union/union.js'
+import { aheadOfParts, aheadOfSearch, WalkAhead } from '../../src/union/walk-ahead.js'
+
+const PARTS = 10
+
+/** A union of which only this is asked, and a disk of which so many blocks have been read; counts the directories to be read. */
+class Stand {
+  asked = 0
+  blocks = 500
+  readonly u: Union
+  readonly parts = Array.from({ length: PARTS }, (_, index) => {
+    const root = new RealDir({ index } as Layer, null, '')
+    return new RealDir(root.layer, root, 'd')
+  })
+
+  constructor(t: TestContext) {
+    const fd = (): number => {
+      this.asked++
+      return -1
+    }
+    this.u = { walk: new WalkAhead(), cache: { fd } } as unknown as Union
+    t.mock.method(native, 'diskBlocksRead', () => this.blocks)
+  }
+
+  /** How many directories `act` has read. */
+  count(act: () => void): number {
+    const before = this.asked
+    act()
+    return this.asked - before
+  }
+}
+
+test('the parts of a directory, once something is read after the first, and for some directories more', (t) => {
+  const s = new Stand(t)
+  const read = (uppers: number): number => s.count(() => aheadOfParts(s.u, s.parts, uppers))
+  assert.deepEqual([read(0), read(0)], [0, 0])
+  s.blocks++
+  // The first of them is what the engine reads itself.
+  assert.deepEqual([read(0), read(1)], [PARTS - 1, PARTS])
+  let more = 0
+  while (read(0) > 0) more++
+  assert.ok(more > 0 && more < 20, `${more}`)
+  assert.equal(
+    s.count(() => aheadOfParts(s.u, s.parts.slice(0, 3), 0)),
+    0,
+  )
+})
+
+test('the parts that a search has still to ask, once it has read something itself', (t) => {
+  const s = new Stand(t)
+  const search = (isFirst: boolean): number =>
+    s.count(() => aheadOfSearch(s.u, s.parts, isFirst ? 0 : 2, 'name', isFirst))
+  assert.deepEqual([search(true), search(false)], [0, 0])
+  assert.equal(search(true), 0)
+  s.blocks++
+  assert.equal(search(false), PARTS - 2)
+  assert.equal(search(false), 0)
+})
