@@ -6,7 +6,7 @@
  * each with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an index is
  * built, how large it is, and memory with a million entries.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -23,6 +23,7 @@ import {
 } from './bench-index/measures.js'
 import { madeStack, packageStack } from './bench-index/stacks.js'
 import { type Place, type Subject, subjects, unmountLeft } from './bench-index/subjects.js'
+import { givenFolder, superviseIn } from './bench-index/supervise.js'
 
 const USAGE = `usage: npm run bench:index [-- [OPTION…] [LAYERS…]]
 
@@ -123,24 +124,25 @@ function benchLayers(base: string, counts: readonly number[], rounds: number): v
   benchStack('packages', real, rounds)
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' }, help: { type: 'boolean' } },
     allowPositionals: true,
   })
   if (values.help === true) return console.log(USAGE)
+  const parent = process.env.BENCH_DIR ?? tmpdir()
+  mkdirSync(parent, { recursive: true })
+  const base = givenFolder()
+  if (base === undefined) {
+    process.exitCode = await superviseIn(parent)
+    return
+  }
   const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]
   const wants = (part: string): boolean => values.only === undefined || values.only === part
-  mkdirSync(process.env.BENCH_DIR ?? tmpdir(), { recursive: true })
-  const base = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'stratafs-bench-'))
-  try {
-    process.env.STRATAFS_STACKS = join(base, 'shared')
-    if (wants('layers')) benchLayers(base, counts, Number(values.rounds))
-    if (wants('build')) benchBuild(base)
-    if (wants('million')) benchMillion(join(base, 'million'))
-  } finally {
-    rmSync(base, { recursive: true, force: true })
-  }
+  process.env.STRATAFS_STACKS = join(base, 'shared')
+  if (wants('layers')) benchLayers(base, counts, Number(values.rounds))
+  if (wants('build')) benchBuild(base)
+  if (wants('million')) benchMillion(join(base, 'million'))
 }
 
-main()
+await main()

@@ -167,6 +167,20 @@ describe('a run of the benchmark', { skip: refusal }, () => {
       [],
     )
   })
+
+  it('that of the index, interrupted, leaves nothing', async () => {
+    const indexed = fileURLToPath(new URL('../../scripts/bench-index.js', import.meta.url))
+    const room = join(base, 'room')
+    const child = spawn(process.execPath, [indexed, '--only', 'layers', '--rounds', '50', '1'], {
+      stdio: 'ignore',
+      env: { ...process.env, BENCH_DIR: room },
+    })
+    const ended = endOf(child)
+    await until(() => mountsLeft().some((line) => line.includes(room)))
+    child.kill('SIGINT')
+    assert.equal(await ended, 130)
+    assert.deepEqual([mountsLeft(), readdirSync(room)], [[], []])
+  })
 })
 
 const endOf = (child: ChildProcess): Promise<number | null> => new Promise((resolve) => child.on('exit', resolve))
