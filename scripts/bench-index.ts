@@ -6,7 +6,7 @@
  * each with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an index is
  * built, how large it is, and memory with a million entries.
  */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -130,11 +130,9 @@ async function main(): Promise<void> {
     allowPositionals: true,
   })
   if (values.help === true) return console.log(USAGE)
-  const parent = process.env.BENCH_DIR ?? tmpdir()
-  mkdirSync(parent, { recursive: true })
   const base = givenFolder()
   if (base === undefined) {
-    process.exitCode = await superviseIn(parent)
+    process.exitCode = await superviseIn(process.env.BENCH_DIR ?? tmpdir())
     return
   }
   const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]

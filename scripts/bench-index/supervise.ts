@@ -3,16 +3,14 @@
  * what lies below its folder go. It could not do so itself, for it waits for other programs most of the time, and sees no
  * signal meanwhile.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { clear } from '../bench/ground.js'
 
 /** Names the folder to the process that is waited for. */
 const FOLDER = 'STRATAFS_BENCH_FOLDER'
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** A program that was asked to end may hold a mount for a moment longer. */
-const TRIES = 20
-const PAUSE_MS = 100
 
 /** The folder that was made for this process, where it is the one that is waited for. */
 export function givenFolder(): string | undefined {
@@ -21,6 +19,7 @@ export function givenFolder(): string | undefined {
 
 /** Runs this program once more, with a new folder below `parent`; the exit code. */
 export async function superviseIn(parent: string): Promise<number> {
+  mkdirSync(parent, { recursive: true })
   const folder = mkdtempSync(join(parent, 'stratafs-bench-'))
   // A group of its own: whatever it has started can be ended with it.
   const child = spawn(process.execPath, process.argv.slice(1), {
@@ -33,7 +32,7 @@ export async function superviseIn(parent: string): Promise<number> {
     child.on('error', () => resolve(1))
     child.on('exit', (status, signal) => resolve(status ?? (signal === null ? 1 : 130)))
   })
-  removeFolder(folder)
+  clear(folder)
   return code
 }
 
@@ -43,21 +42,4 @@ function end(child: ChildProcess): void {
   } catch {
     // It has ended by itself.
   }
-}
-
-function removeFolder(folder: string): void {
-  for (let tried = 0; mountsBelow(folder).length > 0 && tried < TRIES; tried++) {
-    if (tried > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS)
-    for (const mountpoint of mountsBelow(folder)) spawnSync('umount', [mountpoint], { stdio: 'ignore' })
-  }
-  for (const mountpoint of mountsBelow(folder)) spawnSync('umount', ['-l', mountpoint], { stdio: 'ignore' })
-  rmSync(folder, { recursive: true, force: true })
-}
-
-/** The innermost first. */
-function mountsBelow(folder: string): string[] {
-  const points = readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4] ?? '')
-  return points.filter((point) => point.startsWith(`${folder}/`)).reverse()
 }

@@ -69,9 +69,14 @@ export class Ground {
     if (this.#left) return
     this.#left = true
     endAll()
-    for (const point of mountsBelow(this.folder).reverse()) spawnSync('umount', ['-l', point])
-    spawnSync('rm', ['-rf', '--one-file-system', this.folder])
+    clear(this.folder)
   }
+}
+
+/** Unmounts what is mounted below `folder`, and removes it. */
+export function clear(folder: string): void {
+  for (const point of mountsBelow(folder).reverse()) spawnSync('umount', ['-l', point])
+  spawnSync('rm', ['-rf', '--one-file-system', folder])
 }
 
 /** Mountpoints below `folder`, in the order in which they were mounted. */

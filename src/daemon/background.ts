@@ -56,7 +56,7 @@ function startChild({ mountpoint, settings }: MountPlan, journal: boolean): Chil
 /**
  * Threads on which V8 compiles and collects garbage beside the engine: its own choice is four. At the start of a mount they would fill all
  * CPUs of a small machine, and each request waits for two threads in turn, the program's and the engine's
- * (docs/decisions/0015-what-metadata-costs.md).
+ * (docs/decisions/0020-the-first-second.md).
  */
 function helpers(): number {
   return Math.min(4, Math.max(1, availableParallelism() >> 1))

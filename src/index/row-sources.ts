@@ -25,6 +25,14 @@ export interface RowsDirectory {
   readonly sets: LayerSets
 }
 
+/** The layers that a row joins, null for its owner's alone; undefined where it names one that its directory does not join. */
+function joinsOf({ set, sets }: RowsDirectory, layer: number, packed: Buffer | null): LayerSet | null | undefined {
+  if (!set.has(layer)) return undefined
+  if (packed === null) return null
+  const joins = sets.ofPacked(packed)
+  return joins.isWithin(set) ? joins : undefined
+}
+
 /** The names of a directory, latin1, and what VIEW_COLUMNS says of each. */
 export interface Columns {
   readonly names: readonly string[]
@@ -108,15 +116,9 @@ export class LoadedRows implements RowSource {
 
   #put(i: number, name: string, layer: number, joined: Buffer | null, flags: number, mode: number): number {
     const asked = (flags & EntryFlag.ASK) !== 0
-    if (!asked) {
-      const { set } = this.directory
-      if (!set.has(layer)) return -1
-      const joins = joined === null ? null : this.directory.sets.ofPacked(joined)
-      if (joins !== null) {
-        if (!joins.isWithin(set)) return -1
-        this.#joined.set(i, joins)
-      }
-    }
+    const joins = asked ? null : joinsOf(this.directory, layer, joined)
+    if (joins === undefined) return -1
+    if (joins !== null) this.#joined.set(i, joins)
     this.#at.set(name, i)
     const numbers = this.#numbers
     const first = i * NUMBERS
@@ -206,11 +208,10 @@ export class AskedRows implements RowSource {
   }
 
   #viewRow(raw: RawRow): ViewRow {
-    const { set, sets } = this.options.directory
     const [, layer, packed, flags, mode, ino, ctime, ctimeNs] = raw
     if ((flags & EntryFlag.ASK) !== 0) return UNKNOWN
-    const joined = packed === null ? null : sets.ofPacked(packed)
-    if (!set.has(layer) || !(joined?.isWithin(set) ?? true)) return UNKNOWN
+    const joined = joinsOf(this.options.directory, layer, packed)
+    if (joined === undefined) return UNKNOWN
     return { at: 0, layer, joined, flags, mode, ino, ctime, ctimeNs }
   }
 

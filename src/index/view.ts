@@ -125,7 +125,7 @@ export class LowerView implements LowerAnswers {
     return true
   }
 
-  /** Fills `native.stat` with the file's; whether that is what the row says. */
+  /** Fills `native.stat` with that of `name` in `part`; whether that is what the row says. */
   #isSeen(c: SearchContext, part: RealDir, name: string, row: ViewRow): boolean {
     const fd = c.cache.fd(part)
     return fd >= 0 && native.statat(fd, name) >= 0 && this.#matches(row)
@@ -160,8 +160,8 @@ export class LowerView implements LowerAnswers {
   }
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
-    // Which may have to be read from a disk, part by part, by whoever goes on into it.
     const { joined } = row
+    // Which may have to be read from a disk, part by part, by whoever goes on into it.
     const asked =
       !this.keeper.immutable && joined !== null && joined.layers.length >= MANY ? partsIn(dir.lowers, joined) : null
     if (asked !== null) c.searching?.(asked, 0, name, true)
@@ -182,8 +182,7 @@ export class LowerView implements LowerAnswers {
     const { joined } = row
     const due = joined !== null && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), joined)
     if (due && !this.#unchanged(c, above, joined, name)) return false
-    const fd = c.cache.fd(top)
-    if (!due && (fd < 0 || native.statat(fd, name) < 0 || !this.#matches(row))) return this.#stale(top, name)
+    if (!due && !this.#isSeen(c, top, name, row)) return this.#stale(top, name)
     if (!isTop) return true
     c.topStat.set(native.stat)
     return readMarks(c, found, top, name, row)

@@ -83,20 +83,33 @@ export class LayerSets {
   }
 }
 
+/** Parts that are known by their layers. */
+abstract class PartsOfSet implements Parts {
+  constructor(readonly set: LayerSet) {}
+
+  get length(): number {
+    return this.set.layers.length
+  }
+
+  *[Symbol.iterator](): IterableIterator<RealDir> {
+    for (let position = 0; position < this.length; position++) yield this.at(position)!
+  }
+
+  abstract at(position: number): RealDir | undefined
+}
+
 /** Parts that carry no marks which matter inside, all under `name` in the parts `above`; made when somebody asks for them. */
-export class JoinedParts implements Parts {
+export class JoinedParts extends PartsOfSet {
   #made: (RealDir | undefined)[] | null = null
 
   constructor(
     private readonly above: Parts,
-    readonly set: LayerSet,
+    set: LayerSet,
     private readonly name: string,
     /** Layers in all. */
     private readonly depth: number,
-  ) {}
-
-  get length(): number {
-    return this.set.layers.length
+  ) {
+    super(set)
   }
 
   at(position: number): RealDir | undefined {
@@ -104,10 +117,6 @@ export class JoinedParts implements Parts {
     if (known !== undefined) return known
     const layer = this.set.layers[position]
     return layer === undefined ? undefined : this.#make(layer)
-  }
-
-  *[Symbol.iterator](): IterableIterator<RealDir> {
-    for (let position = 0; position < this.length; position++) yield this.at(position)!
   }
 
   /** Those that have been asked for so far. */
@@ -154,23 +163,17 @@ export function partsIn(parts: Parts, set: LayerSet): Parts {
   return new SomeParts(parts, set)
 }
 
-class SomeParts implements Parts {
+class SomeParts extends PartsOfSet {
   constructor(
     private readonly parts: Parts,
-    private readonly set: LayerSet,
-  ) {}
-
-  get length(): number {
-    return this.set.layers.length
+    set: LayerSet,
+  ) {
+    super(set)
   }
 
   at(position: number): RealDir | undefined {
     const layer = this.set.layers[position]
     return layer === undefined ? undefined : partIn(this.parts, layer)
-  }
-
-  *[Symbol.iterator](): IterableIterator<RealDir> {
-    for (let position = 0; position < this.length; position++) yield this.at(position)!
   }
 }
 

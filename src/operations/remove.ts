@@ -47,9 +47,11 @@ function removeName(u: Union, parent: Node, name: string, node: Node): number {
   if (counted < 0) return counted
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0) return upper
-  const stands = hides > 0 ? standsIn(node, upper, name) : Number(node.isUpper)
-  if (stands < 0) return stands
-  const inUpper = stands > 0
+  // With nothing below, the removal itself tells whether it stands there.
+  const looks = hides > 0 && node.isUpper
+  const stands = looks ? native.statat(upper, name) : 0
+  if (stands < 0 && stands !== -Errno.ENOENT) return stands
+  const inUpper = node.isUpper && stands >= 0
   const prepared = prepareLoss(u, node, parent, name)
   if (prepared < 0) return prepared
   const errno = hides > 0 ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
@@ -57,12 +59,6 @@ function removeName(u: Union, parent: Node, name: string, node: Node): number {
   // From here the name is gone on disk; nothing below may fail.
   publishLoss(u, node, parent, name, inUpper)
   return 0
-}
-
-/** Whether an upper entry has to give way to the whiteout: 1, 0 or -errno. */
-function standsIn(node: Node, upper: number, name: string): number {
-  const errno = node.isUpper ? native.statat(upper, name) : -Errno.ENOENT
-  return errno >= 0 ? 1 : errno === -Errno.ENOENT ? 0 : errno
 }
 
 /** Nothing below: the upper entry goes, a directory with the whiteouts that are all it holds by way of the workdir. */

@@ -49,7 +49,10 @@ function isOnDisk(u: Union): boolean {
 /** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
 export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
   if (!isOnDisk(u) || uppers + lowers.length < MANY) return
-  for (let i = lowers.length - 1; i >= 1 - uppers; i--) warmPart(u, lowers.at(i)!)
+  for (let i = lowers.length - 1; i >= 1 - uppers; i--) {
+    const { parent, name } = lowers.at(i)!
+    warm(u, parent, name)
+  }
 }
 
 /** `name` is searched in many parts, and the first of them had to be read from a disk: the others will have to be, too. */
@@ -100,10 +103,6 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   const name = listing.name(next)
   walk.begun = name
   for (const lower of lowers) warm(u, lower, name)
-}
-
-function warmPart(u: Union, { parent, name }: RealDir): void {
-  warm(u, parent, name)
 }
 
 function warm(u: Union, parent: RealDir | null, name: string): void {
