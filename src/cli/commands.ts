@@ -40,6 +40,7 @@ export async function runCommands(args: readonly string[]): Promise<number> {
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
   const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome)
+  spareHelp(parser)
   try {
     await parser.parseAsync()
   } catch (error) {
@@ -50,6 +51,18 @@ export async function runCommands(args: readonly string[]): Promise<number> {
     return Exit.USAGE
   }
   return outcome.code
+}
+
+/**
+ * yargs lays out the whole help while the command that was called already runs, in case somebody shows it after all, and the command
+ * waits for that: half of what yargs costs. Who asks for help gets it laid out then.
+ */
+function spareHelp(parser: Argv): void {
+  const { getInternalMethods } = parser as {
+    getInternalMethods?: () => { getUsageInstance(): { cacheHelpMessage(): void } }
+  }
+  const usage = getInternalMethods?.call(parser).getUsageInstance()
+  if (usage !== undefined) usage.cacheHelpMessage = () => {}
 }
 
 function unknownCommand(word: string): number {

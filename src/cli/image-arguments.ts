@@ -1,23 +1,10 @@
-/** What the image commands have in common: LAYOUT:TAG as a person writes it, the store, and how references are resolved. */
+/** How the image commands read what they are given: LAYOUT:TAG as a person writes it, and the store. */
 import { realpathSync } from 'node:fs'
 import { posix } from 'node:path'
 import { pathBytes } from '../base/text.js'
 import { defaultStore } from '../oci/store.js'
 import { parseNewReference, parseReference, type Reference } from '../oci/store-layout.js'
 import { absolutePath } from './apply-run.js'
-
-/** How the positional is described. */
-export const REFERENCE = {
-  type: 'string',
-  demandOption: true,
-  describe: 'LAYOUT:TAG, an image in an OCI layout; LAYOUT alone where it holds one',
-} as const
-
-export const STORE = {
-  type: 'string',
-  requiresArg: true,
-  describe: 'the store of unpacked layers [STRATAFS_STORE, /var/lib/stratafs, ~/.local/share/stratafs]',
-} as const
 
 /** `path` (latin1) absolute and without links; the last component may be missing. */
 export function resolvedPath(path: string): string {

@@ -1,7 +1,7 @@
 /** `stratafs image export`: the merged tree of an image, or of a mount, as one tar. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last } from './command.js'
-import { STORE } from './image-arguments.js'
+import { STORE } from './image-options.js'
 
 export const imageExport: Add = (parser, outcome) =>
   parser.command(

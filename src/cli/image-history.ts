@@ -1,6 +1,6 @@
 /** `stratafs image history`: how an image came about. */
 import type { Add } from './command.js'
-import { REFERENCE } from './image-arguments.js'
+import { REFERENCE } from './image-options.js'
 
 export const imageHistory: Add = (parser, outcome) =>
   parser.command(

@@ -1,6 +1,6 @@
 /** `stratafs image inspect`: one image in full, as JSON. */
 import { type Add, last } from './command.js'
-import { REFERENCE } from './image-arguments.js'
+import { REFERENCE } from './image-options.js'
 
 export const imageInspect: Add = (parser, outcome) =>
   parser.command(

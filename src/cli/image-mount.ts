@@ -1,7 +1,7 @@
 /** `stratafs image mount`: an image's root filesystem, mounted in one step with a fresh upper. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last, list } from './command.js'
-import { REFERENCE, STORE } from './image-arguments.js'
+import { REFERENCE, STORE } from './image-options.js'
 
 export const imageMount: Add = (parser, outcome) =>
   parser.command(

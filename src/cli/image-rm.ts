@@ -1,6 +1,6 @@
 /** `stratafs image rm`: an image goes, and with it what nobody else has. */
 import { type Add, last } from './command.js'
-import { REFERENCE, STORE } from './image-arguments.js'
+import { REFERENCE, STORE } from './image-options.js'
 
 export const imageRm: Add = (parser, outcome) =>
   parser.command(

@@ -1,7 +1,7 @@
 /** `stratafs image unpack`: the layers of an image become lower directories in a store. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last } from './command.js'
-import { REFERENCE, STORE } from './image-arguments.js'
+import { REFERENCE, STORE } from './image-options.js'
 
 export const imageUnpack: Add = (parser, outcome) =>
   parser.command(
