@@ -13,6 +13,7 @@
         "src/files.cc",
         "src/copy.cc",
         "src/ahead.cc",
+        "src/closing.cc",
         "src/warm.cc",
         "src/identity.cc",
         "src/mounting.cc",

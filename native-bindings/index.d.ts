@@ -73,6 +73,10 @@ export interface Native {
    * anywhere in it (-ELOOP, or -EXDEV where it would leave `fd`); O_CLOEXEC always added; '' is `fd` itself. */
   openBeneath(fd: number, path: string, flags: number, mode: number): number
   close(fd: number): number
+  /** Like `close`, soon and by a thread of its own: for the last descriptor of a file that has no name any more. */
+  closeSoon(fd: number): number
+  /** Waits until all that `closeSoon` was given is closed. */
+  settleClosing(): number
   readlinkat(fd: number, name: string): string | number
   mkdirat(fd: number, name: string, mode: number): number
   /** `mode` with the type bits; `rdev` as (major, minor). */

@@ -195,6 +195,7 @@ void describeHandles(Table& table);
 void describeFiles(Table& table);
 void describeCopy(Table& table);
 void describeAhead(Table& table);
+void describeClosing(Table& table);
 void describeWarm(Table& table);
 void describeIdentity(Table& table);
 void describeMounting(Table& table);

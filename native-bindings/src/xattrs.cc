@@ -1,5 +1,6 @@
 // Extended attributes of a place. Linux 6.13 has system calls with a directory descriptor; they are tried until one
-// answers ENOSYS, from then on the path goes through /proc. An empty name always does: the new calls refuse O_PATH.
+// answers ENOSYS, from then on the path goes through /proc. An empty name is the descriptor itself: the calls on descriptors do for
+// an open file, but refuse O_PATH (as the new ones do), and only that goes through /proc.
 //
 // The kernel allocates and clears as many bytes as it is offered, so a small buffer is offered first: nearly every
 // answer is ENODATA or short.
@@ -32,8 +33,8 @@ struct XattrArgs {
 
 std::atomic<bool> hasXattrat{true};
 
-// Whether a call with the new number is to be tried for this name.
-bool direct(const Text& name) { return !name.empty() && hasXattrat.load(std::memory_order_relaxed); }
+// Whether a call with the new number is to be tried.
+bool direct() { return hasXattrat.load(std::memory_order_relaxed); }
 
 // True when the answer stands: anything but ENOSYS, which is remembered.
 bool stands(long answer) {
@@ -42,31 +43,38 @@ bool stands(long answer) {
   return false;
 }
 
-// A path to the place for the l*xattr calls; for a bare descriptor the magic link, which is to be followed.
+// Whether an answer of a call on the descriptor itself stands: O_PATH has to be asked for by its path.
+bool reached(long answer) { return answer >= 0 || errno != EBADF; }
+
+// A path to the place for the l*xattr calls.
 std::string pathOf(int fd, const Text& name) {
-  if (name.empty()) return ProcPath(fd).c();
   if (fd == AT_FDCWD || name.c()[0] == '/') return name.c();
   return std::string(ProcPath(fd).c()) + "/" + name.c();
 }
 
 ssize_t readOne(int fd, const Text& name, const char* attribute, void* into, size_t size) {
-  if (direct(name)) {
+  if (name.empty()) {
+    ssize_t got = ::fgetxattr(fd, attribute, into, size);
+    return reached(got) ? got : ::getxattr(ProcPath(fd).c(), attribute, into, size);
+  }
+  if (direct()) {
     XattrArgs args{reinterpret_cast<uintptr_t>(into), static_cast<uint32_t>(size), 0};
     long got = syscall(kGetxattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute, &args, sizeof args);
     if (stands(got)) return got;
   }
-  std::string path = pathOf(fd, name);
-  return name.empty() ? ::getxattr(path.c_str(), attribute, into, size)
-                      : ::lgetxattr(path.c_str(), attribute, into, size);
+  return ::lgetxattr(pathOf(fd, name).c_str(), attribute, into, size);
 }
 
 ssize_t readList(int fd, const Text& name, char* into, size_t size) {
-  if (direct(name)) {
+  if (name.empty()) {
+    ssize_t got = ::flistxattr(fd, into, size);
+    return reached(got) ? got : ::listxattr(ProcPath(fd).c(), into, size);
+  }
+  if (direct()) {
     long got = syscall(kListxattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, into, size);
     if (stands(got)) return got;
   }
-  std::string path = pathOf(fd, name);
-  return name.empty() ? ::listxattr(path.c_str(), into, size) : ::llistxattr(path.c_str(), into, size);
+  return ::llistxattr(pathOf(fd, name).c_str(), into, size);
 }
 
 napi_value getxattr(Call& call, int fd, const Text& name, const Text& attribute) {
@@ -105,25 +113,30 @@ napi_value listxattr(Call& call, int fd, const Text& name) {
 
 int64_t setxattr(Call&, int fd, const Text& name, const Text& attribute, Bytes value, int flags) {
   if (value.length > kLargest) return -E2BIG;
-  if (direct(name)) {
+  if (name.empty()) {
+    int done = ::fsetxattr(fd, attribute.c(), value.data, value.length, flags);
+    if (!reached(done)) done = ::setxattr(ProcPath(fd).c(), attribute.c(), value.data, value.length, flags);
+    return result(done);
+  }
+  if (direct()) {
     XattrArgs args{reinterpret_cast<uintptr_t>(value.data), static_cast<uint32_t>(value.length),
                    static_cast<uint32_t>(flags)};
     long done = syscall(kSetxattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute.c(), &args, sizeof args);
     if (stands(done)) return result(done);
   }
-  std::string path = pathOf(fd, name);
-  return result(name.empty() ? ::setxattr(path.c_str(), attribute.c(), value.data, value.length, flags)
-                             : ::lsetxattr(path.c_str(), attribute.c(), value.data, value.length, flags));
+  return result(::lsetxattr(pathOf(fd, name).c_str(), attribute.c(), value.data, value.length, flags));
 }
 
 int64_t removexattr(Call&, int fd, const Text& name, const Text& attribute) {
-  if (direct(name)) {
+  if (name.empty()) {
+    int done = ::fremovexattr(fd, attribute.c());
+    return result(reached(done) ? done : ::removexattr(ProcPath(fd).c(), attribute.c()));
+  }
+  if (direct()) {
     long done = syscall(kRemovexattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute.c());
     if (stands(done)) return result(done);
   }
-  std::string path = pathOf(fd, name);
-  return result(name.empty() ? ::removexattr(path.c_str(), attribute.c())
-                             : ::lremovexattr(path.c_str(), attribute.c()));
+  return result(::lremovexattr(pathOf(fd, name).c_str(), attribute.c()));
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ import {
   O_PATH,
   O_RDONLY,
   ST_NOSUID,
+  TMPFS_MAGIC,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
+import { FsStatSlot, Stat } from '../syscalls/stat.js'
 import { RealDir } from './real-dir.js'
 
 /** Why a mount was refused when it was set up: a sentence for the person who asked. */
@@ -33,6 +34,8 @@ export class Layer {
   readonly deviceMinor: number
   /** Whether the mount it lies on is nosuid. */
   readonly nosuid: boolean
+  /** Whether it lies in memory alone, where nothing is ever synced. */
+  readonly isMemory: boolean
   /** The xattr that overrides owner and mode in this layer, or null. */
   override: string | null = null
   /** Its owners come mapped already, so that uid and gid mappings are not for it. */
@@ -56,7 +59,8 @@ export class Layer {
     const uuid = native.filesystemUuid(rootFd)
     this.uuid = typeof uuid === 'number' ? null : uuid
     native.statfs(rootFd)
-    this.nosuid = (native.fsstat[9]! & ST_NOSUID) !== 0
+    this.isMemory = native.fsstat[FsStatSlot.TYPE] === TMPFS_MAGIC
+    this.nosuid = (native.fsstat[FsStatSlot.FLAGS]! & ST_NOSUID) !== 0
   }
 
   get isUpper(): boolean {

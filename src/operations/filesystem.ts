@@ -16,6 +16,8 @@ export function statfs(u: Union, nodeid: number): number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   const layer = u.writable?.layer ?? u.lowers[0]!
+  // What was removed before somebody asks is free.
+  native.settleClosing()
   const errno = native.statfs(layer.rootFd)
   if (errno < 0) return errno
   const [bsize, frsize, blocks, bfree, bavail, files, ffree, namelen] = native.fsstat

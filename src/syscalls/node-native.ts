@@ -44,13 +44,25 @@ export function nodeNative(): Native {
 
 type Naming = Pick<
   Native,
-  'openat' | 'openBeneath' | 'close' | 'mkdirat' | 'mknodat' | 'symlinkat' | 'linkat' | 'unlinkat' | 'renameat'
+  | 'openat'
+  | 'openBeneath'
+  | 'close'
+  | 'closeSoon'
+  | 'settleClosing'
+  | 'mkdirat'
+  | 'mknodat'
+  | 'symlinkat'
+  | 'linkat'
+  | 'unlinkat'
+  | 'renameat'
 >
 
 const naming: Naming = {
   openat,
   openBeneath,
   close: (fd) => done(() => fs.closeSync(fd)),
+  closeSoon: (fd) => done(() => fs.closeSync(fd)),
+  settleClosing: () => 0,
   mkdirat: (fd, name, mode) => done(() => fs.mkdirSync(pathOf(fd, name), mode)),
   mknodat,
   symlinkat: (target, fd, name) => done(() => fs.symlinkSync(Buffer.from(target, 'latin1'), pathOf(fd, name))),

@@ -8,12 +8,12 @@ import type { Layer } from '../layers/layer.js'
 import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
+import { FsStatSlot } from '../syscalls/stat.js'
 import type { DataTerms } from './answers.js'
 import type { UnionConfig } from './config.js'
 
 /** f_type of filesystems that lie on others: overlayfs, FUSE (which may pass through), ecryptfs. */
 const STACKED = new Set([0x794c7630, 0x65735546, 0xf15f])
-const F_TYPE = 8
 
 /** What a mount wants, and what it then has. */
 export interface DataMode extends DataTerms {
@@ -56,5 +56,5 @@ export function settledMode(wish: DataWish, terms: DataTerms): DataMode {
 
 /** A filesystem over another leaves less depth for what is mounted over ours. */
 function isStacked(layer: Layer): boolean {
-  return native.statfs(layer.rootFd) >= 0 && STACKED.has(native.fsstat[F_TYPE]!)
+  return native.statfs(layer.rootFd) >= 0 && STACKED.has(native.fsstat[FsStatSlot.TYPE]!)
 }

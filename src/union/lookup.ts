@@ -223,7 +223,8 @@ function free(u: Union, node: Node): void {
 
 function closeDescriptors(u: Union, node: Node): void {
   dropData(u, node)
-  if (node.pin >= 0) native.close(node.pin)
+  // Of a file without a name this is the last one.
+  if (node.pin >= 0) native.closeSoon(node.pin)
   node.pin = -1
 }
 

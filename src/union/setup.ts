@@ -218,6 +218,7 @@ export function tearDown(u: Union): void {
     if (node.dataFd >= 0) native.close(node.dataFd)
     if (node.pin >= 0) native.close(node.pin)
   }
+  native.settleClosing()
   u.cache.close()
   if (u.writable !== null) {
     const { layer, work } = u.writable

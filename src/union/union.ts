@@ -133,8 +133,9 @@ export class Union {
     aheadOfSearch(this, lowers, at, name, isFirst)
   }
 
+  /** Whether anything is to be on disk before it is said to be there. */
   get syncs(): boolean {
-    return this.config.fsync && !this.config.volatile
+    return this.config.fsync && !this.config.volatile && !(this.writable?.layer.isMemory ?? false)
   }
 }
 

@@ -53,6 +53,7 @@ function failingAt(index: number, errno: number): Hook {
 function openDescriptors(stack: Stack, engine: Engine): number {
   // What is read ahead has descriptors of its own meanwhile.
   native.stopWarming()
+  native.settleClosing()
   const all = readdirSync('/proc/self/fd').filter((fd) => !stack.lowers.includes(target(fd)))
   return all.length - engine.counters().directories!
 }

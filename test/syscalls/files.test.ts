@@ -51,6 +51,22 @@ onEach('the small calls on a descriptor', (scratch) => {
   assert.equal(native.fsync(-1), -Errno.EBADF)
 })
 
+onEach('what is closed soon is closed when it is waited for, and large files at once', (scratch) => {
+  const fds = Array.from({ length: 300 }, (_, i) => {
+    makeFile(scratch, `f${i}`, 'hello')
+    return ok(native.openat(scratch.fd, `f${i}`, c.O_PATH, 0))
+  })
+  for (const fd of fds) assert.equal(native.closeSoon(fd), 0)
+  assert.equal(native.settleClosing(), 0)
+  for (const fd of fds) assert.equal(native.statat(fd, ''), -Errno.EBADF)
+  assert.equal(native.settleClosing(), 0)
+  assert.equal(native.closeSoon(-1), -Errno.EBADF)
+  makeFile(scratch, 'large', Buffer.alloc(MIB, 'x').toString())
+  const large = ok(native.openat(scratch.fd, 'large', c.O_PATH, 0))
+  assert.equal(native.closeSoon(large), 0)
+  assert.equal(native.statat(large, ''), -Errno.EBADF)
+})
+
 /** A file of 64 MiB with data at 0, at 10 MiB and in an odd place, and a hole at its end. */
 function makeSparse(scratch: Scratch, name: string): void {
   makeFile(scratch, name, 'start')

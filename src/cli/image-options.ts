@@ -1,0 +1,14 @@
+/** How what the image commands take is described. Apart from what reads it, since every command describes all others. */
+
+/** How the positional is described. */
+export const REFERENCE = {
+  type: 'string',
+  demandOption: true,
+  describe: 'LAYOUT:TAG, an image in an OCI layout; LAYOUT alone where it holds one',
+} as const
+
+export const STORE = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'the store of unpacked layers [STRATAFS_STORE, /var/lib/stratafs, ~/.local/share/stratafs]',
+} as const
