@@ -24,16 +24,17 @@ export interface Run {
 export async function measure(run: Run): Promise<Pick<Results, 'rows' | 'missing'>> {
   const rows: Row[] = []
   const missing: string[] = []
-  const of = run.workloads.length * run.rounds * run.sides.length
+  const of = run.workloads.reduce((sum, workload) => sum + roundsOf(run, workload), 0) * run.sides.length
   let done = 0
   for (const workload of run.workloads) {
     const own = measuresOf(workload).filter((one) => run.wanted(one.id))
     const added = own.map((one): Row => ({ measure: one, figures: {}, trips: [] }))
     const failed = new Set<Side>()
-    for (let round = 0; round < run.rounds; round++) {
+    const rounds = roundsOf(run, workload)
+    for (let round = 0; round < rounds; round++) {
       for (const side of run.sides) {
-        run.tell(++done, of, `${own[0]!.title}: ${side.name}, round ${round + 1} of ${run.rounds}`)
-        if (failed.has(side) || ('once' in workload && workload.once === true && round > 0)) continue
+        run.tell(++done, of, `${own[0]!.title}: ${side.name}, round ${round + 1} of ${rounds}`)
+        if (failed.has(side)) continue
         const stage = new Stage(side, run.ground, run.material)
         const figures = await attempt(stage, workload)
         if (typeof figures !== 'string') record(added, stage, figures)
@@ -46,6 +47,11 @@ export async function measure(run: Run): Promise<Pick<Results, 'rows' | 'missing
     rows.push(...added)
   }
   return { rows, missing }
+}
+
+function roundsOf({ rounds }: Run, workload: AnyWorkload): number {
+  if ('measures' in workload) return workload.once === true ? 1 : rounds
+  return rounds * (workload.times ?? 1)
 }
 
 async function attempt(stage: Stage, workload: AnyWorkload): Promise<Readonly<Record<string, number>> | string> {

@@ -36,6 +36,8 @@ export interface Workload {
   readonly own?: string
   /** This project's sides have their index of the layers built before they mount, as every mount after an image's first has it. */
   readonly indexed?: boolean
+  /** As many times the rounds that were asked for: what takes a tenth of a second varies more than what takes one. */
+  readonly times?: number
   readonly steps: readonly Step[]
 }
 

@@ -133,7 +133,7 @@ function bigData(sizes: Sizes): Workload[] {
     { measure: seconds('copy-up', `copy-up of ${sizes.big} MiB by one byte`, 1.0), run: TOUCH_BIG },
   ]
   return [
-    { lowers: bigFiles, medium: 'disk', steps },
+    { lowers: bigFiles, medium: 'disk', times: 3, steps },
     copyUpUnsynced(sizes),
     written('disk', sizes, [1.1, 1.3, 1.5]),
     written('tmpfs', sizes, [1.1, 2]),
@@ -147,6 +147,7 @@ function copyUpUnsynced(sizes: Sizes): Workload {
     lowers: bigFiles,
     medium: 'disk',
     own: 'volatile',
+    times: 3,
     steps: [{ run: 'cat "$M/big"' }, { measure, run: TOUCH_BIG }],
   }
 }
@@ -154,7 +155,7 @@ function copyUpUnsynced(sizes: Sizes): Workload {
 /** Only the cached mode takes note of it. */
 function gathered(sizes: Sizes): Workload {
   const measure = seconds('write-4k-gathered', '4 KiB writes, on disk, ours with writeback=1', 1.5)
-  return { lowers: nothing, medium: 'disk', own: 'writeback=1', steps: [{ measure, run: writePages(sizes) }] }
+  return { lowers: nothing, medium: 'disk', own: 'writeback=1', times: 2, steps: [{ measure, run: writePages(sizes) }] }
 }
 
 function written(medium: Medium, sizes: Sizes, [large, small, cached]: readonly number[]): Workload {
@@ -162,6 +163,7 @@ function written(medium: Medium, sizes: Sizes, [large, small, cached]: readonly 
   return {
     lowers: nothing,
     medium,
+    times: 2,
     steps: [
       { measure: seconds(`write-${medium}`, `sequential write, on ${medium}`, large), run: sequential },
       settle,
