@@ -156,9 +156,9 @@ export interface Native {
   takeAhead(id: number): number
   /** Lets go of one; `wait`: until nobody works on it. */
   dropAhead(id: number, wait: boolean): number
-  /** Has the directory `name` in `parent` read on a thread of its own, with the inodes of what is in it, so that they are in the
-   * kernel's memory. -EAGAIN where too much is waiting. */
-  warmDirectory(parent: number, name: string): number
+  /** Has the directory at `path` below a layer's `root` read on a thread of its own, with the inodes of up to `entries` of what is in
+   * it, so that they are in the kernel's memory. -EAGAIN where too much is waiting. `root` stays open until `stopWarming`. */
+  warmDirectory(root: number, path: string, entries: number): number
   /** Forgets what of that has not begun, and waits for the rest. */
   stopWarming(): number
   /** Blocks of 512 bytes that this thread has had read from disks; `all`: and those threads, too. */
@@ -173,6 +173,8 @@ export interface Native {
   enterEngineThread(): number
   /** setfsgid, setfsuid and umask of this thread; calls made only for what differs from before. */
   become(uid: number, gid: number, umask: number): number
+  /** Gives this thread the nice value `by` (0 to 19): it gets less of the processors where others want them. */
+  stepBack(by: number): number
 
   // ---- mounting -----------------------------------------------------------------------------------------------
   /** open_tree(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) of one mount, then mount_setattr with these MOUNT_ATTR_* bits set. */

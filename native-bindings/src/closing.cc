@@ -53,8 +53,8 @@ class Closer {
 
   void work() {
     std::unique_lock<std::mutex> lock(guard_);
-    for (int looks = 0; looks < kLooks; looks++) {
-      if (closeAll(lock)) looks = 0;
+    // It ends only where it has just found nothing, under the lock: what is handed over later begins another one.
+    for (int idle = 0; idle < kLooks; idle = closeAll(lock) ? 0 : idle + 1) {
       lock.unlock();
       std::this_thread::sleep_for(kLook);
       lock.lock();

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -64,6 +65,11 @@ int64_t become(Call& call, uint32_t uid, uint32_t gid, uint32_t umask) {
   return 0;
 }
 
+int64_t stepBack(Call&, int by) {
+  // Linux has a nice value for each thread.
+  return result(::setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), by));
+}
+
 int64_t hasCapability(Call&, int capability) { return effective(capability); }
 
 }  // namespace
@@ -71,6 +77,7 @@ int64_t hasCapability(Call&, int capability) { return effective(capability); }
 void describeIdentity(Table& table) {
   table.add<enterEngineThread>("enterEngineThread");
   table.add<become>("become");
+  table.add<stepBack>("stepBack");
   table.add<hasCapability>("hasCapability");
 }
 

@@ -2,8 +2,10 @@
 // what lies on a disk would wait for one block after the other, while the disk could look for several at once. Nothing is
 // kept here and nobody waits; what cannot be read is somebody else's to tell of.
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #include <atomic>
@@ -17,9 +19,8 @@ namespace stratafs {
 
 namespace {
 
-constexpr int kThreads = 4;
-constexpr size_t kWaiting = 512;  // more would be forgotten again before somebody comes
-constexpr int kEntries = 2000;    // of one directory
+constexpr int kThreads = 8;        // they wait for the disk
+constexpr size_t kWaiting = 8192;  // more would be forgotten again before somebody comes
 
 // How many blocks of 512 bytes this thread has had read from disks.
 int64_t blocksRead() {
@@ -27,29 +28,34 @@ int64_t blocksRead() {
   return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_inblock : 0;
 }
 
-// Every entry is looked at once, so that its inode is there.
-void lookAtAll(int fd) {
-  int left = kEntries;
-  forEachEntry(fd, [&](const Entry& entry) {
-    struct stat stat;
-    (void)::fstatat(fd, entry.name, &stat, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
-    return --left > 0;
-  });
+// The directory at `path` below a layer's root, never through a link or into what is mounted there. A thread that no longer knows
+// the way because somebody has changed the layer has nothing to read.
+int openInLayer(int root, const std::string& path) {
+  struct open_how how = {};
+  how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  return static_cast<int>(syscall(SYS_openat2, root, path.empty() ? "." : path.c_str(), &how, sizeof how));
 }
 
-void warm(int parent, const std::string& name) {
-  Held fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+// One directory. The root's descriptor is the layer's, which stays open until nobody warms any more.
+struct Errand {
+  const int root;
+  const std::string path;
+  const int entries;  // how many of its entries are looked at, so that their inodes are there
+};
+
+void warm(const Errand& errand) {
+  Held fd(openInLayer(errand.root, errand.path));
   if (fd.bad()) return;
   char marks[512];
   (void)!::flistxattr(fd.fd(), marks, sizeof marks);
-  lookAtAll(fd.fd());
+  int left = errand.entries;
+  forEachEntry(fd.fd(), [&](const Entry& entry) {
+    struct stat stat;
+    if (left-- > 0) (void)::fstatat(fd.fd(), entry.name, &stat, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+    return left > 0;
+  });
 }
-
-struct Errand {
-  Errand(int directory, const char* called) : parent(directory), name(called) {}
-  Held parent;
-  const std::string name;
-};
 
 // What they have had read from disks.
 std::atomic<int64_t> blocks{0};
@@ -62,15 +68,13 @@ Crew& warmers() {
 
 void run(const Errand& errand) {
   int64_t before = blocksRead();
-  warm(errand.parent.fd(), errand.name);
+  warm(errand);
   blocks += blocksRead() - before;
 }
 
-int64_t warmDirectory(Call&, int parent, const Text& name) {
-  int fd = ::fcntl(parent, F_DUPFD_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  auto errand = std::make_shared<Errand>(fd, name.c());
-  return warmers().add([errand] { run(*errand); }) ? 0 : -EAGAIN;
+int64_t warmDirectory(Call&, int root, const Text& path, int entries) {
+  Errand errand{root, path.c(), entries};
+  return warmers().add([errand = std::move(errand)] { run(errand); }) ? 0 : -EAGAIN;
 }
 
 int64_t stopWarming(Call&) { return warmers().stop(), 0; }

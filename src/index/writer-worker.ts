@@ -9,6 +9,8 @@ import { IndexWriter, type WriterStart } from './writer.js'
 const main = parentPort as NonNullable<typeof parentPort>
 const { start, engine } = workerData as { start: WriterStart; engine: MessagePort }
 const say = (message: FromWriter): void => main.postMessage(message)
+// A tenth of what others get where processors are short: nobody waits for the writer but who ends the mount.
+native.stepBack(10)
 const writer = IndexWriter.begin(start, say)
 
 /** The engine holds changes back while nothing comes in; so that they are not old, it is woken for them now and then. */

@@ -12,6 +12,7 @@ type Surroundings = Pick<
   Native,
   | 'enterEngineThread'
   | 'become'
+  | 'stepBack'
   | 'cloneMount'
   | 'mount'
   | 'umount'
@@ -47,6 +48,7 @@ export const surroundings: Surroundings = {
     umask = wanted
     return 0
   },
+  stepBack: refuse(Errno.ENOSYS),
   cloneMount: refuse(Errno.ENOSYS),
   mount: refuse(Errno.ENOSYS),
   umount: (target, flags) => programs.umount(target, flags),

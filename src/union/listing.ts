@@ -48,6 +48,11 @@ export class Listing {
     return this.#byName.get(name)?.cookie ?? -1
   }
 
+  /** `part` of `name`; -1 where it is not. */
+  partOf(name: string): number {
+    return this.#byName.get(name)?.part ?? -1
+  }
+
   /** A name found while the directory is read. `type` is DT_*. */
   add(name: string, type: number, part: number): void {
     if (!this.#change(name, type, part)) this.#put(this.#read, { name, cookie: this.#nextRead++, type, part })

@@ -16,6 +16,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
 import { dropData, withRoom } from './data.js'
+import { ABSENT, listedAt } from './merged-directory.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
 import { statNode, type Union } from './union.js'
@@ -29,9 +30,9 @@ export function childOf(u: Union, parent: Node, name: string, first = 0): Node |
   const known = parent.dir!.children.get(name)
   if (known !== undefined) return known
   if (parent.removed || name.startsWith(AUFS_PREFIX)) return 0
-  const listing = parent.dir!.listing
-  if (listing !== null && !listing.has(name)) return 0
-  const found = search(u, parent.dir!, name, first)
+  const part = parent.dir!.listing === null ? listedAt(u, parent, name) : parent.dir!.listing.partOf(name)
+  if (part === ABSENT) return 0
+  const found = search(u, parent.dir!, name, Math.max(first, part))
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
   // A metacopy whose content is nowhere below must not be read as zeros.

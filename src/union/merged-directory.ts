@@ -4,8 +4,10 @@
  * use are kept, bounded by the number of names they hold.
  */
 import type { LowerView } from '../index/view.js'
+import { MANY } from '../layers/top-down.js'
 import { DT_DIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import { Listing } from './listing.js'
 import type { DirState, Node } from './node.js'
 import { inspect, viewOf } from './search.js'
@@ -29,6 +31,33 @@ export function listingOf(u: Union, node: Node): Listing | number {
   u.listings.add(node)
   dropOldListings(u, node)
   return listing
+}
+
+/** A name that no part of a directory shows. */
+export const ABSENT = -1
+/** So many names are searched one by one in a directory of many parts before it is read, so that the next are found at once. */
+const SEARCHES = 4
+/** Directories that say to be larger in all, in bytes, are not read for that: nobody has asked for their names. */
+const READABLE = 1 << 20
+
+/** The part of `node` to begin a search for `name` with, by a listing that pays to be read; ABSENT, or 0: anywhere. */
+export function listedAt(u: Union, node: Node, name: string): number {
+  const dir = node.dir!
+  if (dir.lowers.length < MANY || ++dir.searches < SEARCHES) return 0
+  dir.searches = 0
+  if (viewOf(u, dir) !== null || !isReadable(u, dir)) return 0
+  const listing = listingOf(u, node)
+  return typeof listing === 'number' ? 0 : listing.partOf(name)
+}
+
+function isReadable(u: Union, dir: DirState): boolean {
+  let size = 0
+  for (const lower of dir.lowers) {
+    const fd = u.cache.fd(lower)
+    if (fd < 0 || native.statat(fd, '') < 0) return false
+    size += native.stat[Stat.SIZE]!
+  }
+  return size <= READABLE
 }
 
 /** Too many: those that nobody is reading go first, the others only where memory asks for it. */

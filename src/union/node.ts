@@ -28,6 +28,8 @@ export class DirState {
   impure = false
   /** What the index knows of the lower parts. */
   indexed: ViewSlot = UNTRIED
+  /** Names searched without a listing since that was last considered. */
+  searches = 0
 
   constructor(
     /** null until copied up. */

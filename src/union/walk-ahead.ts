@@ -20,13 +20,18 @@ const MANY = 4
 const WALK = 3
 /** How many directories are read ahead of a walk, of those inside and of those beside. */
 const NEXT = 6
+/** Of a directory that is listed the inodes of so many entries are wanted, of one that is searched those of so many. */
+const LISTED = 2000
+const SEARCHED = 64
 
 export class WalkAhead {
   /** Blocks read from disks so far, -1: not asked yet, and for how many directories that is believed to go on. */
   blocks = -1
   left = 0
-  /** Those that the engine's thread itself has read, when it last looked. */
-  own = 0
+  /** Those that the engine's thread itself had read when it last searched many parts, -1: it has not. */
+  own = -1
+  /** What is searched now is being read already. */
+  searched = false
   /** The entry behind which everything has been begun already. */
   begun = ''
   /** Directories listed one inside another. */
@@ -50,18 +55,23 @@ function isOnDisk(u: Union): boolean {
 export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
   if (!isOnDisk(u) || uppers + lowers.length < MANY) return
   for (let i = lowers.length - 1; i >= 1 - uppers; i--) {
-    const { parent, name } = lowers.at(i)!
-    warm(u, parent, name)
+    warm(lowers.at(i)!, null, LISTED)
   }
 }
 
-/** `name` is searched in many parts, and the first of them had to be read from a disk: the others will have to be, too. */
+/**
+ * `name` is searched in many parts, of which those from `at` on are still to be asked. When anything had to be read from a disk since the
+ * last such search, or by the `first` part of this one, they will have to be, too.
+ */
 export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string, isFirst: boolean): void {
   const { walk } = u
   const own = native.diskBlocksRead(false)
-  if (!isFirst && own > walk.own && name !== walk.begun)
-    for (let i = lowers.length - 1; i >= at; i--) warm(u, lowers.at(i)!, name)
+  const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
+  if (isFirst) walk.searched = false
+  if (!isReading || walk.searched || name === walk.begun) return
+  walk.searched = true
+  for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
 }
 
 /** `node` has just been read for somebody who lists it. */
@@ -70,22 +80,22 @@ export function aheadOfWalk(u: Union, node: Node, listing: Listing): void {
   const above = node.parent?.dir?.listing ?? null
   walk.steps = above === null ? 0 : walk.steps + 1
   if (walk.left <= 0 || walk.steps < WALK) return
-  warmChildren(u, node, listing, 0)
+  warmChildren(node, listing, 0)
   if (walk.parent !== node.parent) walk.cookie = 0
   const from = Math.max(walk.cookie, above!.cookieOf(node.name))
   walk.parent = node.parent
-  walk.cookie = warmChildren(u, node.parent!, above!, from)
+  walk.cookie = warmChildren(node.parent!, above!, from)
 }
 
 /** The next directories in `node` after the cookie `from`; the cookie of the last. */
-function warmChildren(u: Union, node: Node, listing: Listing, from: number): number {
+function warmChildren(node: Node, listing: Listing, from: number): number {
   const { lowers } = node.dir!
   if (lowers.length >= MANY) return from
   let last = from
   let some = 0
   for (let cookie = listing.next(from); cookie >= 0 && some < NEXT; cookie = listing.next(cookie)) {
     if (listing.type(cookie) !== DT_DIR) continue
-    for (const lower of lowers) warm(u, lower, listing.name(cookie))
+    for (const lower of lowers) warm(lower, listing.name(cookie), LISTED)
     last = cookie
     some++
   }
@@ -102,10 +112,11 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   if (next < 0) return
   const name = listing.name(next)
   walk.begun = name
-  for (const lower of lowers) warm(u, lower, name)
+  for (const lower of lowers) warm(lower, name, LISTED)
 }
 
-function warm(u: Union, parent: RealDir | null, name: string): void {
-  const fd = parent === null ? -1 : u.cache.fd(parent)
-  if (fd >= 0) native.warmDirectory(fd, name)
+/** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */
+function warm(dir: RealDir, name: string | null, entries: number): void {
+  const path = dir.path()
+  native.warmDirectory(dir.layer.rootFd, name === null || path === '' ? (name ?? path) : `${path}/${name}`, entries)
 }

@@ -67,6 +67,20 @@ onEach('what is closed soon is closed when it is waited for, and large files at 
   assert.equal(native.statat(large, ''), -Errno.EBADF)
 })
 
+onEach('what is handed over while the thread that closes is about to end is closed as well', (scratch) => {
+  makeFile(scratch, 'f', 'x')
+  for (let round = 0; round < 30; round++) {
+    const fd = ok(native.openat(scratch.fd, 'f', c.O_PATH, 0))
+    assert.equal(native.closeSoon(fd), 0)
+    // It ends some 21 ms after the last one: what comes a millisecond before or after must not be left lying.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 16 + (round % 10))
+  }
+  const last = ok(native.openat(scratch.fd, 'f', c.O_PATH, 0))
+  assert.equal(native.closeSoon(last), 0)
+  assert.equal(native.settleClosing(), 0)
+  assert.equal(native.statat(last, ''), -Errno.EBADF)
+})
+
 /** A file of 64 MiB with data at 0, at 10 MiB and in an odd place, and a hole at its end. */
 function makeSparse(scratch: Scratch, name: string): void {
   makeFile(scratch, name, 'start')

@@ -2,6 +2,7 @@
  * The addon in a second thread: an instance of its own, and an identity that does not touch the rest of the process.
  */
 import assert from 'node:assert/strict'
+import { getPriority } from 'node:os'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import * as c from '../../src/syscalls/constants.js'
@@ -114,3 +115,9 @@ test('each instance has its own stat record', () =>
     assert.equal(native.fsstat.length, 10)
     ok(native.statat(scratch.fd, ''))
   }))
+
+test('a thread that steps back has the nice value that was asked for', () => {
+  const before = getPriority()
+  assert.equal(native.stepBack(before + 3), 0)
+  assert.equal(getPriority(), Math.min(19, before + 3))
+})

@@ -13,8 +13,9 @@ onEach('directories, files, links and names that are absent are taken alike', (s
   const before = openDescriptors()
   const blocks = native.diskBlocksRead(true)
   for (let i = 0; i < 20; i++)
-    for (const name of ['d', 'f', 'l', 'absent']) assert.equal(native.warmDirectory(scratch.fd, name), 0)
-  assert.equal(native.warmDirectory(-1, 'd'), -Errno.EBADF)
+    for (const name of ['d', 'f', 'l', 'absent']) assert.equal(native.warmDirectory(scratch.fd, name, 20), 0)
+  for (const path of ['', 'd/../d', '../x', '/etc']) assert.equal(native.warmDirectory(scratch.fd, path, 20), 0)
+  assert.equal(native.warmDirectory(-1, 'd', 20), 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)
   assert.ok(native.diskBlocksRead(true) >= blocks)
@@ -26,7 +27,7 @@ onEach('too much at once is refused, and forgotten by who stops', (scratch) => {
   for (let i = 0; i < 400; i++) makeFile(scratch, `d/${i}`)
   const before = openDescriptors()
   let refused = 0
-  for (let i = 0; i < 5000; i++) if (native.warmDirectory(scratch.fd, 'd') === -Errno.EAGAIN) refused++
+  for (let i = 0; i < 30_000; i++) if (native.warmDirectory(scratch.fd, 'd', 2000) === -Errno.EAGAIN) refused++
   assert.ok(refused > 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)

@@ -20,11 +20,11 @@ class Stand {
   })
 
   constructor(t: TestContext) {
-    const fd = (): number => {
+    this.u = { walk: new WalkAhead() } as unknown as Union
+    t.mock.method(native, 'warmDirectory', () => {
       this.asked++
-      return -1
-    }
-    this.u = { walk: new WalkAhead(), cache: { fd } } as unknown as Union
+      return 0
+    })
     t.mock.method(native, 'diskBlocksRead', () => this.blocks)
   }
 
@@ -52,7 +52,7 @@ test('the parts of a directory, once something is read after the first, and for 
   )
 })
 
-test('the parts that a search has still to ask, once it has read something itself', (t) => {
+test('the parts that a search has still to ask, once something was read since the last one', (t) => {
   const s = new Stand(t)
   const search = (isFirst: boolean): number =>
     s.count(() => aheadOfSearch(s.u, s.parts, isFirst ? 0 : 2, 'name', isFirst))
@@ -60,5 +60,9 @@ test('the parts that a search has still to ask, once it has read something itsel
   assert.equal(search(true), 0)
   s.blocks++
   assert.equal(search(false), PARTS - 2)
+  assert.deepEqual([search(true), search(false)], [0, 0])
+  s.blocks++
+  assert.equal(search(true), PARTS)
+  s.blocks++
   assert.equal(search(false), 0)
 })
