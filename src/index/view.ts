@@ -164,9 +164,8 @@ export class LowerView implements LowerAnswers {
     // Which may have to be read from a disk, part by part, by whoever goes on into it.
     const asked =
       !this.keeper.immutable && joined !== null && joined.layers.length >= MANY ? partsIn(dir.lowers, joined) : null
-    if (asked !== null) c.searching?.(asked, 0, name, true)
+    if (asked !== null) c.searching?.(asked, 0, name)
     if (!this.#isKnown(c, dir.lowers, found, name, row)) return false
-    if (asked !== null) c.searching?.(asked, 0, name, false)
     found.type = S_IFDIR
     const depth = c.lowers.length
     if (joined !== null) found.lowers = new JoinedParts(dir.lowers, joined, name, depth)

@@ -17,11 +17,8 @@ export interface SearchContext {
   /** Filled with the stat record of the topmost part of what was found. */
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string }
-  /**
-   * Hears of a search through many parts when the lower at `at` comes next: with the first, and once some have been asked; and of one
-   * that was answered without asking, before and after.
-   */
-  searching?(lowers: Parts, at: number, name: string, isFirst: boolean): void
+  /** Hears of a search through many parts, of which the lowers from `at` on have not been asked yet. */
+  searching?(lowers: Parts, at: number, name: string): void
 }
 
 /** The parts of the directory that is searched. */

@@ -219,8 +219,7 @@ export function searchParts(
   for (let i = first; i < parts && !s.done && s.path === null; i++) {
     const mayAnswer = answers !== null && i >= uppers && deepest < 0 && s.found.type !== S_IFREG
     if (mayAnswer && answers.answer(u, dir, s.found, s.name)) break
-    if (parts - first >= MANY && (i === first || i === first + TRIED))
-      u.searching?.(dir.lowers, i - uppers, s.name, i === first)
+    if (i === first + TRIED && parts - first >= MANY) u.searching?.(dir.lowers, i - uppers, s.name)
     const part = i < uppers ? dir.upper! : dir.lowers.at(i - uppers)!
     deepest = part.layer.index
     s.visit(part, i + 1 < parts)

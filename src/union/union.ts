@@ -129,8 +129,8 @@ export class Union {
   }
 
   /** See SearchContext. */
-  searching(lowers: Parts, at: number, name: string, isFirst: boolean): void {
-    aheadOfSearch(this, lowers, at, name, isFirst)
+  searching(lowers: Parts, at: number, name: string): void {
+    aheadOfSearch(this, lowers, at, name)
   }
 
   /** Whether anything is to be on disk before it is said to be there. */

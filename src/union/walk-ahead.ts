@@ -30,10 +30,8 @@ export class WalkAhead {
   left = 0
   /** Those that the engine's thread itself had read when it last searched many parts, -1: it has not. */
   own = -1
-  /** What is searched now is being read already. */
-  searched = false
-  /** The entry behind which everything has been begun already. */
-  begun = ''
+  /** The entries of a listing that have been begun last: the one that is looked up, and the one behind it. */
+  begun: readonly string[] = []
   /** Directories listed one inside another. */
   steps = 0
   /** The last directory whose entries were read ahead, and up to where. */
@@ -61,16 +59,14 @@ export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
 
 /**
  * `name` is searched in many parts, of which those from `at` on are still to be asked. When anything had to be read from a disk since the
- * last such search, or by the `first` part of this one, they will have to be, too.
+ * last such search, they will have to be, too.
  */
-export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string, isFirst: boolean): void {
+export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string): void {
   const { walk } = u
   const own = native.diskBlocksRead(false)
   const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
-  if (isFirst) walk.searched = false
-  if (!isReading || walk.searched || name === walk.begun) return
-  walk.searched = true
+  if (!isReading || walk.begun.includes(name)) return
   for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
 }
 
@@ -111,7 +107,7 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   while (next >= 0 && listing.type(next) !== DT_DIR) next = listing.next(next)
   if (next < 0) return
   const name = listing.name(next)
-  walk.begun = name
+  walk.begun = [listing.name(cookie), name]
   for (const lower of lowers) warm(lower, name, LISTED)
 }
 

@@ -54,15 +54,15 @@ test('the parts of a directory, once something is read after the first, and for 
 
 test('the parts that a search has still to ask, once something was read since the last one', (t) => {
   const s = new Stand(t)
-  const search = (isFirst: boolean): number =>
-    s.count(() => aheadOfSearch(s.u, s.parts, isFirst ? 0 : 2, 'name', isFirst))
-  assert.deepEqual([search(true), search(false)], [0, 0])
-  assert.equal(search(true), 0)
+  const search = (at: number, name = 'name'): number => s.count(() => aheadOfSearch(s.u, s.parts, at, name))
+  assert.deepEqual([search(0), search(2)], [0, 0])
   s.blocks++
-  assert.equal(search(false), PARTS - 2)
-  assert.deepEqual([search(true), search(false)], [0, 0])
+  assert.deepEqual([search(2), search(2)], [PARTS - 2, 0])
   s.blocks++
-  assert.equal(search(true), PARTS)
+  assert.equal(search(0), PARTS)
   s.blocks++
-  assert.equal(search(false), 0)
+  s.u.walk.begun = ['other', 'name']
+  assert.equal(search(0), 0)
+  s.blocks++
+  assert.equal(search(0, 'third'), PARTS)
 })
