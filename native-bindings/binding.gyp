@@ -28,6 +28,14 @@
       "cflags_cc!": ["-fno-exceptions"],
       "cflags!": ["-Wno-unused-parameter", "-O3"],
       "conditions": [["OS!='linux'", { "type": "none" }]]
+    },
+    {
+      "target_name": "launch",
+      "type": "executable",
+      "sources": ["src/launch.c"],
+      "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
+      "cflags": ["-O2", "-Wall", "-Wextra"],
+      "conditions": [["OS!='linux'", { "type": "none" }]]
     }
   ]
 }

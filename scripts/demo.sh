@@ -32,7 +32,7 @@ esac
 scripts/setup.sh $purpose
 
 # The command a user types; only its place differs here.
-read -r -a stratafs_command <<<"${STRATAFS:-node $root/dist/src/cli/stratafs.cjs}"
+read -r -a stratafs_command <<<"${STRATAFS:-$root/scripts/stratafs}"
 stratafs() {
   if [ "$1" = mount ] && [ -n "$transport" ]; then set -- mount --transport "$transport" "${@:2}"; fi
   "${stratafs_command[@]}" "$@"

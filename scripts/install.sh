@@ -34,7 +34,8 @@ done
 [ -n "$prefix" ] || { usage >&2; fail 'no --prefix given (for example --prefix /usr/local)'; }
 
 home=$prefix/lib/stratafs
-program=$home/dist/src/cli/stratafs.cjs
+# It finds the rest from where it lies.
+launcher=native-bindings/build/Release/launch
 case $prefix in /usr | /usr/local) helper=${helper:-/sbin} ;; *) helper=${helper:-$prefix/sbin} ;; esac
 
 # An older install's program had another name.
@@ -57,7 +58,9 @@ if [ $uninstall = yes ]; then
 fi
 
 scripts/setup.sh build
-[ -f dist/src/cli/stratafs.cjs ] || fail 'dist/src/cli/stratafs.cjs is missing after the build'
+for file in dist/src/cli/stratafs.cjs $launcher; do
+  [ -f $file ] || fail "$file is missing after the build"
+done
 links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
 for link in "${links[@]}"; do
@@ -80,7 +83,7 @@ mapfile -t modules < <(needed_modules)
 tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
   package.json LICENSE dist/src native-bindings/build/Release "${modules[@]}" | tar -C "$new" --no-same-owner -xf -
-# The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH.
+# The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads it here, too.
 sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
 chmod 755 "$new/dist/src/cli/stratafs.cjs"
 printf '%s\n' "${links[@]}" >"$new/links"
@@ -92,6 +95,6 @@ mv "$new" "$home"
 rm -rf "$home.old"
 for link in "${links[@]}"; do
   mkdir -p "$(dirname "$link")"
-  ln -sfn "$program" "$link"
+  ln -sfn "$home/$launcher" "$link"
   echo "install: $link"
 done

@@ -1,5 +1,5 @@
 /**
- * The last step of the build: what starts with a mount is about a hundred small modules in each of three places (the command, the
+ * The last step of the build: what starts with a mount is about a hundred small modules in each of its places (the command, the
  * background process, the engine's thread), and finding and loading them costs more than running them. So the modules of
  * each place that can begin are joined into one file, with V8's code for it beside it (docs/decisions/0014).
  *
@@ -33,6 +33,7 @@ type Build = typeof import('esbuild').build
 /** Where something begins and what it loads, below src/ and dist/src/; how far it is run to know which of its code is needed. */
 export const PLACES = [
   { begin: 'cli/stratafs', modules: 'cli/main', rehearsal: 'command' },
+  { begin: 'cli/launched-main', modules: 'cli/launched-main', rehearsal: 'launched' },
   { begin: 'daemon/background-main', modules: 'daemon/background-main', rehearsal: 'background' },
   { begin: 'daemon/engine-worker', modules: 'daemon/engine-worker', rehearsal: 'engine' },
   { begin: 'daemon/detach-main', modules: 'daemon/detach-main', rehearsal: 'none' },

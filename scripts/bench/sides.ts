@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { checkoutRoot } from '../check-imports.js'
 import { deviceHolders, gone } from './daemons.js'
 import type { Namespace } from './namespace.js'
 import { mustRun, run } from './processes.js'
@@ -91,9 +91,10 @@ async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly num
   await gone(daemons)
 }
 
-/** This checkout's command, run by the Node that runs this. */
+/** This checkout's command as an install links to it; where that was not built, run by the Node that runs this. */
 export function ownCommand(): string[] {
-  return [process.execPath, fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))]
+  const launcher = join(checkoutRoot(), 'native-bindings/build/Release/launch')
+  return existsSync(launcher) ? [launcher] : [process.execPath, join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')]
 }
 
 export function inPath(command: string): boolean {

@@ -1,7 +1,8 @@
 /**
  * V8's code for a joined file, as it is after the file has begun to run: functions are compiled when they are first called, so that
  * code kept right after loading would lack most of what a start needs. The file is run in a process of its own that
- * mounts nothing: the command only checks options, the background process and the engine's thread get no order.
+ * mounts nothing: the command only checks options, the launched background process finds no mountpoint, the one that a command starts
+ * and the engine's thread get no order.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,8 +13,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 
-/** How far a file is run: until it has checked its options, until it waits for its order, or not at all. */
-export type Rehearsal = 'command' | 'background' | 'engine' | 'none'
+/** How far a file is run: until it has checked its options or directories, until it waits for its order, or not at all. */
+export type Rehearsal = 'command' | 'launched' | 'background' | 'engine' | 'none'
 
 /** How long what waits for an order takes to come that far, at most; if it takes longer there is less code. */
 const SETTLED_MS = 250
@@ -28,6 +29,7 @@ const ARGUMENTS: Readonly<Record<Rehearsal, readonly string[]>> = {
     '-o',
     'lowerdir=/:/usr,upperdir=/tmp,workdir=/tmp,noatime',
   ],
+  launched: ['launched-main.cjs', 'stratafs', '-o', 'lowerdir=/:/usr,noatime', '/dev/null/nowhere'],
   // `here`: without an engine's thread.
   background: ['background-main.cjs', '/nowhere', 'here'],
   engine: [],
@@ -43,6 +45,7 @@ export function rehearse(file: string, how: Rehearsal): Buffer {
       encoding: 'utf8',
       // The background process answers on descriptor 3.
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      env: { ...process.env, STRATAFS_RUN_DIR: folder },
       timeout: 60_000,
     })
     try {
@@ -68,7 +71,7 @@ function play(file: string, how: Rehearsal, output: string): void {
 
 if (!isMainThread) play(workerData.file, 'engine', workerData.output)
 else if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [file, how, output] = process.argv.splice(1, 4, ARGUMENTS[process.argv[3] as Rehearsal][0] ?? 'none').slice(1)
+  const [file, how, output] = process.argv.splice(1, 5, ARGUMENTS[process.argv[3] as Rehearsal][0] ?? 'none').slice(1)
   if (how === 'engine') new Worker(new URL(import.meta.url), { workerData: { file, output } })
   else play(file, how as Rehearsal, output)
 }

@@ -12,34 +12,17 @@ import { commitCommand } from './commit.js'
 import { complain, Exit } from './complain.js'
 import { diffCommand } from './diff.js'
 import { imageCommand } from './image.js'
+import { mountCommand, type RunMount } from './mount.js'
 import { COMMANDS } from './mount-program.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
 import { packageVersion } from './version.js'
 
-/** What `-o` takes, for a person; daemon/option-table is the whole truth. */
-const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fuse-overlayfs have them):
-  lowerdir=A:B upperdir= workdir=           the layers; in A, write \\: and \\, for : and ,
-  ro volatile fsync=0|1 noatime             read-only; sync nothing; no syncing; leave access times
-  redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
-  metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
-  index=on|off|immutable                    a database of which layer owns a name, held against the layers;
-                                            immutable: they never change, so nobody looks at them
-  index_fill=visited|background             what comes into it: what was visited, or everything at once
-  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
-  uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
-  data=auto|passthrough|cached writeback=0|1
-                                            file data: to the layers' own files (root), or through the mount's page cache;
-                                            there, whether the kernel gathers small writes
-  squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
-  allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
-  transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`
-
-/** Runs the command that `args` (latin1) name; the exit code. */
-export async function runCommands(args: readonly string[]): Promise<number> {
+/** Runs the command that `args` (latin1) name, `mount` by `runMount`; the exit code. */
+export async function runCommands(args: readonly string[], runMount: RunMount = mountNow): Promise<number> {
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome)
+  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome, runMount)
   spareHelp(parser)
   try {
     await parser.parseAsync()
@@ -51,6 +34,11 @@ export async function runCommands(args: readonly string[]): Promise<number> {
     return Exit.USAGE
   }
   return outcome.code
+}
+
+const mountNow: RunMount = async (given) => {
+  const { runMount } = await import('./mount-command.js')
+  return runMount(given)
 }
 
 /**
@@ -75,11 +63,11 @@ function unknownCommand(word: string): number {
 
 class UsageError extends Error {}
 
-function describe(parser: Argv, outcome: Outcome): Argv {
+function describe(parser: Argv, outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [inspectCommand, statsCommand, ...owners]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
-  const commands = [mountCommand, unmountCommand, ...asked, ...layers, bundleCommand]
+  const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
@@ -104,53 +92,6 @@ function describe(parser: Argv, outcome: Outcome): Argv {
       throw message ? new UsageError(message.split('\n').join('; ')) : error
     })
 }
-
-const mountCommand: Add = (parser, outcome) =>
-  parser.command(
-    'mount <merged>',
-    'mount the merged directory; in the background unless -f',
-    (command) =>
-      command
-        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory to mount on' })
-        .option('lower', { type: 'string', requiresArg: true, describe: 'a lower directory, top first; repeat it' })
-        .option('upper', {
-          type: 'string',
-          requiresArg: true,
-          describe: 'the writable directory; without it: read-only',
-        })
-        .option('work', { type: 'string', requiresArg: true, describe: 'work directory [.NAME.work beside the upper]' })
-        .option('o', { type: 'string', requiresArg: true, describe: 'mount options, separated by commas' })
-        .option('transport', {
-          choices: ['dev-fuse', 'fuse-native'] as const,
-          requiresArg: true,
-          describe: 'how requests come [dev-fuse; fuse-native where the addon was not built]',
-        })
-        .option('accept-limits', {
-          type: 'boolean',
-          describe: 'over fuse-native: several users, though owners are wrong',
-        })
-        .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
-        .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
-        .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
-        .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
-        .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only')
-        .epilogue(MOUNT_OPTIONS),
-    async (given) => {
-      const { runMount } = await import('./mount-command.js')
-      outcome.code = await runMount({
-        merged: given.merged,
-        lowers: list(given.lower),
-        upper: last(given.upper),
-        work: last(given.work),
-        options: list(given.o),
-        foreground: given.foreground === true,
-        trace: given.debug === true,
-        logFile: last(given['log-file']),
-        transport: given.transport === undefined ? undefined : last(given.transport),
-        acceptLimits: given['accept-limits'] === true,
-      })
-    },
-  )
 
 const unmountCommand: Add = (parser, outcome) =>
   parser.command(

@@ -10,13 +10,20 @@ import { isMountProgramForm, parseMountProgram } from './mount-program.js'
 const VERSION_WORDS = ['--version', '-V', '-v']
 
 async function run(): Promise<number> {
-  const name = basename(process.argv[1] ?? 'stratafs')
+  const name = calledAs()
   const args = rawArguments()
   if (isMountProgramForm(name, args)) return runMountProgram(name, args)
   endWithReader()
   if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
   const { runCommands } = await import('./commands.js')
   return runCommands(args)
+}
+
+/** Our own name: left by what was called and became this (native-bindings/src/launch.c, scripts/stratafs), or the script's. */
+function calledAs(): string {
+  const { STRATAFS_NAME: left } = process.env
+  delete process.env.STRATAFS_NAME
+  return basename(left ?? process.argv[1] ?? 'stratafs')
 }
 
 async function runMountProgram(name: string, args: readonly string[]): Promise<number> {
@@ -29,13 +36,11 @@ async function runMountProgram(name: string, args: readonly string[]): Promise<n
     return Exit.USAGE
   }
   for (const warning of form.warnings) complain(warning)
-  const { performMount } = await import('./perform-mount.js')
-  const context = {
-    strict: false,
-    cwd: currentDirectory(),
-    ...(form.source === undefined ? {} : { source: form.source }),
-  }
-  return performMount({ ...form, context })
+  const [{ performMount }, { programRequest }] = await Promise.all([
+    import('./perform-mount.js'),
+    import('./mount-request.js'),
+  ])
+  return performMount(programRequest(form, currentDirectory()))
 }
 
 /** Who reads our output may stop before its end. A mount in the background has none, and is spared the making of the stream. */

@@ -4,26 +4,15 @@
  * mounted, else everything is taken away again.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fstatSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { shown } from '../base/text.js'
 import { mountAnswers } from './answers.js'
+import type { BackgroundOrder, BackgroundReport } from './background-mount.js'
 import { lineReader } from './control-protocol.js'
-import type { Refused } from './places.js'
+import { stderrIsJournal } from './journal.js'
 import type { MountPlan } from './settings.js'
-
-/** What the background process is told. */
-export interface BackgroundOrder {
-  readonly plan: MountPlan
-  readonly warnings: readonly string[]
-  /** Its standard error is the journal: log there. */
-  readonly journal: boolean
-}
-
-/** What it answers, once. `mountpoint` is resolved. */
-export type BackgroundReport = { readonly pid: number; readonly mountpoint: string } | Refused
 
 const ANSWER_MS = 20_000
 
@@ -83,16 +72,4 @@ function converse(child: ChildProcess, order: BackgroundOrder): Promise<Backgrou
     )
     socket.write(`${JSON.stringify(order)}\n`)
   })
-}
-
-/** systemd names the device and inode of the stream it gave us. */
-function stderrIsJournal(): boolean {
-  const named = process.env.JOURNAL_STREAM
-  if (!named) return false
-  try {
-    const { dev, ino } = fstatSync(2)
-    return named === `${dev}:${ino}`
-  } catch {
-    return false
-  }
 }

@@ -25,14 +25,14 @@ const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(
 
 /** Pids of the column's FUSE daemons. */
 export function daemons(scene: Scene): number[] {
-  const mark = scene.column === 'stratafs' ? 'background-main.cjs' : 'fuse-overlayfs'
+  const marks = scene.column === 'stratafs' ? ['background-main.cjs', 'launched-main.cjs'] : ['fuse-overlayfs']
   return pids()
     .filter((pid) =>
       text(`/proc/${pid}/cmdline`)
         .split('\0')
         // An option for Node may come before the script.
         .slice(0, 3)
-        .some((word) => word.endsWith(mark)),
+        .some((word) => marks.some((mark) => word.endsWith(mark))),
     )
     .map(Number)
 }

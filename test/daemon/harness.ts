@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url'
 
 export const MAIN = fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))
 
+/** The command as an install links to it. */
+export const LAUNCH = fileURLToPath(new URL('../../../native-bindings/build/Release/launch', import.meta.url))
+
 /** Mounting directly takes root; elsewhere these tests say that they were skipped. */
 export const needsRoot = {
   skip: process.getuid?.() === 0 && existsSync('/dev/fuse') ? false : 'needs root and /dev/fuse',

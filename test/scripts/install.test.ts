@@ -34,7 +34,7 @@ test('an install is whole: it runs from its prefix, under every name', () => {
     'sbin/mount.fuse3.stratafs',
     'libexec/fuse-overlayfs',
   ]) {
-    assert.equal(readlinkSync(join(prefix, name)), join(prefix, 'lib/stratafs/dist/src/cli/stratafs.cjs'))
+    assert.equal(readlinkSync(join(prefix, name)), join(prefix, 'lib/stratafs/native-bindings/build/Release/launch'))
     const run = spawnSync(join(prefix, name), ['--version'], { encoding: 'utf8', cwd: '/', env: { PATH: '/nowhere' } })
     assert.equal(run.status, 0, `${name} --version: ${run.stderr}`)
     assert.match(run.stdout, /\d+\.\d+\.\d+/)
