@@ -37,6 +37,8 @@ export function listingOf(u: Union, node: Node): Listing | number {
 export const ABSENT = -1
 /** So many names are searched one by one in a directory of many parts before it is read, so that the next are found at once. */
 const SEARCHES = 4
+/** And so many more once the listing has been dropped, or was not worth it: who goes through very many such directories gains nothing. */
+const AGAIN = 64
 /** Directories that say to be larger in all, in bytes, are not read for that: nobody has asked for their names. */
 const READABLE = 1 << 20
 
@@ -44,7 +46,7 @@ const READABLE = 1 << 20
 export function listedAt(u: Union, node: Node, name: string): number {
   const dir = node.dir!
   if (dir.lowers.length < MANY || ++dir.searches < SEARCHES) return 0
-  dir.searches = 0
+  dir.searches = SEARCHES - AGAIN
   if (viewOf(u, dir) !== null || !isReadable(u, dir)) return 0
   const listing = listingOf(u, node)
   return typeof listing === 'number' ? 0 : listing.partOf(name)

@@ -28,7 +28,7 @@ export class DirState {
   impure = false
   /** What the index knows of the lower parts. */
   indexed: ViewSlot = UNTRIED
-  /** Names searched without a listing since that was last considered. */
+  /** Names searched without a listing, less those that have to be before one is considered again. */
   searches = 0
 
   constructor(
