@@ -42,6 +42,7 @@ check_node() {
 check_compiler() {
   command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
     fail 'no C++ compiler, and the addon has to be built: apt-get install g++'
+  command -v "${CC:-cc}" >/dev/null || fail 'no C compiler, and the launcher has to be built: apt-get install gcc'
   command -v python3 >/dev/null || fail 'python3 is missing, and node-gyp needs it: apt-get install python3'
 }
 

@@ -93,8 +93,7 @@ Closer& closer() {
 
 int64_t closeSoon(Call&, int fd) {
   struct stat stat;
-  if (::fstat(fd, &stat) != 0) return -errno;
-  bool soon = stat.st_blocks <= kLargest && closer().add(fd);
+  bool soon = ::fstat(fd, &stat) == 0 && stat.st_blocks <= kLargest && closer().add(fd);
   return soon ? 0 : result(::close(fd));
 }
 
@@ -105,7 +104,7 @@ int64_t settleClosing(Call&) {
 
 }  // namespace
 
-void describeClosing(Table& table) { 
+void describeClosing(Table& table) {
   table.add<closeSoon>("closeSoon");
   table.add<settleClosing>("settleClosing");
 }

@@ -39,9 +39,9 @@ int openInLayer(int root, const std::string& path) {
 
 // One directory. The root's descriptor is the layer's, which stays open until nobody warms any more.
 struct Errand {
-  const int root;
-  const std::string path;
-  const int entries;  // how many of its entries are looked at, so that their inodes are there
+  int root;
+  std::string path;
+  int entries;  // how many of its entries are looked at, so that their inodes are there
 };
 
 void warm(const Errand& errand) {

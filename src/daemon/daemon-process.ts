@@ -38,6 +38,7 @@ export interface DaemonVoice {
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
   outliveFaults(logger)
+  const signalsEnd = listenToSignals(voice)
   const service = await MountService.start(plan, logger, (line) => voice.trace(line))
   if ('error' in service) {
     await voice.ready(service)
@@ -46,7 +47,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   for (const warning of voice.warnings) logger.log('warn', warning)
   const { mountpoint, device, config } = service.state
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
-  listenToSignals(service, voice)
+  signalsEnd(service)
   const wanted = await voice.ready({ mountpoint })
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
@@ -66,16 +67,28 @@ function outliveFaults(logger: Logger): void {
   process.on('unhandledRejection', tell)
 }
 
-function listenToSignals(service: MountService, voice: DaemonVoice): void {
+/**
+ * Listens from the first moment, since a mount that is just being made must not be left without its daemon: what is asked before it
+ * stands is done when it does. The mount is told to what is returned.
+ */
+function listenToSignals(voice: DaemonVoice): (service: MountService) => void {
   const { logger } = voice
+  let serving: MountService | null = null
   let asked = 0
+  const stop = () => {
+    serving?.stop().catch((error) => logger.log('error', 'cannot unmount', { error: String(error) }))
+  }
   const end = (signal: string) => {
     logger.log('info', 'asked to end', { signal })
     if (asked === 0) voice.ending?.()
     if (++asked > 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_MS)
-    service.stop().catch((error) => logger.log('error', 'cannot unmount', { error: String(error) }))
+    stop()
   }
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
-  process.on('SIGUSR1', () => void service.logCounters())
+  process.on('SIGUSR1', () => void serving?.logCounters())
   process.on('SIGPIPE', () => {})
+  return (service) => {
+    serving = service
+    if (asked > 0) stop()
+  }
 }

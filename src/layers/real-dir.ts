@@ -40,9 +40,9 @@ export class RealDir {
 
   /** The path below the layer's root, '' for the root itself. */
   path(): string {
-    if (this.parent === null) return ''
-    const above = this.parent.path()
-    return above === '' ? this.name : `${above}/${this.name}`
+    const names: string[] = []
+    for (let dir: RealDir = this; dir.parent !== null; dir = dir.parent) names.push(dir.name)
+    return names.reverse().join('/')
   }
 }
 

@@ -14,7 +14,7 @@ import { RealDir } from './real-dir.js'
 
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
-/** A search through so many parts is told of; and after how many of them once more. */
+/** A search through so many parts is told of, when so many of them have been asked. */
 export const MANY = 8
 const TRIED = 2
 

@@ -68,7 +68,7 @@ function expectInside(u: Union, node: Node): void {
   if (listing !== null && typeof listing !== 'number') makeNext(u, node, listing, 0)
 }
 
-/** Only what is waited for is worth it: with `volatile` nothing is. */
+/** Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is. */
 function isAble(u: Union): boolean {
   const { abilities } = u.writable!
   return u.syncs && abilities.tmpfile && abilities.xattrs

@@ -35,7 +35,7 @@ export function listingOf(u: Union, node: Node): Listing | number {
 
 /** A name that no part of a directory shows. */
 export const ABSENT = -1
-/** So many names are searched one by one in a directory of many parts before it is read, so that the next are found at once. */
+/** The search for which a directory of many parts is read instead, so that it and the next are found at once. */
 const SEARCHES = 4
 /** And so many more once the listing has been dropped, or was not worth it: who goes through very many such directories gains nothing. */
 const AGAIN = 64
@@ -54,8 +54,8 @@ export function listedAt(u: Union, node: Node, name: string): number {
 
 function isReadable(u: Union, dir: DirState): boolean {
   let size = 0
-  for (const lower of dir.lowers) {
-    const fd = u.cache.fd(lower)
+  for (const part of dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]) {
+    const fd = u.cache.fd(part)
     if (fd < 0 || native.statat(fd, '') < 0) return false
     size += native.stat[Stat.SIZE]!
   }

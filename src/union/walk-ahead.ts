@@ -20,6 +20,7 @@ const MANY = 4
 const WALK = 3
 /** How many directories are read ahead of a walk, of those inside and of those beside. */
 const NEXT = 6
+const PATH_MAX = 4096
 /** Of a directory that is listed the inodes of so many entries are wanted, of one that is searched those of so many. */
 const LISTED = 2000
 const SEARCHED = 64
@@ -114,5 +115,7 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
 /** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */
 function warm(dir: RealDir, name: string | null, entries: number): void {
   const path = dir.path()
-  native.warmDirectory(dir.layer.rootFd, name === null || path === '' ? (name ?? path) : `${path}/${name}`, entries)
+  const whole = name === null || path === '' ? (name ?? path) : `${path}/${name}`
+  // A longer one cannot be said to the kernel at once, and is not worth more.
+  if (whole.length < PATH_MAX) native.warmDirectory(dir.layer.rootFd, whole, entries)
 }

@@ -62,16 +62,29 @@ function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 const told: [about: string, background: string, status: number, stdout: string, stderr: string][] = [
   ['words and a status', `printf 'say a\\0say b\\nc\\0exit 3\\0' >&3`, 3, '', 'stratafs: a\nstratafs: b\nc\n'],
   ['what it was given', `printf "say $*\\0exit 0\\0" >&3`, 0, '', 'stratafs: launch -o x m\n'],
-  ['the surroundings', `printf "say $NODE_EXTRA_CA_CERTS.$STRATAFS_NAME\\0exit 0\\0" >&3`, 0, '', 'stratafs: .\n'],
+  [
+    'the surroundings',
+    `printf "say $NODE_EXTRA_CA_CERTS.$STRATAFS_NAME.$NODE_CHANNEL_FD\\0exit 0\\0" >&3`,
+    0,
+    '',
+    'stratafs: ..\n',
+  ],
   ['a mount that answers', `printf 'ready /\\0' >&3`, 0, '', ''],
   ['that it is not for it', `printf 'other\\0' >&3`, 0, 'command launch -o x m\n', ''],
-  ['nothing', 'exit 7', 1, '', 'stratafs: the background process died before it mounted (7)\n'],
+  ['nothing', 'exit 7', 0, 'command launch -o x m\n', ''],
+  [
+    'too little',
+    `printf 'say a\\0' >&3; exit 7`,
+    1,
+    '',
+    'stratafs: a\nstratafs: the background process died before it mounted (7)\n',
+  ],
   ['nothing, killed', 'kill -9 $$', 1, '', 'stratafs: the background process died before it mounted (SIGKILL)\n'],
 ]
 for (const [about, background, status, stdout, stderr] of told) {
   test(`told ${about}`, needsLauncher, (t) => {
     const { launch } = packageOf(t, background)
-    const env = { NODE_EXTRA_CA_CERTS: '/none', STRATAFS_NAME: undefined }
+    const env = { NODE_EXTRA_CA_CERTS: '/none', NODE_CHANNEL_FD: '4', STRATAFS_NAME: undefined }
     assert.deepEqual(run(launch, ['-o', 'x', 'm'], env), [status, stdout, stderr])
   })
 }

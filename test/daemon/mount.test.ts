@@ -200,6 +200,17 @@ test('a mount in another mount namespace is found by its path and ended', needsR
   await assertGone(w, pid)
 })
 
+test('asked to end while it is being made, a mount is not left without its daemon', needsRoot, async (t) => {
+  const w = workspace(t)
+  for (let wait = 40; wait < 240; wait += 8) {
+    const child = spawn(process.execPath, [MAIN, '-f', '-o', w.options, w.merged], { env: w.env, stdio: 'ignore' })
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    child.kill('SIGTERM')
+    await new Promise((resolve) => child.once('exit', resolve))
+    assert.equal(w.isMounted(), false, `after ${wait} ms`)
+  }
+})
+
 test('in the foreground: logs to standard error, traces with -d, ends well on SIGTERM', needsRoot, async (t) => {
   const w = workspace(t)
   const child = spawn(process.execPath, [MAIN, '-d', '-o', w.options, w.merged], { env: w.env })

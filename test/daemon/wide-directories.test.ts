@@ -37,19 +37,22 @@ const NAMES = [
   ...Array.from({ length: LAYERS }, (_, i) => `own-${i}`),
 ]
 
-/** One name after the other as the kernel has forgotten them all. */
-const LOOK = `sync; echo 2 > /proc/sys/vm/drop_caches; cd d; for n in ${NAMES.join(' ')}; do stat -c "%n %F %a %s %h" $n 2>&1; cat $n 2>/dev/null; done; ls sub late`
+/** One name after the other, as the kernel has forgotten them all but their directory, in which the shell is. */
+const LOOK = `sync; echo 2 > /proc/sys/vm/drop_caches; for n in ${NAMES.join(' ')}; do stat -c "%n %F %a %s %h" $n 2>&1; cat $n 2>/dev/null; done; ls sub late`
 
 const STEPS = [
   ':',
-  'echo x > d/new; rm d/own-3; chmod 600 d/own-9',
-  'mv d/own-5 d/moved; echo y > d/own-3; mkdir d/hidden; rm d/all',
-  'rm -r d/late; mkdir d/late; mv d/new d/own-8; echo z > d/all',
-  'rm -r d/sub; rm d/own-0 d/moved; ln d/own-9 d/new',
+  'echo x > new; rm own-3; chmod 600 own-9',
+  'mv own-5 moved; echo y > own-3; mkdir hidden; rm all',
+  'rm -r late; mkdir late; mv new own-8; echo z > all',
+  'rm -r sub; rm own-0 moved; ln own-9 new; echo more >> own-11',
 ]
 
 function seen(root: string, step: string): string {
-  const { stdout, stderr, status } = spawnSync('sh', ['-c', `${step}; ${LOOK}`], { cwd: root, encoding: 'utf8' })
+  const { stdout, stderr, status } = spawnSync('sh', ['-c', `${LOOK}; ${step}; ${LOOK}`], {
+    cwd: join(root, 'd'),
+    encoding: 'utf8',
+  })
   assert.equal(stderr.includes('Input/output'), false, stderr)
   return `${status} ${stdout}`
 }
@@ -69,10 +72,10 @@ for (const more of [',index=off', '', ',index=immutable']) {
       `redirect_dir=on,index=on,${options}`,
       kernel[0]!,
     ])
+    t.after(() => spawnSync('umount', [kernel[0]!]))
     assert.equal(mounted.status, 0, `${mounted.stderr}`)
     const { status, stderr } = w.run('-o', `lowerdir=${lowers},upperdir=${w.upper},workdir=${w.work}${more}`, w.merged)
     assert.equal(status, 0, stderr)
     for (const step of STEPS) assert.equal(seen(w.merged, step), seen(kernel[0]!, step), step)
-    spawnSync('umount', [kernel[0]!])
   })
 }

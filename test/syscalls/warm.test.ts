@@ -1,7 +1,8 @@
 /** Directories that are read on other threads: whatever is asked for, nothing is left of it. */
 import assert from 'node:assert/strict'
-import { symlinkSync } from 'node:fs'
+import { statSync, symlinkSync, utimesSync } from 'node:fs'
 import { Errno } from '../../src/base/errno.js'
+import { O_DIRECTORY, O_PATH } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { makeFile, ok, onEach, openDescriptors } from './support.js'
 
@@ -14,7 +15,6 @@ onEach('directories, files, links and names that are absent are taken alike', (s
   const blocks = native.diskBlocksRead(true)
   for (let i = 0; i < 20; i++)
     for (const name of ['d', 'f', 'l', 'absent']) assert.equal(native.warmDirectory(scratch.fd, name, 20), 0)
-  for (const path of ['', 'd/../d', '../x', '/etc']) assert.equal(native.warmDirectory(scratch.fd, path, 20), 0)
   assert.equal(native.warmDirectory(-1, 'd', 20), 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)
@@ -31,4 +31,27 @@ onEach('too much at once is refused, and forgotten by who stops', (scratch) => {
   assert.ok(refused > 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)
+})
+
+onEach('nothing outside the layer is read, nor through a link', (scratch, t) => {
+  for (const name of ['layer', 'outside']) ok(native.mkdirat(scratch.fd, name, 0o700))
+  ok(native.mkdirat(scratch.fd, 'layer/inside', 0o700))
+  symlinkSync('../outside', `${scratch.path}/layer/link`)
+  const root = ok(native.openat(scratch.fd, 'layer', O_PATH | O_DIRECTORY, 0))
+  const old = new Date(1_000_000_000_000)
+  const readAt = (path: string, asked: string): number => {
+    utimesSync(`${scratch.path}/${path}`, old, new Date())
+    assert.equal(native.warmDirectory(root, asked, 20), 0)
+    // What has not begun is forgotten by who stops.
+    for (let i = 0; i < 100 && statSync(`${scratch.path}/${path}`).atimeMs === old.getTime(); i++)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    native.stopWarming()
+    return statSync(`${scratch.path}/${path}`).atimeMs
+  }
+  if (readAt('layer/inside', 'inside') === old.getTime()) t.skip('times of access are not kept here')
+  else {
+    for (const asked of ['../outside', 'inside/../../outside', 'link', `${scratch.path}/outside`])
+      assert.equal(readAt('outside', asked), old.getTime(), asked)
+  }
+  native.close(root)
 })

@@ -1,0 +1,199 @@
+// The second half of the launcher: the background process, started and heard until its mount answers.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "launch.h"
+
+enum { kChannel = 3, kAnswerSeconds = 20 };
+
+// ---- Starting the background process ----
+
+// systemd names the device and inode of the stream it gave us.
+static bool stderrIsJournal(void) {
+  const char* named = getenv("JOURNAL_STREAM");
+  struct stat stream;
+  if (named == NULL || fstat(STDERR_FILENO, &stream) != 0) return false;
+  char ours[64];
+  snprintf(ours, sizeof ours, "%llu:%llu", (unsigned long long)stream.st_dev, (unsigned long long)stream.st_ino);
+  return strcmp(ours, named) == 0;
+}
+
+// Whoever called may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock. Node would mark
+// them as not to be inherited further, and keep them.
+static void closeFrom(int first) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0) return;
+#endif
+  DIR* list = opendir("/proc/self/fd");
+  if (list == NULL) return;
+  for (struct dirent* entry; (entry = readdir(list)) != NULL;) {
+    int fd = atoi(entry->d_name);
+    if (fd >= first && fd != dirfd(list)) close(fd);
+  }
+  closedir(list);
+}
+
+// For V8 to compile and collect on, beside the engine (docs/decisions/0020-the-first-second.md): half of the processors, at most four.
+static int helpers(void) {
+  cpu_set_t set;
+  int half = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) / 2 : 4;
+  return half < 1 ? 1 : half > 4 ? 4 : half;
+}
+
+// The current directory stays the caller's until relative paths have been read. Returns only when there is no Node to start.
+static void becomeBackground(const struct call* call, const struct node* node, int channel) {
+  setsid();
+  bool isJournal = stderrIsJournal();
+  int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd <= STDERR_FILENO; fd++)
+    if (fd != STDERR_FILENO || !isJournal) dup2(null, fd);
+  dup2(channel, kChannel);
+  closeFrom(kChannel + 1);
+  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
+  unsetenv("NODE_EXTRA_CA_CERTS");
+  unsetenv(NAME);
+  // Of a caller's channel to a child that is Node, nothing is left but these names.
+  unsetenv("NODE_CHANNEL_FD");
+  unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
+  char threads[32];
+  snprintf(threads, sizeof threads, "--v8-pool-size=%d", helpers());
+  char** argv = calloc((size_t)call->count + 5, sizeof *argv);
+  if (argv == NULL) return;
+  char* const begin[] = {(char*)node->program, threads, (char*)node->background, (char*)call->name};
+  memcpy(argv, begin, sizeof begin);
+  memcpy(argv + 4, call->arguments, (size_t)call->count * sizeof *argv);
+  execvp(node->program, argv);
+}
+
+// ---- Hearing it ----
+
+struct named {
+  int number;
+  const char* name;
+};
+
+// Errors and signals as Node names them.
+static const struct named errors[] = {
+  {ENOTCONN, "ENOTCONN"}, {ECONNABORTED, "ECONNABORTED"}, {EIO, "EIO"}, {EACCES, "EACCES"}, {EPERM, "EPERM"},
+  {ENOENT, "ENOENT"}, {ENODEV, "ENODEV"}, {ESTALE, "ESTALE"}, {ENOMEM, "ENOMEM"}, {0, "errno"},
+};
+static const struct named signals[] = {
+  {SIGKILL, "SIGKILL"}, {SIGTERM, "SIGTERM"}, {SIGSEGV, "SIGSEGV"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},
+  {SIGILL, "SIGILL"}, {SIGTRAP, "SIGTRAP"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}, {SIGQUIT, "SIGQUIT"}, {0, "signal"},
+};
+
+// The name of `number`, which stays in `spare` where it is not in the list.
+static const char* nameOf(const struct named* list, int number, char spare[32]) {
+  for (; list->number != 0; list++)
+    if (list->number == number) return list->name;
+  snprintf(spare, 32, "%s %d", list->name, number);
+  return spare;
+}
+
+static int endOf(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) return 0;
+  return status;
+}
+
+// It ended without a last word. One that said nothing and was not killed is a Node that did not come as far as our code: the command,
+// a Node as well, says why.
+static int endedEarly(pid_t daemon, bool heard) {
+  int status = endOf(daemon);
+  if (!heard && WIFEXITED(status)) return kNotMine;
+  char how[32];
+  const char* name = how;
+  if (WIFSIGNALED(status)) name = nameOf(signals, WTERMSIG(status), how);
+  else snprintf(how, sizeof how, "%d", WEXITSTATUS(status));
+  complain("the background process died before it mounted (%s)\n", name);
+  return kFailed;
+}
+
+// The errno with which the mount answers, 0 when all is well; -1 when it does not in time. A process of its own asks: nothing but
+// killing it ends the wait for a mount whose engine hangs.
+static int ask(const char* mountpoint) {
+  int ended[2];
+  // What we lack ourselves says nothing against the mount.
+  if (pipe(ended) != 0) return 0;
+  pid_t asker = fork();
+  if (asker < 0) return 0;
+  if (asker == 0) {
+    struct statfs facts;
+    _exit(statfs(mountpoint, &facts) == 0 ? 0 : errno);
+  }
+  close(ended[1]);
+  struct pollfd end = {ended[0], 0, 0};
+  int ready;
+  do ready = poll(&end, 1, kAnswerSeconds * 1000);
+  while (ready < 0 && errno == EINTR);
+  close(ended[0]);
+  if (ready <= 0) kill(asker, SIGKILL);
+  int status = ready > 0 ? endOf(asker) : SIGKILL;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// The last word is the mount's own: as src/daemon/answers.ts and background.ts have it.
+static int confirm(const char* mountpoint, pid_t daemon) {
+  int answer = ask(mountpoint);
+  if (answer == 0) return 0;
+  kill(daemon, SIGTERM);
+  char spare[32];
+  if (answer < 0) complain("the mount did not answer within %d s", kAnswerSeconds);
+  else complain("the mount does not answer (%s)", nameOf(errors, answer, spare));
+  dprintf(STDERR_FILENO, ": the mount was taken away again\n");
+  return kFailed;
+}
+
+// What the background process says, each word ended by a NUL: `say TEXT` as often as it likes; then `ready MOUNTPOINT`,
+// `exit STATUS`, or `other`: these arguments are the command's.
+static int hear(int channel, pid_t daemon) {
+  FILE* from = fdopen(channel, "r");
+  char* message = NULL;
+  size_t size = 0;
+  bool heard = false;
+  while (from != NULL && getdelim(&message, &size, '\0', from) > 0) {
+    const char* rest;
+    if ((rest = after("say ", message)) != NULL) complain("%s\n", rest);
+    else if ((rest = after("ready ", message)) != NULL) return confirm(rest, daemon);
+    else if ((rest = after("exit ", message)) != NULL) return atoi(rest);
+    else if (strcmp(message, "other") == 0) {
+      endOf(daemon);
+      fclose(from);
+      return kNotMine;
+    }
+    heard = true;
+  }
+  if (from != NULL) fclose(from);
+  return endedEarly(daemon, heard);
+}
+
+int launch(const struct call* call, const struct node* node) {
+  int channel[2];
+  // Whoever called may have it ignored, and then nobody's end could be waited for.
+  signal(SIGCHLD, SIG_DFL);
+  if (pipe(channel) != 0) return kNotMine;
+  pid_t daemon = fork();
+  if (daemon < 0) return kNotMine;
+  // Who reads our standard error may go; the mount is made all the same.
+  if (daemon > 0) signal(SIGPIPE, SIG_IGN);
+  if (daemon == 0) {
+    becomeBackground(call, node, channel[1]);
+    (void)!write(kChannel, "other", sizeof "other");
+    _exit(kCannotRun);
+  }
+  close(channel[1]);
+  return hear(channel[0], daemon);
+}
+

@@ -1,0 +1,33 @@
+// What the two halves of the launcher share: launch.c decides and becomes the command, launch-daemon.c starts the background
+// process and hears it.
+#pragma once
+
+#include <stdio.h>
+#include <unistd.h>
+
+// Where the command learns under which name it was called (src/cli/main.ts); scripts/stratafs tells it to this program.
+#define NAME "STRATAFS_NAME"
+
+enum { kFailed = 1, kCannotRun = 127 };
+
+struct call {
+  const char* name;  // of the program, as it was called
+  int count;         // of arguments
+  char** arguments;  // ends with NULL
+};
+
+// The program that Node is, or its name in PATH, and the script that it runs in the background.
+struct node {
+  const char* program;
+  const char* background;
+};
+
+// One line on standard error, as the command writes it (src/cli/complain.ts).
+#define complain(...) (dprintf(STDERR_FILENO, "stratafs: " __VA_ARGS__))
+
+// What follows `begin` in `text`; NULL where it begins otherwise.
+const char* after(const char* begin, const char* text);
+
+// Has the background process made the mount, and asks that. The status to end with, or kNotMine: the call is the command's.
+enum { kNotMine = -1 };
+int launch(const struct call* call, const struct node* node);
