@@ -27,7 +27,7 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
     if (plus && listing.type(cookie) === DT_DIR) aheadOfEntry(u, node, listing, cookie)
-    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), listing.part(cookie), plus, sink)) break
+    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), plus, sink)) break
   }
   listing.unfinished = cookie >= 0
   return 0
@@ -40,11 +40,10 @@ function give(
   name: string,
   cookie: number,
   type: number,
-  part: number,
   plus: boolean,
   sink: EntrySink,
 ): boolean {
-  const child = childOf(u, parent, name, part)
+  const child = childOf(u, parent, name)
   if (typeof child === 'number') return child === 0 ? true : sink.add(name, cookie, cookie, type, 0)
   const listed = child.type >> 12
   const known = !plus || u.attrFresh || readAttr(u, child) >= 0

@@ -9,7 +9,7 @@
 /** The cookie of the first name that was there when the directory was read; newer names have those below. */
 const BASE = 2 ** 40
 
-/** One name; null once it has been removed. `part`: see `Listing.part`. */
+/** One name; null once it has been removed. `part`: see `Listing.partOf`. */
 interface Slot {
   name: string | null
   readonly cookie: number
@@ -48,7 +48,7 @@ export class Listing {
     return this.#byName.get(name)?.cookie ?? -1
   }
 
-  /** `part` of `name`; -1 where it is not. */
+  /** Position in the layer stack at which `name` was first met; 0 when it may be anywhere, -1 where it is not. */
   partOf(name: string): number {
     return this.#byName.get(name)?.part ?? -1
   }
@@ -122,11 +122,6 @@ export class Listing {
 
   type(cookie: number): number {
     return this.#slot(cookie)?.type ?? 0
-  }
-
-  /** Position in the layer stack at which the name was first met; 0 when it may be anywhere. */
-  part(cookie: number): number {
-    return this.#slot(cookie)?.part ?? 0
   }
 
   #slot(cookie: number): Slot | undefined {

@@ -23,16 +23,16 @@ import { statNode, type Union } from './union.js'
 
 /**
  * The child `name` of `parent`; 0 when there is none, or -errno. `u.attrFresh` says whether `u.attr` has been filled on
- * the way; the attributes of a child that was known already are read by whoever wants them. `first` as for `search`.
+ * the way; the attributes of a child that was known already are read by whoever wants them.
  */
-export function childOf(u: Union, parent: Node, name: string, first = 0): Node | number {
+export function childOf(u: Union, parent: Node, name: string): Node | number {
   u.attrFresh = false
   const known = parent.dir!.children.get(name)
   if (known !== undefined) return known
   if (parent.removed || name.startsWith(AUFS_PREFIX)) return 0
   const part = parent.dir!.listing === null ? listedAt(u, parent, name) : parent.dir!.listing.partOf(name)
   if (part === ABSENT) return 0
-  const found = search(u, parent.dir!, name, Math.max(first, part))
+  const found = search(u, parent.dir!, name, part)
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
   // A metacopy whose content is nowhere below must not be read as zeros.

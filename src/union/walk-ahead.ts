@@ -53,9 +53,7 @@ function isOnDisk(u: Union): boolean {
 /** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
 export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
   if (!isOnDisk(u) || uppers + lowers.length < MANY) return
-  for (let i = lowers.length - 1; i >= 1 - uppers; i--) {
-    warm(lowers.at(i)!, null, LISTED)
-  }
+  for (let i = lowers.length - 1; i >= 1 - uppers; i--) warm(lowers.at(i)!, null, LISTED)
 }
 
 /**

@@ -98,7 +98,7 @@ describe('a listing', () => {
     assert.equal(listing.has('a'), false)
     assert.deepEqual(listing.names(), ['b'])
     const at = listing.next(2)
-    assert.deepEqual([listing.name(at), listing.type(at), listing.part(at)], ['b', 10, 0])
+    assert.deepEqual([listing.name(at), listing.type(at), listing.partOf('b')], ['b', 10, 0])
     assert.equal(listing.next(at), -1)
   })
 })
