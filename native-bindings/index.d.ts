@@ -215,7 +215,8 @@ export interface DeviceConstructor {
 export interface Device {
   readonly request: ArrayBuffer
   readonly reply: ArrayBuffer
-  /** Counters, updated in place: 0 reads served, 1 bytes read, 2 writes served, 3 bytes written, 4 requests read, 5 failed replies. */
+  /** Counters, updated in place: 0 reads served, 1 bytes read, 2 writes served, 3 bytes written, 4 requests read, 5 failed replies,
+   * 6 times that idle processors were kept from halting. */
   readonly counters: Float64Array
   /**
    * Writes the first `replyBytes` bytes of `reply` to the device (0: nothing to write), then waits for and reads the
@@ -253,6 +254,11 @@ export interface Device {
    * for it and whatever comes of it. The descriptor must live until then.
    */
   readAhead(dirFd: number, name: string): void
+  /**
+   * From now on idle processors are kept from halting (PM QoS, latency 0) while requests follow each other closely. Takes over `fd`,
+   * /dev/cpu_dma_latency opened for writing.
+   */
+  keepAwake(fd: number): void
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */

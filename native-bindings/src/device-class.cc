@@ -100,6 +100,7 @@ napi_value deviceClass(napi_env env) {
       row("closeBacking", method<&Device::closeBacking>),
       row("forgetAttributes", method<&Device::forgetAttributes>),
       row("storeContent", method<&Device::storeContent>), row("readAhead", method<&Device::readAhead>),
+      row("keepAwake", method<&Device::keepAwake>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

@@ -71,6 +71,7 @@ Device::Device(int fd, int wakeFd) : fd_(fd), wakeFd_(wakeFd) {
 void Device::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
+  awake_.close();
   bindings_.clear();
 }
 
@@ -119,7 +120,10 @@ int64_t Device::readRequest() {
       if (waited <= 0) return waited;
       continue;
     }
-    if (got > 0) counters[kRequests]++;
+    if (got > 0) {
+      counters[kRequests]++;
+      if (awake_.came(spin_.pays())) counters[kAwakenings]++;
+    }
     return got;
   }
 }
@@ -138,8 +142,11 @@ int64_t Device::tryRequest() {
 // and the read that follows says why.
 int64_t Device::waitForRequest() {
   struct pollfd descriptors[2] = {{fd_, POLLIN, 0}, {wakeFd_, POLLIN, 0}};
-  while (::poll(descriptors, 2, -1) < 0)
-    if (errno != EINTR) return -errno;
+  for (int ready = 0; ready <= 0;) {
+    ready = ::poll(descriptors, 2, awake_.patience());
+    if (ready == 0) awake_.calm();
+    if (ready < 0 && errno != EINTR) return -errno;
+  }
   if (descriptors[1].revents != 0 && woken()) return 0;
   spin_.awoke();
   return 1;

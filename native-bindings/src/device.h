@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "awake.h"
 #include "spin.h"
 
 namespace stratafs {
@@ -24,7 +25,7 @@ class Device {
   static constexpr size_t kHeader = 16;                        // fuse_out_header
   static constexpr size_t kLeastReply = (1 << 20) + 4096;      // the largest max_write, and room for a header
   static constexpr size_t kLeastRequest = 8192;                // FUSE_MIN_READ_BUFFER: the kernel refuses less
-  enum Counter { kReads, kReadBytes, kWrites, kWrittenBytes, kRequests, kFailed, kCounters };
+  enum Counter { kReads, kReadBytes, kWrites, kWrittenBytes, kRequests, kFailed, kAwakenings, kCounters };
 
   // Owns `fd`; the memory belongs to JavaScript and outlives the device.
   Device(int fd, int wakeFd);
@@ -42,6 +43,7 @@ class Device {
   int64_t forgetAttributes(double nodeid);
   int64_t storeContent(double nodeid, int fd, uint32_t size);
   void readAhead(int dirFd, const char* name);
+  void keepAwake(int fd) { awake_.use(fd); }
   void direct(bool enabled) { direct_ = enabled; }
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
@@ -71,6 +73,7 @@ class Device {
   bool direct_ = true;
   uint32_t turns_ = 0;
   Spin spin_;
+  Awake awake_;
   std::vector<uint8_t> content_;  // of a file on its way into the page cache, behind the head of its message
   int aheadDir_ = -1;  // with the name, what is to be read ahead after the next reply
   std::string aheadName_;

@@ -1,4 +1,5 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
+import { existsSync } from 'node:fs'
 import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
@@ -32,7 +33,13 @@ async function ours(): Promise<Maybe[]> {
   const cached: Maybe = (await hasDataMode('cached'))
     ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
     : 'stratafs cached: this build has no data=cached'
-  return [own, cached, await asUser(), overFuseNative()]
+  return [own, awake(), cached, await asUser(), overFuseNative()]
+}
+
+/** With the option for machines whose idle processors halt at once. */
+function awake(): Maybe {
+  if (!existsSync('/dev/cpu_dma_latency')) return 'stratafs awake: there is no /dev/cpu_dma_latency here'
+  return program('stratafs awake', ownCommand(), 'as root, with `-o awake=1`', ',awake=1')
 }
 
 /** The second transport, for hosts without a compiler. */

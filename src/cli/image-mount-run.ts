@@ -65,13 +65,14 @@ async function mountLayers(
   const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store, layers.at(-1)!.path)
   const upper = given.upper === undefined ? (own === null ? null : `${own}/upper`) : absolutePath(given.upper)
   const work = given.work === undefined ? (own === null ? null : `${own}/work`) : absolutePath(given.work)
-  const options = [...given.options, ...(given.wishes.userxattr ? ['userxattr'] : [])].map(shown).join(',')
+  // What lies in the store under its digest never changes; who knows better says so after it.
+  const options = ['index=immutable', ...given.options, ...(given.wishes.userxattr ? ['userxattr'] : [])]
   try {
     const done = await mount(pathBytes(absolutePath(given.merged)), {
       lower,
       ...(upper === null ? {} : { upper: pathBytes(upper) }),
       ...(work === null ? {} : { work: pathBytes(work) }),
-      ...(options === '' ? {} : { options }),
+      options: options.map(shown).join(','),
     })
     return { mount: done, layers, upper }
   } catch (error) {

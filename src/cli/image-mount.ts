@@ -17,7 +17,11 @@ export const imageMount: Add = (parser, outcome) =>
         .option('upper', { type: 'string', requiresArg: true, describe: 'where changes go [a fresh one in the store]' })
         .option('work', { type: 'string', requiresArg: true, describe: 'work directory [beside the upper]' })
         .option('read-only', { type: 'boolean', describe: 'without an upper' })
-        .option('o', { type: 'string', requiresArg: true, describe: 'mount options, as for `stratafs mount`' })
+        .option('o', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'mount options, as for `stratafs mount` [index=immutable]',
+        })
         .option('json', { type: 'boolean', describe: 'what was mounted, as JSON' })
         .example('$0 image mount ./debian:12 /mnt/root', 'prints where its changes are kept')
         .example('$0 image mount --read-only ./debian:12 /mnt/root', ''),

@@ -13,6 +13,8 @@ export interface EngineStart {
   /** Seconds for which the kernel may believe an answer; null: for ever. */
   readonly timeout: number | null
   readonly trace: boolean
+  /** Idle processors are kept from halting in busy times. */
+  readonly awake: boolean
   /** The eventfd that wakes the loop. */
   readonly wakeFd: number
   /** The index of owners, or null where there is none. */

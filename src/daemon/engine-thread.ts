@@ -66,8 +66,8 @@ export class EngineThread implements EngineHold {
       return ending
     })
     this.ended.then(() => this.#settle())
-    const { config, timeout, trace: traced } = start
-    const told = { config, timeout, trace: traced, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
+    const { config, timeout, trace: traced, awake } = start
+    const told = { config, timeout, trace: traced, awake, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
     this.#worker.postMessage({ kind: 'build', start: told } satisfies ToEngine, this.#index?.transfer ?? [])
   }
 

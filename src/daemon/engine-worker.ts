@@ -10,6 +10,7 @@ import { sourceStack } from '../base/source-stack.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
+import { AT_FDCWD, O_WRONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { dataBinding, dataPort, serve } from '../transport/dev-fuse.js'
 import type { LogFunction } from '../union/union.js'
@@ -106,6 +107,7 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
   const session = makeSession(engine, start, device)
   binding.device = dataBinding(device, start.wakeFd)
+  if (start.awake) keepAwake(engine, device)
   const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
   say({ kind: 'serving' })
   setFlagsFromString(SOON_COMPILED)
@@ -120,6 +122,15 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   binding.device = null
   device.close()
   return result
+}
+
+/** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
+const LATENCY = '/dev/cpu_dma_latency'
+
+function keepAwake(engine: Engine, device: InstanceType<typeof native.Device>): void {
+  const fd = native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0)
+  if (fd >= 0) device.keepAwake(fd)
+  else engine.downgrade(`awake=1 is without effect: ${LATENCY} cannot be opened (errno ${-fd}); idle processors halt`)
 }
 
 function makeSession(engine: Engine, start: EngineStart, device: InstanceType<typeof native.Device>): Session {
@@ -184,7 +195,7 @@ function describe(engine: Engine, session: Session): Record<string, unknown> {
 }
 
 function countersOf(engine: Engine, session: Session, device: Float64Array): Record<string, unknown> {
-  const [reads, bytesRead, writes, bytesWritten, requests, failedReplies] = device
+  const [reads, bytesRead, writes, bytesWritten, requests, failedReplies, awakenings] = device
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),
@@ -193,6 +204,7 @@ function countersOf(engine: Engine, session: Session, device: Float64Array): Rec
     faults: session.counters.faults,
     malformed: session.counters.malformed,
     failedReplies,
+    awakenings,
     data: { reads, bytesRead, writes, bytesWritten },
     memory: { rss: memory.rss, heapUsed: memory.heapUsed },
     byKind: session.counters.byName(),

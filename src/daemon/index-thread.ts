@@ -12,7 +12,7 @@ import { sourceStack } from '../base/source-stack.js'
 import { pathBytes } from '../base/text.js'
 import { WIDE } from '../index/compare-ahead.js'
 import type { StackConfig } from '../index/lower-stack.js'
-import { type FromWriter, type IndexFacts, newSharedState } from '../index/shared-state.js'
+import { type FromWriter, type MountedIndexFacts, newSharedState } from '../index/shared-state.js'
 import { sharedDirectory } from '../index/stack-identity.js'
 import type { WriterStart } from '../index/writer.js'
 import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
@@ -31,7 +31,7 @@ const BEGIN_MS = 1000
 
 export class IndexThread {
   readonly forEngine: EngineIndex
-  facts: IndexFacts
+  facts: MountedIndexFacts
   readonly #channel = new MessageChannel()
   readonly #shared = newSharedState()
   #stack: { config: StackConfig; upperFd: number } | null = null
@@ -65,6 +65,7 @@ export class IndexThread {
       downgrade: null,
       filling: null,
       failed: 0,
+      immutable,
     }
   }
 
@@ -119,7 +120,7 @@ export class IndexThread {
   #listen(worker: Worker, end: () => void): void {
     worker.on('message', (message: FromWriter) => {
       if (message.kind === 'log') this.log(message.level, message.message, message.fields)
-      else if (message.kind === 'facts') this.facts = message.facts
+      else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
     })
     worker.on('error', (error: Error) => {
       this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }

@@ -4,7 +4,7 @@
  */
 
 import { shown } from '../base/text.js'
-import type { IndexFacts } from '../index/shared-state.js'
+import type { MountedIndexFacts } from '../index/shared-state.js'
 import { escapePath } from './option-split.js'
 import type { MountState } from './run-directory.js'
 import type { TransportFacts } from './transport-choice.js'
@@ -21,7 +21,7 @@ export interface InspectDocument {
   readonly Transport: { readonly Name: string; readonly Why: string | null }
   readonly Downgrades: readonly string[]
   /** The database of owners; null where the mount has none. */
-  readonly Index: IndexFacts | null
+  readonly Index: MountedIndexFacts | null
   /** What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy. */
   readonly Engine: Record<string, unknown> | null
 }
@@ -30,7 +30,7 @@ export interface InspectDocument {
 export function inspectDocument(
   state: MountState,
   facts: Record<string, unknown> | null,
-  index: IndexFacts | null = null,
+  index: MountedIndexFacts | null = null,
   transport: TransportFacts = { name: 'dev-fuse', why: null, limits: [] },
 ): InspectDocument {
   const { config } = state

@@ -57,6 +57,7 @@ function defaultSettings(): Draft['settings'] {
     allowOther: null,
     allowRoot: false,
     timeout: null,
+    awake: false,
     logFile: null,
     trace: false,
     makeWork: false,

@@ -147,6 +147,12 @@ const behaviour: Record<string, OptionRow> = {
       config.writeback = number === 1
     },
   ),
+  awake: value(
+    (given) => wholeNumber(given, 1),
+    ({ settings }, number) => {
+      settings.awake = number === 1
+    },
+  ),
   timeout: value(seconds, ({ settings }, time) => {
     settings.timeout = time
   }),

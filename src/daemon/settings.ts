@@ -32,6 +32,8 @@ export interface MountSettings {
   readonly allowRoot: boolean
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
+  /** Idle processors are kept from halting in busy times. */
+  readonly awake: boolean
   /** Absolute latin1 path; null: the daemon's own choice. */
   readonly logFile: string | null
   /** Tell every request in one line. */

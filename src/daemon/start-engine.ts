@@ -22,7 +22,8 @@ export async function startEngine(
 
 async function onThread(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHold | Refused> {
   const { config, settings, mountpoint } = plan
-  const start = { config, timeout: settings.timeout, trace: settings.trace, mountpoint }
+  const { timeout, trace: traced, awake } = settings
+  const start = { config, timeout, trace: traced, awake, mountpoint }
   const engine = await EngineThread.start(start, log, trace)
   if ('error' in engine) return engine
   const attached = attach(plan)

@@ -83,3 +83,9 @@ export interface IndexFacts {
   /** Directories that the last such walk could not read. */
   readonly failed: number
 }
+
+/** The same as a mount tells it. */
+export interface MountedIndexFacts extends IndexFacts {
+  /** Layers are believed to be what they were (`index=immutable`). */
+  readonly immutable: boolean
+}

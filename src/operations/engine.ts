@@ -30,6 +30,8 @@ export interface Engine {
   /** What is wanted for file data when the connection begins. */
   readonly dataWish: DataWish
   describe(): Record<string, unknown>
+  /** Says once, in the log and in `inspect`, what this mount does without. */
+  downgrade(what: string): void
   counters(): Record<string, number>
   /** How the index has served; null where there is none. */
   indexCounters(): Readonly<Record<string, number>> | null
@@ -59,6 +61,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     operations: operationsOf(u),
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
+    downgrade: (what) => u.downgrade(what),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
     indexCounters: () => u.lowerIndex?.counters ?? null,
     stack: stackOf(u),

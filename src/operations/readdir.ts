@@ -19,6 +19,8 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   if (typeof node === 'number') return node
   if (offset < 1 && !sink.add('.', 1, node.ino, DT_DIR, 0)) return 0
   if (offset < 2 && !sink.add('..', 2, (node.parent ?? node).ino, DT_DIR, 0)) return 0
+  const wanted = { plus, again: plus && offset === 0 && u.listedLast === nodeid, sink }
+  if (plus) u.listedLast = nodeid
   const isRead = node.dir!.listing === null
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
@@ -27,27 +29,30 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
     if (plus && listing.type(cookie) === DT_DIR) aheadOfEntry(u, node, listing, cookie)
-    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), plus, sink)) break
+    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), wanted)) break
   }
   listing.unfinished = cookie >= 0
   return 0
 }
 
+interface Wanted {
+  readonly plus: boolean
+  /**
+   * It is the directory that was listed last, from its beginning once more, as rm(1) does after a look whether there is anything in
+   * it: what the kernel knows of its entries since is not told again.
+   */
+  readonly again: boolean
+  readonly sink: EntrySink
+}
+
 /** Offers one entry; false when the sink is full. An entry that cannot be looked up is told without attributes. */
-function give(
-  u: Union,
-  parent: Node,
-  name: string,
-  cookie: number,
-  type: number,
-  plus: boolean,
-  sink: EntrySink,
-): boolean {
+function give(u: Union, parent: Node, name: string, cookie: number, type: number, wanted: Wanted): boolean {
+  const { plus, again, sink } = wanted
   const child = childOf(u, parent, name)
   if (typeof child === 'number') return child === 0 ? true : sink.add(name, cookie, cookie, type, 0)
   const listed = child.type >> 12
-  const known = !plus || u.attrFresh || readAttr(u, child) >= 0
-  const nodeid = plus && known ? child.id : 0
+  const told = !plus || (again && child.nlookup > 0)
+  const nodeid = !told && (u.attrFresh || readAttr(u, child) >= 0) ? child.id : 0
   const taken = sink.add(name, cookie, child.ino, listed, nodeid)
   if (taken && nodeid > 0) remember(child)
   else if (child.nlookup === 0) forgetUnused(u, child)

@@ -98,6 +98,8 @@ export class Union {
   readonly walk = new WalkAhead()
   /** The last `childOf` filled `attr`. */
   attrFresh = false
+  /** The nodeid of the directory that was listed last with attributes; 0: none. */
+  listedLast = 0
 
   constructor(
     readonly config: UnionConfig,

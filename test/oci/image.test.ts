@@ -271,6 +271,26 @@ const lacking = (...programs: string[]) => {
   return needsRoot || (missing.length === 0 ? false : `needs ${missing.join(', ')}`)
 }
 
+describe('mount and the index', { skip: canMount }, () => {
+  it('layers of the store are believed to stay what they are, unless somebody says otherwise', () =>
+    inRun((folder, run) => {
+      makeImage(folder, 'one', [BASE, APP])
+      mkdirSync(join(folder, 'm'))
+      for (const [options, immutable] of [
+        [[], true],
+        [['-o', 'index=on'], false],
+      ] as const) {
+        run('image', 'mount', 'img:one', 'm', '--store', 'store', ...options)
+        try {
+          assert.equal(JSON.parse(run('inspect', 'm'))[0].Index.immutable, immutable)
+          assert.equal(readFileSync(join(folder, 'm/etc/a'), 'utf8'), 'app')
+        } finally {
+          run('unmount', 'm')
+        }
+      }
+    }))
+})
+
 describe('images of others', () => {
   it(
     'what umoci made in a dozen layers, and skopeo copied as zstd, is what umoci unpacks',

@@ -11,7 +11,7 @@ import { SyntheticKernel } from '../session/synthetic-kernel.js'
 class ScriptedDevice implements Device {
   readonly request: ArrayBuffer
   readonly reply: ArrayBuffer
-  readonly counters = new Float64Array(6)
+  readonly counters = new Float64Array(7)
   readonly replies: number[] = []
   readonly calls: unknown[][] = []
   readonly #script: Array<Uint8Array | number>
@@ -38,6 +38,7 @@ class ScriptedDevice implements Device {
   closeBacking = (...args: unknown[]) => this.#called('closeBacking', args)
   forgetAttributes = (...args: unknown[]) => this.#called('forgetAttributes', args)
   storeContent = (...args: unknown[]) => this.#called('storeContent', args)
+  keepAwake = (...args: unknown[]) => this.#called('keepAwake', args)
   readAhead = (...args: unknown[]) => this.#called('readAhead', args)
   direct = (...args: unknown[]) => void this.#called('direct', args)
   readInto = (...args: unknown[]) => this.#called('readInto', args)
