@@ -10,6 +10,8 @@
 
 #include <utility>
 
+#include "spin.h"
+
 namespace stratafs {
 
 class Awake {
@@ -25,17 +27,25 @@ class Awake {
     fd_ = fd;
   }
 
-  // A request came; `soon`: they follow each other closely, lately. True when that made it take hold.
-  bool came(bool soon) {
-    if (held_ == soon || fd_ < 0) return turns_ = 0, false;
+  // A request came; `awaited`: it is asked right after the last answer, lately. True when that made it take hold. Where each
+  // takes a disk's time to answer there is nothing to win.
+  bool came(bool awaited) {
+    if (fd_ < 0) return false;
+    int64_t at = Spin::now();
+    bool soon = awaited && at - std::exchange(last_, at) < kClose;
+    if (held_ == soon) return turns_ = 0, false;
     if (++turns_ < kTurns) return false;
     ask(soon);
-    return soon;
+    return held_;
   }
 
-  // How long to wait for a request before `calm` is to be called, in milliseconds; -1: for ever.
+  // How long to wait for a request before `rest` is to be called, in milliseconds; -1: for ever.
   int patience() const { return held_ ? kCalm : -1; }
-  void calm() { ask(false); }
+
+  // Lets go: nothing comes any more, or the loop is about to do something else.
+  void rest() {
+    if (held_) ask(false);
+  }
 
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -45,17 +55,21 @@ class Awake {
  private:
   static constexpr int kTurns = 32;                // so many requests of the other kind in a row, before it changes
   static constexpr int kCalm = 5;
+  static constexpr int64_t kClose = 1'000'000;     // nanoseconds from one request to the next
   static constexpr int32_t kAny = 2'000'000'000;   // PM_QOS_CPU_LATENCY_DEFAULT_VALUE: no wish
 
   void ask(bool hold) {
     int32_t latency = hold ? 0 : kAny;
-    held_ = ::write(fd_, &latency, sizeof latency) == sizeof latency && hold;
+    bool told = ::write(fd_, &latency, sizeof latency) == sizeof latency;
+    held_ = told && hold;
     turns_ = 0;
+    if (!told) close();
   }
 
   int fd_ = -1;
   bool held_ = false;
   int turns_ = 0;
+  int64_t last_ = 0;
 };
 
 }  // namespace stratafs

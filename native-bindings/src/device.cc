@@ -79,7 +79,7 @@ int64_t Device::next(uint32_t replyBytes) {
   int64_t error = replyBytes == 0 ? 0 : settleReply(replyBytes);
   if (aheadDir_ >= 0) askAhead();
   while (error == 0) {
-    if (++turns_ % kTurnsBetweenWakeChecks == 0 && woken()) return 0;
+    if (++turns_ % kTurnsBetweenWakeChecks == 0 && woken()) return awake_.rest(), 0;
     int64_t length = readRequest();
     if (length <= 0) return length;
     if (!serve(static_cast<size_t>(length), &error)) return length;
@@ -144,10 +144,10 @@ int64_t Device::waitForRequest() {
   struct pollfd descriptors[2] = {{fd_, POLLIN, 0}, {wakeFd_, POLLIN, 0}};
   for (int ready = 0; ready <= 0;) {
     ready = ::poll(descriptors, 2, awake_.patience());
-    if (ready == 0) awake_.calm();
+    if (ready == 0) awake_.rest();
     if (ready < 0 && errno != EINTR) return -errno;
   }
-  if (descriptors[1].revents != 0 && woken()) return 0;
+  if (descriptors[1].revents != 0 && woken()) return awake_.rest(), 0;
   spin_.awoke();
   return 1;
 }

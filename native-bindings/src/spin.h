@@ -44,6 +44,13 @@ class Spin {
   // After a sleep that followed `until`: the request came.
   void awoke() { note(now() - began_ < kLimit + kWaking); }
 
+  // Monotonic, in nanoseconds.
+  static int64_t now() {
+    struct timespec time;
+    ::clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec;
+  }
+
  private:
   // In nanoseconds.
   static constexpr int64_t kLimit = 60'000;
@@ -53,12 +60,6 @@ class Spin {
   static constexpr int64_t kMostBackoff = 64'000'000;
   static constexpr float kWorth = 0.5f;
   static constexpr float kShare = 1.0f / 8;
-
-  static int64_t now() {
-    struct timespec time;
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * INT64_C(1'000'000'000) + time.tv_nsec;
-  }
 
   static void relax() {
     for (int i = 0; i < 8; i++) {

@@ -1,5 +1,5 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
-import { existsSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
@@ -38,7 +38,11 @@ async function ours(): Promise<Maybe[]> {
 
 /** With the option for machines whose idle processors halt at once. */
 function awake(): Maybe {
-  if (!existsSync('/dev/cpu_dma_latency')) return 'stratafs awake: there is no /dev/cpu_dma_latency here'
+  try {
+    closeSync(openSync('/dev/cpu_dma_latency', 'r'))
+  } catch (error) {
+    return `stratafs awake: ${(error as Error).message}`
+  }
   return program('stratafs awake', ownCommand(), 'as root, with `-o awake=1`', ',awake=1')
 }
 

@@ -3,6 +3,7 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
+import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
@@ -127,10 +128,22 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
 /** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
 const LATENCY = '/dev/cpu_dma_latency'
 
+const IDLE_DRIVER = '/sys/devices/system/cpu/cpuidle/current_driver'
+
 function keepAwake(engine: Engine, device: InstanceType<typeof native.Device>): void {
+  const without = (why: string): void => engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
+  if (!hasIdleDriver()) return without('this kernel has no cpuidle driver, which alone goes by it')
   const fd = native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0)
   if (fd >= 0) device.keepAwake(fd)
-  else engine.downgrade(`awake=1 is without effect: ${LATENCY} cannot be opened (errno ${-fd}); idle processors halt`)
+  else without(`${LATENCY} cannot be opened (errno ${-fd})`)
+}
+
+function hasIdleDriver(): boolean {
+  try {
+    return readFileSync(IDLE_DRIVER, 'utf8').trim() !== 'none'
+  } catch {
+    return false
+  }
 }
 
 function makeSession(engine: Engine, start: EngineStart, device: InstanceType<typeof native.Device>): Session {
