@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Level } from '../base/log.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import type { UnionConfig } from '../union/config.js'
+import type { AwakeWish } from './idle-processors.js'
 
 /** What an engine is built from. */
 export interface EngineStart {
@@ -13,8 +14,8 @@ export interface EngineStart {
   /** Seconds for which the kernel may believe an answer; null: for ever. */
   readonly timeout: number | null
   readonly trace: boolean
-  /** Idle processors are kept from halting in busy times. */
-  readonly awake: boolean
+  /** Whether idle processors are kept from halting in busy times. */
+  readonly awake: AwakeWish
   /** The eventfd that wakes the loop. */
   readonly wakeFd: number
   /** The index of owners, or null where there is none. */

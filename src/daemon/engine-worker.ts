@@ -3,7 +3,6 @@
  * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
  * the engine logs goes to the main thread, which alone owns the log.
  */
-import { readFileSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
@@ -23,6 +22,7 @@ import {
   type Question,
   type ToEngine,
 } from './engine-messages.js'
+import { type AwakeChoice, chooseAwake, idleFacts } from './idle-processors.js'
 import { joinIndex } from './join-index.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
@@ -108,8 +108,8 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
   const device = new native.Device(fd, start.wakeFd, BUFFER_BYTES)
   const session = makeSession(engine, start, device)
   binding.device = dataBinding(device, start.wakeFd)
-  if (start.awake) keepAwake(engine, device)
-  const answer = (question: Question) => answerQuestion(question, engine, session, device.counters)
+  const awake = keepAwake(start, engine, device)
+  const answer = (question: Question) => answerQuestion(question, { engine, session, device, awake })
   say({ kind: 'serving' })
   setFlagsFromString(SOON_COMPILED)
   const trace = start.trace ? (line: string) => say({ kind: 'trace', line }) : undefined
@@ -128,22 +128,15 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
 /** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
 const LATENCY = '/dev/cpu_dma_latency'
 
-const IDLE_DRIVER = '/sys/devices/system/cpu/cpuidle/current_driver'
-
-function keepAwake(engine: Engine, device: InstanceType<typeof native.Device>): void {
-  const without = (why: string): void => engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
-  if (!hasIdleDriver()) return without('this kernel has no cpuidle driver, which alone goes by it')
-  const fd = native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0)
+/** As the mount wishes, where that can be had; what somebody asked for in vain is said. */
+function keepAwake(start: EngineStart, engine: Engine, device: InstanceType<typeof native.Device>): AwakeChoice {
+  const choice = chooseAwake(start.awake, idleFacts())
+  const fd = choice.holds ? native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0) : -1
   if (fd >= 0) device.keepAwake(fd)
-  else without(`${LATENCY} cannot be opened (errno ${-fd})`)
-}
-
-function hasIdleDriver(): boolean {
-  try {
-    return readFileSync(IDLE_DRIVER, 'utf8').trim() !== 'none'
-  } catch {
-    return false
-  }
+  if (fd >= 0 || start.awake === 'off') return choice
+  const why = choice.holds ? `${LATENCY} cannot be opened (errno ${-fd})` : choice.why
+  if (start.awake === 'on') engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
+  return { holds: false, why }
 }
 
 function makeSession(engine: Engine, start: EngineStart, device: InstanceType<typeof native.Device>): Session {
@@ -190,25 +183,34 @@ function hold(gate: Int32Array, milliseconds: number): void {
   log('warn', 'the mount was held for longer than it was asked to be: it is served again')
 }
 
+/** Who can be asked. */
+interface Served {
+  readonly engine: Engine
+  readonly session: Session
+  readonly device: InstanceType<typeof native.Device>
+  readonly awake: AwakeChoice
+}
+
 /** A question that throws is a bug in the answer, not a reason to stop serving. */
-function answerQuestion(question: Question, engine: Engine, session: Session, device: Float64Array): unknown {
+function answerQuestion(question: Question, served: Served): unknown {
+  const { engine } = served
   try {
     if (question.what === 'which') return engine.which(question.path)
     if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
-    return question.what === 'describe' ? describe(engine, session) : countersOf(engine, session, device)
+    return question.what === 'describe' ? describe(served) : countersOf(served)
   } catch (error) {
     say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields: { error: String(error) } })
     return null
   }
 }
 
-function describe(engine: Engine, session: Session): Record<string, unknown> {
+function describe({ engine, session, awake }: Served): Record<string, unknown> {
   const { agreed } = session
-  return { ...engine.describe(), protocol: agreed === null ? null : `${agreed.major}.${agreed.minor}` }
+  return { ...engine.describe(), awake, protocol: agreed === null ? null : `${agreed.major}.${agreed.minor}` }
 }
 
-function countersOf(engine: Engine, session: Session, device: Float64Array): Record<string, unknown> {
-  const [reads, bytesRead, writes, bytesWritten, requests, failedReplies, awakenings] = device
+function countersOf({ engine, session, device }: Served): Record<string, unknown> {
+  const [reads, bytesRead, writes, bytesWritten, requests, failedReplies, awakenings] = device.counters
   const memory = process.memoryUsage()
   return {
     ...engine.counters(),

@@ -57,7 +57,7 @@ function defaultSettings(): Draft['settings'] {
     allowOther: null,
     allowRoot: false,
     timeout: null,
-    awake: false,
+    awake: 'auto',
     logFile: null,
     trace: false,
     makeWork: false,

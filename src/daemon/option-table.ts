@@ -148,9 +148,9 @@ const behaviour: Record<string, OptionRow> = {
     },
   ),
   awake: value(
-    (given) => wholeNumber(given, 1),
-    ({ settings }, number) => {
-      settings.awake = number === 1
+    (given) => oneOf(given, ['auto', '0', '1']),
+    ({ settings }, word) => {
+      settings.awake = word === 'auto' ? word : word === '1' ? 'on' : 'off'
     },
   ),
   timeout: value(seconds, ({ settings }, time) => {

@@ -4,6 +4,7 @@
  * background process.
  */
 import type { UnionConfig } from '../union/config.js'
+import type { AwakeWish } from './idle-processors.js'
 
 /** MS_* of mount(2), those that a union mount can have. */
 export const MountFlag = {
@@ -32,8 +33,8 @@ export interface MountSettings {
   readonly allowRoot: boolean
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
-  /** Idle processors are kept from halting in busy times. */
-  readonly awake: boolean
+  /** Whether idle processors are kept from halting in busy times. */
+  readonly awake: AwakeWish
   /** Absolute latin1 path; null: the daemon's own choice. */
   readonly logFile: string | null
   /** Tell every request in one line. */

@@ -51,7 +51,7 @@ function overFuseNative(plan: MountPlan, why: string | null): ReturnType<typeof 
     return { error: `mountpoint ${shown(mountpoint)} is not UTF-8, and transport fuse-native takes no other` }
   const allowOther = settings.allowOther ?? (settings.acceptLimits && !settings.allowRoot ? null : false)
   const limits = [`transport fuse-native: ${LIMITS}`]
-  if (settings.awake) limits.push('transport fuse-native: awake=1 is without effect')
+  if (settings.awake === 'on') limits.push('transport fuse-native: awake=1 is without effect')
   const isRoot = process.getuid?.() === 0
   if (isRoot && allowOther === false) limits.push('transport fuse-native: only the user who mounted may enter')
   if (isRoot && allowOther !== false)

@@ -68,10 +68,10 @@ function expectInside(u: Union, node: Node): void {
   if (listing !== null && typeof listing !== 'number') makeNext(u, node, listing, 0)
 }
 
-/** Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is. */
+/** Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is, and with metacopy no content is copied at all. */
 function isAble(u: Union): boolean {
   const { abilities } = u.writable!
-  return u.syncs && abilities.tmpfile && abilities.xattrs
+  return u.syncs && !u.config.metacopy && abilities.tmpfile && abilities.xattrs
 }
 
 function makeNext(u: Union, parent: Node, listing: Listing, after: number): void {

@@ -1,5 +1,5 @@
 /**
- * `awake=1`: while requests follow each other closely idle processors are kept from halting, and soon after they are not. What
+ * `awake=`: while requests follow each other closely idle processors are kept from halting, and soon after they are not. What
  * all programs of the machine wish for together, /dev/cpu_dma_latency itself tells whoever reads it; others, another run of these
  * tests perhaps, may wish as well, so that what must be waited for is waited for.
  */
@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { type AwakeWish, chooseAwake, countOf, type IdleFacts, idleFacts } from '../../src/daemon/idle-processors.js'
 import { daemonPids, eventually, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
 const LATENCY = '/dev/cpu_dma_latency'
@@ -93,9 +94,9 @@ test('a mount that is held still for a commit keeps nobody awake', { skip }, asy
   assert.equal(commit.exitCode, null, 'still under way')
 })
 
-test('without the option nobody is kept awake', { skip }, async (t) => {
+test('with awake=0 nobody is kept awake', { skip }, async (t) => {
   const w = workspace(t)
-  assert.equal(w.run('-o', w.options, w.merged).status, 0)
+  assert.equal(w.run('-o', `${w.options},awake=0`, w.merged).status, 0)
   const busy = asking(w)
   await new Promise((resolve) => setTimeout(resolve, 300))
   assert.equal(awakenings(w), 0)
@@ -112,4 +113,45 @@ test('where it cannot be had the mount works, and inspect says what it does with
   const { stdout, stderr } = spawnSync('unshare', words, { encoding: 'utf8', env: w.env, cwd: w.root })
   assert.match(stdout, /^top a\n/, stderr)
   assert.match(stdout, /awake=1 is without effect: \/dev\/cpu_dma_latency cannot be opened/)
+})
+
+test('without the option it goes by the machine, and inspect says why', { skip }, async (t) => {
+  const w = workspace(t)
+  assert.equal(w.run('-o', w.options, w.merged).status, 0)
+  const busy = asking(w)
+  t.after(() => busy.kill('SIGKILL'))
+  const { holds, why } = chooseAwake('auto', idleFacts())
+  assert.deepEqual(daemonPids(w.runDirectory).map(isHeldOpen), [holds])
+  if (holds) assert.ok(await eventually(() => awakenings(w) > 0, PATIENCE_MS))
+  const [{ Engine, Downgrades }] = JSON.parse(w.run('inspect', w.merged).stdout)
+  assert.deepEqual(Engine.awake, { holds, why })
+  assert.deepEqual(Downgrades, [], 'nobody asked for it')
+})
+
+const HALTING: IdleFacts = { driver: 'haltpoll', polledNs: 0, processors: 2 }
+
+const choices: [wish: AwakeWish, facts: Partial<IdleFacts>, holds: boolean, why: RegExp][] = [
+  ['auto', {}, true, /halt at once/],
+  ['auto', { polledNs: 10_000 }, true, /guest_halt_poll_ns=10000/],
+  ['auto', { polledNs: 200_000 }, false, /poll by themselves/],
+  ['auto', { processors: 1 }, true, /halt at once/],
+  ['auto', { processors: 3 }, false, /all of 3 processors/],
+  ['auto', { driver: 'intel_idle', polledNs: null }, false, /costs little with cpuidle driver intel_idle/],
+  ['auto', { driver: null }, false, /no cpuidle driver/],
+  ['on', { processors: 64, polledNs: 200_000 }, true, /awake=1/],
+  ['on', { driver: null }, false, /no cpuidle driver/],
+  ['off', {}, false, /awake=0/],
+]
+
+for (const [wish, facts, holds, why] of choices) {
+  test(`${wish}, ${JSON.stringify(facts)}: ${holds ? 'holds' : 'does not'}`, () => {
+    const choice = chooseAwake(wish, { ...HALTING, ...facts })
+    assert.equal(choice.holds, holds)
+    assert.match(choice.why, why)
+  })
+}
+
+test('a list of processors is counted', () => {
+  const lists = ['0', '0-1', '0-3,8', '0-1,4-5', '', 'what']
+  assert.deepEqual(lists.map(countOf), [1, 2, 5, 4, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])
 })

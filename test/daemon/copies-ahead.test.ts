@@ -5,7 +5,17 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,7 +27,7 @@ const content = (i: number): string => `content of ${i}\n`.repeat(50)
 
 /** A mount over `COUNT` files in the directory `many`. */
 function mounted(w: Workspace, more = ''): void {
-  mkdirSync(join(w.base, 'many'))
+  mkdirSync(join(w.base, 'many'), { recursive: true })
   for (let i = 0; i < COUNT; i++) writeFileSync(join(w.base, 'many', `f${i}`), content(i), { mode: 0o644 })
   mount(w, more)
 }
@@ -58,6 +68,35 @@ test('changed in another order, or with volatile, none is', needsRoot, (t) => {
   for (const name of inMerged(other).reverse()) chmodSync(join(other.merged, 'many', name), 0o600)
   assert.equal(ahead(other), 0)
 })
+
+/** Files without a name that the daemon has open. */
+function nameless(w: Workspace): string[] {
+  const targets = daemonPids(w.runDirectory).flatMap((pid) => {
+    const { stdout } = spawnSync('find', [`/proc/${pid}/fd`, '-type', 'l', '-printf', '%l\\n'], { encoding: 'utf8' })
+    return stdout.split('\n')
+  })
+  return targets.filter((target) => /\/#\d+ \(deleted\)$/.test(target))
+}
+
+for (const [how, makes] of [
+  ['', true],
+  [',metacopy=on', false],
+] as const)
+  test(
+    `symbolic links changed in order: what lies between is ${makes ? '' : 'not '}made (${how || 'by default'})`,
+    needsRoot,
+    (t) => {
+      const w = workspace(t)
+      mkdirSync(join(w.base, 'many'))
+      for (let i = 0; i < 40; i++) symlinkSync('nowhere', join(w.base, 'many', `l${i}`))
+      mounted(w, how)
+      const links = inMerged(w).filter((name) => name.startsWith('l'))
+      const files = inMerged(w).map((name) => join(w.merged, 'many', name))
+      for (const file of files) lstatSync(file)
+      for (const name of links) lchownSync(join(w.merged, 'many', name), 1, 1)
+      assert.equal(nameless(w).length > 0, makes)
+    },
+  )
 
 test('a daemon that is killed meanwhile has lost nothing and leaves nothing', needsRoot, async (t) => {
   const w = workspace(t)

@@ -158,7 +158,7 @@ const refusals: [text: string, words: RegExp][] = [
   ['', /^no lower directory: /],
   ['lowerdir=', /^no lower directory: /],
   ['lowerdir=/a,data=fast', /^option data=fast must be one of auto, passthrough, cached$/],
-  ['lowerdir=/a,awake=yes', /^option awake=yes must be/],
+  ['lowerdir=/a,awake=yes', /^option awake=yes must be one of auto, 0, 1$/],
   ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],
