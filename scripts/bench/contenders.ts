@@ -1,5 +1,5 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
-import { closeSync, openSync } from 'node:fs'
+import { chooseAwake, idleFacts } from '../../src/daemon/idle-processors.js'
 import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
@@ -33,17 +33,14 @@ async function ours(): Promise<Maybe[]> {
   const cached: Maybe = (await hasDataMode('cached'))
     ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
     : 'stratafs cached: this build has no data=cached'
-  return [own, awake(), cached, await asUser(), overFuseNative()]
+  return [own, asleep(), cached, await asUser(), overFuseNative()]
 }
 
-/** With the option for machines whose idle processors halt at once. */
-function awake(): Maybe {
-  try {
-    closeSync(openSync('/dev/cpu_dma_latency', 'r'))
-  } catch (error) {
-    return `stratafs awake: ${(error as Error).message}`
-  }
-  return program('stratafs awake', ownCommand(), 'as root, with `-o awake=1`', ',awake=1')
+/** Where idle processors are kept from halting by default: what that is worth. */
+function asleep(): Maybe {
+  const { holds, why } = chooseAwake('auto', idleFacts())
+  if (!holds) return `stratafs awake=0: no other than stratafs here (${why})`
+  return program('stratafs awake=0', ownCommand(), 'as root, with `-o awake=0`: idle processors may halt', ',awake=0')
 }
 
 /** The second transport, for hosts without a compiler. */

@@ -24,8 +24,9 @@ export class Stage {
     readonly material: Material,
   ) {}
 
-  /** Runs all steps on one mount; seconds by the measure's id. */
+  /** Runs all steps on one mount; seconds by the measure's id. What the run before has left to be written or discarded is waited for. */
   async perform(workload: Workload): Promise<Record<string, number>> {
+    await mustRun(['sync'])
     const layers = this.layers(workload.lowers(this.material), workload.medium, 'one')
     const mounted = await this.side.mount({ ...layers, wishes: workload })
     const figures: Record<string, number> = {}

@@ -15,6 +15,7 @@ const READ_ALL = 'tar -C "$M" --null --no-recursion -T "$SMALL" -cf - | cat'
 const ALL = '$(ls -A | grep -vx dev)'
 /** Some 2,500 files of a Debian: enough to see, few enough where each is synced. */
 const PART = 'etc usr/bin usr/sbin usr/lib'
+const CHOWN = `cd "$M"; chown -hR 1234:1234 ${PART}`
 const REMOVE = `cd "$M"; rm -rf ${ALL}`
 
 function seconds(id: string, title: string, target?: number, cachedTarget?: number): Measure {
@@ -70,13 +71,19 @@ function removeLower(medium: Medium, target: number): Workload {
   return { lowers: rootfs, medium, steps: [{ run: FIND }, { measure, run: REMOVE }] }
 }
 
-function chown(medium: Medium, target: number, how?: 'metacopy' | 'volatile'): Workload {
-  const id = how === undefined ? `chown-${medium}` : `chown-${how}-${medium}`
-  const words = { metacopy: ', metacopy=on', volatile: ', ours with volatile' }
-  const title = `chown -R of a part of a lower layer${how === undefined ? '' : words[how]}, upper on ${medium}`
-  const step = { measure: seconds(id, title, target), run: `cd "$M"; chown -hR 1234:1234 ${PART}` }
-  const wishes = { metacopy: how === 'metacopy', ...(how === 'volatile' ? { own: how } : {}) }
-  return { lowers: rootfs, medium, ...wishes, steps: [{ run: FIND }, step] }
+/** `own`: an option that only ours get. */
+function chown(medium: Medium, target: number, own?: 'metacopy=on' | 'volatile'): Workload {
+  const id = own === undefined ? `chown-${medium}` : `chown-own-${own.split('=')[0]}-${medium}`
+  const title = `chown -R of a part of a lower layer${own === undefined ? '' : `, ours with ${own}`}, upper on ${medium}`
+  const step = { measure: seconds(id, title, target), run: CHOWN }
+  return { lowers: rootfs, medium, ...(own === undefined ? {} : { own }), steps: [{ run: FIND }, step] }
+}
+
+/** With metacopy on all sides that have it. */
+function chownMetacopy(medium: Medium): Workload {
+  const title = `chown -R of a part of a lower layer, metacopy=on, upper on ${medium}`
+  const step = { measure: seconds(`chown-metacopy-${medium}`, title), run: CHOWN }
+  return { lowers: rootfs, medium, metacopy: true, steps: [{ run: FIND }, step] }
 }
 
 function smallFiles(medium: Medium, target: number): Workload {
@@ -212,7 +219,8 @@ export function stepWorkloads(sizes: Sizes): Workload[] {
     removeLower('disk', 3),
     removeLower('tmpfs', 5),
     chown('disk', 0.6),
-    chown('disk', 0.2, 'metacopy'),
+    chown('disk', 0.2, 'metacopy=on'),
+    chownMetacopy('disk'),
     chown('disk', 0.6, 'volatile'),
     chown('tmpfs', 3.5),
     ...bigData(sizes),
