@@ -15,10 +15,15 @@ import type { Union } from './union.js'
 
 /** Nothing is made ahead before as many files of a directory were changed in order. */
 const PROOF = 4
-/** How many of the next are made. */
+/** How many of the next are made, and about how many bytes in all. */
 const NEXT = 24
+const BYTES = 1 << 24
+/** Looked for again only after so many: threads that find more to do need not be woken for each. */
+const AGAIN = 8
+/** So many names are looked at for them. */
+const LOOKED_AT = 100
 /** Larger files take long enough by themselves. */
-const LARGEST = 1 << 18
+const LARGEST = 1 << 22
 /** In all directories that are on the way. */
 const MOST = 64
 
@@ -30,13 +35,18 @@ export class CopiesAhead {
   cookie = 0
   /** How many came in order. */
   run = 0
+  /** How many more may come before the next are looked for. */
+  left = 0
 }
 
 /** A file that was made for `node`, now the caller's; -1 where there is none. */
 export function takeAhead(u: Union, node: Node): number {
   const { made } = u.ahead
   const id = made.get(node)
-  if (id === undefined) return -1
+  if (id === undefined) {
+    u.ahead.left = 0
+    return -1
+  }
   made.delete(node)
   const fd = native.takeAhead(id)
   if (fd < 0) return -1
@@ -48,7 +58,8 @@ export function takeAhead(u: Union, node: Node): number {
 export function expectNext(u: Union, node: Node): void {
   const { ahead } = u
   if (!isAble(u)) return
-  if (node.dir !== null) return expectInside(u, node)
+  // Some come to a directory first, then to what is in it; most come to it last.
+  if (node.dir !== null) return ahead.run >= PROOF ? new Course(u).inside(node) : undefined
   const { parent } = node
   if (parent === null) return
   const isSame = parent === ahead.parent
@@ -59,13 +70,9 @@ export function expectNext(u: Union, node: Node): void {
   const cookie = listing.cookieOf(node.name)
   if (isSame) ahead.run = cookie > ahead.cookie ? ahead.run + 1 : 0
   ahead.cookie = cookie
-  if (ahead.run >= PROOF) makeNext(u, parent, listing, cookie)
-}
-
-/** Whoever goes through a tree comes to a directory first, then to what is in it. */
-function expectInside(u: Union, node: Node): void {
-  const listing = u.ahead.run >= PROOF ? listingOf(u, node) : null
-  if (listing !== null && typeof listing !== 'number') makeNext(u, node, listing, 0)
+  if (ahead.run < PROOF || --ahead.left >= 0) return
+  ahead.left = AGAIN
+  new Course(u).after(node)
 }
 
 /** Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is, and with metacopy no content is copied at all. */
@@ -74,14 +81,49 @@ function isAble(u: Union): boolean {
   return u.syncs && !u.config.metacopy && abilities.tmpfile && abilities.xattrs
 }
 
-function makeNext(u: Union, parent: Node, listing: Listing, after: number): void {
-  const { children } = parent.dir!
-  let cookie = after
-  for (let i = 0; i < NEXT; i++) {
-    cookie = listing.next(cookie)
-    if (cookie < 0) return
-    const node = children.get(listing.name(cookie))
-    if (node !== undefined && isWorth(node) && !u.ahead.made.has(node)) makeOne(u, node)
+/** The next files on the way of who goes through a tree: what is in a directory comes before what stands behind it. */
+class Course {
+  /** Files and bytes that may still be made, or wait to be taken. */
+  #files = NEXT
+  #bytes = BYTES
+  #names = LOOKED_AT
+
+  constructor(readonly u: Union) {}
+
+  inside(node: Node): void {
+    if (node.dir!.upper !== null && node.dir!.lowers.length === 0) return
+    const listing = listingOf(this.u, node)
+    if (typeof listing !== 'number') this.#along(node, listing, 0)
+  }
+
+  /** Behind `node`, then behind the directories that it lies in. */
+  after(node: Node): void {
+    for (let at = node; at.parent !== null && this.#isLeft(); at = at.parent) {
+      const listing = at.parent.dir!.listing
+      if (listing === null) return
+      this.#along(at.parent, listing, listing.cookieOf(at.name))
+    }
+  }
+
+  #isLeft(): boolean {
+    return this.#files > 0 && this.#bytes > 0 && this.#names > 0
+  }
+
+  #along(parent: Node, listing: Listing, after: number): void {
+    const { children } = parent.dir!
+    for (let at = listing.next(after); at >= 0 && this.#isLeft(); at = listing.next(at)) {
+      this.#names--
+      const node = children.get(listing.name(at))
+      if (node === undefined) continue
+      if (node.dir !== null) this.inside(node)
+      else if (isWorth(node)) this.#make(node)
+    }
+  }
+
+  #make(node: Node): void {
+    this.#files--
+    this.#bytes -= node.size
+    if (!this.u.ahead.made.has(node)) makeOne(this.u, node)
   }
 }
 

@@ -98,6 +98,23 @@ for (const [how, makes] of [
     },
   )
 
+test('what is in the next directories is made, too, and larger files', needsRoot, (t) => {
+  const w = workspace(t)
+  for (let i = 0; i < 40; i++) {
+    mkdirSync(join(w.base, 'many', `d${i}`), { recursive: true })
+    for (const name of ['one', 'two']) writeFileSync(join(w.base, 'many', `d${i}`, name), content(i))
+    writeFileSync(join(w.base, 'many', `l${i}`), Buffer.alloc(1 << 20, 'x'))
+  }
+  mount(w)
+  spawnSync('find', [join(w.merged, 'many'), '-ls'])
+  assert.equal(spawnSync('chmod', ['-R', 'o=', join(w.merged, 'many')]).status, 0)
+  assert.ok(ahead(w) > 100, `${ahead(w)} of 120`)
+  const upper = spawnSync('find', [join(w.upper, 'many'), '-type', 'f', '-printf', '%m %s\n'], { encoding: 'utf8' })
+  const found = upper.stdout.trim().split('\n')
+  assert.equal(found.length, 120)
+  assert.equal(found.filter((line) => line === `640 ${1 << 20}`).length, 40)
+})
+
 test('a daemon that is killed meanwhile has lost nothing and leaves nothing', needsRoot, async (t) => {
   const w = workspace(t)
   mounted(w)
