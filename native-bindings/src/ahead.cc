@@ -32,6 +32,7 @@ struct Task {
   Task(int source, int target, const Text& called, const Text& attribute, Bytes value, int64_t most, bool synced)
       : directory(source), work(target), name(called.c()), mark(attribute.c()),
         origin(value.data, value.data + value.length), limit(most), sync(synced) {}
+  // Closed by the thread that needed them: who takes the file has none to close.
   Held directory;
   Held work;
   const std::string name;
@@ -145,6 +146,8 @@ class Makers {
       task.stage = Stage::running;
     }
     int64_t result = make(task);
+    task.directory.close();
+    task.work.close();
     std::lock_guard<std::mutex> lock(guard_);
     task.result = result;
     task.stage = Stage::done;

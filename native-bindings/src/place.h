@@ -24,6 +24,9 @@ class Held {
   int fd() const { return fd_; }
   bool bad() const { return fd_ < 0; }
   int release() { return std::exchange(fd_, -1); }
+  void close() {
+    if (fd_ >= 0) ::close(release());
+  }
 
  private:
   int fd_;

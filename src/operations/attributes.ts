@@ -65,9 +65,10 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
   const name = u.placeName
   let errno = 0
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
-  if (errno >= 0 && changes.killSuidGid) errno = killSetid(fd, name)
-  if (errno >= 0 && (changes.uid !== undefined || changes.gid !== undefined))
-    errno = setOwner(u, node, fd, name, changes)
+  const owned = changes.uid !== undefined || changes.gid !== undefined
+  // chown(2) of what is no directory clears the same by itself (chown_common() in fs/open.c).
+  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null)) errno = killSetid(fd, name)
+  if (errno >= 0 && owned) errno = setOwner(u, node, fd, name, changes)
   if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
   if (errno >= 0) errno = setGivenTimes(fd, name, changes)
   return errno

@@ -27,9 +27,15 @@ const LARGEST = 1 << 22
 /** In all directories that are on the way. */
 const MOST = 64
 
+/** A file that is being made, or has been: its number in the addon, and the origin that it is marked with. */
+interface Made {
+  readonly id: number
+  readonly origin: Uint8Array
+}
+
 export class CopiesAhead {
-  /** By node, oldest first: the number of the file that is made for it. */
-  readonly made = new Map<Node, number>()
+  /** By node, oldest first. */
+  readonly made = new Map<Node, Made>()
   /** The last file copied up for its attributes: its directory, and where it stands there. */
   parent: Node | null = null
   cookie = 0
@@ -42,16 +48,21 @@ export class CopiesAhead {
 /** A file that was made for `node`, now the caller's; -1 where there is none. */
 export function takeAhead(u: Union, node: Node): number {
   const { made } = u.ahead
-  const id = made.get(node)
-  if (id === undefined) {
+  const one = made.get(node)
+  if (one === undefined) {
     u.ahead.left = 0
     return -1
   }
   made.delete(node)
-  const fd = native.takeAhead(id)
+  const fd = native.takeAhead(one.id)
   if (fd < 0) return -1
   u.counters.copyUpsAhead++
   return fd
+}
+
+/** The origin of `node`, where a file is being made for it. */
+export function originAhead(u: Union, node: Node): Uint8Array | null {
+  return u.ahead.made.get(node)?.origin ?? null
 }
 
 /** `node` was copied up for its attributes: makes ready for who goes on so. */
@@ -142,13 +153,13 @@ function makeOne(u: Union, node: Node): void {
   const { work } = u.writable!
   const id = native.startAhead(fd, node.atName, work.fd, `${marks.prefix}origin`, origin, LARGEST, u.syncs)
   if (id < 0) return
-  ahead.made.set(node, id)
+  ahead.made.set(node, { id, origin })
   if (ahead.made.size > MOST) dropOldest(ahead)
 }
 
 /** Nobody came for it: what was expected does not happen. */
 function dropOldest(ahead: CopiesAhead): void {
-  const [node, id] = ahead.made.entries().next().value!
+  const [node, { id }] = ahead.made.entries().next().value!
   ahead.made.delete(node)
   native.dropAhead(id, false)
   ahead.run = 0
@@ -156,6 +167,6 @@ function dropOldest(ahead: CopiesAhead): void {
 
 /** The mount ends. */
 export function dropAhead(u: Union): void {
-  for (const id of u.ahead.made.values()) native.dropAhead(id, true)
+  for (const { id } of u.ahead.made.values()) native.dropAhead(id, true)
   u.ahead.made.clear()
 }

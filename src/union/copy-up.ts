@@ -12,7 +12,7 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
 import { leaveGhost } from './backing.js'
-import { expectNext, takeAhead } from './copies-ahead.js'
+import { expectNext, originAhead, takeAhead } from './copies-ahead.js'
 import { copyUpContent } from './copy-content.js'
 import { build, type Job } from './copy-up-build.js'
 import { rebindData } from './data.js'
@@ -91,7 +91,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
     from,
     fromName,
     stat,
-    origin: originMark(from, fromName, dir),
+    origin: originAhead(u, node) ?? originMark(from, fromName, dir),
     temporary: brought?.temporary ?? temporaryFor(u.writable!, node),
     file: -1,
     made: whole && size < 0 && brought === null ? takeAhead(u, node) : -1,
