@@ -41,8 +41,8 @@ export interface LowerIndexOptions extends ToldWriterOptions {
 }
 
 export class LowerIndex implements ViewKeeper {
-  /** `unseen`: entries answered without a look at any layer. */
-  readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0, unseen: 0 }
+  /** `unseen`: entries answered without a look at any layer; `compares`: directories held against their stamps here. */
+  readonly counters = { views: 0, names: 0, loads: 0, misses: 0, mismatches: 0, unseen: 0, compares: 0 }
   readonly #reader: IndexReader
   readonly #views = new KeptViews(this.counters)
   readonly #compared = new Compared()
@@ -151,23 +151,31 @@ export class LowerIndex implements ViewKeeper {
 
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
   #row(path: string, set: LayerSet): DirRow | null {
-    const statements = this.#connected()
-    if (statements === null) return null
-    let row: DirRow | undefined
-    try {
-      row = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
-    } catch (error) {
-      this.#fail(error)
-      return null
-    }
-    if (row === undefined) return this.#missing(path)
+    const first = this.#read(path)
+    // Where its comparison is known of, a row of before that would not do.
+    const ahead = first !== null && isAhead(this.options.shared, first[0]) && !this.#mistrusted.has(path)
+    const row = ahead ? this.#read(path) : first
+    if (row === null) return null
     const [, packed, readAt, racy, flags] = row
     if ((flags & (DirFlag.REDIRECTED | DirFlag.UNUSABLE)) !== 0) return null
     const same = this.#sets.ofPacked(packed).equals(set)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
     if (!same || !believed) return this.#missing(path)
-    if (isAhead(this.options.shared, row[0]) && !this.#mistrusted.has(path)) this.compared(path, set)
+    if (ahead) this.compared(path, set)
     return row
+  }
+
+  /** The directory's own row as it stands now; null where there is none, and the writer is told. */
+  #read(path: string): DirRow | null {
+    const statements = this.#connected()
+    if (statements === null) return null
+    try {
+      const row = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
+      return row ?? this.#missing(path)
+    } catch (error) {
+      this.#fail(error)
+      return null
+    }
   }
 
   #missing(path: string): null {
@@ -179,6 +187,7 @@ export class LowerIndex implements ViewKeeper {
   #isUnchanged(c: SearchContext, path: string, parts: Parts, set: LayerSet, row: DirRow): boolean {
     const stamps = this.#stampsOf(row)
     if (stamps === null) return false
+    this.counters.compares++
     for (const [i, part] of [...parts].entries()) {
       const fd = c.cache.fd(part)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue

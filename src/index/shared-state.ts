@@ -25,7 +25,7 @@ export function newSharedState(): Int32Array {
   return new Int32Array(new SharedArrayBuffer((SLOTS + AHEAD_IDS / 32) * 4))
 }
 
-/** Whether directory `id` was compared by the writer. */
+/** Whether directory `id` was compared by the writer, or read by it, since the mount began; its row is that of then, or a newer one. */
 export function isAhead(shared: Int32Array, id: number): boolean {
   return id < AHEAD_IDS && (Atomics.load(shared, SLOTS + (id >> 5)) & (1 << (id & 31))) !== 0
 }

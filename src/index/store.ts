@@ -16,6 +16,7 @@ import { derivedColumns, rowHash } from './stat-rows.js'
 
 export class IndexStore {
   readonly #statements = new Map<string, Statement>()
+  readonly #stored: number[] = []
   #nextDir: number
 
   private constructor(
@@ -58,6 +59,11 @@ export class IndexStore {
   /** The prepared statement of `sql`, for what is written beside this class. */
   statement(sql: string): Statement {
     return this.#run(sql)
+  }
+
+  /** The directories whose rows have been put in place since this was asked last. */
+  takeStored(): number[] {
+    return this.#stored.splice(0)
   }
 
   begin(): void {
@@ -117,6 +123,7 @@ export class IndexStore {
   }
 
   #insert(id: number, rows: DirectoryRows, parent: number): void {
+    this.#stored.push(id)
     const entry = this.#run(Sql.putEntry)
     const { names, owners, entryFlags, joined, stats } = rows
     let sum = 0

@@ -10,7 +10,7 @@ import { codeOf } from './database.js'
 import { Filling } from './filling.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
-import { clearAhead, type FromWriter, type IndexFacts, Slot, State, type ToWriter } from './shared-state.js'
+import { clearAhead, type FromWriter, type IndexFacts, Slot, State, setAhead, type ToWriter } from './shared-state.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
 import { readVisited } from './visits.js'
@@ -156,6 +156,8 @@ export class IndexWriter {
       return this.#failed(error)
     }
     this.#changes = 0
+    // Only now: who learns of it finds the new rows.
+    for (const id of this.#store?.takeStored() ?? []) setAhead(this.start.shared, id, true)
     if (!this.#newRows) return
     this.#newRows = false
     Atomics.add(this.start.shared, Slot.GENERATION, 1)
@@ -169,6 +171,7 @@ export class IndexWriter {
       this.#log('warn', `the index cannot be written now (${code})`)
       this.#filling?.stop()
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
+      this.#store?.takeStored()
       return
     }
     this.#damaged(code)

@@ -144,7 +144,14 @@ export class Run {
 
   constructor(
     stage: Stage,
-    options: { index?: string; immutable?: boolean; writable?: boolean; since?: number; side?: string } = {},
+    options: {
+      index?: string
+      immutable?: boolean
+      writable?: boolean
+      since?: number
+      side?: string
+      wide?: number
+    } = {},
   ) {
     const writable = options.writable ?? true
     const engine = createEngine(stage.config(writable, options.side), unbound, () => {})
@@ -161,7 +168,7 @@ export class Run {
         shared,
         mount: 'm',
         fill: false,
-        wide: options.immutable ? null : 2,
+        wide: options.immutable ? null : (options.wide ?? 2),
         wakeFd: -1,
       },
       (message) => this.said.push(message),

@@ -1,0 +1,71 @@
+/**
+ * When a directory's rows are held against the disk by the engine: once in each mount, but not those that the mount's own writer has
+ * compared or read, and never by a reading that is not in place yet.
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import { picture, Run, Stage } from './stage.js'
+
+/** No directory joins so many layers: nothing is compared ahead. */
+const NONE = 1000
+
+function staged(act: (stage: Stage, index: string) => void): () => void {
+  return () => {
+    const file = (path: string) => ({ what: 'file' as const, path, content: path })
+    const stage = new Stage([[file('a/one'), file('b/c/two')], [file('a/three'), file('b/c/four')], [file('a/five')]])
+    try {
+      act(stage, stage.path('index.db'))
+    } finally {
+      stage.remove()
+    }
+  }
+}
+
+/** Directories answered from the index and those held against the disk for it, in one mount that is looked at twice. */
+function countsOf(stage: Stage, index: string, wide: number): { loads: number; compares: number } {
+  const run = new Run(stage, { index, wide })
+  for (let time = 0; time < 2; time++) {
+    picture(run)
+    run.write()
+  }
+  const { loads, compares } = run.index!.counters
+  run.close()
+  return { loads, compares }
+}
+
+test(
+  'what this mount has read is not compared again',
+  staged((stage, index) => {
+    const { loads, compares } = countsOf(stage, index, NONE)
+    assert.ok(loads > 0)
+    assert.equal(compares, 0)
+  }),
+)
+
+test(
+  'what another mount has read is, unless the writer has done so',
+  staged((stage, index) => {
+    countsOf(stage, index, NONE)
+    const { loads, compares } = countsOf(stage, index, NONE)
+    assert.ok(loads > 0 && compares > 0, `${compares} of ${loads}`)
+    assert.equal(countsOf(stage, index, 2).compares, 0)
+  }),
+)
+
+test(
+  'a reading that is not committed vouches for nothing',
+  staged((stage, index) => {
+    countsOf(stage, index, NONE)
+    writeFileSync(join(stage.lowers[1]!, 'a/new'), 'new')
+    const off = new Run(stage)
+    const expected = picture(off)
+    off.close()
+    const run = new Run(stage, { index, wide: NONE })
+    run.writer!.take({ kind: 'visit', path: 'a', edited: [] })
+    run.writer!.take({ kind: 'visit', path: 'a', edited: [0] })
+    assert.deepEqual(picture(run), expected)
+    run.close()
+  }),
+)
