@@ -3,7 +3,7 @@
  * forgotten either names, or everything.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { lstatSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Place, Subject } from './subjects.js'
 
@@ -14,6 +14,8 @@ export interface Errands {
   readonly picked: readonly string[]
   readonly absent: readonly string[]
   readonly directories: readonly string[]
+  /** The files of `picked` below the folder of the layers: each in the topmost that has it. */
+  readonly lying: readonly string[]
 }
 
 export const MEASURES = {
@@ -36,13 +38,19 @@ function statEach(root: string, paths: readonly string[]): void {
 
 export type Measure = keyof typeof MEASURES
 
-/** Chooses, once for all subjects, what to ask for, from what the mounted tree at `root` shows. */
-export function planErrands(root: string): Errands {
+/** Chooses, once for all subjects, what to ask for, from what the mounted tree shows. */
+export function planErrands({ base, lowers, merged: root }: Place): Errands {
   const files: string[] = []
   const directories: string[] = []
   walk(root, '', files, directories)
   const absent = pick(directories, PICKS).map((directory, at) => join(directory, `no-such-${at}`))
-  return { picked: pick(files, PICKS), absent, directories }
+  const picked = pick(files, PICKS)
+  return { picked, absent, directories, lying: picked.map((path) => lyingAt(base, lowers, path)) }
+}
+
+function lyingAt(base: string, lowers: readonly string[], path: string): string {
+  const owner = lowers.find((lower) => lstatSync(join(base, lower, path), { throwIfNoEntry: false }) !== undefined)
+  return join(owner ?? '', path)
 }
 
 function walk(root: string, path: string, files: string[], directories: string[]): void {
@@ -79,7 +87,7 @@ function forget({ base, lowers }: Place, what: Forgotten): void {
   writeFileSync('/proc/sys/vm/drop_caches', what === 'names' ? '2' : '3')
 }
 
-/** Milliseconds that `measure` takes of a fresh mount when the kernel has forgotten `what`. */
+/** Milliseconds that `measure` takes of a fresh mount when the kernel has forgotten `what`; NaN where it makes no sense. */
 export function timeOf(subject: Subject, place: Place, measure: Measure, errands: Errands, what: Forgotten): number {
   subject.mount(place)
   try {
@@ -87,7 +95,9 @@ export function timeOf(subject: Subject, place: Place, measure: Measure, errands
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     forget(place, what)
     const start = process.hrtime.bigint()
-    MEASURES[measure](place.merged, errands)
+    if (!subject.bare) MEASURES[measure](place.merged, errands)
+    else if (measure === 'random stat') statEach(place.base, errands.lying)
+    else return Number.NaN
     return Number(process.hrtime.bigint() - start) / 1e6
   } finally {
     subject.unmount(place)

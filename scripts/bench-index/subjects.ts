@@ -22,6 +22,17 @@ export interface Subject {
   prepare(place: Place): void
   mount(place: Place): void
   unmount(place: Place): void
+  /** Whether the files are asked for where they lie, without a union: a measure of what any look at them takes. */
+  readonly bare?: true
+}
+
+/** No filesystem: whoever promises to look at each file pays at least this. */
+const BARE: Subject = {
+  name: 'the files where they lie',
+  prepare: () => {},
+  mount: () => {},
+  unmount: () => {},
+  bare: true,
 }
 
 const cli = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
@@ -89,6 +100,7 @@ export function subjects(): Subject[] {
     ours('off'),
     ours('on'),
     ours('immutable'),
+    BARE,
   ]
   const hasPeer = spawnSync('sh', ['-c', 'command -v fuse-overlayfs']).status === 0
   return all.filter(({ name }) => name !== 'fuse-overlayfs' || hasPeer)
