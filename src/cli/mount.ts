@@ -20,7 +20,7 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
                                             file data: to the layers' own files (root), or through the mount's page cache;
                                             there, whether the kernel gathers small writes
   awake=auto|0|1                            keep idle processors from halting in busy times (root; PM QoS); auto: on
-                                            guests of one or two processors that halt at once
+                                            guests of two processors that halt at once
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2
   allow_other allow_root default_permissions nosuid nodev noexec timeout=S fsname= subtype=
   transport=dev-fuse|fuse-native accept_limits auto_unmount   see docs/transports.md`

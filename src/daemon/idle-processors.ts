@@ -38,6 +38,7 @@ export function chooseAwake(wish: AwakeWish, facts: IdleFacts): AwakeChoice {
   if (facts.polledNs >= POLLED_ENOUGH_NS)
     return { holds: false, why: `auto: idle processors poll by themselves (guest_halt_poll_ns=${facts.polledNs})` }
   const { processors } = facts
+  if (processors < BOTH) return { holds: false, why: 'auto: program and mount share one processor' }
   if (processors > BOTH) return { holds: false, why: `auto: it would go for all of ${processors} processors` }
   return { holds: true, why: `auto: idle processors halt at once (guest_halt_poll_ns=${facts.polledNs})` }
 }

@@ -92,6 +92,10 @@ export class LowerIndex implements ViewKeeper {
     this.#compared.add(path, set)
   }
 
+  comparing(): void {
+    this.counters.compares++
+  }
+
   unseen(): void {
     this.counters.unseen++
   }
@@ -152,7 +156,8 @@ export class LowerIndex implements ViewKeeper {
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */
   #row(path: string, set: LayerSet): DirRow | null {
     const first = this.#read(path)
-    // Where its comparison is known of, a row of before that would not do.
+    const source = this.#reader.current
+    // Where its comparison is known of, a row of before that would not do, nor one of another database.
     const ahead = first !== null && isAhead(this.options.shared, first[0]) && !this.#mistrusted.has(path)
     const row = ahead ? this.#read(path) : first
     if (row === null) return null
@@ -161,7 +166,7 @@ export class LowerIndex implements ViewKeeper {
     const same = this.#sets.ofPacked(packed).equals(set)
     const believed = this.immutable || racy === 0 || readAt >= this.options.since
     if (!same || !believed) return this.#missing(path)
-    if (ahead) this.compared(path, set)
+    if (ahead && source === this.#reader.current) this.compared(path, set)
     return row
   }
 
@@ -187,7 +192,7 @@ export class LowerIndex implements ViewKeeper {
   #isUnchanged(c: SearchContext, path: string, parts: Parts, set: LayerSet, row: DirRow): boolean {
     const stamps = this.#stampsOf(row)
     if (stamps === null) return false
-    this.counters.compares++
+    this.comparing()
     for (const [i, part] of [...parts].entries()) {
       const fd = c.cache.fd(part)
       if (fd >= 0 && native.statat(fd, '') >= 0 && isStamped(stamps, i)) continue

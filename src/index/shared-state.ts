@@ -16,7 +16,7 @@ export const Slot = {
 } as const
 
 const SLOTS = Object.keys(Slot).length
-/** After the slots, one bit for each directory, by its id: its parts were held against their stamps in this mount. */
+/** After the slots, one bit for each directory, by its id: its parts were held against their stamps in this mount, or read. */
 const AHEAD_IDS = 65_536
 
 export const State = { OPENING: 0, READY: 1, NONE: 2 } as const
@@ -30,7 +30,7 @@ export function isAhead(shared: Int32Array, id: number): boolean {
   return id < AHEAD_IDS && (Atomics.load(shared, SLOTS + (id >> 5)) & (1 << (id & 31))) !== 0
 }
 
-/** Says whether directory `id` has been compared. */
+/** Says whether directory `id` has been compared, or read. */
 export function setAhead(shared: Int32Array, id: number, compared: boolean): void {
   if (id >= AHEAD_IDS) return
   const bit = 1 << (id & 31)

@@ -16,7 +16,7 @@ import { derivedColumns, rowHash } from './stat-rows.js'
 
 export class IndexStore {
   readonly #statements = new Map<string, Statement>()
-  readonly #stored: number[] = []
+  #stored: number[] | null = null
   #nextDir: number
 
   private constructor(
@@ -61,8 +61,9 @@ export class IndexStore {
     return this.#run(sql)
   }
 
-  /** The directories whose rows have been put in place since this was asked last. */
+  /** The directories whose rows have been put in place since this was asked last; they are noted from the first time on. */
   takeStored(): number[] {
+    this.#stored ??= []
     return this.#stored.splice(0)
   }
 
@@ -123,7 +124,7 @@ export class IndexStore {
   }
 
   #insert(id: number, rows: DirectoryRows, parent: number): void {
-    this.#stored.push(id)
+    this.#stored?.push(id)
     const entry = this.#run(Sql.putEntry)
     const { names, owners, entryFlags, joined, stats } = rows
     let sum = 0

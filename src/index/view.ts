@@ -52,12 +52,14 @@ export interface ViewKeeper {
   readonly immutable: boolean
   /** An entry was answered without a look at any layer. */
   unseen(): void
-  /** The parts that the merged directory at `path` has in these layers have been compared with their stamps in this mount. */
+  /** The parts that the merged directory at `path` has in these layers have been compared with their stamps, or read, in this mount. */
   isCompared(path: string, set: LayerSet): boolean
   /** They have now, and were as stamped. */
   compared(path: string, set: LayerSet): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
   stampsFor(path: string, set: LayerSet): Buffer | null
+  /** The parts of a directory are being held against their stamps. */
+  comparing(): void
   /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
   mismatch(path: string, name: string, layer: number): void
 }
@@ -194,6 +196,7 @@ export class LowerView implements LowerAnswers {
     if (stamps === null) return false
     const { layers } = set
     if (this.keeper.isCompared(path, set)) return this.#isTopStamped(c, partIn(above, layers[0]!), name, stamps)
+    this.keeper.comparing()
     // The topmost last: its stat record is the directory's.
     for (let i = layers.length - 1; i >= 0; i--) {
       const fd = c.cache.fd(partIn(above, layers[i]!))

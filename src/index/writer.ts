@@ -106,6 +106,7 @@ export class IndexWriter {
     if ('error' in opened) return this.#without(opened.error)
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
+    opened.store.takeStored()
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
     this.#tell({ state: 'ready', complete: opened.store.meta('complete') === 1, from: opened.from, filling: null })
     clearAhead(shared)

@@ -9,18 +9,18 @@ import { originMark } from '../layers/origin-mark.js'
 import { S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { Listing } from './listing.js'
-import { listingOf } from './merged-directory.js'
+import { isReadable, listingOf } from './merged-directory.js'
 import type { Node } from './node.js'
 import type { Union } from './union.js'
 
 /** Nothing is made ahead before as many files of a directory were changed in order. */
 const PROOF = 4
-/** How many of the next are made, and about how many bytes in all. */
+/** How many of the next are made, and about how many bytes may wait to be taken. */
 const NEXT = 24
 const BYTES = 1 << 24
-/** Looked for again only after so many: threads that find more to do need not be woken for each. */
+/** Looked for again with each so manieth: threads that find more to do need not be woken for each. */
 const AGAIN = 8
-/** So many names are looked at for them. */
+/** So many names are looked at for them, and parts of directories. */
 const LOOKED_AT = 100
 /** Larger files take long enough by themselves. */
 const LARGEST = 1 << 22
@@ -30,12 +30,15 @@ const MOST = 64
 /** A file that is being made, or has been: its number in the addon, and the origin that it is marked with. */
 interface Made {
   readonly id: number
+  readonly size: number
   readonly origin: Uint8Array
 }
 
 export class CopiesAhead {
   /** By node, oldest first. */
   readonly made = new Map<Node, Made>()
+  /** Of all these. */
+  bytes = 0
   /** The last file copied up for its attributes: its directory, and where it stands there. */
   parent: Node | null = null
   cookie = 0
@@ -50,10 +53,11 @@ export function takeAhead(u: Union, node: Node): number {
   const { made } = u.ahead
   const one = made.get(node)
   if (one === undefined) {
-    u.ahead.left = 0
+    if (node.type === S_IFREG) u.ahead.left = 0
     return -1
   }
   made.delete(node)
+  u.ahead.bytes -= one.size
   const fd = native.takeAhead(one.id)
   if (fd < 0) return -1
   u.counters.copyUpsAhead++
@@ -81,7 +85,7 @@ export function expectNext(u: Union, node: Node): void {
   const cookie = listing.cookieOf(node.name)
   if (isSame) ahead.run = cookie > ahead.cookie ? ahead.run + 1 : 0
   ahead.cookie = cookie
-  if (ahead.run < PROOF || --ahead.left >= 0) return
+  if (ahead.run < PROOF || --ahead.left > 0) return
   ahead.left = AGAIN
   new Course(u).after(node)
 }
@@ -101,8 +105,12 @@ class Course {
 
   constructor(readonly u: Union) {}
 
+  /** Where nothing is known of what a directory holds there is nothing to be made, either. */
   inside(node: Node): void {
-    if (node.dir!.upper !== null && node.dir!.lowers.length === 0) return
+    const { children, listing: known, lowers } = node.dir!
+    if (children.size === 0 || lowers.length === 0) return
+    this.#names -= lowers.length
+    if (!this.#isLeft() || (known === null && !isReadable(this.u, node.dir!))) return
     const listing = listingOf(this.u, node)
     if (typeof listing !== 'number') this.#along(node, listing, 0)
   }
@@ -110,8 +118,8 @@ class Course {
   /** Behind `node`, then behind the directories that it lies in. */
   after(node: Node): void {
     for (let at = node; at.parent !== null && this.#isLeft(); at = at.parent) {
-      const listing = at.parent.dir!.listing
-      if (listing === null) return
+      const listing = at.parent.dir!.listing === null ? null : listingOf(this.u, at.parent)
+      if (listing === null || typeof listing === 'number') return
       this.#along(at.parent, listing, listing.cookieOf(at.name))
     }
   }
@@ -153,14 +161,16 @@ function makeOne(u: Union, node: Node): void {
   const { work } = u.writable!
   const id = native.startAhead(fd, node.atName, work.fd, `${marks.prefix}origin`, origin, LARGEST, u.syncs)
   if (id < 0) return
-  ahead.made.set(node, { id, origin })
-  if (ahead.made.size > MOST) dropOldest(ahead)
+  ahead.made.set(node, { id, size: node.size, origin })
+  ahead.bytes += node.size
+  while (ahead.made.size > MOST || ahead.bytes > BYTES + LARGEST) dropOldest(ahead)
 }
 
 /** Nobody came for it: what was expected does not happen. */
 function dropOldest(ahead: CopiesAhead): void {
-  const [node, { id }] = ahead.made.entries().next().value!
+  const [node, { id, size }] = ahead.made.entries().next().value!
   ahead.made.delete(node)
+  ahead.bytes -= size
   native.dropAhead(id, false)
   ahead.run = 0
 }
@@ -169,4 +179,5 @@ function dropOldest(ahead: CopiesAhead): void {
 export function dropAhead(u: Union): void {
   for (const { id } of u.ahead.made.values()) native.dropAhead(id, true)
   u.ahead.made.clear()
+  u.ahead.bytes = 0
 }

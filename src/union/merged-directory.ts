@@ -52,7 +52,8 @@ export function listedAt(u: Union, node: Node, name: string): number {
   return typeof listing === 'number' ? 0 : listing.partOf(name)
 }
 
-function isReadable(u: Union, dir: DirState): boolean {
+/** Whether its parts say to be small enough to be read although nobody has asked for their names. */
+export function isReadable(u: Union, dir: DirState): boolean {
   let size = 0
   for (const part of dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]) {
     const fd = u.cache.fd(part)

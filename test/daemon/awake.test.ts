@@ -134,7 +134,7 @@ const choices: [wish: AwakeWish, facts: Partial<IdleFacts>, holds: boolean, why:
   ['auto', {}, true, /halt at once/],
   ['auto', { polledNs: 10_000 }, true, /guest_halt_poll_ns=10000/],
   ['auto', { polledNs: 200_000 }, false, /poll by themselves/],
-  ['auto', { processors: 1 }, true, /halt at once/],
+  ['auto', { processors: 1 }, false, /share one processor/],
   ['auto', { processors: 3 }, false, /all of 3 processors/],
   ['auto', { driver: 'intel_idle', polledNs: null }, false, /costs little with cpuidle driver intel_idle/],
   ['auto', { driver: null }, false, /no cpuidle driver/],

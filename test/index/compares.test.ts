@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import Database from 'better-sqlite3'
 import { picture, Run, Stage } from './stage.js'
 
 /** No directory joins so many layers: nothing is compared ahead. */
@@ -65,6 +66,29 @@ test(
     const run = new Run(stage, { index, wide: NONE })
     run.writer!.take({ kind: 'visit', path: 'a', edited: [] })
     run.writer!.take({ kind: 'visit', path: 'a', edited: [0] })
+    assert.deepEqual(picture(run), expected)
+    run.close()
+  }),
+)
+
+test(
+  'a reading that was rolled back vouches for nothing, either',
+  staged((stage, index) => {
+    countsOf(stage, index, NONE)
+    writeFileSync(join(stage.lowers[1]!, 'a/new'), 'new')
+    const off = new Run(stage)
+    const expected = picture(off)
+    off.close()
+    const run = new Run(stage, { index, wide: NONE })
+    run.writer!.store!.db.pragma('busy_timeout = 1')
+    const other = new Database(index)
+    other.exec('BEGIN IMMEDIATE')
+    run.writer!.take({ kind: 'visit', path: 'a', edited: [] })
+    other.exec('ROLLBACK')
+    other.close()
+    assert.match(run.log.join('\n'), /cannot be written now \(SQLITE_BUSY/)
+    run.writer!.take({ kind: 'visit', path: 'b', edited: [] })
+    run.writer!.commit()
     assert.deepEqual(picture(run), expected)
     run.close()
   }),

@@ -306,6 +306,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
     unseen: () => unseen++,
     isCompared: () => false,
     compared: () => {},
+    comparing: () => {},
     stampsFor: () => null,
     mismatch: () => assert.fail('nothing was edited'),
   }
