@@ -6,7 +6,7 @@ import { UNANSWERED, UNKNOWN } from './row-sources.js'
 import type { RowSource, ViewRow } from './view.js'
 
 /** Asking for one row takes as long as loading so many together with all others. */
-const ALONE = 4
+const ALONE = 12
 
 /** Where growing rows get more from; null where it cannot be had, which has been said. */
 export interface MoreRows {

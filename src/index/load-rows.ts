@@ -5,6 +5,7 @@
 
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import type { Statement } from './database.js'
 import { GrowingRows } from './growing-rows.js'
 import type { Statements } from './reader.js'
 import {
@@ -71,7 +72,7 @@ function loadAll(loading: Loading): RowSource | null {
       const asked = askedFrom(loading)
       if (AskedRows.addUp(asked, row[SUM])) return new AskedRows(asked)
     } else {
-      const loaded = (whole ? null : byColumns(loading)) ?? byRows(loading)
+      const loaded = (whole ? wholeByColumns(loading) : byColumns(loading)) ?? byRows(loading)
       if (loaded !== null) return loaded
     }
     if (isAsFound(loading)) fail(NOT_ADDING_UP)
@@ -86,22 +87,59 @@ function byRows({ statements, row, directory, whole }: Loading): LoadedRows | nu
   return raw.length === row[COUNT] ? LoadedRows.load(raw, directory, row[SUM], whole) : null
 }
 
+/** The names of a directory, their numbers column by column, and the layers of those that join several. */
+interface Told {
+  readonly names: readonly string[]
+  readonly columns: readonly (readonly number[])[]
+  readonly joined: ReadonlyMap<string, Buffer>
+}
+
+const MODE_COLUMN = 2
+
 /**
  * Each column as one text: a value that better-sqlite3 hands over costs some 0.3 µs, a number in JSON a tenth of that. Null where
  * the rows do not add up, or not in this way.
  */
-function byColumns({ statements, row, directory }: Loading): LoadedRows | null {
+function byColumns(loading: Loading): LoadedRows | null {
+  const { statements, row, directory } = loading
+  const told = columnsOf(loading, statements.columns)
+  if (told === null) return null
+  const { names, columns, joined } = told
+  const [layer, flags, mode, ino, ctime, ctimeNs] = columns
+  return LoadedRows.ofColumns(
+    { names, layer, flags, mode, ino, ctime, ctimeNs } as Columns,
+    joined,
+    directory,
+    row[SUM],
+  )
+}
+
+/** The same of whole rows. */
+function wholeByColumns(loading: Loading): LoadedRows | null {
+  const { statements, row, directory } = loading
+  const told = columnsOf(loading, statements.wholeColumns)
+  if (told === null) return null
+  const [layer, ...others] = told.columns
+  const raw = told.names.map((name, i) => [
+    bytesOf(name),
+    layer![i]!,
+    told.joined.get(name) ?? null,
+    ...others.map((column) => column[i]!),
+  ])
+  return LoadedRows.load(raw as unknown as RawRow[], directory, row[SUM], true)
+}
+
+function columnsOf({ statements, row }: Loading, statement: Statement): Told | null {
   const id = row[ID]
-  const [names, largest, ...texts] = statements.columns.raw().get(id) as [Buffer | null, number | null, ...string[]]
+  const [all, largest, ...texts] = statement.raw().get(id) as [Buffer | null, number | null, ...string[]]
   // What is stored as a fraction, beyond 2^63, JSON tells in 15 digits.
-  if (names === null || !Number.isSafeInteger(largest)) return null
-  const [layer, flags, mode, ino, ctime, ctimeNs] = texts.map((text) => JSON.parse(text) as number[])
-  const columns = { names: latin1(names).split('/'), layer, flags, mode, ino, ctime, ctimeNs } as Columns
-  if (columns.names.length !== row[COUNT] || columns.layer.length !== row[COUNT]) return null
-  const joins = columns.mode.some((each) => (each & S_IFMT) === S_IFDIR)
+  if (all === null || !Number.isSafeInteger(largest)) return null
+  const names = latin1(all).split('/')
+  const columns = texts.map((text) => JSON.parse(text) as number[])
+  if (names.length !== row[COUNT] || columns[0]!.length !== row[COUNT]) return null
+  const joins = columns[MODE_COLUMN]!.some((each) => (each & S_IFMT) === S_IFDIR)
   const joined = joins ? (statements.joined.raw().all(id) as [Buffer, Buffer][]) : []
-  const byName = new Map(joined.map(([name, layers]) => [latin1(name), layers]))
-  return LoadedRows.ofColumns(columns, byName, directory, row[SUM])
+  return { names, columns, joined: new Map(joined.map(([name, layers]) => [latin1(name), layers])) }
 }
 
 /** Whether the directory's row is still the one that was found: the writer may have read the directory again meanwhile. */

@@ -19,6 +19,7 @@ export interface Statements {
   readonly one: Statement
   /** The same with what it takes to answer without a look. */
   readonly wholeRows: Statement
+  readonly wholeColumns: Statement
   readonly oneWhole: Statement
 }
 
@@ -68,6 +69,7 @@ export class IndexReader {
       joined: db.prepare(Sql.joined),
       one: db.prepare(Sql.oneRow),
       wholeRows: db.prepare(Sql.wholeRows),
+      wholeColumns: db.prepare(Sql.wholeColumns),
       oneWhole: db.prepare(Sql.oneWholeRow),
     }
   }

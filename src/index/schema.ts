@@ -78,6 +78,14 @@ export const CREATE = `PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 BEGIN;${TABLES}${VIEWS}COMMIT;`
 
+const VIEW_NUMBERS = 'layer, flags, mode, ino, ctime, ctime_ns'
+
+/** The names of a directory as one value, the largest inode number, and each column of numbers as JSON. */
+function byColumns(columns: string): string {
+  const texts = columns.split(', ').map((column) => `json_group_array(${column})`)
+  return `SELECT CAST(group_concat(name, '/') AS BLOB), max(ino), ${texts.join(', ')} FROM entries WHERE dir = ?`
+}
+
 /** Statements by what they are for. `whole`: with what it takes to answer without a look at the file. */
 export const Sql = {
   getMeta: 'SELECT value FROM meta WHERE key = ?',
@@ -101,8 +109,8 @@ export const Sql = {
   putEntry: 'INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   putHidden: 'INSERT OR REPLACE INTO hidden VALUES (?, ?, ?, ?, ?, ?)',
   viewRows: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ?`,
-  columns: `SELECT CAST(group_concat(name, '/') AS BLOB), max(ino), json_group_array(layer), json_group_array(flags),
-    json_group_array(mode), json_group_array(ino), json_group_array(ctime), json_group_array(ctime_ns) FROM entries WHERE dir = ?`,
+  columns: byColumns(VIEW_NUMBERS),
+  wholeColumns: byColumns(`${VIEW_NUMBERS}, ${STAT_COLUMNS}`),
   joined: 'SELECT name, layers FROM entries WHERE dir = ? AND layers IS NOT NULL',
   oneRow: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,
   wholeRows: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ?`,

@@ -3,7 +3,7 @@
  * number that JSON would round comes the other way, and what does not add up is told and not believed.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import Database from 'better-sqlite3'
@@ -12,8 +12,8 @@ import { type DirRow, loadRows } from '../../src/index/load-rows.js'
 import { IndexReader, type Statements } from '../../src/index/reader.js'
 import { NOT_ADDING_UP } from '../../src/index/row-sources.js'
 import { newSharedState, Slot, State } from '../../src/index/shared-state.js'
-import { VIEW_COLUMNS } from '../../src/index/stat-rows.js'
-import type { ViewRow } from '../../src/index/view.js'
+import { emptyRecord, type RawRow, STAT_COLUMNS, setRecord, VIEW_COLUMNS } from '../../src/index/stat-rows.js'
+import type { RowSource, ViewRow } from '../../src/index/view.js'
 import { bytesOf } from '../../src/layers/marks.js'
 import { LayerSets } from '../../src/layers/parts.js'
 import { Stage } from './stage.js'
@@ -36,25 +36,29 @@ function oddNames(): Stage {
 }
 
 /** What loading `d` from the database at `path` gives, what it told, and how often rows were taken one by one. */
-function load(path: string): { source: ReturnType<typeof loadRows>; told: unknown[]; byRows: number } {
+function load(path: string, whole = false): { source: ReturnType<typeof loadRows>; told: unknown[]; byRows: number } {
   const shared = newSharedState()
   Atomics.store(shared, Slot.STATE, State.READY)
   Atomics.store(shared, Slot.EPOCH, 1)
   const reader = new IndexReader(path, null, shared, () => {})
   const all = reader.statements()!
   let byRows = 0
-  const raw = (): Statements['rows'] => {
-    byRows++
-    return all.rows.raw()
+  const counted = (statement: Statements['rows']): Statements['rows'] => {
+    const raw = (): Statements['rows'] => {
+      byRows++
+      return statement.raw()
+    }
+    return { raw } as unknown as Statements['rows']
   }
-  const rows = { raw } as unknown as Statements['rows']
   const sets = new LayerSets()
   const row = all.findDir.raw().get(bytesOf('d')) as DirRow
   const told: unknown[] = []
-  const statements = { ...all, rows }
+  const statements = { ...all, rows: counted(all.rows), wholeRows: counted(all.wholeRows) }
   const directory = { set: sets.ofPacked(row[1]), sets }
   const fail = (error: unknown): void => void told.push(error)
-  const source = loadRows({ statements, path: 'd', row, directory, whole: false, fail })
+  const source = loadRows({ statements, path: 'd', row, directory, whole, fail })
+  // Whole rows come when they are listed.
+  if (whole) source?.list(() => {})
   reader.close()
   return { source, told, byRows }
 }
@@ -87,20 +91,37 @@ function plain({ at: _at, joined, ...row }: ViewRow): Record<string, unknown> {
   return { ...row, layers }
 }
 
-function assertSame(path: string, byRows: number): void {
-  const { source, told, byRows: taken } = load(path)
+/** The stat record of each name, as it is made of a row that was read alone. */
+function assertRecords(source: RowSource, path: string): void {
+  const db = new Database(path, { readonly: true })
+  const sql = `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = (SELECT id FROM dirs WHERE path = CAST('d' AS BLOB))`
+  const raws = db.prepare(sql).raw().all() as RawRow[]
+  db.close()
+  for (const raw of raws) {
+    const [told, wanted] = [emptyRecord(), emptyRecord()]
+    setRecord(wanted, raw)
+    assert.ok(source.record(source.row(raw[0].toString('latin1'))!, told))
+    assert.deepEqual(told, wanted)
+  }
+}
+
+function assertSame(path: string, byRows: number, whole = false): void {
+  const { source, told, byRows: taken } = load(path, whole)
   assert.deepEqual([told, taken], [[], byRows])
   assert.ok(source !== null)
   const rows = expected(path)
   assert.deepEqual(rows.map(([name]) => name).sort(), [...NAMES, 'alone', 'empty', 'sub'].sort())
   for (const [name, row] of rows) assert.deepEqual(plain(source.row(name)!), row, name)
   assert.equal(source.row('absent'), null)
+  if (whole) assertRecords(source, path)
 }
 
 test('rows come column by column as they are, whatever the names', () => {
   const stage = oddNames()
   try {
     assertSame(built(stage), 0)
+    utimesSync(join(stage.lowers[0]!, 'd/a,b'), 1, 2)
+    assertSame(built(stage), 0, true)
   } finally {
     stage.remove()
   }
