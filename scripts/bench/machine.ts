@@ -1,6 +1,7 @@
 /** On what the figures were seen: for whoever compares them with others. */
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { idleFacts } from '../../src/daemon/idle-processors.js'
 import { run } from './processes.js'
 
 /** Facts in words. `folder` is where the layers lie on disk. */
@@ -22,8 +23,8 @@ export async function machine(folder: string): Promise<Record<string, string>> {
 /** Waking a processor that has gone to sleep is the larger part of a FUSE request: whether a guest's stay awake for a moment. */
 function idle(): string {
   const governor = read('/sys/devices/system/cpu/cpuidle/current_governor') ?? 'no governor'
-  const polled = read('/sys/module/haltpoll/parameters/guest_halt_poll_ns')
-  return polled === null ? governor : `${governor}, guest_halt_poll_ns=${polled} (the kernel's default is 200000)`
+  const { polledNs } = idleFacts()
+  return polledNs === null ? governor : `${governor}, guest_halt_poll_ns=${polledNs} (the kernel's default is 200000)`
 }
 
 function read(path: string): string | null {

@@ -118,8 +118,9 @@ class Course {
   /** Behind `node`, then behind the directories that it lies in. */
   after(node: Node): void {
     for (let at = node; at.parent !== null && this.#isLeft(); at = at.parent) {
-      const listing = at.parent.dir!.listing === null ? null : listingOf(this.u, at.parent)
-      if (listing === null || typeof listing === 'number') return
+      if (at.parent.dir!.listing === null) return
+      const listing = listingOf(this.u, at.parent)
+      if (typeof listing === 'number') return
       this.#along(at.parent, listing, listing.cookieOf(at.name))
     }
   }
