@@ -47,22 +47,22 @@ type Medians = Record<Measure, number>
 type Results = ReadonlyMap<Forgotten, ReadonlyMap<string, Medians>>
 
 /** Measures and prints; a subject that cannot mount this stack is left out, aloud. */
-function benchStack(label: string, place: Place, rounds: number): Results {
+async function benchStack(label: string, place: Place, rounds: number): Promise<Results> {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLE_MS)
   let errands: Errands | null = null
-  const able = subjects().filter((subject) => {
+  const able: Subject[] = []
+  for (const subject of subjects()) {
     try {
-      subject.prepare(place)
+      await subject.prepare(place)
       subject.mount(place)
       if (!subject.bare) errands ??= planErrands(place)
       subject.unmount(place)
-      return true
+      able.push(subject)
     } catch (error) {
       unmountLeft(place)
       console.log(`${label}: ${subject.name} cannot mount (${String(error).split('\n')[0]})`)
-      return false
     }
-  })
+  }
   const plan: Errands = errands ?? { picked: [], absent: [], directories: [], lying: [] }
   const results = new Map(FORGOTTEN.map((what) => [what, measureAll(able, place, plan, rounds, what)]))
   for (const [what, each] of results) print(`${label}, ${what}`, each)
@@ -114,11 +114,11 @@ function printGrowth(label: string, first: ReadonlyMap<string, Medians>, last: R
   }
 }
 
-function benchLayers(base: string, counts: readonly number[], rounds: number): void {
+async function benchLayers(base: string, counts: readonly number[], rounds: number): Promise<void> {
   const all: Results[] = []
   for (const count of counts) {
     const place = madeStack(join(base, `n${count}`), count)
-    all.push(benchStack(`${count} layers`, place, rounds))
+    all.push(await benchStack(`${count} layers`, place, rounds))
     rmSync(place.base, { recursive: true })
   }
   for (const what of counts.length > 1 ? FORGOTTEN : []) {
@@ -126,7 +126,7 @@ function benchLayers(base: string, counts: readonly number[], rounds: number): v
   }
   const real = packageStack(join(base, 'real'))
   if (real === null) return console.log('no dpkg here: no real packages')
-  benchStack('packages', real, rounds)
+  await benchStack('packages', real, rounds)
 }
 
 async function main(): Promise<void> {
@@ -143,9 +143,9 @@ async function main(): Promise<void> {
   const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]
   const wants = (part: string): boolean => values.only === undefined || values.only === part
   process.env.STRATAFS_STACKS = join(base, 'shared')
-  if (wants('layers')) benchLayers(base, counts, Number(values.rounds))
-  if (wants('build')) benchBuild(base)
-  if (wants('million')) benchMillion(join(base, 'million'))
+  if (wants('layers')) await benchLayers(base, counts, Number(values.rounds))
+  if (wants('build')) await benchBuild(base)
+  if (wants('million')) await benchMillion(join(base, 'million'))
 }
 
 await main()

@@ -37,6 +37,7 @@ export const PLACES = [
   { begin: 'daemon/background-main', modules: 'daemon/background-main', rehearsal: 'background' },
   { begin: 'daemon/engine-worker', modules: 'daemon/engine-worker', rehearsal: 'engine' },
   { begin: 'daemon/detach-main', modules: 'daemon/detach-main', rehearsal: 'none' },
+  { begin: 'index/build-worker', modules: 'index/build-worker', rehearsal: 'none' },
   { begin: 'index/writer-worker', modules: 'index/writer-worker', rehearsal: 'none' },
   { begin: 'oci/tar-write-worker', modules: 'oci/tar-write-worker', rehearsal: 'none' },
 ] as const

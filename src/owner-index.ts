@@ -68,7 +68,7 @@ async function buildPlain(target: StackTarget, progress: (so: Progress) => void)
   const { stack, index, shared, layers } = target
   const locks = sound(lockDirectories(layers.work === null ? [] : [['workdir', layers.work]]))
   try {
-    const built = sound(api.buildIndex(stack, shared ? null : index, progress, layers.upper))
+    const built = sound(await api.buildIndex(stack, shared ? null : index, progress, layers.upper))
     const [failure] = built.failures
     if (failure === undefined) return built
     const words = `${shown(failure.path) || 'the root'} cannot be read (errno ${-failure.errno})`

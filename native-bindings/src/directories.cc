@@ -30,23 +30,30 @@ napi_value entriesObject(napi_env env, napi_value names, const std::vector<uint8
   return object;
 }
 
-napi_value readDirectory(Call& call, int fd, const Text& name) {
-  Held directory(openDirectory(fd, name));
-  if (directory.bad()) return failed(call, errno);
+// Whether `fd` itself can be read, from its beginning: it is a directory that was opened for that.
+bool rewound(int fd, const Text& name) { return name.empty() && ::lseek(fd, 0, SEEK_SET) == 0; }
+
+napi_value entriesOf(Call& call, int directory) {
   napi_value names;
   napi_create_array(call.env, &names);
   std::vector<uint8_t> types;
-  int error = forEachEntry(directory.fd(), [&](const Entry& entry) {
+  int error = forEachEntry(directory, [&](const Entry& entry) {
     napi_handle_scope scope;
     napi_open_handle_scope(call.env, &scope);
     napi_value text = toString(call.env, entry.name, NAPI_AUTO_LENGTH);
     napi_set_element(call.env, names, static_cast<uint32_t>(types.size()), text);
     napi_close_handle_scope(call.env, scope);
-    types.push_back(typeOf(directory.fd(), entry));
+    types.push_back(typeOf(directory, entry));
     return true;
   });
   if (error != 0) return failed(call, error);
   return entriesObject(call.env, names, types);
+}
+
+napi_value readDirectory(Call& call, int fd, const Text& name) {
+  if (rewound(fd, name)) return entriesOf(call, fd);
+  Held directory(openDirectory(fd, name));
+  return directory.bad() ? failed(call, errno) : entriesOf(call, directory.fd());
 }
 
 int64_t hasPrefix(Call&, int fd, const Text& name, const Text& prefix) {

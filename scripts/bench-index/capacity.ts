@@ -11,13 +11,13 @@ import { indexOf, type Place, subjects } from './subjects.js'
 const WIDTH = 100
 
 /** Builds an index over this machine's own /usr under a small layer, twice: disk cold or not, and warm. */
-export function benchBuild(base: string): void {
+export async function benchBuild(base: string): Promise<void> {
   const small = join(base, 'small')
   mkdirSync(join(small, 'bin'), { recursive: true })
   const path = join(base, 'build.db')
   for (const words of ['first', 'again']) {
     const start = Date.now()
-    const built = buildIndex(stackConfig([small, '/usr']), path)
+    const built = await buildIndex(stackConfig([small, '/usr']), path)
     if ('error' in built) return console.log(built.error)
     report(`build of /usr, ${words}`, built.entries, Date.now() - start, path)
   }
@@ -32,7 +32,7 @@ function report(what: string, entries: number, ms: number, path: string): void {
 }
 
 /** A million entries in two layers; memory of the daemon after everything was looked at. */
-export function benchMillion(base: string): void {
+export async function benchMillion(base: string): Promise<void> {
   const place: Place = { base, lowers: ['0', '1'], merged: join(base, 'm') }
   mkdirSync(place.base)
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8g,nr_inodes=3m', 'stratafs-bench', place.base])
@@ -41,7 +41,7 @@ export function benchMillion(base: string): void {
     fillMillion(place.base)
     for (const subject of subjects().filter(({ name }) => name.startsWith('stratafs'))) {
       const start = Date.now()
-      subject.prepare(place)
+      await subject.prepare(place)
       if (!subject.name.endsWith('off')) {
         const path = indexOf(place, subject.name)
         report('  build of a million', statusOf(path).entries, Date.now() - start, path)

@@ -19,7 +19,7 @@ export interface Place {
 export interface Subject {
   readonly name: string
   /** Makes upper and workdir. */
-  prepare(place: Place): void
+  prepare(place: Place): void | Promise<void>
   mount(place: Place): void
   unmount(place: Place): void
   /** Whether the files are asked for where they lie, without a union: a measure of what any look at them takes. */
@@ -64,11 +64,11 @@ function ours(word: 'off' | 'on' | 'immutable'): Subject {
   const name = `stratafs index=${word}`
   return {
     name,
-    prepare(place) {
+    async prepare(place) {
       renew(place, name)
       if (word === 'off') return
       const stack = stackConfig(place.lowers.map((lower) => join(place.base, lower)))
-      const built = buildIndex(stack, indexOf(place, name))
+      const built = await buildIndex(stack, indexOf(place, name))
       if ('error' in built) throw new Error(built.error)
     },
     mount(place) {

@@ -3,31 +3,26 @@
  * any mount. Nothing here may run on the thread that serves a mount. Failures that a person can do something about are
  * returned as `{ error }`, a sentence.
  */
-import { existsSync, renameSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { Refusal } from '../layers/layer.js'
 import { defaultPrefix } from '../layers/marks.js'
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
-import { native } from '../syscalls/native.js'
-import { type BuildProgress, TreeWalk } from './builder.js'
 import { type Connection, codeOf, connect } from './database.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { faultOf, removeDatabase } from './opening.js'
 import { IndexQueries } from './queries.js'
 import { APPLICATION_ID, SCHEMA_VERSION, Sql } from './schema.js'
-import { publish, temporaryShared } from './shared-stacks.js'
 import { sharedPath, stackIdentity } from './stack-identity.js'
 import { IndexStore } from './store.js'
-import { UpperRows } from './upper-rows.js'
+import { scanUpper } from './upper-rows.js'
 import { compareUpper, type Difference, verifyRows } from './verify.js'
 
+export { type Built, buildIndex } from './build.js'
 export type { BuildProgress } from './builder.js'
 export type { StackConfig } from './lower-stack.js'
 export type { ListedEntry, OwnedPath, SpaceOfLayer } from './queries.js'
 export { IndexQueries } from './queries.js'
 export type { Difference } from './verify.js'
-
-const STEP_MS = 100
 
 /** The stack that mount options describe. Paths absolute, latin1, top first. */
 export function stackConfig(
@@ -46,72 +41,6 @@ export function workdirIndex(work: string): string {
 /** Where the shared database of `config`'s layers is, or would be. */
 export function sharedIndex(config: StackConfig): string | { error: string } {
   return withStack(config, (stack) => sharedPath(stackIdentity(stack)))
-}
-
-export interface Built extends BuildProgress {
-  readonly path: string
-}
-
-/**
- * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of the
- * shared one. `upper`: what is there is read, too; without it the next mount does that. The database of a workdir that is mounted has a writer already: build the shared one, or have it filled.
- */
-export function buildIndex(
-  config: StackConfig,
-  path: string | null,
-  progress: (so: BuildProgress) => void = () => {},
-  upper: string | null = null,
-): Built | { error: string } {
-  return withStack(config, (stack) => {
-    const identity = stackIdentity(stack)
-    const temporary = path === null ? temporaryShared(identity) : `${path}.building-${process.pid}`
-    if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
-    try {
-      const built = buildInto(temporary, stack, progress, path === null ? 'clean' : 'built', upper)
-      if (path === null) return { ...built, path: publish(temporary, identity) }
-      removeDatabase(path)
-      renameSync(pathBytes(temporary), pathBytes(path))
-      return { ...built, path }
-    } catch (error) {
-      removeDatabase(temporary)
-      return { error: `the index cannot be built: ${codeOf(error)}` }
-    }
-  })
-}
-
-/** `mark`: whether the upper's rows are to be believed, where they are not read here. */
-function buildInto(
-  temporary: string,
-  stack: LowerStack,
-  progress: (so: BuildProgress) => void,
-  mark: string,
-  upper: string | null,
-): BuildProgress {
-  removeDatabase(temporary)
-  const store = IndexStore.create(temporary, stack)
-  // Nobody else sees the file before it is whole, and an interrupted build is thrown away.
-  store.db.pragma('journal_mode = OFF')
-  store.db.pragma('synchronous = OFF')
-  const walk = new TreeWalk(stack, store, true)
-  while (!walk.step(STEP_MS)) progress(walk.progress)
-  store.setMeta('complete', walk.failures.length === 0 ? 1 : 0)
-  store.begin()
-  store.setMeta('dirty', upper === null || !scanUpper(store, stack, upper) ? mark : 'clean')
-  store.commit()
-  store.db.pragma('synchronous = FULL')
-  store.setMeta('built', new Date().toISOString())
-  store.close()
-  progress(walk.progress)
-  return walk.progress
-}
-
-/** Reads the upper at `path` into `store`; false when it cannot be opened. */
-function scanUpper(store: IndexStore, stack: LowerStack, path: string): boolean {
-  const fd = native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)
-  if (fd < 0) return false
-  new UpperRows(store, fd, stack.marks).scan()
-  native.close(fd)
-  return true
 }
 
 /**
@@ -152,7 +81,7 @@ function verifyUpper(
   const fresh = IndexStore.create(':memory:', stack)
   try {
     fresh.begin()
-    scanUpper(fresh, stack, upper)
+    scanUpper(fresh, stack.marks, upper)
     fresh.commit()
     return compareUpper(db, fresh.db, difference)
   } finally {

@@ -1,14 +1,11 @@
 /**
- * Reads a whole tree of lower layers into the database: depth first, so that the directories on the way stay open, and in
- * transactions of some thousand rows. A build goes into a file of its own, which takes its place by one rename when it is
- * whole; of two builds at once the last one wins, and both were whole.
+ * Reads a whole tree of lower layers into rows: depth first, so that the directories on the way stay open, and in steps, so that
+ * whoever reads can do something else in between.
  */
 import type { RealDir } from '../layers/real-dir.js'
 import type { LowerStack } from './lower-stack.js'
 import { readDirectoryRows } from './read-directory.js'
-import type { IndexStore } from './store.js'
-
-const ROWS_PER_TRANSACTION = 8000
+import type { RowSink } from './row-sink.js'
 
 export interface BuildProgress {
   readonly directories: number
@@ -31,13 +28,10 @@ export class TreeWalk {
   entries = 0
   readonly failures: { path: string; errno: number }[] = []
   readonly #waiting: Waiting[]
-  #rows = 0
 
-  /** `fresh`: the database holds no directory yet. */
   constructor(
     private readonly stack: LowerStack,
-    private readonly store: IndexStore,
-    private readonly fresh: boolean,
+    private readonly sink: RowSink,
   ) {
     this.#waiting = [{ path: '', parent: 0, parts: stack.roots }]
   }
@@ -50,7 +44,7 @@ export class TreeWalk {
       if (Date.now() >= end) break
     }
     if (this.#waiting.length > 0) return false
-    this.store.commit()
+    this.sink.flush()
     return true
   }
 
@@ -65,16 +59,11 @@ export class TreeWalk {
       this.failures.push({ path, errno: rows })
       return
     }
-    this.store.begin()
-    const id = this.fresh ? this.store.add(rows, parent) : this.store.put(rows, parent)
-    this.#rows += rows.names.length + 1
+    const id = this.sink.put(rows, parent)
     this.directories++
     this.entries += rows.names.length
     const prefix = path === '' ? '' : `${path}/`
     for (const child of rows.directories)
       this.#waiting.push({ path: prefix + child.name, parent: id, parts: child.parts })
-    if (this.#rows < ROWS_PER_TRANSACTION) return
-    this.#rows = 0
-    this.store.commit()
   }
 }

@@ -4,6 +4,7 @@
  */
 import { TreeWalk } from './builder.js'
 import type { LowerStack } from './lower-stack.js'
+import { StoreSink } from './row-sink.js'
 import { publishCopy } from './shared-stacks.js'
 import type { IndexFacts } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
@@ -34,7 +35,7 @@ export class Filling {
     private readonly stack: LowerStack,
     private readonly store: IndexStore,
   ) {
-    this.#walk = new TreeWalk(stack, store, false)
+    this.#walk = new TreeWalk(stack, new StoreSink(store))
   }
 
   /** Begins a walk; null where everything has been read. */

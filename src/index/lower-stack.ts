@@ -30,7 +30,7 @@ export type FoundInParts = Found & { readonly lowers: readonly RealDir[] }
 const KEPT_DIRECTORIES = 2048
 
 export class LowerStack implements SearchContext {
-  readonly cache = new DirCache(KEPT_DIRECTORIES)
+  readonly cache = new DirCache(KEPT_DIRECTORIES, true)
   readonly marks: MarkStore
   readonly whiteouts: Whiteouts
   readonly topStat = new Float64Array(STAT_SLOTS)

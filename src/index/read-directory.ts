@@ -6,6 +6,7 @@
  */
 
 import { packLayers } from '../layers/layer-list.js'
+import { joinedPart } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { DT_DIR, DT_UNKNOWN, S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -134,6 +135,12 @@ class DirectoryReading {
   }
 
   #directory(i: number, name: string, merged: MergedName): void {
+    const dir = this.parts[merged.part]!
+    // In the lowest layer of all there is nothing that a search could find out.
+    if (dir.layer.index + 1 === this.stack.lowers.length) {
+      this.#directories.push({ name, parts: [joinedPart(dir, name, this.stack.lowers.length)] })
+      return
+    }
     const held = merged.also === null ? [merged.part] : [merged.part, ...merged.also.map((held) => held.part)]
     let found = this.stack.search(
       held.map((part) => this.parts[part]!),

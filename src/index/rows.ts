@@ -21,7 +21,8 @@ export interface ChildDirectory {
   readonly parts: readonly RealDir[]
 }
 
-export interface DirectoryRows {
+/** What the database keeps of a directory. */
+export interface StoredRows {
   readonly path: string
   /** The layers joined, top first, and their stamps one after the other. */
   readonly layers: readonly number[]
@@ -39,6 +40,9 @@ export interface DirectoryRows {
   /** STAT_SLOTS numbers per name. */
   readonly stats: Float64Array
   readonly hidden: readonly HiddenName[]
+}
+
+export interface DirectoryRows extends StoredRows {
   readonly directories: readonly ChildDirectory[]
 }
 

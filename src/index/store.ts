@@ -8,7 +8,7 @@ import { bytesOf, latin1 } from '../layers/marks.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import { type Connection, connect, type Statement } from './database.js'
 import type { LowerStack } from './lower-stack.js'
-import { checkShare, type DirectoryRows, type HiddenName } from './rows.js'
+import { checkShare, type DirectoryRows, type HiddenName, type StoredRows } from './rows.js'
 import { CREATE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
 import { inodeOf } from './stamps.js'
@@ -108,22 +108,22 @@ export class IndexStore {
   /** Puts the rows of one directory in place of those that were there. `parent`: its parent's id, 0 for the root. */
   put(rows: DirectoryRows, parent: number): number {
     const known = this.idOf(rows.path)
-    if (known === 0) return this.add(rows, parent)
+    if (known === 0) return this.#add(rows, parent)
     this.#run(Sql.dropEntries).run(known)
     this.#run(Sql.dropHidden).run(known)
     this.#dropVanished(known, rows)
-    this.#insert(known, rows, parent)
+    this.insert(known, rows, parent)
     return known
   }
 
-  /** Adds the rows of a directory that is not there yet; returns its id. */
-  add(rows: DirectoryRows, parent: number): number {
+  #add(rows: DirectoryRows, parent: number): number {
     const id = this.#nextDir++
-    this.#insert(id, rows, parent)
+    this.insert(id, rows, parent)
     return id
   }
 
-  #insert(id: number, rows: DirectoryRows, parent: number): void {
+  /** Adds the rows of directory `id`, of which there are none. */
+  insert(id: number, rows: StoredRows, parent: number): void {
     this.#stored?.push(id)
     const entry = this.#run(Sql.putEntry)
     const { names, owners, entryFlags, joined, stats } = rows

@@ -5,7 +5,7 @@
  */
 import { bytesOf, latin1, type MarkStore } from '../layers/marks.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../layers/whiteouts.js'
-import { O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { Sql } from './schema.js'
@@ -141,4 +141,13 @@ export class UpperRows {
     const above = this.#lowerPath(path.slice(0, Math.max(0, slash)))
     return above === '' ? path.slice(slash + 1) : `${above}/${path.slice(slash + 1)}`
   }
+}
+
+/** Reads the upper at `path` into `store`; false when it cannot be opened. */
+export function scanUpper(store: IndexStore, marks: MarkStore, path: string): boolean {
+  const fd = native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)
+  if (fd < 0) return false
+  new UpperRows(store, fd, marks).scan()
+  native.close(fd)
+  return true
 }

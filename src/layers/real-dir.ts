@@ -53,7 +53,14 @@ export class DirCache {
   #size = 0
   #tick = 1
 
-  constructor(private capacity: number) {}
+  /**
+   * `readable`: directories are opened to be read (those that may not be, O_PATH all the same), for whoever lists and asks more
+   * of each than passes through it.
+   */
+  constructor(
+    private capacity: number,
+    private readonly readable = false,
+  ) {}
 
   /** Starts a new operation: descriptors handed out from here on stay valid until the next call. */
   beginOperation(): void {
@@ -70,9 +77,8 @@ export class DirCache {
     if (parent === null) return dir.layer.rootFd
     const parentFd = this.fd(parent)
     if (parentFd < 0) return parentFd
-    let fd = native.openat(parentFd, dir.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-    if (fd === -Errno.EMFILE && this.#shrink())
-      fd = native.openat(parentFd, dir.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+    let fd = this.#open(parentFd, dir.name)
+    if (fd === -Errno.EMFILE && this.#shrink()) fd = this.#open(parentFd, dir.name)
     if (fd >= 0) this.#keep(dir, fd)
     return fd
   }
@@ -95,6 +101,14 @@ export class DirCache {
 
   get size(): number {
     return this.#size
+  }
+
+  #open(parentFd: number, name: string): number {
+    if (this.readable) {
+      const fd = native.openat(parentFd, name, O_DIRECTORY | O_NOFOLLOW, 0)
+      if (fd !== -Errno.EACCES) return fd
+    }
+    return native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   }
 
   #keep(dir: RealDir, fd: number): void {

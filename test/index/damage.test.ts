@@ -44,11 +44,11 @@ function look(stage: Stage, index: string, right: readonly string[]): Run {
   return run
 }
 
-function withFilled(act: (stage: Stage, index: string, right: string[]) => void): () => void {
-  return () => {
+function withFilled(act: (stage: Stage, index: string, right: string[]) => void | Promise<void>): () => Promise<void> {
+  return async () => {
     const { stage, index, right } = filled()
     try {
-      act(stage, index, right)
+      await act(stage, index, right)
     } finally {
       stage.remove()
     }
@@ -169,8 +169,8 @@ test(
 
 test(
   'what the upper becomes is followed',
-  withFilled((stage, index) => {
-    assert.ok(!('error' in buildIndex(stackConfig(stage.lowers), index)))
+  withFilled(async (stage, index) => {
+    assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), index))))
     const run = new Run(stage, { index })
     const { operations } = run.engine
     const caller = { uid: 0, gid: 0, pid: 1, umask: 0 }

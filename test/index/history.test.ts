@@ -107,13 +107,13 @@ let carriedOut = 0
 
 const SIDES = ['-off', '-kept', '-anew', '-kernel'] as const
 
-function replay(stage: Stage, history: readonly (readonly Act[])[]): void {
+async function replay(stage: Stage, history: readonly (readonly Act[])[]): Promise<void> {
   for (const side of SIDES) for (const kind of ['upper', 'work']) mkdirSync(stage.path(kind + side))
   const merged = stage.path('merged')
   const index = { '-kept': stage.path('kept.db'), '-anew': stage.path('anew.db') }
   for (const acts of history) {
     rmSync(index['-anew'], { force: true })
-    assert.ok(!('error' in buildIndex(stackConfig(stage.lowers), index['-anew'])))
+    assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), index['-anew']))))
     const runs = [
       new Run(stage, { side: '-off' }),
       new Run(stage, { side: '-kept', index: index['-kept'] }),
@@ -156,12 +156,12 @@ function checkView(index: string, stage: Stage): void {
 
 const skip = process.getuid?.() === 0 ? false : 'kernel overlayfs is mounted as root'
 
-test('histories end alike on kernel overlayfs and with the index off, kept and built anew', { skip }, () => {
-  fc.assert(
-    fc.property(layers, stretches, (stack, history) => {
+test('histories end alike on kernel overlayfs and with the index off, kept and built anew', { skip }, async () => {
+  await fc.assert(
+    fc.asyncProperty(layers, stretches, async (stack, history) => {
       const stage = new Stage(stack)
       try {
-        replay(stage, history)
+        await replay(stage, history)
       } finally {
         stage.remove()
       }

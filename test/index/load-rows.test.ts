@@ -64,9 +64,9 @@ function load(path: string, whole = false): { source: ReturnType<typeof loadRows
 }
 
 /** The database of `stage`, after `sql`. */
-function built(stage: Stage, sql = ''): string {
+async function built(stage: Stage, sql = ''): Promise<string> {
   const path = stage.path('built.db')
-  assert.ok(!('error' in buildIndex(stackConfig(stage.lowers), path)))
+  assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), path))))
   const db = new Database(path)
   db.exec(sql)
   db.close()
@@ -116,27 +116,30 @@ function assertSame(path: string, byRows: number, whole = false): void {
   if (whole) assertRecords(source, path)
 }
 
-test('rows come column by column as they are, whatever the names', () => {
+test('rows come column by column as they are, whatever the names', async () => {
   const stage = oddNames()
   try {
-    assertSame(built(stage), 0)
+    assertSame(await built(stage), 0)
     utimesSync(join(stage.lowers[0]!, 'd/a,b'), 1, 2)
-    assertSame(built(stage), 0, true)
+    assertSame(await built(stage), 0, true)
   } finally {
     stage.remove()
   }
 })
 
-test('a number that JSON would round is taken with its row', () => {
+test('a number that JSON would round is taken with its row', async () => {
   const stage = oddNames()
   try {
-    assertSame(built(stage, "UPDATE entries SET ino = 1.8446744073709549e19 WHERE name = CAST('null' AS BLOB)"), 1)
+    assertSame(
+      await built(stage, "UPDATE entries SET ino = 1.8446744073709549e19 WHERE name = CAST('null' AS BLOB)"),
+      1,
+    )
   } finally {
     stage.remove()
   }
 })
 
-test('rows that do not add up are told of', () => {
+test('rows that do not add up are told of', async () => {
   const stage = oddNames()
   try {
     for (const sql of [
@@ -146,7 +149,7 @@ test('rows that do not add up are told of', () => {
       "UPDATE entries SET mode = mode + 1 WHERE name = CAST('a,b' AS BLOB)",
       "DELETE FROM entries WHERE name = CAST('a,b' AS BLOB)",
     ]) {
-      const { source, told } = load(built(stage, sql))
+      const { source, told } = load(await built(stage, sql))
       assert.deepEqual([source, told], [null, [NOT_ADDING_UP]], sql)
     }
   } finally {

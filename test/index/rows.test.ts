@@ -66,11 +66,11 @@ function fill(dir: string): void {
   native.chownat(HERE, at('own'), 4_294_967_294, 65_534)
 }
 
-function withStage(act: (stage: Stage) => void): () => void {
-  return () => {
+function withStage(act: (stage: Stage) => void | Promise<void>): () => Promise<void> {
+  return async () => {
     const stage = everyKind()
     try {
-      act(stage)
+      await act(stage)
     } finally {
       stage.remove()
     }
@@ -88,17 +88,17 @@ function seen(stage: Stage, options: ConstructorParameters<typeof Run>[1]): { li
   }
 }
 
-function built(stage: Stage, name = 'built.db'): string {
+async function built(stage: Stage, name = 'built.db'): Promise<string> {
   const index = stage.path(name)
-  assert.ok(!('error' in buildIndex(stackConfig(stage.lowers), index)))
+  assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), index))))
   return index
 }
 
 test(
   'every attribute of every kind of file is what the layer says, and nothing was looked at',
-  withStage((stage) => {
+  withStage(async (stage) => {
     const off = seen(stage, {})
-    const index = built(stage)
+    const index = await built(stage)
     assert.deepEqual(seen(stage, { index }), { lines: off.lines, unseen: 0 })
     const immutable = seen(stage, { index, immutable: true })
     assert.deepEqual(immutable.lines, off.lines)
@@ -109,8 +109,8 @@ test(
 
 test(
   'what was changed in the upper shows, and hard links stay one file',
-  withStage((stage) => {
-    const index = built(stage)
+  withStage(async (stage) => {
+    const index = await built(stage)
     const run = new Run(stage, { index, immutable: true })
     const { operations } = run.engine
     const both = operations.lookup(1, 'both')
@@ -133,8 +133,8 @@ test(
 
 test(
   'a broken promise shows the old attributes until they are asked for again; without a promise nothing of it does',
-  withStage((stage) => {
-    const index = built(stage)
+  withStage(async (stage) => {
+    const index = await built(stage)
     const before = seen(stage, {}).lines
     const edited = join(stage.lowers[0]!, 'both/top')
     native.utimensat(HERE, edited, 5, 6, 7, 8)
@@ -156,7 +156,7 @@ test(
 test(
   'owners and permissions kept in an attribute are those of the attribute',
   { skip: isRoot ? false : 'makes device nodes' },
-  withStage((stage) => {
+  withStage(async (stage) => {
     const override = 'user.containers.override_stat'
     for (const [path, value] of [
       ['', '3:4:755'],
@@ -169,19 +169,19 @@ test(
     }
     const off = seen(stage, {}).lines
     assert.ok(off.some((line) => line.startsWith('/both/overridden 20640 ')))
-    assert.deepEqual(seen(stage, { index: built(stage), immutable: true }).lines, off)
+    assert.deepEqual(seen(stage, { index: await built(stage), immutable: true }).lines, off)
   }),
 )
 
 test(
   'a row that was damaged is not believed',
-  withStage((stage) => {
+  withStage(async (stage) => {
     const off = seen(stage, {}).lines
     for (const [at, sql] of [
       "UPDATE entries SET size = size + 1 WHERE name = CAST('below' AS BLOB)",
       "UPDATE entries SET atime = coalesce(atime, mtime) + 4294967296 WHERE name = CAST('file-7' AS BLOB)",
     ].entries()) {
-      const index = built(stage, `${at}.db`)
+      const index = await built(stage, `${at}.db`)
       const db = new Database(index)
       db.exec(sql)
       db.close()
@@ -201,8 +201,8 @@ test(
 
 test(
   'a directory that is read again between two of its rows is no damage',
-  withStage((stage) => {
-    const index = built(stage)
+  withStage(async (stage) => {
+    const index = await built(stage)
     const run = new Run(stage, { index, immutable: true })
     const { operations } = run.engine
     const alone = operations.lookup(1, 'own-1')
@@ -220,8 +220,8 @@ test(
 
 test(
   'verify holds what only immutable rows are used for against the layers',
-  withStage((stage) => {
-    const index = built(stage)
+  withStage(async (stage) => {
+    const index = await built(stage)
     const db = new Database(index)
     db.exec("UPDATE entries SET blocks = 77, btime = 1, rdev = 9 WHERE name = CAST('below' AS BLOB)")
     db.close()
@@ -232,7 +232,7 @@ test(
 )
 
 /** Runs `act` on a layer on kernel overlayfs whose files come from two filesystems, so that they have several devices. */
-function onSeveralDevices(act: (stage: Stage) => void): void {
+async function onSeveralDevices(act: (stage: Stage) => Promise<void>): Promise<void> {
   const stage = new Stage([
     [{ what: 'file', path: 'a/plain', content: 'x' }],
     [{ what: 'file', path: 'a/b', content: 'y' }],
@@ -250,16 +250,18 @@ function onSeveralDevices(act: (stage: Stage) => void): void {
     writeFileSync(join(memory, 'layer/a/other'), 'z')
     mount(merged, '-t', 'overlay', 'overlay', '-o', `xino=off,lowerdir=${stage.lowers[0]}:${memory}/layer`)
     stage.lowers[0] = merged
-    act(stage)
+    await act(stage)
   } finally {
     for (const at of mounted) execFileSync('umount', [at])
     stage.remove()
   }
 }
 
-test('files on another filesystem than their layer are looked at', { skip: isRoot ? false : 'mounts as root' }, () => {
-  onSeveralDevices((stage) => {
-    const index = built(stage)
+test('files on another filesystem than their layer are looked at', {
+  skip: isRoot ? false : 'mounts as root',
+}, async () => {
+  await onSeveralDevices(async (stage) => {
+    const index = await built(stage)
     const queries = openIndex(index)
     assert.ok(!('error' in queries))
     const sql = `SELECT CAST(name AS TEXT) FROM entries WHERE flags & ${EntryFlag.PARTIAL} ORDER BY 1`

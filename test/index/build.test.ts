@@ -1,0 +1,131 @@
+/**
+ * Building a whole index: a large tree's rows are written by a second thread, and must be those that one thread would have
+ * written; what that thread cannot write is told, and leaves nothing behind.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test, { after, before } from 'node:test'
+import fc from 'fast-check'
+import { buildIndex, stackConfig, statusOf, verifyIndex } from '../../src/index/api.js'
+import type { HiddenName, StoredRows } from '../../src/index/rows.js'
+import { memoryOf, type NumberedRows, packRows, unpackRows } from '../../src/index/sent-rows.js'
+import { STAMP_BYTES } from '../../src/index/stamps.js'
+import { STAT_SLOTS } from '../../src/syscalls/stat.js'
+import { Stage } from './stage.js'
+
+const text = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n', '\xff', ','), minLength: 1, maxLength: 6 })
+const hidden: fc.Arbitrary<HiddenName> = fc.record(
+  {
+    name: text,
+    layer: fc.nat(9),
+    type: fc.constantFrom(0, 4, 8),
+    hider: fc.option(fc.nat(9)),
+    why: fc.constantFrom('whiteout', 'behind a file'),
+  },
+  { noNullPrototype: true },
+)
+const entry = fc.record({
+  name: text,
+  owner: fc.nat(9),
+  flags: fc.nat(15),
+  joined: fc.option(fc.uint8Array({ minLength: 4, maxLength: 4 })),
+  stats: fc.array(fc.double({ noNaN: true }), { minLength: STAT_SLOTS, maxLength: STAT_SLOTS }),
+})
+
+const directory: fc.Arbitrary<NumberedRows> = fc
+  .record({
+    id: fc.nat(),
+    parent: fc.nat(),
+    path: fc.array(text, { maxLength: 3 }).map((parts) => parts.join('/')),
+    layers: fc.uniqueArray(fc.nat(499), { minLength: 1, maxLength: 4 }),
+    racy: fc.boolean(),
+    readAt: fc.nat(),
+    flags: fc.nat(3),
+    entries: fc.array(entry, { maxLength: 5 }),
+    hidden: fc.array(hidden, { maxLength: 2 }),
+  })
+  .map(({ id, parent, entries, ...rest }) => {
+    const rows: StoredRows = {
+      ...rest,
+      stamps: Buffer.from(
+        rest.layers.flatMap((layer) => Array.from({ length: STAMP_BYTES }, (_, i) => (layer + i) & 255)),
+      ),
+      names: entries.map(({ name }) => name),
+      owners: Int32Array.from(entries, ({ owner }) => owner),
+      entryFlags: Uint8Array.from(entries, ({ flags }) => flags),
+      joined: entries.map(({ joined }) => (joined === null ? null : Buffer.from(joined))),
+      stats: Float64Array.from(entries.flatMap(({ stats }) => stats)),
+    }
+    return { id, parent, rows }
+  })
+
+test('rows come over as they were sent', () => {
+  fc.assert(
+    fc.property(fc.array(directory, { minLength: 1, maxLength: 5 }), (batch) => {
+      const sent = packRows(batch)
+      const come = structuredClone(sent, { transfer: memoryOf(sent) })
+      assert.deepEqual([...unpackRows(come)], batch)
+    }),
+  )
+})
+
+/** Two layers with some five thousand names, some in both, some hidden. */
+function large(): Stage {
+  const stage = new Stage([
+    [
+      { what: 'whiteout', path: 'd1/file-7' },
+      { what: 'directory', path: 'd2' },
+      { what: 'opaque', path: 'd2' },
+    ],
+    [{ what: 'symlink', path: 'd1/deep/er/link', content: '../x' }],
+  ])
+  for (let at = 0; at < 8; at++) {
+    for (const [layer, root] of stage.lowers.entries()) fill(join(root, `d${at}`), 60 + 800 * layer)
+  }
+  return stage
+}
+
+function fill(dir: string, count: number): void {
+  mkdirSync(join(dir, 'deep'), { recursive: true })
+  for (let i = 0; i < count; i++) {
+    // Where a whiteout stands already.
+    if (i !== 7) writeFileSync(join(dir, `file-${i}`), '')
+  }
+}
+
+let stage: Stage
+before(() => {
+  stage = large()
+})
+after(() => stage.remove())
+
+test('a large tree is written whole by the second thread', async () => {
+  const path = stage.path('built.db')
+  const seen: number[] = []
+  const built = await buildIndex(stackConfig(stage.lowers), path, ({ entries }) => seen.push(entries))
+  assert.ok(!('error' in built))
+  assert.ok(built.entries > 5000, `${built.entries} entries`)
+  assert.equal(seen.at(-1), built.entries)
+  assert.deepEqual([statusOf(path).entries, statusOf(path).complete], [built.entries, true])
+  const found: object[] = []
+  const verified = verifyIndex(path, stackConfig(stage.lowers), (difference) => found.push(difference))
+  assert.deepEqual([found, 'unread' in verified && verified.unread], [[], 0])
+})
+
+const skip = process.getuid?.() === 0 ? false : 'mounts a small tmpfs as root'
+
+test('what the second thread cannot write is told, and nothing is left', { skip }, async () => {
+  const small = stage.path('small')
+  mkdirSync(small)
+  // Room for what is written before that thread begins.
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=544k', 'small', small])
+  try {
+    const built = await buildIndex(stackConfig(stage.lowers), join(small, 'built.db'))
+    assert.deepEqual(built, { error: 'the index cannot be built: SQLITE_FULL' })
+    assert.deepEqual(readdirSync(small), [])
+  } finally {
+    execFileSync('umount', [small])
+  }
+})
