@@ -20,6 +20,8 @@ export interface MoreRows {
  * pays, or for a listing. That a name is absent is only believed of all rows together, which are loaded without records for that.
  */
 export class GrowingRows implements RowSource {
+  /** No layer is looked into for them. */
+  readonly owners = null
   #names: RowSource | null = null
   #all: RowSource | null = null
   #asked = 0

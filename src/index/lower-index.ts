@@ -85,7 +85,13 @@ export class LowerIndex implements ViewKeeper {
   }
 
   isCompared(path: string, set: LayerSet): boolean {
-    return this.#compared.has(path, set)
+    // The writer may have compared it, which its row tells.
+    return this.#compared.has(path, set) || (this.#row(path, set) !== null && this.#compared.has(path, set))
+  }
+
+  ownersIn(path: string, set: LayerSet): LayerSet | null {
+    const row = this.isCompared(path, set) ? this.#row(path, set) : null
+    return row === null ? null : (this.#viewAt(path, set, row)?.takeOwners() ?? null)
   }
 
   compared(path: string, set: LayerSet): void {
@@ -149,6 +155,10 @@ export class LowerIndex implements ViewKeeper {
     if (row === null) return null
     const due = !this.immutable && !this.#compared.has(path, set)
     if (due && !this.#isUnchanged(c, path, parts, set, row)) return null
+    return this.#viewAt(path, set, row)
+  }
+
+  #viewAt(path: string, set: LayerSet, row: DirRow): LowerView | null {
     const kept = this.#views.use(path)
     return kept?.joins(set) ? kept : this.#load(path, set, row)
   }

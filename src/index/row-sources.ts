@@ -50,6 +50,7 @@ export class LoadedRows implements RowSource {
   readonly #numbers: Float64Array
   readonly #joined = new Map<number, LayerSet>()
   readonly #records: Records | null
+  #owners: LayerSet | null = null
 
   private constructor(
     raw: { readonly length: number },
@@ -154,6 +155,17 @@ export class LoadedRows implements RowSource {
     return this.#records !== null
   }
 
+  get owners(): LayerSet {
+    this.#owners ??= this.#ownersOf()
+    return this.#owners
+  }
+
+  #ownersOf(): LayerSet {
+    const layers = new Set<number>()
+    for (let i = 0; i < this.size; i++) layers.add(this.#numbers[i * NUMBERS]!)
+    return this.directory.sets.of([...layers].sort((a, b) => a - b))
+  }
+
   list(show: (name: string, type: number) => void): boolean {
     for (const [name, i] of this.#at) show(name, this.#numbers[i * NUMBERS + 2]! & S_IFMT)
     return true
@@ -176,6 +188,7 @@ export interface AskedRowsOptions {
 /** Rows left in the database. */
 export class AskedRows implements RowSource {
   readonly size = LISTED
+  readonly owners = null
   /** That of the row which was handed out last. */
   readonly #record = emptyRecord()
 
@@ -249,4 +262,10 @@ export const UNKNOWN: ViewRow = {
 }
 
 /** Rows that cannot be had. */
-export const UNANSWERED: RowSource = { size: 0, row: () => UNKNOWN, record: () => false, list: () => false }
+export const UNANSWERED: RowSource = {
+  size: 0,
+  owners: null,
+  row: () => UNKNOWN,
+  record: () => false,
+  list: () => false,
+}

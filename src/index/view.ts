@@ -36,6 +36,8 @@ export interface ViewRow {
 /** The rows of a directory, all in memory, or asked for one by one where there are very many. */
 export interface RowSource {
   readonly size: number
+  /** The layers that own any of the names; null where only the database could tell. */
+  readonly owners: LayerSet | null
   row(name: string): ViewRow | null
   /**
    * The stat record of the row that was handed out last into `into`: all but the device, the mount and the file's flags. False
@@ -54,6 +56,8 @@ export interface ViewKeeper {
   unseen(): void
   /** The parts that the merged directory at `path` has in these layers have been compared with their stamps, or read, in this mount. */
   isCompared(path: string, set: LayerSet): boolean
+  /** The layers that own anything in the directory at `path`, which joins these; null where all of them are to be looked into. */
+  ownersIn(path: string, set: LayerSet): LayerSet | null
   /** They have now, and were as stamped. */
   compared(path: string, set: LayerSet): void
   /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
@@ -65,6 +69,9 @@ export interface ViewKeeper {
 }
 
 export class LowerView implements LowerAnswers {
+  /** Whoever reads ahead has been told which layers are going to be looked into. */
+  #isTold = false
+
   constructor(
     private readonly keeper: ViewKeeper,
     readonly path: string,
@@ -92,6 +99,18 @@ export class LowerView implements LowerAnswers {
     return this.rows.size
   }
 
+  /** The layers that own any of the names, for whoever reads them ahead; null where any may. */
+  takeOwners(): LayerSet | null {
+    this.#isTold = true
+    return this.rows.owners
+  }
+
+  /** The layers that are going to be looked into for what the directory `name` holds; null where any may. */
+  ownersIn(name: string): LayerSet | null {
+    const joined = this.rows.row(name)?.joined ?? null
+    return joined === null ? null : this.keeper.ownersIn(this.#pathOf(name), joined)
+  }
+
   /** Whether the lower parts show `name`; null where they have to be asked. */
   shows(name: string): boolean | null {
     const row = this.rows.row(name)
@@ -115,8 +134,9 @@ export class LowerView implements LowerAnswers {
   }
 
   #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
+    if (!this.#isTold && !this.keeper.immutable) this.#tell(c, dir)
     const part = partIn(dir.lowers, row.layer)
-    if (!this.#isTold(c, part, row)) {
+    if (!this.#isRecorded(c, part, row)) {
       if (!this.#isSeen(c, part, name, row)) return this.#stale(part, name)
       c.topStat.set(native.stat)
       if (!readMarks(c, found, part, name, row)) return false
@@ -127,6 +147,12 @@ export class LowerView implements LowerAnswers {
     return true
   }
 
+  /** Files of other layers will be asked for, too, as a rule: those may have to be read from a disk. */
+  #tell(c: SearchContext, dir: SearchedDirectory): void {
+    const owners = this.takeOwners()
+    if (owners !== null && owners.layers.length > 1) c.searching?.(partsIn(dir.lowers, owners), 0, null)
+  }
+
   /** Fills `native.stat` with that of `name` in `part`; whether that is what the row says. */
   #isSeen(c: SearchContext, part: RealDir, name: string, row: ViewRow): boolean {
     const fd = c.cache.fd(part)
@@ -134,7 +160,7 @@ export class LowerView implements LowerAnswers {
   }
 
   /** Puts what the row tells of `part`'s file into `c.topStat`; false where the file itself has to be looked at. */
-  #isTold(c: SearchContext, part: RealDir, row: ViewRow): boolean {
+  #isRecorded(c: SearchContext, part: RealDir, row: ViewRow): boolean {
     const { layer } = part
     if (!this.keeper.immutable || (row.flags & LOOK) !== 0 || layer.isMapped) return false
     const { topStat } = c
@@ -163,10 +189,6 @@ export class LowerView implements LowerAnswers {
 
   #directory(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
     const { joined } = row
-    // Which may have to be read from a disk, part by part, by whoever goes on into it.
-    const asked =
-      !this.keeper.immutable && joined !== null && joined.layers.length >= MANY ? partsIn(dir.lowers, joined) : null
-    if (asked !== null) c.searching?.(asked, 0, name)
     if (!this.#isKnown(c, dir.lowers, found, name, row)) return false
     found.type = S_IFDIR
     const depth = c.lowers.length
@@ -179,7 +201,7 @@ export class LowerView implements LowerAnswers {
   #isKnown(c: SearchContext, above: Parts, found: Found, name: string, row: ViewRow): boolean {
     const top = partIn(above, row.joined?.layers[0] ?? row.layer)
     const isTop = found.type === 0
-    if (this.keeper.immutable && (!isTop || this.#isTold(c, top, row))) return true
+    if (this.keeper.immutable && (!isTop || this.#isRecorded(c, top, row))) return true
     const { joined } = row
     const due = joined !== null && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), joined)
     if (due && !this.#unchanged(c, above, joined, name)) return false
@@ -195,7 +217,8 @@ export class LowerView implements LowerAnswers {
     const stamps = this.keeper.stampsFor(path, set)
     if (stamps === null) return false
     const { layers } = set
-    if (this.keeper.isCompared(path, set)) return this.#isTopStamped(c, partIn(above, layers[0]!), name, stamps)
+    // All of them may have to be read from a disk.
+    if (layers.length >= MANY) c.searching?.(partsIn(above, set), 0, name)
     this.keeper.comparing()
     // The topmost last: its stat record is the directory's.
     for (let i = layers.length - 1; i >= 0; i--) {
@@ -207,14 +230,6 @@ export class LowerView implements LowerAnswers {
     }
     this.keeper.compared(path, set)
     return true
-  }
-
-  /** The parts were compared ahead; the topmost is looked at all the same, for its attributes. */
-  #isTopStamped(c: SearchContext, top: RealDir, name: string, stamps: Buffer): boolean {
-    const fd = c.cache.fd(top)
-    if (fd >= 0 && native.statat(fd, name) >= 0 && isStamped(stamps, 0)) return true
-    this.keeper.mismatch(this.#pathOf(name), '', top.layer.index)
-    return false
   }
 
   #pathOf(name: string): string {

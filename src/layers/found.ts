@@ -17,8 +17,11 @@ export interface SearchContext {
   /** Filled with the stat record of the topmost part of what was found. */
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string }
-  /** Hears of a search through many parts, of which the lowers from `at` on have not been asked yet. */
-  searching?(lowers: Parts, at: number, name: string): void
+  /**
+   * Hears of a search through many parts, of which the lowers from `at` on have not been asked for `name` yet, or, where that is
+   * null, for anything.
+   */
+  searching?(lowers: Parts, at: number, name: string | null): void
 }
 
 /** The parts of the directory that is searched. */

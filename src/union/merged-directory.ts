@@ -4,6 +4,7 @@
  * use are kept, bounded by the number of names they hold.
  */
 import type { LowerView } from '../index/view.js'
+import { type Parts, partsIn } from '../layers/parts.js'
 import { MANY } from '../layers/top-down.js'
 import { DT_DIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -88,7 +89,7 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const view = viewOf(u, dir)
   // What is believed without a look is not read at all.
   if (view !== null && u.lowerIndex!.immutable) u.walk.left = 0
-  else aheadOfParts(u, dir.lowers, uppers)
+  else aheadOfParts(u, partsAsked(dir, view), uppers)
   for (let part = 0; part < count; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []
@@ -104,6 +105,12 @@ function readParts(u: Union, dir: DirState): Listing | number {
     for (const name of below) hidden.add(name)
   }
   return listing
+}
+
+/** The lower parts that are going to be looked into: with a view only those that own something. */
+function partsAsked(dir: DirState, view: LowerView | null): Parts {
+  const owners = view?.takeOwners() ?? null
+  return owners === null ? dir.lowers : partsIn(dir.lowers, owners)
 }
 
 /** Adds what the index says of all lower parts together; false when it cannot. */

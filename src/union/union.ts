@@ -131,7 +131,7 @@ export class Union {
   }
 
   /** See SearchContext. */
-  searching(lowers: Parts, at: number, name: string): void {
+  searching(lowers: Parts, at: number, name: string | null): void {
     aheadOfSearch(this, lowers, at, name)
   }
 

@@ -4,12 +4,13 @@
  * them: the parts of one that joins many layers, all at once; and the next ones, for who goes from directory to directory.
  * It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
  */
-import type { Parts } from '../layers/parts.js'
+import { type Parts, partsIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { DT_DIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { Listing } from './listing.js'
 import type { Node } from './node.js'
+import { viewOf } from './search.js'
 import type { Union } from './union.js'
 
 /** For so many directories after the last block that was read, the layers count as not in memory. */
@@ -57,15 +58,15 @@ export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
 }
 
 /**
- * `name` is searched in many parts, of which those from `at` on are still to be asked. When anything had to be read from a disk since the
+ * `name`, null for any, is searched in many parts, of which those from `at` on are still to be asked. When anything had to be read from a disk since the
  * last such search, they will have to be, too.
  */
-export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string): void {
+export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string | null): void {
   const { walk } = u
   const own = native.diskBlocksRead(false)
   const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
-  if (!isReading || walk.begun.includes(name)) return
+  if (!isReading || (name !== null && walk.begun.includes(name))) return
   for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
 }
 
@@ -107,7 +108,8 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   if (next < 0) return
   const name = listing.name(next)
   walk.begun = [listing.name(cookie), name]
-  for (const lower of lowers) warm(lower, name, LISTED)
+  const owners = viewOf(u, node.dir!)?.ownersIn(name) ?? null
+  for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, LISTED)
 }
 
 /** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */

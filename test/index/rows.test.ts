@@ -307,6 +307,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
     immutable: true,
     unseen: () => unseen++,
     isCompared: () => false,
+    ownersIn: () => null,
     compared: () => {},
     comparing: () => {},
     stampsFor: () => null,
@@ -316,7 +317,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
   const view = new LowerView(
     keeper,
     '',
-    { size: 1, row: () => row, record: () => true, list: () => false },
+    { size: 1, owners: null, row: () => row, record: () => true, list: () => false },
     new LayerSet([0, 1]),
   )
   const found = new Found()
