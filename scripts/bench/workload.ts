@@ -25,6 +25,8 @@ export interface Step {
   readonly run: string
   /** The kernel's caches are emptied before. */
   readonly cold?: boolean
+  /** So many MiB of memory are used and given back before. */
+  readonly memory?: number
 }
 
 export interface Workload {

@@ -124,9 +124,10 @@ const READ_FIO = (kind: string, more: string) =>
 
 function bigData(sizes: Sizes): Workload[] {
   const read = `dd if="$M/big" of=/dev/null bs=1M`
+  const memory = 2 * sizes.big
   const random = READ_FIO('randread', `--io_size=${Math.max(8, sizes.big / 16)}m`)
   const steps: Step[] = [
-    { measure: seconds('read-cold', 'sequential read, cold', 1.05, 1.3), run: read, cold: true },
+    { measure: seconds('read-cold', 'sequential read, cold', 1.05, 1.3), run: read, cold: true, memory },
     { run: read },
     { measure: seconds('read-warm', 'the same, warm', 1.05, 1.05), run: read },
     { measure: seconds('random-warm', 'random 4 KiB reads, warm', 1.05), run: READ_FIO('randread', '') },
@@ -135,9 +136,10 @@ function bigData(sizes: Sizes): Workload[] {
       measure: seconds('mmap-cold', 'read through a mapping, cold', 1.05),
       run: READ_FIO('read', '--ioengine=mmap'),
       cold: true,
+      memory,
     },
     { run: read },
-    { measure: seconds('copy-up', `copy-up of ${sizes.big} MiB by one byte`, 1.0), run: TOUCH_BIG },
+    { measure: seconds('copy-up', `copy-up of ${sizes.big} MiB by one byte`, 1.0), run: TOUCH_BIG, memory },
   ]
   return [
     { lowers: bigFiles, medium: 'disk', times: 3, steps },
@@ -155,7 +157,7 @@ function copyUpUnsynced(sizes: Sizes): Workload {
     medium: 'disk',
     own: 'volatile',
     times: 3,
-    steps: [{ run: 'cat "$M/big"' }, { measure, run: TOUCH_BIG }],
+    steps: [{ run: 'cat "$M/big"' }, { measure, run: TOUCH_BIG, memory: 2 * sizes.big }],
   }
 }
 
@@ -172,7 +174,11 @@ function written(medium: Medium, sizes: Sizes, [large, small, cached]: readonly 
     medium,
     times: 2,
     steps: [
-      { measure: seconds(`write-${medium}`, `sequential write, on ${medium}`, large), run: sequential },
+      {
+        measure: seconds(`write-${medium}`, `sequential write, on ${medium}`, large),
+        run: sequential,
+        memory: 2 * sizes.big,
+      },
       settle,
       { measure: seconds(`write-4k-${medium}`, `4 KiB writes, on ${medium}`, small, cached), run: writePages(sizes) },
     ],
