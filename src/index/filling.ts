@@ -1,6 +1,6 @@
 /**
- * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, with pauses, told
- * to whoever watches, and in the end a copy for other mounts over the same layers.
+ * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told to whoever
+ * watches, with pauses as long unless somebody waits for it, and in the end a copy for other mounts over the same layers.
  */
 import { TreeWalk } from './builder.js'
 import type { LowerStack } from './lower-stack.js'
@@ -29,6 +29,7 @@ export class Filling {
   /** When the progress was told last, ms. */
   #told = 0
   #ended = false
+  #hurries = false
 
   private constructor(
     private readonly host: FillingHost,
@@ -52,6 +53,11 @@ export class Filling {
     return !this.#ended
   }
 
+  /** Somebody waits for it: it goes on without pauses. */
+  hurry(): void {
+    this.#hurries = true
+  }
+
   /** Ends it where it is. */
   stop(): void {
     this.#ended = true
@@ -68,6 +74,7 @@ export class Filling {
     if (this.#ended) return
     this.#tellProgress()
     if (done) this.#finish()
+    else if (this.#hurries) setImmediate(() => this.#on())
     else setTimeout(() => this.#on(), STEP_MS)
   }
 

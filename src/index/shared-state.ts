@@ -43,6 +43,11 @@ export function clearAhead(shared: Int32Array): void {
   for (let at = SLOTS; at < shared.length; at++) Atomics.store(shared, at, 0)
 }
 
+/** Before anything is known of the database at `path`. */
+export function openingFacts(path: string): IndexFacts {
+  return { path, state: 'opening', complete: false, from: 'new', downgrade: null, filling: null, failed: 0 }
+}
+
 /** What the engine tells the writer. Paths latin1. */
 export type ToWriter =
   /** Read this directory of the lower layers, again where it was read; `edited`: layers seen to be other than their rows. */

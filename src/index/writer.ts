@@ -10,7 +10,16 @@ import { codeOf } from './database.js'
 import { Filling } from './filling.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
-import { clearAhead, type FromWriter, type IndexFacts, Slot, State, setAhead, type ToWriter } from './shared-state.js'
+import {
+  clearAhead,
+  type FromWriter,
+  type IndexFacts,
+  openingFacts,
+  Slot,
+  State,
+  setAhead,
+  type ToWriter,
+} from './shared-state.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
 import { readVisited } from './visits.js'
@@ -53,15 +62,7 @@ export class IndexWriter {
   ) {
     this.#stack = stack
     this.#upperFd = start.upperFd
-    this.#facts = {
-      path: start.path,
-      state: 'opening',
-      complete: false,
-      from: 'new',
-      downgrade: null,
-      filling: null,
-      failed: 0,
-    }
+    this.#facts = openingFacts(start.path)
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -74,7 +75,7 @@ export class IndexWriter {
     }
     const writer = new IndexWriter(start, stack, say)
     writer.#open()
-    if (start.fill) writer.take({ kind: 'fill' })
+    if (start.fill) writer.#write(() => writer.#fill())
     return writer
   }
 
@@ -97,7 +98,7 @@ export class IndexWriter {
   #carryOut(message: ToWriter): void {
     if (message.kind === 'visit') this.#visit(message.path, message.edited)
     else if (message.kind === 'touched') this.#touched(message.paths)
-    else if (message.kind === 'fill') this.#fill()
+    else if (message.kind === 'fill') this.#fillSoon()
   }
 
   #open(useShared = true): void {
@@ -222,6 +223,12 @@ export class IndexWriter {
     const rows = readVisited(this.#stack, this.#store!, path)
     this.#changes += rows
     this.#newRows ||= rows > 0
+  }
+
+  /** Somebody has asked for it, and waits. */
+  #fillSoon(): void {
+    this.#fill()
+    this.#filling?.hurry()
   }
 
   #fill(): void {
