@@ -101,7 +101,7 @@ export interface Native {
   /** Names, in the filesystem's order. */
   listxattr(fd: number, name: string): string[] | number
   removexattr(fd: number, name: string, attribute: string): number
-  /** Reads the whole directory `name` in `fd`: opens and closes it for that, unless `name` is '' and `fd` open to be read. */
+  /** Reads the whole directory `name` in `fd`: opens and closes it for that, unless `name` is '' and `fd` open to be read, whose position moves then. */
   readDirectory(fd: number, name: string): DirectoryEntries | number
   /** 1 when the directory holds a name that begins with `prefix`, else 0. */
   hasPrefix(fd: number, name: string, prefix: string): number

@@ -85,9 +85,10 @@ async function fillMount({ socket }: FoundMount, progress: (so: Progress) => voi
   while (!facts.complete) {
     await sleep(POLL_MS)
     const document = (await askOf(socket, { command: 'inspect' }, null)) as { Index: IndexFacts | null }
-    if (document.Index === null || document.Index.state === 'none')
-      throw new StratafsError(`the index cannot be filled: ${document.Index?.downgrade ?? 'the mount has none'}`)
-    facts = document.Index
+    const { Index } = document
+    if (Index === null || Index.state === 'none' || hasStopped(Index))
+      throw new StratafsError(`the index cannot be filled: ${Index?.downgrade ?? 'the mount has none'}`)
+    facts = Index
     if (facts.filling !== null) {
       seen = facts.filling
       progress(seen)
@@ -97,6 +98,10 @@ async function fillMount({ socket }: FoundMount, progress: (so: Progress) => voi
   }
   const { directories, entries } = api.statusOf(facts.path ?? '')
   return { ...seen, directories, entries }
+}
+
+function hasStopped({ complete, filling, downgrade }: IndexFacts): boolean {
+  return !complete && filling === null && downgrade !== null
 }
 
 export interface Verified {

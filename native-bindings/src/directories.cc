@@ -30,7 +30,7 @@ napi_value entriesObject(napi_env env, napi_value names, const std::vector<uint8
   return object;
 }
 
-// Whether `fd` itself can be read, from its beginning: it is a directory that was opened for that.
+// Whether `fd` itself can be read, from its beginning: anything but O_PATH; what is no directory says so when it is.
 bool rewound(int fd, const Text& name) { return name.empty() && ::lseek(fd, 0, SEEK_SET) == 0; }
 
 napi_value entriesOf(Call& call, int directory) {

@@ -106,8 +106,9 @@ export async function dropCaches(): Promise<void> {
 }
 
 /**
- * Uses `size` MiB of memory and gives them back, as huge pages where the C library can ask for them. What a virtual machine has not used for some seconds its host may have taken back, and
- * then every page of it costs some 10 microseconds when it is used next: whoever reads 512 MiB first would pay for all.
+ * Uses `size` MiB of memory and gives them back, as huge pages where the C library can ask for them. What a virtual machine has not
+ * used for some seconds its host may have taken back; then every page costs some 10 microseconds when it is used next, and
+ * whoever reads 512 MiB first would pay for all.
  */
 async function haveMemory(size: number): Promise<void> {
   const use = `Buffer.allocUnsafe(${size} * 2 ** 20).fill(1)`

@@ -19,8 +19,9 @@ export function openUnfinished(path: string): IndexStore {
   return store
 }
 
+/** Takes rows into a database that holds none yet. */
 export class BuildSink implements RowSink {
-  /** Of a database that holds no directory yet. */
+  /** The next directory's id. */
   #nextDir = 1
   #store: IndexStore
   #thread: StoringThread | null = null

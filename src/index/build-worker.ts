@@ -20,16 +20,21 @@ function take(batch: ToStoring): void {
   say({ stored: true })
 }
 
+function fail(error: Error): void {
+  say({ error: error.message, code: codeOf(error) })
+  reader.close()
+}
+
 function end(): void {
   store.close()
   reader.close()
 }
 
+reader.on('messageerror', (error) => fail(error))
 reader.on('message', (batch: ToStoring) => {
   try {
     take(batch)
   } catch (error) {
-    say({ error: (error as Error).message, code: codeOf(error) })
-    reader.close()
+    fail(error as Error)
   }
 })

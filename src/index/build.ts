@@ -11,7 +11,7 @@ import { type BuildProgress, TreeWalk } from './builder.js'
 import { codeOf } from './database.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { removeDatabase } from './opening.js'
-import { publish, temporaryShared } from './shared-stacks.js'
+import { publish, temporaryEnding, temporaryShared } from './shared-stacks.js'
 import { sharedPath, stackIdentity } from './stack-identity.js'
 import { IndexStore } from './store.js'
 import { scanUpper } from './upper-rows.js'
@@ -33,7 +33,7 @@ export async function buildIndex(
   progress: (so: BuildProgress) => void = () => {},
   upper: string | null = null,
 ): Promise<Built | { error: string }> {
-  const stack = LowerStack.open(config)
+  const stack = LowerStack.open(config, true)
   if (stack instanceof Refusal) return { error: stack.message }
   try {
     return await build(stack, path, progress, upper)
@@ -49,7 +49,7 @@ async function build(
   upper: string | null,
 ): Promise<Built | { error: string }> {
   const identity = stackIdentity(stack)
-  const temporary = path === null ? temporaryShared(identity) : `${path}.building-${process.pid}`
+  const temporary = path === null ? temporaryShared(identity) : `${path}.${temporaryEnding()}`
   if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
   try {
     const built = await buildInto(temporary, stack, progress, path === null ? 'clean' : 'built', upper)

@@ -42,7 +42,7 @@ export class Filling {
   /** Begins a walk; null where everything has been read. */
   static begin(host: FillingHost, stack: LowerStack, store: IndexStore): Filling | null {
     if (store.meta('complete') === 1) return null
-    host.tell({ failed: 0, filling: { directories: 0, entries: 0, waiting: 1 } })
+    host.tell({ failed: 0, downgrade: null, filling: { directories: 0, entries: 0, waiting: 1 } })
     const filling = new Filling(host, stack, store)
     setImmediate(() => filling.#on())
     return filling

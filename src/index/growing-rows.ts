@@ -2,8 +2,8 @@
  * Whole rows on their way into memory: what it costs to load a directory is paid when it is known to be worth it. A fresh mount that is
  * asked for one name in each of many directories would else read all of their rows.
  */
-import { UNANSWERED, UNKNOWN } from './row-sources.js'
-import type { RowSource, ViewRow } from './view.js'
+import { UNANSWERED, UNKNOWN } from './asked-rows.js'
+import type { RowSource, ViewRow } from './view-contract.js'
 
 /** Asking for one row takes as long as loading so many together with all others. */
 const ALONE = 12
@@ -20,7 +20,7 @@ export interface MoreRows {
  * pays, or for a listing. That a name is absent is only believed of all rows together, which are loaded without records for that.
  */
 export class GrowingRows implements RowSource {
-  /** No layer is looked into for them. */
+  /** They are believed without a look, nearly all of them. */
   readonly owners = null
   #names: RowSource | null = null
   #all: RowSource | null = null

@@ -5,19 +5,13 @@
 
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { AskedRows, type AskedRowsOptions } from './asked-rows.js'
 import type { Statement } from './database.js'
 import { GrowingRows } from './growing-rows.js'
 import type { Statements } from './reader.js'
-import {
-  AskedRows,
-  type AskedRowsOptions,
-  type Columns,
-  LoadedRows,
-  NOT_ADDING_UP,
-  type RowsDirectory,
-} from './row-sources.js'
+import { type Columns, LoadedRows, NOT_ADDING_UP, type RowsDirectory } from './row-sources.js'
 import type { RawRow } from './stat-rows.js'
-import type { RowSource } from './view.js'
+import type { RowSource } from './view-contract.js'
 
 /** A directory with more names than this is asked name by name. */
 const LOADED_AT_MOST = 4096
@@ -53,6 +47,12 @@ export function loadRows(loading: Loading): RowSource | null {
 const ID = 0
 const COUNT = 5
 const SUM = 6
+
+/** The layers that own any of the rows of the directory found as `row`, top first; null where it has very many. Throws what SQLite throws. */
+export function ownersOf(statements: Statements, row: DirRow): number[] | null {
+  if (row[COUNT] > LOADED_AT_MOST) return null
+  return (statements.owners.raw().all(row[ID]) as [number][]).map(([layer]) => layer)
+}
 
 function askedFrom({ statements, row, directory, whole, fail }: Loading): AskedRowsOptions {
   return {

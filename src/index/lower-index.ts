@@ -12,24 +12,15 @@ import { native } from '../syscalls/native.js'
 import { Compared } from './compared.js'
 import { codeOf } from './database.js'
 import { KeptViews } from './kept-views.js'
-import { type DirRow, loadRows } from './load-rows.js'
+import { type DirRow, loadRows, ownersOf } from './load-rows.js'
 import { IndexReader, type Statements } from './reader.js'
 import { NOT_ADDING_UP } from './row-sources.js'
 import { DirFlag } from './schema.js'
 import { isAhead, Slot } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { ToldWriter, type ToldWriterOptions } from './told-writer.js'
-import { LowerView, type ViewKeeper } from './view.js'
-
-/** What the index remembers on a directory: its view, or the generation in which there was none, or that there is never one. */
-export type ViewSlot = LowerView | number
-export const UNTRIED = -1
-const NEVER = -2
-
-export interface IndexedDirectory {
-  readonly lowers: Parts
-  indexed: ViewSlot
-}
+import { LowerView } from './view.js'
+import { COMPARED, type IndexedDirectory, NEVER, type ViewKeeper } from './view-contract.js'
 
 export interface LowerIndexOptions extends ToldWriterOptions {
   readonly path: string
@@ -81,17 +72,24 @@ export class LowerIndex implements ViewKeeper {
 
   stampsFor(path: string, set: LayerSet): Buffer | null {
     const row = this.#row(path, set)
-    return row === null ? null : this.#stampsOf(row)
+    if (row === null) return null
+    return this.#compared.has(path, set) ? COMPARED : this.#stampsOf(row)
   }
 
   isCompared(path: string, set: LayerSet): boolean {
-    // The writer may have compared it, which its row tells.
-    return this.#compared.has(path, set) || (this.#row(path, set) !== null && this.#compared.has(path, set))
+    return this.#compared.has(path, set)
   }
 
   ownersIn(path: string, set: LayerSet): LayerSet | null {
-    const row = this.isCompared(path, set) ? this.#row(path, set) : null
-    return row === null ? null : (this.#viewAt(path, set, row)?.takeOwners() ?? null)
+    const row = this.#row(path, set)
+    if (row === null || !this.#compared.has(path, set)) return null
+    try {
+      const owners = ownersOf(this.#reader.current!, row)
+      return owners === null ? null : this.#sets.of(owners)
+    } catch (error) {
+      this.#fail(error)
+      return null
+    }
   }
 
   compared(path: string, set: LayerSet): void {
@@ -155,12 +153,10 @@ export class LowerIndex implements ViewKeeper {
     if (row === null) return null
     const due = !this.immutable && !this.#compared.has(path, set)
     if (due && !this.#isUnchanged(c, path, parts, set, row)) return null
-    return this.#viewAt(path, set, row)
-  }
-
-  #viewAt(path: string, set: LayerSet, row: DirRow): LowerView | null {
     const kept = this.#views.use(path)
-    return kept?.joins(set) ? kept : this.#load(path, set, row)
+    if (!kept?.joins(set)) return this.#load(path, set, row)
+    kept.takeUp()
+    return kept
   }
 
   /** The directory's own row, when it is about these layers and can be believed; else the writer is told. */

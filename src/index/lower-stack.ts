@@ -30,7 +30,7 @@ export type FoundInParts = Found & { readonly lowers: readonly RealDir[] }
 const KEPT_DIRECTORIES = 2048
 
 export class LowerStack implements SearchContext {
-  readonly cache = new DirCache(KEPT_DIRECTORIES, true)
+  readonly cache: DirCache
   readonly marks: MarkStore
   readonly whiteouts: Whiteouts
   readonly topStat = new Float64Array(STAT_SLOTS)
@@ -38,13 +38,15 @@ export class LowerStack implements SearchContext {
   private constructor(
     readonly config: StackConfig,
     readonly lowers: readonly Layer[],
+    readsAll: boolean,
   ) {
+    this.cache = new DirCache(KEPT_DIRECTORIES, readsAll)
     this.marks = new MarkStore(config.prefix)
     this.whiteouts = new Whiteouts(this.cache, this.marks)
   }
 
-  /** Opens every layer, or says which one cannot be. */
-  static open(config: StackConfig): LowerStack | Refusal {
+  /** Opens every layer, or says which one cannot be. `readsAll`: every directory is going to be listed. */
+  static open(config: StackConfig, readsAll = false): LowerStack | Refusal {
     const lowers: Layer[] = []
     const mapped = config.mapped ?? idmappedAmong(config.lowers)
     for (const [index, path] of config.lowers.entries()) {
@@ -56,7 +58,7 @@ export class LowerStack implements SearchContext {
       layer.isMapped = mapped[index]!
       lowers.push(layer)
     }
-    return new LowerStack(config, lowers)
+    return new LowerStack(config, lowers, readsAll)
   }
 
   /** The parts of the root. */

@@ -16,6 +16,8 @@ export interface Statements {
   /** All rows, column by column, and the layers of those that join some (Sql.columns, Sql.joined). */
   readonly columns: Statement
   readonly joined: Statement
+  /** The layers that own any of them, top first. */
+  readonly owners: Statement
   readonly one: Statement
   /** The same with what it takes to answer without a look. */
   readonly wholeRows: Statement
@@ -67,6 +69,7 @@ export class IndexReader {
       rows: db.prepare(Sql.viewRows),
       columns: db.prepare(Sql.columns),
       joined: db.prepare(Sql.joined),
+      owners: db.prepare(Sql.ownersOf),
       one: db.prepare(Sql.oneRow),
       wholeRows: db.prepare(Sql.wholeRows),
       wholeColumns: db.prepare(Sql.wholeColumns),

@@ -1,18 +1,16 @@
 /**
- * Where a view's rows are. A directory of usual size is read from the database at once, checked against its sum, and kept in
- * flat arrays; one with very many names is asked name by name, and listed straight from the database. Whole rows,
+ * Rows of a directory in memory. One of usual size is read from the database at once, checked against its sum, and kept in
+ * flat arrays; one with very many names is asked name by name (asked-rows.ts). Whole rows,
  * with all that stat says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
  */
-import { bytesOf, latin1 } from '../layers/marks.js'
+import { latin1 } from '../layers/marks.js'
 import type { LayerSet, LayerSets } from '../layers/parts.js'
 import { S_IFMT } from '../syscalls/constants.js'
-import type { Statement } from './database.js'
 import { EntryFlag } from './entry-flags.js'
 import { checkShare } from './rows.js'
 import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-rows.js'
-import type { RowSource, ViewRow } from './view.js'
+import type { RowSource, ViewRow } from './view-contract.js'
 
-const LISTED = 0
 const NUMBERS = 6
 
 /** What is told when rows are not those that were written. */
@@ -26,7 +24,11 @@ export interface RowsDirectory {
 }
 
 /** The layers that a row joins, null for its owner's alone; undefined where it names one that its directory does not join. */
-function joinsOf({ set, sets }: RowsDirectory, layer: number, packed: Buffer | null): LayerSet | null | undefined {
+export function joinsOf(
+  { set, sets }: RowsDirectory,
+  layer: number,
+  packed: Buffer | null,
+): LayerSet | null | undefined {
   if (!set.has(layer)) return undefined
   if (packed === null) return null
   const joins = sets.ofPacked(packed)
@@ -170,102 +172,4 @@ export class LoadedRows implements RowSource {
     for (const [name, i] of this.#at) show(name, this.#numbers[i * NUMBERS + 2]! & S_IFMT)
     return true
   }
-}
-
-/** How rows left in the database are asked for. */
-export interface AskedRowsOptions {
-  readonly one: Statement
-  /** `one` selects STAT_COLUMNS, too. */
-  readonly whole: boolean
-  /** Without them: for names, kinds and the sum. */
-  readonly all: Statement
-  readonly id: number
-  readonly directory: RowsDirectory
-  /** Hears of an error; the answer is then that the layers have to be asked. */
-  readonly fail: (error: unknown) => void
-}
-
-/** Rows left in the database. */
-export class AskedRows implements RowSource {
-  readonly size = LISTED
-  readonly owners = null
-  /** That of the row which was handed out last. */
-  readonly #record = emptyRecord()
-
-  /** Whether the rows add up to `sum`, without which an absent one is not to be believed, for a lost row would be a lost file. */
-  static addUp({ all, id }: AskedRowsOptions, sum: number): boolean {
-    let total = 0
-    for (const row of all.raw().iterate(id) as IterableIterator<RawRow>) total += shareOf(row)
-    return total % 2 ** 32 === sum
-  }
-
-  constructor(private readonly options: AskedRowsOptions) {}
-
-  row(name: string): ViewRow | null {
-    const { one, id, fail } = this.options
-    try {
-      const raw = one.raw().get(id, bytesOf(name)) as RawRow | undefined
-      if (raw === undefined) return null
-      if (this.#isIntact(raw)) return this.#viewRow(raw)
-      fail(NOT_ADDING_UP)
-    } catch (error) {
-      fail(error)
-    }
-    return UNKNOWN
-  }
-
-  #isIntact(raw: RawRow): boolean {
-    if (!this.options.whole) return true
-    setRecord(this.#record, raw)
-    return isIntact(raw, shareOf(raw), this.#record)
-  }
-
-  #viewRow(raw: RawRow): ViewRow {
-    const [, layer, packed, flags, mode, ino, ctime, ctimeNs] = raw
-    if ((flags & EntryFlag.ASK) !== 0) return UNKNOWN
-    const joined = joinsOf(this.options.directory, layer, packed)
-    if (joined === undefined) return UNKNOWN
-    return { at: 0, layer, joined, flags, mode, ino, ctime, ctimeNs }
-  }
-
-  record(_row: ViewRow, into: Float64Array): boolean {
-    if (this.options.whole) into.set(this.#record)
-    return this.options.whole
-  }
-
-  list(show: (name: string, type: number) => void): boolean {
-    const { all, id, fail } = this.options
-    try {
-      for (const row of all.raw().all(id) as RawRow[]) show(latin1(row[0]), row[4] & S_IFMT)
-      return true
-    } catch (error) {
-      fail(error)
-      return false
-    }
-  }
-}
-
-function shareOf(raw: RawRow): number {
-  return checkShare(latin1(raw[0]), raw[1], raw[3], raw[4], raw[2])
-}
-
-/** A row that only says: ask the layers. */
-export const UNKNOWN: ViewRow = {
-  at: 0,
-  layer: 0,
-  joined: null,
-  flags: EntryFlag.ASK,
-  mode: 0,
-  ino: 0,
-  ctime: 0,
-  ctimeNs: 0,
-}
-
-/** Rows that cannot be had. */
-export const UNANSWERED: RowSource = {
-  size: 0,
-  owners: null,
-  row: () => UNKNOWN,
-  record: () => false,
-  list: () => false,
 }

@@ -42,6 +42,7 @@ export interface StoredRows {
   readonly hidden: readonly HiddenName[]
 }
 
+/** The same, and where the directories in it lie. */
 export interface DirectoryRows extends StoredRows {
   readonly directories: readonly ChildDirectory[]
 }

@@ -111,6 +111,7 @@ export const Sql = {
   viewRows: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ?`,
   columns: byColumns(VIEW_NUMBERS),
   wholeColumns: byColumns(`${VIEW_NUMBERS}, ${STAT_COLUMNS}`),
+  ownersOf: 'SELECT DISTINCT layer FROM entries WHERE dir = ? ORDER BY layer',
   joined: 'SELECT name, layers FROM entries WHERE dir = ? AND layers IS NOT NULL',
   oneRow: `SELECT ${VIEW_COLUMNS} FROM entries WHERE dir = ? AND name = ?`,
   wholeRows: `SELECT ${VIEW_COLUMNS}, ${STAT_COLUMNS} FROM entries WHERE dir = ?`,

@@ -11,11 +11,18 @@ import { sharedDirectory, sharedPath } from './stack-identity.js'
 const KEPT_FILES = 64
 const KEPT_BYTES = 2 * 1024 ** 3
 
+let begun = 0
+
+/** What the name of a file that is being built ends in: another one for each build of this process. */
+export function temporaryEnding(): string {
+  return `building-${process.pid}-${++begun}`
+}
+
 /** A name in the shared directory for a file that is being built; null where there can be no such directory. */
 export function temporaryShared(identity: string): string | null {
   try {
     mkdirSync(pathBytes(sharedDirectory()), { recursive: true, mode: 0o700 })
-    return `${sharedPath(identity)}.building-${process.pid}-${Date.now()}`
+    return `${sharedPath(identity)}.${temporaryEnding()}-${Date.now()}`
   } catch {
     return null
   }

@@ -2,6 +2,7 @@
  * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one blocking
  * call and reads no messages, but looking at a shared number costs nothing.
  */
+import type { StackConfig } from './lower-stack.js'
 
 /** Slots of the shared Int32Array. */
 export const Slot = {
@@ -48,6 +49,23 @@ export function openingFacts(path: string): IndexFacts {
   return { path, state: 'opening', complete: false, from: 'new', downgrade: null, filling: null, failed: 0 }
 }
 
+/** What the writer of a mount is started with. */
+export interface WriterStart {
+  readonly stack: StackConfig
+  readonly path: string
+  readonly shared: Int32Array
+  /** Names this mount in the database while it is mounted. */
+  readonly mount: string
+  /** Read the whole tree after the start. */
+  readonly fill: boolean
+  /** Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared. */
+  readonly wide: number | null
+  /** The upper's root, taken over, or -1. */
+  readonly upperFd: number
+  /** Wakes the engine. */
+  readonly wakeFd: number
+}
+
 /** What the engine tells the writer. Paths latin1. */
 export type ToWriter =
   /** Read this directory of the lower layers, again where it was read; `edited`: layers seen to be other than their rows. */
@@ -82,6 +100,7 @@ export interface IndexFacts {
   readonly complete: boolean
   /** Where the rows came from when the mount began. */
   readonly from: 'kept' | 'shared' | 'new'
+  /** Why there is none, or why it does not go on, in words; null: nothing is wrong. */
   readonly downgrade: string | null
   /** The walk over the whole tree that is under way. */
   readonly filling: { readonly directories: number; readonly entries: number; readonly waiting: number } | null

@@ -129,29 +129,10 @@ export class IndexStore {
     const { names, owners, entryFlags, joined, stats } = rows
     let sum = 0
     for (let i = 0; i < names.length; i++) {
-      const at = i * STAT_SLOTS
-      const mode = stats[at + Stat.MODE]!
+      const mode = stats[i * STAT_SLOTS + Stat.MODE]!
       const flags = entryFlags[i]!
       const share = checkShare(names[i]!, owners[i]!, flags, mode, joined[i]!)
-      entry.run(
-        id,
-        Buffer.from(names[i]!, 'latin1'),
-        owners[i],
-        joined[i],
-        flags,
-        mode,
-        stats[at + Stat.SIZE],
-        stats[at + Stat.UID],
-        stats[at + Stat.GID],
-        stats[at + Stat.MTIME],
-        stats[at + Stat.MTIME_NS],
-        stats[at + Stat.CTIME],
-        stats[at + Stat.CTIME_NS],
-        inodeOf(stats, at),
-        stats[at + Stat.NLINK],
-        ...derivedColumns(stats, at),
-        rowHash(share, flags, stats, at),
-      )
+      entry.run(id, ...valuesOf(rows, i), rowHash(share, flags, stats, i * STAT_SLOTS))
       sum += share
     }
     for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
@@ -188,4 +169,26 @@ export class IndexStore {
     for (const [child] of this.#run(Sql.childDirs).raw().all(id) as [number][]) this.#dropTree(child)
     for (const sql of [Sql.dropEntries, Sql.dropHidden, Sql.dropDir]) this.#run(sql).run(id)
   }
+}
+
+/** What stands in the row of name number `i`, from `name` to `rdev`. */
+function valuesOf({ names, owners, entryFlags, joined, stats }: StoredRows, i: number): unknown[] {
+  const at = i * STAT_SLOTS
+  return [
+    Buffer.from(names[i]!, 'latin1'),
+    owners[i],
+    joined[i],
+    entryFlags[i],
+    stats[at + Stat.MODE],
+    stats[at + Stat.SIZE],
+    stats[at + Stat.UID],
+    stats[at + Stat.GID],
+    stats[at + Stat.MTIME],
+    stats[at + Stat.MTIME_NS],
+    stats[at + Stat.CTIME],
+    stats[at + Stat.CTIME_NS],
+    inodeOf(stats, at),
+    stats[at + Stat.NLINK],
+    ...derivedColumns(stats, at),
+  ]
 }

@@ -6,14 +6,20 @@ import { Worker } from 'node:worker_threads'
 import type { StoredRows } from './rows.js'
 import { memoryOf, type NumberedRows, packRows, type SentRows } from './sent-rows.js'
 
-/** Rows in a batch, or a few more. */
+/** Rows in a batch, or those of a directory more. */
 const BATCH_ROWS = 2000
 /** Batches that may be under way when more is read. */
 const UNDER_WAY = 4
+const DIED = 'the thread that writes it has died'
 
-/** To the thread: rows to be written; null after the last. From it: a batch is written; or what went wrong. */
+/** Rows to be written; null after the last. */
 export type ToStoring = SentRows | null
+/** A batch is written, or what has gone wrong, in words and as SQLite's code. */
 export type FromStoring = { readonly stored: true } | { readonly error: string; readonly code: string }
+
+function failure(words: string, code: string): Error {
+  return Object.assign(new Error(words), { code })
+}
 
 export class StoringThread {
   readonly #worker: Worker
@@ -31,25 +37,27 @@ export class StoringThread {
     this.#worker = new Worker(new URL('./build-worker.cjs', import.meta.url), { workerData: { path }, name: 'index' })
     this.#exited = new Promise((resolve) => {
       this.#worker.on('exit', () => {
-        if (!this.#ended) this.#failure ??= new Error('the thread that writes it has died')
+        if (!this.#ended) this.#failure ??= failure(DIED, DIED)
         this.#wake()
         resolve()
       })
     })
     this.#worker.on('error', (error) => this.#failed(error as Error))
     this.#worker.on('message', (message: FromStoring) => {
-      if ('error' in message) return this.#failed(Object.assign(new Error(message.error), { code: message.code }))
+      if ('error' in message) return this.#failed(failure(message.error, message.code))
       this.#underWay--
       this.#wake()
     })
   }
 
+  /** Has the rows of directory `id` written, some time. */
   take(id: number, rows: StoredRows, parent: number): void {
     this.#batch.push({ id, parent, rows })
     this.#rows += rows.names.length + 1
     if (this.#rows >= BATCH_ROWS) this.flush()
   }
 
+  /** Sends what has been taken. */
   flush(): void {
     if (this.#batch.length === 0) return
     const sent = packRows(this.#batch)

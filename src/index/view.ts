@@ -5,72 +5,28 @@
  * layers are asked then, and the writer is told to read again. With `index=immutable` the row is the answer, and no layer is
  * looked at unless the row says that it does not tell all.
  */
-import { JoinedParts, joinedPart, type LayerSet, type Parts, partIn, partsIn } from '../layers/parts.js'
+import { JoinedParts, joinedPart, LayerSet, type Parts, partIn, partsIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { type Found, type LowerAnswers, MANY, type SearchContext, type SearchedDirectory } from '../layers/top-down.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { UNANSWERED } from './asked-rows.js'
 import { EntryFlag } from './entry-flags.js'
-import { UNANSWERED } from './row-sources.js'
 import { inodeOf, isStamped } from './stamps.js'
+import { COMPARED, type RowSource, type ViewKeeper, type ViewRow } from './view-contract.js'
 
 /** An entry with one of these is looked at: its marks count, or its row does not tell all. */
 const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
+const NONE = new LayerSet([])
 
-/** One row as the engine needs it. */
-export interface ViewRow {
-  /** Its place among the rows that it is from. */
-  readonly at: number
-  /** The owner. */
-  readonly layer: number
-  /** The layers that a directory joins; null where it is the owner's alone. */
-  readonly joined: LayerSet | null
-  readonly flags: number
-  readonly mode: number
-  readonly ino: number
-  readonly ctime: number
-  readonly ctimeNs: number
-}
-
-/** The rows of a directory, all in memory, or asked for one by one where there are very many. */
-export interface RowSource {
-  readonly size: number
-  /** The layers that own any of the names; null where only the database could tell. */
-  readonly owners: LayerSet | null
-  row(name: string): ViewRow | null
-  /**
-   * The stat record of the row that was handed out last into `into`: all but the device, the mount and the file's flags. False
-   * where rows are kept without.
-   */
-  record(row: ViewRow, into: Float64Array): boolean
-  /** Every name with its S_IFMT bits, in byte order. */
-  list(show: (name: string, type: number) => void): boolean
-}
-
-/** What a view asks of the index that made it. */
-export interface ViewKeeper {
-  /** The layers are believed to be what they were: nothing is compared. */
-  readonly immutable: boolean
-  /** An entry was answered without a look at any layer. */
-  unseen(): void
-  /** The parts that the merged directory at `path` has in these layers have been compared with their stamps, or read, in this mount. */
-  isCompared(path: string, set: LayerSet): boolean
-  /** The layers that own anything in the directory at `path`, which joins these; null where all of them are to be looked into. */
-  ownersIn(path: string, set: LayerSet): LayerSet | null
-  /** They have now, and were as stamped. */
-  compared(path: string, set: LayerSet): void
-  /** The stamps of the merged directory at `path`, read for exactly these layers and believable; null when not to be had. */
-  stampsFor(path: string, set: LayerSet): Buffer | null
-  /** The parts of a directory are being held against their stamps. */
-  comparing(): void
-  /** `name` in the directory at `path` is not what its row says, as seen in `layer`. */
-  mismatch(path: string, name: string, layer: number): void
-}
+/** Files of other layers than the one that is looked up are thought of with each so manieth. */
+const THOUGHT_OF = 8
 
 export class LowerView implements LowerAnswers {
-  /** Whoever reads ahead has been told which layers are going to be looked into. */
-  #isTold = false
+  /** The layers that own something are being read ahead, and how often a file was answered. */
+  #isAhead = false
+  #files = 0
 
   constructor(
     private readonly keeper: ViewKeeper,
@@ -99,16 +55,27 @@ export class LowerView implements LowerAnswers {
     return this.rows.size
   }
 
-  /** The layers that own any of the names, for whoever reads them ahead; null where any may. */
-  takeOwners(): LayerSet | null {
-    this.#isTold = true
+  /** The layers that own any of the names; null where that is not known. */
+  get owners(): LayerSet | null {
     return this.rows.owners
   }
 
   /** The layers that are going to be looked into for what the directory `name` holds; null where any may. */
   ownersIn(name: string): LayerSet | null {
-    const joined = this.rows.row(name)?.joined ?? null
-    return joined === null ? null : this.keeper.ownersIn(this.#pathOf(name), joined)
+    const row = this.rows.row(name)
+    if (row === null) return NONE
+    if ((row.flags & EntryFlag.ASK) !== 0) return null
+    return row.joined === null ? new LayerSet([row.layer]) : this.keeper.ownersIn(this.#pathOf(name), row.joined)
+  }
+
+  /** Those layers are being read ahead. */
+  readsAhead(): void {
+    this.#isAhead = true
+  }
+
+  /** For a directory that nobody knew a moment ago: what was read ahead may have been forgotten since. */
+  takeUp(): void {
+    this.#isAhead = false
   }
 
   /** Whether the lower parts show `name`; null where they have to be asked. */
@@ -134,7 +101,7 @@ export class LowerView implements LowerAnswers {
   }
 
   #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
-    if (!this.#isTold && !this.keeper.immutable) this.#tell(c, dir)
+    if (!this.#isAhead && !this.keeper.immutable && this.#files++ % THOUGHT_OF === 0) this.#thinkOfOthers(c, dir)
     const part = partIn(dir.lowers, row.layer)
     if (!this.#isRecorded(c, part, row)) {
       if (!this.#isSeen(c, part, name, row)) return this.#stale(part, name)
@@ -148,9 +115,10 @@ export class LowerView implements LowerAnswers {
   }
 
   /** Files of other layers will be asked for, too, as a rule: those may have to be read from a disk. */
-  #tell(c: SearchContext, dir: SearchedDirectory): void {
-    const owners = this.takeOwners()
-    if (owners !== null && owners.layers.length > 1) c.searching?.(partsIn(dir.lowers, owners), 0, null)
+  #thinkOfOthers(c: SearchContext, dir: SearchedDirectory): void {
+    const { owners } = this
+    const parts = owners === null ? dir.lowers : partsIn(dir.lowers, owners)
+    if (parts.length > 1) this.#isAhead = c.searching?.(parts, 0, null) ?? false
   }
 
   /** Fills `native.stat` with that of `name` in `part`; whether that is what the row says. */
@@ -204,19 +172,30 @@ export class LowerView implements LowerAnswers {
     if (this.keeper.immutable && (!isTop || this.#isRecorded(c, top, row))) return true
     const { joined } = row
     const due = joined !== null && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), joined)
-    if (due && !this.#unchanged(c, above, joined, name)) return false
-    if (!due && !this.#isSeen(c, top, name, row)) return this.#stale(top, name)
+    if (due && !this.#unchanged(c, above, joined, name, row)) return false
+    if (!due && !this.#isSeen(c, top, name, row)) return this.#isOther(top, name, row)
     if (!isTop) return true
     c.topStat.set(native.stat)
     return readMarks(c, found, top, name, row)
   }
 
+  /** The child directory's topmost part is not what its row says: then none of what is known of the child is believed. */
+  #isOther(top: RealDir, name: string, row: ViewRow): false {
+    if (row.joined === null) return this.#stale(top, name)
+    this.keeper.mismatch(this.#pathOf(name), '', top.layer.index)
+    return false
+  }
+
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
-  #unchanged(c: SearchContext, above: Parts, set: LayerSet, name: string): boolean {
+  #unchanged(c: SearchContext, above: Parts, set: LayerSet, name: string, row: ViewRow): boolean {
     const path = this.#pathOf(name)
     const stamps = this.keeper.stampsFor(path, set)
     if (stamps === null) return false
     const { layers } = set
+    if (stamps === COMPARED) {
+      const top = partIn(above, layers[0]!)
+      return this.#isSeen(c, top, name, row) || this.#isOther(top, name, row)
+    }
     // All of them may have to be read from a disk.
     if (layers.length >= MANY) c.searching?.(partsIn(above, set), 0, name)
     this.keeper.comparing()

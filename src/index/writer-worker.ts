@@ -3,8 +3,8 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { native } from '../syscalls/native.js'
-import { type FromWriter, Slot, type ToWriter } from './shared-state.js'
-import { IndexWriter, type WriterStart } from './writer.js'
+import { type FromWriter, Slot, type ToWriter, type WriterStart } from './shared-state.js'
+import { IndexWriter } from './writer.js'
 
 const main = parentPort as NonNullable<typeof parentPort>
 const { start, engine } = workerData as { start: WriterStart; engine: MessagePort }

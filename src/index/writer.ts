@@ -8,7 +8,7 @@ import { native } from '../syscalls/native.js'
 import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { Filling } from './filling.js'
-import { LowerStack, type StackConfig } from './lower-stack.js'
+import { LowerStack } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
 import {
   clearAhead,
@@ -19,6 +19,7 @@ import {
   State,
   setAhead,
   type ToWriter,
+  type WriterStart,
 } from './shared-state.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
@@ -26,22 +27,6 @@ import { readVisited } from './visits.js'
 
 const COMMIT_MS = 200
 const COMMIT_CHANGES = 1000
-
-export interface WriterStart {
-  readonly stack: StackConfig
-  readonly path: string
-  readonly shared: Int32Array
-  /** Names this mount in the database while it is mounted. */
-  readonly mount: string
-  /** Read the whole tree after the start. */
-  readonly fill: boolean
-  /** Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared. */
-  readonly wide: number | null
-  /** The upper's root, taken over, or -1. */
-  readonly upperFd: number
-  /** Wakes the engine. */
-  readonly wakeFd: number
-}
 
 export class IndexWriter {
   readonly #stack: LowerStack
@@ -171,12 +156,19 @@ export class IndexWriter {
     if (!code.startsWith('SQLITE_')) throw error
     if (/^SQLITE_(FULL|BUSY|LOCKED|IOERR|NOMEM)/.test(code)) {
       this.#log('warn', `the index cannot be written now (${code})`)
-      this.#filling?.stop()
+      this.#stopFilling(code)
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
       this.#store?.takeStored()
       return
     }
     this.#damaged(code)
+  }
+
+  /** Whoever waits for it learns why it does not go on. */
+  #stopFilling(code: string): void {
+    if (this.#filling?.isUnderWay !== true) return
+    this.#filling.stop()
+    this.#tell({ filling: null, downgrade: `it cannot be written now (${code})` })
   }
 
   /** Sets the database aside, once for each that turns out bad, and begins another. */

@@ -18,10 +18,10 @@ export interface SearchContext {
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string }
   /**
-   * Hears of a search through many parts, of which the lowers from `at` on have not been asked for `name` yet, or, where that is
-   * null, for anything.
+   * Hears of a search in several parts, of which the lowers from `at` on have not been asked yet; `name` null: for whatever will be
+   * asked for next. Whether they are being read ahead.
    */
-  searching?(lowers: Parts, at: number, name: string | null): void
+  searching?(lowers: Parts, at: number, name: string | null): boolean
 }
 
 /** The parts of the directory that is searched. */

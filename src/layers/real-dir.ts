@@ -2,7 +2,7 @@
  * A directory as it lies in one layer, and the bounded set of descriptors through which layers are reached. Everything
  * in a layer is named as (descriptor of its directory, name), one component at a time and never through a symbolic
  * link, so nothing can be resolved outside the layer's root or into a mountpoint above it, and paths may be as deep as
- * the filesystem allows. Descriptors are O_PATH and kept for directories in recent use only: a mount with a million
+ * the filesystem allows. Descriptors are O_PATH, unless the cache is asked for others, and kept for directories in recent use only: a mount with a million
  * directories holds no more of them than one with a thousand. An upper directory that is renamed keeps its object: only
  * `parent` and `name` change.
  */
@@ -15,7 +15,7 @@ import type { Layer } from './layer.js'
 export type Spelling = 'unknown' | 'plain' | 'marked'
 
 export class RealDir {
-  /** O_PATH descriptor, or -1; owned by the cache (the layer's root descriptor is owned by the layer). */
+  /** Descriptor, or -1; owned by the cache (the layer's root descriptor is owned by the layer). */
   fd = -1
   /** Last use, in the cache's ticks. */
   tick = 0
@@ -53,10 +53,7 @@ export class DirCache {
   #size = 0
   #tick = 1
 
-  /**
-   * `readable`: directories are opened to be read (those that may not be, O_PATH all the same), for whoever lists and asks more
-   * of each than passes through it.
-   */
+  /** `readable`: directories are opened for reading, where that can be had, for whoever lists each of them. */
   constructor(
     private capacity: number,
     private readonly readable = false,
@@ -106,7 +103,7 @@ export class DirCache {
   #open(parentFd: number, name: string): number {
     if (this.readable) {
       const fd = native.openat(parentFd, name, O_DIRECTORY | O_NOFOLLOW, 0)
-      if (fd !== -Errno.EACCES) return fd
+      if (fd >= 0 || fd === -Errno.EMFILE) return fd
     }
     return native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   }

@@ -89,7 +89,7 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const view = viewOf(u, dir)
   // What is believed without a look is not read at all.
   if (view !== null && u.lowerIndex!.immutable) u.walk.left = 0
-  else aheadOfParts(u, partsAsked(dir, view), uppers)
+  else if (aheadOfParts(u, dir.lowers, uppers, partsAsked(dir, view))) view?.readsAhead()
   for (let part = 0; part < count; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
     const below: string[] = []
@@ -107,10 +107,10 @@ function readParts(u: Union, dir: DirState): Listing | number {
   return listing
 }
 
-/** The lower parts that are going to be looked into: with a view only those that own something. */
-function partsAsked(dir: DirState, view: LowerView | null): Parts {
-  const owners = view?.takeOwners() ?? null
-  return owners === null ? dir.lowers : partsIn(dir.lowers, owners)
+/** With a view, the lower parts that are going to be looked into, for they own something; null: any may be. */
+function partsAsked(dir: DirState, view: LowerView | null): Parts | null {
+  const owners = view?.owners ?? null
+  return owners === null ? null : partsIn(dir.lowers, owners)
 }
 
 /** Adds what the index says of all lower parts together; false when it cannot. */

@@ -4,7 +4,7 @@
  * path for ever). It holds where the file lies, never what it contains: attributes are read from the layer each time the
  * kernel, which caches them, asks.
  */
-import { UNTRIED, type ViewSlot } from '../index/lower-index.js'
+import { UNTRIED, type ViewSlot } from '../index/view-contract.js'
 import type { Parts } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'

@@ -131,8 +131,8 @@ export class Union {
   }
 
   /** See SearchContext. */
-  searching(lowers: Parts, at: number, name: string | null): void {
-    aheadOfSearch(this, lowers, at, name)
+  searching(lowers: Parts, at: number, name: string | null): boolean {
+    return aheadOfSearch(this, lowers, at, name)
   }
 
   /** Whether anything is to be on disk before it is said to be there. */

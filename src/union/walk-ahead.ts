@@ -1,7 +1,7 @@
 /**
  * A walk over layers that are not in memory waits for the disk, one block after the other: for each directory, and for the inodes of
  * what is in it. So while the disk is read at all, directories are brought into memory beside the loop before anybody asks for
- * them: the parts of one that joins many layers, all at once; and the next ones, for who goes from directory to directory.
+ * them: the parts of one that joins many layers (those that own something, where the index knows), all at once; and the next ones, for who goes from directory to directory.
  * It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
  */
 import { type Parts, partsIn } from '../layers/parts.js'
@@ -51,23 +51,29 @@ function isOnDisk(u: Union): boolean {
   return walk.left > 0
 }
 
-/** The parts of a directory are going to be read, one after the other; what is begun comes from the other end. */
-export function aheadOfParts(u: Union, lowers: Parts, uppers: number): void {
-  if (!isOnDisk(u) || uppers + lowers.length < MANY) return
-  for (let i = lowers.length - 1; i >= 1 - uppers; i--) warm(lowers.at(i)!, null, LISTED)
+/**
+ * The parts of a directory are going to be read, one after the other; what is begun comes from the other end. `owners`: the index tells
+ * what is there, and files in these parts are going to be looked at. Whether anything is begun.
+ */
+export function aheadOfParts(u: Union, lowers: Parts, uppers: number, owners: Parts | null): boolean {
+  if (!isOnDisk(u) || uppers + lowers.length < MANY) return false
+  if (owners !== null) for (const part of owners) warm(part, null, LISTED)
+  else for (let i = lowers.length - 1; i >= 1 - uppers; i--) warm(lowers.at(i)!, null, LISTED)
+  return true
 }
 
 /**
- * `name`, null for any, is searched in many parts, of which those from `at` on are still to be asked. When anything had to be read from a disk since the
- * last such search, they will have to be, too.
+ * `name`, null for whatever comes next, is searched in several parts, of which those from `at` on are still to be asked. When
+ * anything had to be read from a disk since the last such search, they will have to be, too. Whether anything is begun.
  */
-export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string | null): void {
+export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string | null): boolean {
   const { walk } = u
   const own = native.diskBlocksRead(false)
   const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
-  if (!isReading || (name !== null && walk.begun.includes(name))) return
+  if (!isReading || (name !== null && walk.begun.includes(name))) return false
   for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
+  return true
 }
 
 /** `node` has just been read for somebody who lists it. */
@@ -98,7 +104,7 @@ function warmChildren(node: Node, listing: Listing, from: number): number {
   return last
 }
 
-/** The entry of `node` at `cookie` is going to be looked up in all its parts: the directories behind it will be, too. */
+/** The entry of `node` at `cookie` is going to be looked up in all its parts, or its owners: the directory behind it will be, too. */
 export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: number): void {
   const { lowers } = node.dir!
   const { walk } = u

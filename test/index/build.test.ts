@@ -9,9 +9,12 @@ import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import fc from 'fast-check'
 import { buildIndex, stackConfig, statusOf, verifyIndex } from '../../src/index/api.js'
+import { LowerStack } from '../../src/index/lower-stack.js'
 import type { HiddenName, StoredRows } from '../../src/index/rows.js'
 import { memoryOf, type NumberedRows, packRows, unpackRows } from '../../src/index/sent-rows.js'
 import { STAMP_BYTES } from '../../src/index/stamps.js'
+import { IndexStore } from '../../src/index/store.js'
+import { StoringThread } from '../../src/index/storing-thread.js'
 import { STAT_SLOTS } from '../../src/syscalls/stat.js'
 import { Stage } from './stage.js'
 
@@ -71,7 +74,7 @@ test('rows come over as they were sent', () => {
   )
 })
 
-/** Two layers with some five thousand names, some in both, some hidden. */
+/** Two layers with some six thousand names, some in both, some hidden. */
 function large(): Stage {
   const stage = new Stage([
     [
@@ -95,6 +98,21 @@ function fill(dir: string, count: number): void {
   }
 }
 
+/** The rows of an empty directory of one layer. */
+const nothing: Omit<StoredRows, 'path'> = {
+  layers: [0],
+  stamps: Buffer.alloc(STAMP_BYTES),
+  racy: false,
+  readAt: 0,
+  flags: 0,
+  names: [],
+  owners: new Int32Array(0),
+  entryFlags: new Uint8Array(0),
+  joined: [],
+  stats: new Float64Array(0),
+  hidden: [],
+}
+
 let stage: Stage
 before(() => {
   stage = large()
@@ -114,13 +132,35 @@ test('a large tree is written whole by the second thread', async () => {
   assert.deepEqual([found, 'unread' in verified && verified.unread], [[], 0])
 })
 
+test('the second thread is there, and what it cannot write is told', async () => {
+  const rows: StoredRows = { ...nothing, path: 'd' }
+  const wrong = new StoringThread(stage.path('nowhere/built.db'))
+  wrong.take(1, rows, 0)
+  await assert.rejects(wrong.end(), /unable to open|cannot open|directory does not exist/)
+  await assert.rejects(wrong.room())
+  await wrong.abandon()
+
+  const path = stage.path('twice.db')
+  const lower = LowerStack.open(stackConfig(stage.lowers))
+  assert.ok(lower instanceof LowerStack)
+  IndexStore.create(path, lower).close()
+  lower.close()
+  const thread = new StoringThread(path)
+  thread.take(1, { ...rows, hidden: [{ name: 'x', layer: 0, type: 8, hider: 0, why: 'behind a file' }] }, 0)
+  thread.take(2, rows, 0)
+  await assert.rejects(thread.end(), ({ code }: { code: string }) => code === 'SQLITE_CONSTRAINT_UNIQUE')
+  thread.take(3, rows, 0)
+  thread.flush()
+  await assert.rejects(thread.room())
+  await thread.abandon()
+})
+
 const skip = process.getuid?.() === 0 ? false : 'mounts a small tmpfs as root'
 
-test('what the second thread cannot write is told, and nothing is left', { skip }, async () => {
+test('a disk that is full is told of, and nothing is left', { skip }, async () => {
   const small = stage.path('small')
   mkdirSync(small)
-  // Room for what is written before that thread begins.
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=544k', 'small', small])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'small', small])
   try {
     const built = await buildIndex(stackConfig(stage.lowers), join(small, 'built.db'))
     assert.deepEqual(built, { error: 'the index cannot be built: SQLITE_FULL' })

@@ -151,6 +151,7 @@ export class Run {
       since?: number
       side?: string
       wide?: number
+      fill?: boolean
     } = {},
   ) {
     const writable = options.writable ?? true
@@ -167,7 +168,7 @@ export class Run {
         path: options.index,
         shared,
         mount: 'm',
-        fill: false,
+        fill: options.fill ?? false,
         wide: options.immutable ? null : (options.wide ?? 2),
         wakeFd: -1,
       },

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
+import { Errno } from '../../src/base/errno.js'
 import { Layer } from '../../src/layers/layer.js'
 import { DirCache, RealDir } from '../../src/layers/real-dir.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../src/syscalls/constants.js'
@@ -111,6 +112,20 @@ describe('the directory cache', () => {
     const cache = new DirCache(CAPACITY)
     assert.equal(cache.fd(new RealDir(layer, layer.root, 'absent')), -2)
     assert.equal(cache.fd(new RealDir(layer, new RealDir(layer, layer.root, 'absent'), 'x')), -2)
+  })
+
+  it('opens directories for reading where it is asked to and may', (t) => {
+    const cache = new DirCache(CAPACITY, true)
+    const [a, b] = directories()
+    // What is O_PATH has no position.
+    assert.equal(native.lseek(cache.fd(a!), 0, 0), 0)
+    const { openat } = native
+    t.mock.method(native, 'openat', (fd: number, name: string, flags: number, mode: number) =>
+      (flags & O_PATH) === 0 ? -Errno.EPERM : openat(fd, name, flags, mode),
+    )
+    assert.equal(inodeOf(cache.fd(b!)), inodes[1])
+    assert.equal(native.lseek(cache.fd(b!), 0, 0), -Errno.EBADF)
+    cache.close()
   })
 
   it('gives the path below the layer', () => {

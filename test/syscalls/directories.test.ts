@@ -38,6 +38,19 @@ onEach('readDirectory gives every name with its type', (scratch) => {
   assert.equal(native.readDirectory(scratch.fd, 'none'), -Errno.ENOENT)
 })
 
+onEach('readDirectory reads a directory that is open for reading as often as it is asked, as it is now', (scratch) => {
+  const fd = native.openat(scratch.fd, '.', c.O_RDONLY | c.O_DIRECTORY, 0)
+  makeFile(scratch, 'one')
+  assert.deepEqual(listing(fd, ''), [['one', c.DT_REG]])
+  makeFile(scratch, 'two')
+  const both = [
+    ['one', c.DT_REG],
+    ['two', c.DT_REG],
+  ]
+  for (let time = 0; time < 2; time++) assert.deepEqual(listing(fd, ''), both)
+  native.close(fd)
+})
+
 onEach('readDirectory takes directories of many blocks', (scratch) => {
   mkdirSync(`${scratch.path}/many`)
   const names = Array.from({ length: 3000 }, (_, i) => `entry-with-a-longer-name-${i}`).sort()

@@ -38,7 +38,7 @@ class Stand {
 
 test('the parts of a directory, once something is read after the first, and for some directories more', (t) => {
   const s = new Stand(t)
-  const read = (uppers: number): number => s.count(() => aheadOfParts(s.u, s.parts, uppers))
+  const read = (uppers: number): number => s.count(() => aheadOfParts(s.u, s.parts, uppers, null))
   assert.deepEqual([read(0), read(0)], [0, 0])
   s.blocks++
   // The first of them is what the engine reads itself.
@@ -47,7 +47,7 @@ test('the parts of a directory, once something is read after the first, and for 
   while (read(0) > 0) more++
   assert.ok(more > 0 && more < 20, `${more}`)
   assert.equal(
-    s.count(() => aheadOfParts(s.u, s.parts.slice(0, 3), 0)),
+    s.count(() => aheadOfParts(s.u, s.parts.slice(0, 3), 0, null)),
     0,
   )
 })
