@@ -113,8 +113,13 @@ describe('commit of a mount in use', needsRoot, () => {
     for (let i = 0; i < 300; i++) writeFileSync(join(w.merged, 'many', String(i)), 'x'.repeat(20_000))
     const writer = spawn(process.execPath, ['-e', WRITER, w.merged], { stdio: ['pipe', 'inherit', 'inherit'] })
     try {
-      for (let round = 0; round < 4; round++) {
+      for (let round = 0, refused = 0; round < 4; round++) {
         const done = w.run('commit', w.merged, '--output', join(w.root, 'layer.tar'))
+        // A write that had been opened before may pass the held engine by: it is told, and who wants the layer comes again.
+        if (done.status === 1 && /was written to while it was read/.test(done.stderr) && refused++ < 4) {
+          round--
+          continue
+        }
         assert.equal(done.status, 0, done.stderr)
         const out = join(w.root, `out${round}`)
         shell(w.root, `mkdir ${out}; tar -C ${out} -xf layer.tar`)
