@@ -20,8 +20,7 @@ import { COMPARED, type RowSource, type ViewKeeper, type ViewRow } from './view-
 const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
 const NONE = new LayerSet([])
 
-/** Files of other layers than the one that is looked up are thought of with each of the first, then with each so manieth. */
-const FIRST = 4
+/** Files of other layers than the one that is looked up are thought of with each so manieth. */
 const THOUGHT_OF = 8
 
 export class LowerView implements LowerAnswers {
@@ -77,7 +76,6 @@ export class LowerView implements LowerAnswers {
   /** For a directory that nobody knew a moment ago: what was read ahead may have been forgotten since. */
   takeUp(): void {
     this.#isAhead = false
-    this.#files = 0
   }
 
   /** Whether the lower parts show `name`; null where they have to be asked. */
@@ -103,7 +101,7 @@ export class LowerView implements LowerAnswers {
   }
 
   #file(c: SearchContext, dir: SearchedDirectory, found: Found, name: string, row: ViewRow): boolean {
-    if (!this.#isAhead && !this.keeper.immutable) this.#thinkOfOthers(c, dir)
+    if (!this.#isAhead && !this.keeper.immutable && this.#files++ % THOUGHT_OF === 0) this.#thinkOfOthers(c, dir)
     const part = partIn(dir.lowers, row.layer)
     if (!this.#isRecorded(c, part, row)) {
       if (!this.#isSeen(c, part, name, row)) return this.#stale(part, name)
@@ -118,8 +116,6 @@ export class LowerView implements LowerAnswers {
 
   /** Files of other layers will be asked for, too, as a rule: those may have to be read from a disk. */
   #thinkOfOthers(c: SearchContext, dir: SearchedDirectory): void {
-    const file = this.#files++
-    if (file >= FIRST && file % THOUGHT_OF !== 0) return
     const { owners } = this
     const parts = owners === null ? dir.lowers : partsIn(dir.lowers, owners)
     if (parts.length > 1) this.#isAhead = c.searching?.(parts, 0, null) ?? false
