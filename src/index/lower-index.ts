@@ -71,13 +71,10 @@ export class LowerIndex implements ViewKeeper {
   }
 
   stampsFor(path: string, set: LayerSet): Buffer | null {
+    if (this.#compared.has(path, set)) return COMPARED
     const row = this.#row(path, set)
     if (row === null) return null
     return this.#compared.has(path, set) ? COMPARED : this.#stampsOf(row)
-  }
-
-  isCompared(path: string, set: LayerSet): boolean {
-    return this.#compared.has(path, set)
   }
 
   ownersIn(path: string, set: LayerSet): LayerSet | null {

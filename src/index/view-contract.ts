@@ -5,7 +5,7 @@
 import type { LayerSet, Parts } from '../layers/parts.js'
 import type { LowerView } from './view.js'
 
-/** Instead of stamps: the writer has held them against the disk. */
+/** Instead of stamps: they have been held against the disk, or read, in this mount. */
 export const COMPARED = Buffer.alloc(0)
 
 /** One row as the engine needs it. */
@@ -44,8 +44,6 @@ export interface ViewKeeper {
   readonly immutable: boolean
   /** An entry was answered without a look at any layer. */
   unseen(): void
-  /** The parts that the merged directory at `path` has in these layers have been compared with their stamps, or read, in this mount. */
-  isCompared(path: string, set: LayerSet): boolean
   /** The layers that own anything in the directory at `path`, which joins these; null where all of them may be looked into. */
   ownersIn(path: string, set: LayerSet): LayerSet | null
   /** They have now, and were as stamped. */

@@ -171,9 +171,12 @@ export class LowerView implements LowerAnswers {
     const isTop = found.type === 0
     if (this.keeper.immutable && (!isTop || this.#isRecorded(c, top, row))) return true
     const { joined } = row
-    const due = joined !== null && !this.keeper.immutable && !this.keeper.isCompared(this.#pathOf(name), joined)
-    if (due && !this.#unchanged(c, above, joined, name, row)) return false
-    if (!due && !this.#isSeen(c, top, name, row)) return this.#isOther(top, name, row)
+    const isDue = joined !== null && !this.keeper.immutable
+    const stamps = isDue ? this.keeper.stampsFor(this.#pathOf(name), joined) : COMPARED
+    if (stamps === null) return false
+    if (stamps === COMPARED) {
+      if (!this.#isSeen(c, top, name, row)) return this.#isOther(top, name, row)
+    } else if (!this.#unchanged(c, above, joined!, name, stamps)) return false
     if (!isTop) return true
     c.topStat.set(native.stat)
     return readMarks(c, found, top, name, row)
@@ -187,15 +190,9 @@ export class LowerView implements LowerAnswers {
   }
 
   /** Holds every part of the child directory against its stamp: a change of its own marks shows there. */
-  #unchanged(c: SearchContext, above: Parts, set: LayerSet, name: string, row: ViewRow): boolean {
+  #unchanged(c: SearchContext, above: Parts, set: LayerSet, name: string, stamps: Buffer): boolean {
     const path = this.#pathOf(name)
-    const stamps = this.keeper.stampsFor(path, set)
-    if (stamps === null) return false
     const { layers } = set
-    if (stamps === COMPARED) {
-      const top = partIn(above, layers[0]!)
-      return this.#isSeen(c, top, name, row) || this.#isOther(top, name, row)
-    }
     // All of them may have to be read from a disk.
     if (layers.length >= MANY) c.searching?.(partsIn(above, set), 0, name)
     this.keeper.comparing()

@@ -1,8 +1,8 @@
 /**
  * A walk over layers that are not in memory waits for the disk, one block after the other: for each directory, and for the inodes of
  * what is in it. So while the disk is read at all, directories are brought into memory beside the loop before anybody asks for
- * them: the parts of one that joins many layers (those that own something, where the index knows), all at once; and the next ones, for who goes from directory to directory.
- * It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
+ * them: the parts of one that joins many layers (those that own something, where the index knows), all at once; and the next
+ * ones, for who goes from directory to directory. It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
  */
 import { type Parts, partsIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'

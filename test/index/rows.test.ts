@@ -307,7 +307,6 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
   const keeper: ViewKeeper = {
     immutable: true,
     unseen: () => unseen++,
-    isCompared: () => false,
     ownersIn: () => null,
     compared: () => {},
     comparing: () => {},
