@@ -1,9 +1,12 @@
 /**
  * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told to whoever
- * watches, with pauses as long unless somebody waits for it, and in the end a copy for other mounts over the same layers.
+ * watches, in a lull and with pauses as long unless somebody waits for it, and in the end a copy for other mounts over the same
+ * layers.
  */
 import { TreeWalk } from './builder.js'
+import type { Commits } from './commits.js'
 import type { LowerStack } from './lower-stack.js'
+import { Lull } from './lull.js'
 import { StoreSink } from './row-sink.js'
 import { publishCopy } from './shared-stacks.js'
 import type { IndexFacts } from './shared-state.js'
@@ -16,16 +19,14 @@ const TELL_MS = 100
 
 /** What a walk needs of the writer. */
 export interface FillingHost {
-  /** Runs what writes to the database, and sees to errors and the commit. */
-  write(work: () => void): void
-  /** Rows have come or are about to: readers are told at the next commit. */
-  renewed(): void
-  commit(): void
+  readonly shared: Int32Array
+  readonly commits: Commits
   tell(facts: Partial<IndexFacts>): void
 }
 
 export class Filling {
   readonly #walk: TreeWalk
+  readonly #lull: Lull
   /** When the progress was told last, ms. */
   #told = 0
   #ended = false
@@ -37,6 +38,7 @@ export class Filling {
     private readonly store: IndexStore,
   ) {
     this.#walk = new TreeWalk(stack, new StoreSink(store))
+    this.#lull = new Lull(host.shared)
   }
 
   /** Begins a walk; null where everything has been read. */
@@ -64,10 +66,10 @@ export class Filling {
   }
 
   #on(): void {
-    if (this.#ended) return
-    this.host.renewed()
+    if (this.#ended || this.#waits()) return
+    this.host.commits.renewed()
     let done = false
-    this.host.write(() => {
+    this.host.commits.write(() => {
       done = this.#walk.step(STEP_MS)
     })
     // An error may have ended it.
@@ -78,13 +80,21 @@ export class Filling {
     else setTimeout(() => this.#on(), STEP_MS)
   }
 
+  /** Whether the mount is busy, so that the walk goes on later. */
+  #waits(): boolean {
+    if (this.#hurries) return false
+    const { go, pause } = this.#lull.look()
+    if (!go) setTimeout(() => this.#on(), pause)
+    return !go
+  }
+
   #finish(): void {
     const failed = this.#walk.failures.length
     const complete = failed === 0
-    this.host.write(() => this.store.setMeta('complete', complete ? 1 : 0))
+    this.host.commits.write(() => this.store.setMeta('complete', complete ? 1 : 0))
     if (this.#ended) return
     this.#ended = true
-    this.host.commit()
+    this.host.commits.commit()
     this.host.tell({ complete, filling: null, failed })
     if (complete) publishCopy(this.store.db, stackIdentity(this.stack))
   }

@@ -59,6 +59,8 @@ export class LowerIndex implements ViewKeeper {
 
   /** The view of the lower parts of `dir`; null where the layers have to be asked. */
   view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
+    // Only this thread writes it, and who reads it only wants to know whether it moves.
+    this.options.shared[Slot.ASKED]!++
     const slot = dir.indexed
     if (typeof slot !== 'number') {
       if (!slot.dropped) return slot

@@ -14,6 +14,8 @@ export const Slot = {
   EPOCH: 2,
   /** 1: the engine holds changes back that the writer has not been told of. */
   PENDING: 3,
+  /** Goes up whenever the engine asks about a directory of several layers: it is in use. */
+  ASKED: 4,
 } as const
 
 const SLOTS = Object.keys(Slot).length

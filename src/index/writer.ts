@@ -5,6 +5,7 @@
  */
 import { Refusal } from '../layers/layer.js'
 import { native } from '../syscalls/native.js'
+import { Commits } from './commits.js'
 import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { Filling } from './filling.js'
@@ -17,16 +18,16 @@ import {
   openingFacts,
   Slot,
   State,
-  setAhead,
   type ToWriter,
   type WriterStart,
 } from './shared-state.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
 import { readVisited } from './visits.js'
+import { WaitingVisits } from './waiting-visits.js'
 
-const COMMIT_MS = 200
-const COMMIT_CHANGES = 1000
+/** What is to be read at the end of the mount is read for so long: the next one can read it as well. */
+const LAST_MS = 300
 
 export class IndexWriter {
   readonly #stack: LowerStack
@@ -36,9 +37,8 @@ export class IndexWriter {
   #store: IndexStore | null = null
   #facts: IndexFacts
   #filling: Filling | null = null
-  #changes = 0
-  #newRows = false
-  #timer: NodeJS.Timeout | null = null
+  readonly #visits: WaitingVisits
+  readonly #commits: Commits
 
   private constructor(
     private readonly start: WriterStart,
@@ -48,6 +48,9 @@ export class IndexWriter {
     this.#stack = stack
     this.#upperFd = start.upperFd
     this.#facts = openingFacts(start.path)
+    const { shared } = start
+    this.#commits = new Commits({ shared, store: () => this.#store, failed: (error) => this.#failed(error) })
+    this.#visits = new WaitingVisits(shared, (paths) => this.#commits.write(() => this.#read(paths)))
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -60,7 +63,7 @@ export class IndexWriter {
     }
     const writer = new IndexWriter(start, stack, say)
     writer.#open()
-    if (start.fill) writer.#write(() => writer.#fill())
+    if (start.fill) writer.#commits.write(() => writer.#fill())
     return writer
   }
 
@@ -76,8 +79,18 @@ export class IndexWriter {
     }
     if (message.kind === 'damaged') this.#damaged(message.code)
     else if (message.kind === 'drop') this.#drop()
-    else this.#write(() => this.#carryOut(message))
+    else this.#commits.write(() => this.#carryOut(message))
     return false
+  }
+
+  /** Reads what waits for a lull now, for so many milliseconds. */
+  readWaiting(milliseconds: number): void {
+    this.#visits.readNow(milliseconds)
+  }
+
+  /** Brings what has been written so far to the readers. */
+  commit(): void {
+    this.#commits.commit()
   }
 
   #carryOut(message: ToWriter): void {
@@ -101,9 +114,9 @@ export class IndexWriter {
     Atomics.add(shared, Slot.GENERATION, 1)
     // It opens the database while nobody waits for it.
     if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
-    if (opened.dirty) this.#write(() => this.#scanUpper())
+    if (opened.dirty) this.#commits.write(() => this.#scanUpper())
     const { wide } = this.start
-    if (wide !== null) this.#write(() => compareAhead(this.#stack, opened.store, shared, wide))
+    if (wide !== null) this.#commits.write(() => compareAhead(this.#stack, opened.store, shared, wide))
   }
 
   #without(why: string): void {
@@ -119,35 +132,6 @@ export class IndexWriter {
   #tell(facts: Partial<IndexFacts>): void {
     this.#facts = { ...this.#facts, ...facts }
     this.say({ kind: 'facts', facts: this.#facts })
-  }
-
-  /** Runs `work`, which writes; sees to the commit. */
-  #write(work: () => void): void {
-    if (this.#store === null) return
-    try {
-      work()
-    } catch (error) {
-      return this.#failed(error)
-    }
-    if (this.#changes >= COMMIT_CHANGES) this.commit()
-    else this.#timer ??= setTimeout(() => this.commit(), COMMIT_MS)
-  }
-
-  /** Brings what has been written so far to the readers. */
-  commit(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    try {
-      this.#store?.commit()
-    } catch (error) {
-      return this.#failed(error)
-    }
-    this.#changes = 0
-    // Only now: who learns of it finds the new rows.
-    for (const id of this.#store?.takeStored() ?? []) setAhead(this.start.shared, id, true)
-    if (!this.#newRows) return
-    this.#newRows = false
-    Atomics.add(this.start.shared, Slot.GENERATION, 1)
   }
 
   /** An error of SQLite: one of place (a full disk, a lock) leaves the database as it is, any other sets it aside. */
@@ -190,6 +174,7 @@ export class IndexWriter {
   #leave(): void {
     Atomics.store(this.start.shared, Slot.STATE, State.OPENING)
     this.#filling?.stop()
+    this.#visits.clear()
     try {
       this.#store?.close()
     } catch {
@@ -201,20 +186,27 @@ export class IndexWriter {
 
   #scanUpper(): void {
     this.#store!.begin()
-    this.#changes += this.#upper?.scan() ?? 0
+    this.#commits.changed(this.#upper?.scan() ?? 0)
   }
 
   #touched(told: readonly string[]): void {
     this.#store!.begin()
-    this.#changes += this.#upper?.followAll(told) ?? 0
+    this.#commits.changed(this.#upper?.followAll(told) ?? 0)
   }
 
   #visit(path: string, edited: readonly number[]): void {
-    this.#store!.begin()
+    if (edited.length > 0) this.#store!.begin()
     for (const layer of edited) this.#store!.noteEdited(layer)
-    const rows = readVisited(this.#stack, this.#store!, path)
-    this.#changes += rows
-    this.#newRows ||= rows > 0
+    this.#visits.add(path)
+  }
+
+  #read(paths: Iterable<string>): void {
+    this.#store!.begin()
+    for (const path of paths) {
+      const rows = readVisited(this.#stack, this.#store!, path)
+      this.#commits.changed(rows)
+      if (rows > 0) this.#commits.renewed()
+    }
   }
 
   /** Somebody has asked for it, and waits. */
@@ -225,19 +217,15 @@ export class IndexWriter {
 
   #fill(): void {
     if (this.#filling?.isUnderWay) return
-    const host = {
-      write: (work: () => void): void => this.#write(work),
-      renewed: (): void => {
-        this.#newRows = true
-      },
-      commit: (): void => this.commit(),
-      tell: (facts: Partial<IndexFacts>): void => this.#tell(facts),
-    }
+    const tell = (facts: Partial<IndexFacts>): void => this.#tell(facts)
+    const host = { shared: this.start.shared, commits: this.#commits, tell }
     this.#filling = Filling.begin(host, this.#stack, this.#store!)
   }
 
   #end(): void {
     this.#filling?.stop()
+    this.readWaiting(LAST_MS)
+    this.#visits.clear()
     this.commit()
     const store = this.#store
     this.#store = null

@@ -64,7 +64,9 @@ test(
     off.close()
     const run = new Run(stage, { index, wide: NONE })
     run.writer!.take({ kind: 'visit', path: 'a', edited: [] })
+    run.read()
     run.writer!.take({ kind: 'visit', path: 'a', edited: [0] })
+    run.read()
     assert.deepEqual(picture(run), expected)
     run.close()
   }),
@@ -82,10 +84,11 @@ test(
     const { db } = run.writer!.store!
     db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true })}`)
     run.writer!.take({ kind: 'visit', path: 'a', edited: [] })
+    run.read()
     assert.match(run.log.join('\n'), /cannot be written now \(SQLITE_FULL/)
     db.pragma('max_page_count = 1000000')
     run.writer!.take({ kind: 'visit', path: 'b', edited: [] })
-    run.writer!.commit()
+    run.write()
     assert.deepEqual(picture(run), expected)
     run.close()
   }),

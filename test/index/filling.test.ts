@@ -22,31 +22,51 @@ function factsOf(run: Run): IndexFacts {
   return told.at(-1)!
 }
 
-/** Each look at the clock takes longer than a step may, and no pause ever ends. */
-function slowly(t: TestContext): void {
+/** Each look at the clock takes longer than a step may; what waits for a pause to end waits until it is called. */
+function slowly(t: TestContext): (() => void)[] {
   let now = Date.now()
   t.mock.method(Date, 'now', () => {
     now += 50
     return now
   })
-  t.mock.method(globalThis, 'setTimeout', () => ({}) as NodeJS.Timeout)
+  const pauses: (() => void)[] = []
+  t.mock.method(globalThis, 'setTimeout', (act: () => void) => {
+    pauses.push(act)
+    return {} as NodeJS.Timeout
+  })
+  return pauses
 }
 
 async function someTurns(): Promise<void> {
   for (let i = 0; i < 4 * DIRECTORIES; i++) await turn()
 }
 
-test('somebody waits: a walk goes on without pauses, else it makes some', async (t) => {
-  for (const fill of [false, true]) {
-    const stage = staged(t)
-    const run = new Run(stage, { index: stage.path('index.db'), fill })
-    slowly(t)
-    if (!fill) run.writer!.take({ kind: 'fill' })
-    await someTurns()
-    t.mock.restoreAll()
-    assert.equal(factsOf(run).complete, !fill)
-    run.close()
+test('somebody waits: a walk goes on without pauses', async (t) => {
+  const stage = staged(t)
+  const run = new Run(stage, { index: stage.path('index.db') })
+  slowly(t)
+  run.writer!.take({ kind: 'fill' })
+  await someTurns()
+  assert.equal(factsOf(run).complete, true)
+  run.close()
+})
+
+test('nobody waits: it stands still while something is asked, and makes a pause after each step', async (t) => {
+  const stage = staged(t)
+  const run = new Run(stage, { index: stage.path('index.db'), fill: true })
+  const pauses = slowly(t)
+  const pass = async (before?: () => void): Promise<void> => {
+    await turn()
+    before?.()
+    for (const act of pauses.splice(0)) act()
   }
+  for (let i = 0; i < 20; i++) await pass(() => void run.engine.operations.lookup(1, `d${i}`))
+  assert.equal(factsOf(run).filling!.directories, 0)
+  let passed = 0
+  for (; !factsOf(run).complete && passed < 4 * DIRECTORIES; passed++) await pass()
+  assert.equal(factsOf(run).complete, true)
+  assert.ok(passed >= DIRECTORIES, `${passed}`)
+  run.close()
 })
 
 test('where it cannot be written any more, who waits is told why', async (t) => {

@@ -210,7 +210,7 @@ test(
     assert.ok(operations.lookup(alone, 'old') > 0)
     writeFileSync(join(stage.lowers[1]!, 'own-1/new'), '')
     run.writer!.take({ kind: 'visit', path: 'own-1', edited: [] })
-    run.writer!.commit()
+    run.write()
     // It takes all rows to say that.
     assert.equal(operations.lookup(alone, 'absent'), 0)
     assert.ok(operations.lookup(alone, 'new') > 0)

@@ -191,7 +191,13 @@ export class Run {
   write(): void {
     this.engine.tendIndex()
     for (const message of this.#messages.splice(0)) this.#writer!.take(message)
+    this.read()
     this.#writer?.commit()
+  }
+
+  /** Lets the writer read what it was told of, without waiting for a lull; it is not committed. */
+  read(): void {
+    this.#writer?.readWaiting(Number.POSITIVE_INFINITY)
   }
 
   /** The writer itself, to be told of more than the engine tells it. */
