@@ -119,17 +119,31 @@ before(() => {
 })
 after(() => stage.remove())
 
-test('a large tree is written whole by the second thread', async () => {
+test('a large tree is written whole by the second thread', async (t) => {
   const path = stage.path('built.db')
   const seen: number[] = []
+  const sent = t.mock.method(StoringThread.prototype, 'take')
   const built = await buildIndex(stackConfig(stage.lowers), path, ({ entries }) => seen.push(entries))
   assert.ok(!('error' in built))
   assert.ok(built.entries > 5000, `${built.entries} entries`)
   assert.equal(seen.at(-1), built.entries)
+  assert.ok(sent.mock.callCount() > 5, `${sent.mock.callCount()} directories for the second thread`)
   assert.deepEqual([statusOf(path).entries, statusOf(path).complete], [built.entries, true])
   const found: object[] = []
   const verified = verifyIndex(path, stackConfig(stage.lowers), (difference) => found.push(difference))
   assert.deepEqual([found, 'unread' in verified && verified.unread], [[], 0])
+})
+
+test('two builds at once in one process do not meet', async () => {
+  const path = stage.path('one.db')
+  const config = stackConfig(stage.lowers)
+  const all = await Promise.all([buildIndex(config, path), buildIndex(config, path)])
+  for (const built of all) assert.ok(!('error' in built) && built.failures.length === 0)
+  assert.equal(statusOf(path).entries, statusOf(stage.path('built.db')).entries)
+  assert.deepEqual(
+    readdirSync(stage.path('')).filter((name) => name.startsWith('one.db')),
+    ['one.db'],
+  )
 })
 
 test('the second thread is there, and what it cannot write is told', async () => {

@@ -3,7 +3,7 @@
  * compared or read, and never by a reading that is not in place yet.
  */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { picture, Run, Stage } from './stage.js'
@@ -51,6 +51,22 @@ test(
     const { loads, compares } = countsOf(stage, index, NONE)
     assert.ok(loads > 0 && compares > 0, `${compares} of ${loads}`)
     assert.equal(countsOf(stage, index, 2).compares, 0)
+  }),
+)
+
+test(
+  'a directory that is another one since it was compared is not believed, nor is what stands in it',
+  staged((stage, index) => {
+    countsOf(stage, index, NONE)
+    const run = new Run(stage, { index, wide: 2 })
+    renameSync(join(stage.lowers[0]!, 'a'), join(stage.directory, 'away'))
+    mkdirSync(join(stage.lowers[0]!, 'a'))
+    writeFileSync(join(stage.lowers[0]!, 'a/another'), '')
+    const off = new Run(stage)
+    const expected = picture(off)
+    off.close()
+    assert.deepEqual(picture(run), expected)
+    run.close()
   }),
 )
 
