@@ -11,6 +11,7 @@ import { Errno } from '../base/errno.js'
 import type { Log } from '../base/log.js'
 import { sourceStack } from '../base/source-stack.js'
 import { shown } from '../base/text.js'
+import { turnsOf } from '../index/shared-state.js'
 import { unbound } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { native } from '../syscalls/native.js'
@@ -40,7 +41,7 @@ export class EngineHere implements EngineHold {
     const index = wakeFd < 0 ? null : IndexThread.plan(plan.config, plan.mountpoint, wakeFd, log)
     joinIndex(engine, index?.forEngine ?? null, log)
     index?.know(engine.stack, engine.upperFd)
-    const mount = await mountHere(plan, engine, log, trace)
+    const mount = await mountHere(plan, engine, index, log, trace)
     if ('error' in mount) {
       await release(engine, index, wakeFd, true)
       return { error: `cannot mount on ${shown(plan.mountpoint)}: ${mount.error}` }
@@ -105,6 +106,7 @@ export class EngineHere implements EngineHold {
 function mountHere(
   plan: MountPlan,
   engine: Engine,
+  index: IndexThread | null,
   log: Log,
   trace: (line: string) => void,
 ): Promise<FuseNativeMount | Refused> {
@@ -117,6 +119,7 @@ function mountHere(
       mountpoint: shown(plan.mountpoint),
       options: fuseNativeOptions(plan.settings),
       trace: plan.settings.trace ? trace : undefined,
+      turns: index === null ? new Int32Array(1) : turnsOf(index.forEngine.shared),
       fault: (error, call) => {
         log('error', 'a request failed inside', { request: call, stack: sourceStack(error) })
       },

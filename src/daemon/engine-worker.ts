@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../base/errno.js'
 import { sourceStack } from '../base/source-stack.js'
+import { turnsOf } from '../index/shared-state.js'
 import type { DataBinding } from '../operations/contract.js'
 import { createEngine, type Engine } from '../operations/engine.js'
 import { Session } from '../session/session.js'
@@ -119,6 +120,7 @@ function serveDevice(engine: Engine, start: EngineStart, fd: number): number {
       return readMessages(answer)
     },
     trace,
+    turns: start.index === null ? undefined : turnsOf(start.index.shared),
   })
   binding.device = null
   device.close()

@@ -16,6 +16,7 @@ import type { IndexStore } from './store.js'
 /** How long the walk works before messages are looked at. */
 const STEP_MS = 20
 const TELL_MS = 100
+const AT_ONCE = { go: true, pause: 0 }
 
 /** What a walk needs of the writer. */
 export interface FillingHost {
@@ -30,6 +31,7 @@ export class Filling {
   /** When the progress was told last, ms. */
   #told = 0
   #ended = false
+  #timer: NodeJS.Timeout | null = null
   #hurries = false
 
   private constructor(
@@ -63,10 +65,13 @@ export class Filling {
   /** Ends it where it is. */
   stop(): void {
     this.#ended = true
+    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
   #on(): void {
-    if (this.#ended || this.#waits()) return
+    if (this.#ended) return
+    const { go, pause } = this.#hurries ? AT_ONCE : this.#lull.look()
+    if (!go) return this.#later(pause)
     this.host.commits.renewed()
     let done = false
     this.host.commits.write(() => {
@@ -77,15 +82,11 @@ export class Filling {
     this.#tellProgress()
     if (done) this.#finish()
     else if (this.#hurries) setImmediate(() => this.#on())
-    else setTimeout(() => this.#on(), STEP_MS)
+    else this.#later(Math.max(STEP_MS, pause))
   }
 
-  /** Whether the mount is busy, so that the walk goes on later. */
-  #waits(): boolean {
-    if (this.#hurries) return false
-    const { go, pause } = this.#lull.look()
-    if (!go) setTimeout(() => this.#on(), pause)
-    return !go
+  #later(milliseconds: number): void {
+    this.#timer = setTimeout(() => this.#on(), milliseconds)
   }
 
   #finish(): void {

@@ -16,7 +16,7 @@ import { type DirRow, loadRows, ownersOf } from './load-rows.js'
 import { IndexReader, type Statements } from './reader.js'
 import { NOT_ADDING_UP } from './row-sources.js'
 import { DirFlag } from './schema.js'
-import { isAhead, Slot } from './shared-state.js'
+import { isAhead, Slot, State } from './shared-state.js'
 import { isStamped } from './stamps.js'
 import { ToldWriter, type ToldWriterOptions } from './told-writer.js'
 import { LowerView } from './view.js'
@@ -59,8 +59,6 @@ export class LowerIndex implements ViewKeeper {
 
   /** The view of the lower parts of `dir`; null where the layers have to be asked. */
   view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
-    // Only this thread writes it, and who reads it only wants to know whether it moves.
-    this.options.shared[Slot.ASKED]!++
     const slot = dir.indexed
     if (typeof slot !== 'number') {
       if (!slot.dropped) return slot
@@ -113,7 +111,7 @@ export class LowerIndex implements ViewKeeper {
 
   /** Something about the directory at `path` is not as it was read: it is read again, once for each `key`. */
   #suspect(path: string, key: string, edited: readonly number[]): void {
-    this.#writer.visit(key, path, edited)
+    this.#writer.reread(key, path, edited)
     this.#compared.delete(path)
     this.#mistrusted.add(path)
     this.#views.drop(path)
@@ -178,7 +176,7 @@ export class LowerIndex implements ViewKeeper {
   /** The directory's own row as it stands now; null where there is none, and the writer is told. */
   #read(path: string): DirRow | null {
     const statements = this.#connected()
-    if (statements === null) return null
+    if (statements === null) return this.#early(path)
     try {
       const row = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
       return row ?? this.#missing(path)
@@ -188,9 +186,15 @@ export class LowerIndex implements ViewKeeper {
     }
   }
 
+  /** There may be a database soon: who comes by again finds the directory in it then. */
+  #early(path: string): null {
+    if (Atomics.load(this.options.shared, Slot.STATE) === State.OPENING) this.#writer.visit(path, 'early')
+    return null
+  }
+
   #missing(path: string): null {
     this.counters.misses++
-    this.#writer.visit(path, path, [])
+    this.#writer.visit(path)
     return null
   }
 

@@ -4,14 +4,14 @@
  */
 import { Slot } from './shared-state.js'
 
-/** So long nothing has been asked of the layers, or it is no lull. */
+/** So long no request came, and none was being served, or it is no lull. */
 export const LULL_MS = 50
-/** Longer than this nothing waits for one. */
-export const PATIENCE_MS = 5000
+/** After so many looks in vain, 5 s, it is not waited for any longer. */
+export const PATIENCE = 100
 
 export class Lull {
-  #asked = -1
-  #since = -1
+  #turns = -1
+  #inVain = 0
 
   constructor(private readonly shared: Int32Array) {}
 
@@ -19,17 +19,17 @@ export class Lull {
    * Asked for as long as something is to be read: in how many milliseconds to ask again, and whether to read some of it before. In a
    * lull it is read without pauses, and when patience is at its end with pauses.
    */
-  look(now = Date.now()): { readonly go: boolean; readonly pause: number } {
-    const asked = Atomics.load(this.shared, Slot.ASKED)
-    const isQuiet = asked === this.#asked
-    this.#asked = asked
-    if (this.#since < 0) this.#since = now
-    return { go: isQuiet || now - this.#since >= PATIENCE_MS, pause: isQuiet ? 0 : LULL_MS }
+  look(): { readonly go: boolean; readonly pause: number } {
+    const turns = Atomics.load(this.shared, Slot.TURNS)
+    const isQuiet = turns === this.#turns && turns % 2 === 0
+    this.#turns = turns
+    this.#inVain = isQuiet ? 0 : this.#inVain + 1
+    return { go: isQuiet || this.#inVain > PATIENCE, pause: isQuiet ? 0 : LULL_MS }
   }
 
   /** Nothing is to be read any more: the next time patience begins anew. */
   done(): void {
-    this.#asked = -1
-    this.#since = -1
+    this.#turns = -1
+    this.#inVain = 0
   }
 }

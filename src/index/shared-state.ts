@@ -14,8 +14,8 @@ export const Slot = {
   EPOCH: 2,
   /** 1: the engine holds changes back that the writer has not been told of. */
   PENDING: 3,
-  /** Goes up whenever the engine asks about a directory of several layers: it is in use. */
-  ASKED: 4,
+  /** Goes up when a request begins and when it has been answered: odd while one is served. */
+  TURNS: 4,
 } as const
 
 const SLOTS = Object.keys(Slot).length
@@ -46,6 +46,11 @@ export function clearAhead(shared: Int32Array): void {
   for (let at = SLOTS; at < shared.length; at++) Atomics.store(shared, at, 0)
 }
 
+/** Where requests are counted, for who serves them. */
+export function turnsOf(shared: Int32Array): Int32Array {
+  return shared.subarray(Slot.TURNS, Slot.TURNS + 1)
+}
+
 /** Before anything is known of the database at `path`. */
 export function openingFacts(path: string): IndexFacts {
   return { path, state: 'opening', complete: false, from: 'new', downgrade: null, filling: null, failed: 0 }
@@ -68,10 +73,18 @@ export interface WriterStart {
   readonly wakeFd: number
 }
 
+export type VisitReason =
+  /** Somebody came by before there was a database to be asked: where it has the directory, nothing is to be read. */
+  | 'early'
+  /** The database has no row of it that can be used. */
+  | 'absent'
+  /** Rows about it are wrong, and until it is read again they are asked in vain. */
+  | 'stale'
+
 /** What the engine tells the writer. Paths latin1. */
 export type ToWriter =
-  /** Read this directory of the lower layers, again where it was read; `edited`: layers seen to be other than their rows. */
-  | { readonly kind: 'visit'; readonly path: string; readonly edited: readonly number[] }
+  /** Read this directory of the lower layers. `edited`: layers seen to be other than their rows. */
+  | { readonly kind: 'visit'; readonly path: string; readonly edited: readonly number[]; readonly why: VisitReason }
   /** Paths of the merged tree whose upper part has changed. */
   | { readonly kind: 'touched'; readonly paths: readonly string[] }
   /** Reading failed: SQLite's code. */

@@ -3,7 +3,7 @@
  * changes some hundred at a time, an edited layer at its first sign.
  */
 import { KEPT_VIEWS } from './kept-views.js'
-import { Slot, type ToWriter } from './shared-state.js'
+import { Slot, type ToWriter, type VisitReason } from './shared-state.js'
 
 /** Changes held back at most. */
 const HELD_BACK = 256
@@ -22,12 +22,21 @@ export class ToldWriter {
 
   constructor(private readonly options: ToldWriterOptions) {}
 
-  /** Has the directory at `path` read, once for each `key`. `edited`: layers seen to be other than their rows. */
-  visit(key: string, path: string, edited: readonly number[]): void {
-    if (this.#posted.has(key)) return
+  /** Has the directory at `path` read, once. */
+  visit(path: string, why: VisitReason = 'absent'): void {
+    if (this.#isFirst(path)) this.options.post({ kind: 'visit', path, edited: [], why })
+  }
+
+  /** Has the directory at `path` read again, once for each `key`, for its rows are wrong. `edited`: layers seen to be other than theirs. */
+  reread(key: string, path: string, edited: readonly number[]): void {
+    if (this.#isFirst(key)) this.options.post({ kind: 'visit', path, edited: [...edited], why: 'stale' })
+  }
+
+  #isFirst(key: string): boolean {
+    if (this.#posted.has(key)) return false
     if (this.#posted.size > KEPT_VIEWS) this.#posted.clear()
     this.#posted.add(key)
-    this.options.post({ kind: 'visit', path, edited: [...edited] })
+    return true
   }
 
   /** `layer` has been edited, as seen at `path`. */

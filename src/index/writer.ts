@@ -27,7 +27,9 @@ import { readVisited } from './visits.js'
 import { WaitingVisits } from './waiting-visits.js'
 
 /** What is to be read at the end of the mount is read for so long: the next one can read it as well. */
-const LAST_MS = 300
+const LAST_MS = 100
+
+type Visit = Extract<ToWriter, { kind: 'visit' }>
 
 export class IndexWriter {
   readonly #stack: LowerStack
@@ -94,7 +96,7 @@ export class IndexWriter {
   }
 
   #carryOut(message: ToWriter): void {
-    if (message.kind === 'visit') this.#visit(message.path, message.edited)
+    if (message.kind === 'visit') this.#visit(message)
     else if (message.kind === 'touched') this.#touched(message.paths)
     else if (message.kind === 'fill') this.#fillSoon()
   }
@@ -140,6 +142,7 @@ export class IndexWriter {
     if (!code.startsWith('SQLITE_')) throw error
     if (/^SQLITE_(FULL|BUSY|LOCKED|IOERR|NOMEM)/.test(code)) {
       this.#log('warn', `the index cannot be written now (${code})`)
+      this.#visits.clear()
       this.#stopFilling(code)
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
       this.#store?.takeStored()
@@ -194,10 +197,12 @@ export class IndexWriter {
     this.#commits.changed(this.#upper?.followAll(told) ?? 0)
   }
 
-  #visit(path: string, edited: readonly number[]): void {
-    if (edited.length > 0) this.#store!.begin()
+  #visit({ path, edited, why }: Visit): void {
+    if (why === 'early' && this.#store!.idOf(path) !== 0) return
+    if (why !== 'stale') return this.#visits.add(path)
+    this.#store!.begin()
     for (const layer of edited) this.#store!.noteEdited(layer)
-    this.#visits.add(path)
+    this.#read([path])
   }
 
   #read(paths: Iterable<string>): void {

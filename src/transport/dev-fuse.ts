@@ -17,6 +17,8 @@ export interface Wake {
   onWake(): boolean
   /** With it every request and reply is told in one line, READ and WRITE too. */
   readonly trace?: ((line: string) => void) | undefined
+  /** One number, which goes up when a request begins and when it has been answered. */
+  readonly turns?: Int32Array | undefined
 }
 
 /**
@@ -25,7 +27,8 @@ export interface Wake {
  */
 export function serve(device: Device, session: Session, wake: Wake): number {
   const { trace } = wake
-  const handle: Handle = (length) => (trace === undefined ? session.handle(length) : traced(session, length, trace))
+  const answer: Handle = (length) => (trace === undefined ? session.handle(length) : traced(session, length, trace))
+  const handle = wake.turns === undefined ? answer : counted(answer, wake.turns)
   /** Requests that wait for something, in the order in which they came. */
   let waiting: Uint8Array[] = []
   device.direct(trace === undefined)
@@ -40,6 +43,16 @@ export function serve(device: Device, session: Session, wake: Wake): number {
 }
 
 type Handle = (length: number) => number
+
+/** Only this thread writes the number, and who reads it wants to know no more than whether it moves. */
+function counted(answer: Handle, turns: Int32Array): Handle {
+  return (length) => {
+    turns[0]!++
+    const reply = answer(length)
+    turns[0]!++
+    return reply
+  }
+}
 
 /** Keeps a request that cannot be served yet; the bytes of its reply. */
 function putAside(waiting: Uint8Array[], device: Device, length: number, reply: number): number {

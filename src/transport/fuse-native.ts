@@ -31,6 +31,8 @@ export interface Wish {
   readonly options: string
   /** One line for each call and each answer. */
   readonly trace?: ((line: string) => void) | undefined
+  /** One number, which goes up when a call begins and when it has been answered. */
+  readonly turns: Int32Array
   /** A callback threw: it is answered with EIO. */
   fault(error: unknown, call: string): void
 }
@@ -141,7 +143,9 @@ class Served implements FuseNativeMount {
     this.#requests++
     this.#counts[name] = (this.#counts[name] ?? 0) + 1
     this.wish.trace?.(`rx ${name} ${args.map(printed).join(' ')}`)
+    this.wish.turns[0]!++
     const answer = this.#closed ? -Errno.ENOTCONN : this.#run(name, args)
+    this.wish.turns[0]!++
     const full: [number, ...unknown[]] = typeof answer === 'number' ? [answer, ...buffers(name, args)] : [...answer]
     this.wish.trace?.(`tx ${full[0]}`)
     return full

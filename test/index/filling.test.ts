@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { PATIENCE } from '../../src/index/lull.js'
 import type { IndexFacts } from '../../src/index/shared-state.js'
 import { Run, Stage } from './stage.js'
 
@@ -60,9 +61,16 @@ test('nobody waits: it stands still while something is asked, and makes a pause 
     before?.()
     for (const act of pauses.splice(0)) act()
   }
-  for (let i = 0; i < 20; i++) await pass(() => void run.engine.operations.lookup(1, `d${i}`))
-  assert.equal(factsOf(run).filling!.directories, 0)
+  const rows = (): number => run.writer!.store!.db.prepare('SELECT count(*) FROM dirs').pluck().get() as number
+  for (let i = 0; i < PATIENCE - 1; i++) await pass(() => run.ask())
+  assert.equal(rows(), 0)
+  // It has its lulls: patience begins anew.
   let passed = 0
+  for (; passed < 10; passed++) await pass()
+  const before = rows()
+  assert.ok(before > 0)
+  for (let i = 0; i < PATIENCE - 1; i++) await pass(() => run.ask())
+  assert.equal(rows(), before)
   for (; !factsOf(run).complete && passed < 4 * DIRECTORIES; passed++) await pass()
   assert.equal(factsOf(run).complete, true)
   assert.ok(passed >= DIRECTORIES, `${passed}`)

@@ -209,7 +209,7 @@ test(
     const alone = operations.lookup(1, 'own-1')
     assert.ok(operations.lookup(alone, 'old') > 0)
     writeFileSync(join(stage.lowers[1]!, 'own-1/new'), '')
-    run.writer!.take({ kind: 'visit', path: 'own-1', edited: [] })
+    run.writer!.take({ kind: 'visit', path: 'own-1', edited: [], why: 'absent' })
     run.write()
     // It takes all rows to say that.
     assert.equal(operations.lookup(alone, 'absent'), 0)

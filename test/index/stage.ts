@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { LowerIndex } from '../../src/index/lower-index.js'
-import { type FromWriter, newSharedState, type ToWriter } from '../../src/index/shared-state.js'
+import { type FromWriter, newSharedState, type ToWriter, turnsOf } from '../../src/index/shared-state.js'
 import { IndexWriter } from '../../src/index/writer.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { O_DIRECTORY, O_PATH, S_IFCHR } from '../../src/syscalls/constants.js'
@@ -139,6 +139,7 @@ export class Run {
   readonly said: FromWriter[] = []
   /** Layers found edited. */
   readonly edited: number[] = []
+  readonly shared = newSharedState()
   readonly #writer: IndexWriter | null = null
   readonly #messages: ToWriter[] = []
 
@@ -159,7 +160,7 @@ export class Run {
     if ('error' in engine) throw new Error(engine.error)
     this.engine = engine
     if (options.index === undefined) return
-    const shared = newSharedState()
+    const shared = this.shared
     const again = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
     this.#writer = IndexWriter.begin(
       {
@@ -200,6 +201,11 @@ export class Run {
     this.#writer?.readWaiting(Number.POSITIVE_INFINITY)
   }
 
+  /** A request is served, as far as the writer can see. */
+  ask(): void {
+    turnsOf(this.shared)[0]! += 2
+  }
+
   /** The writer itself, to be told of more than the engine tells it. */
   get writer(): IndexWriter | null {
     return this.#writer
@@ -217,6 +223,12 @@ export class Run {
   close(): void {
     this.engine.close()
     this.write()
+  }
+
+  /** As a mount ends: the writer hears the last messages and no more. */
+  end(): void {
+    this.engine.close()
+    for (const message of this.#messages.splice(0)) this.#writer!.take(message)
   }
 
   /** Leaves the database as a killed process does: what was committed is there, nothing says that it was the end. */

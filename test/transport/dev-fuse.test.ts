@@ -91,6 +91,15 @@ describe('the loop over /dev/fuse', () => {
     )
   })
 
+  it('counts when a request begins and when it has been answered', () => {
+    const kernel = new SyntheticKernel()
+    const turns = Int32Array.of(6)
+    kernel.operations.answers.lookup = () => (turns[0] === 7 ? 9 : -5)
+    const device = new ScriptedDevice(kernel, [lookup, flush, 0])
+    serve(device, kernel.session, { onWake: () => true, turns })
+    assert.deepEqual([turns[0], device.replies], [10, [0, -38]])
+  })
+
   it('hands a device’s failure back', () => {
     const kernel = new SyntheticKernel()
     assert.equal(serve(new ScriptedDevice(kernel, [-5]), kernel.session, { onWake: () => false }), -5)
