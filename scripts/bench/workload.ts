@@ -36,7 +36,7 @@ export interface Workload {
   readonly metacopy?: boolean
   /** A mount option that only this project's own sides get, as the title says. */
   readonly own?: string
-  /** This project's sides have their index of the layers built before they mount, as every mount after an image's first has it. */
+  /** This project's sides have their index of the layers built before they mount, as a mount after an image's first has it. */
   readonly indexed?: boolean
   /** As many times the rounds that were asked for: what takes a tenth of a second varies more than what takes one. */
   readonly times?: number

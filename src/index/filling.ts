@@ -6,15 +6,13 @@
 import { TreeWalk } from './builder.js'
 import type { Commits } from './commits.js'
 import type { LowerStack } from './lower-stack.js'
-import { Lull } from './lull.js'
+import { Lull, STEP_MS } from './lull.js'
 import { StoreSink } from './row-sink.js'
 import { publishCopy } from './shared-stacks.js'
 import type { IndexFacts } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
 import type { IndexStore } from './store.js'
 
-/** How long the walk works before messages are looked at. */
-const STEP_MS = 20
 const TELL_MS = 100
 const AT_ONCE = { go: true, pause: 0 }
 

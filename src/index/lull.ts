@@ -6,6 +6,8 @@ import { Slot } from './shared-state.js'
 
 /** So long no request came, and none was being served, or it is no lull. */
 export const LULL_MS = 50
+/** How long the writer reads at a time, before its messages are looked at. */
+export const STEP_MS = 20
 /** After so many looks in vain, 5 s, it is not waited for any longer. */
 export const PATIENCE = 100
 

@@ -2,10 +2,7 @@
  * The directories that the engine has come by and that are still to be read: they wait for a lull, and are read some milliseconds
  * at a time, so that the writer's messages are not kept waiting either.
  */
-import { LULL_MS, Lull } from './lull.js'
-
-/** How long directories are read before messages are looked at. */
-const STEP_MS = 20
+import { LULL_MS, Lull, STEP_MS } from './lull.js'
 
 export class WaitingVisits {
   readonly #paths = new Set<string>()

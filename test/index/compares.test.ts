@@ -6,22 +6,13 @@ import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
-import { picture, Run, Stage } from './stage.js'
+import { overFiles, picture, Run, type Stage } from './stage.js'
 
 /** No directory joins so many layers: nothing is compared ahead. */
 const NONE = 1000
 
-function staged(act: (stage: Stage, index: string) => void): () => void {
-  return () => {
-    const file = (path: string) => ({ what: 'file' as const, path, content: path })
-    const stage = new Stage([[file('a/one'), file('b/c/two')], [file('a/three'), file('b/c/four')], [file('a/five')]])
-    try {
-      act(stage, stage.path('index.db'))
-    } finally {
-      stage.remove()
-    }
-  }
-}
+const LAYERS = [['a/one', 'b/c/two'], ['a/three', 'b/c/four'], ['a/five']]
+const staged = (act: (stage: Stage, index: string) => void): (() => void) => overFiles(LAYERS, act)
 
 /** Directories answered from the index and those held against the disk for it, in one mount that is looked at twice. */
 function countsOf(stage: Stage, index: string, wide: number): { loads: number; compares: number } {

@@ -7,7 +7,7 @@ import { mock, type TestContext, test } from 'node:test'
 import { LULL_MS, Lull, PATIENCE } from '../../src/index/lull.js'
 import { newSharedState, Slot, State, turnsOf } from '../../src/index/shared-state.js'
 import { WaitingVisits } from '../../src/index/waiting-visits.js'
-import { picture, Run, Stage } from './stage.js'
+import { overFiles, picture, Run, type Stage } from './stage.js'
 
 const PAUSED = { go: false, pause: LULL_MS }
 const QUIET = { go: true, pause: 0 }
@@ -101,17 +101,8 @@ test('forgotten ones are not read, and others wait anew', (t) => {
   )
 })
 
-function staged(act: (stage: Stage, index: string) => void): () => void {
-  return () => {
-    const file = (path: string) => ({ what: 'file' as const, path, content: path })
-    const stage = new Stage([[file('a/one')], [file('a/two'), file('b/three')], [file('b/four')]])
-    try {
-      act(stage, stage.path('index.db'))
-    } finally {
-      stage.remove()
-    }
-  }
-}
+const LAYERS = [['a/one'], ['a/two', 'b/three'], ['b/four']]
+const staged = (act: (stage: Stage, index: string) => void): (() => void) => overFiles(LAYERS, act)
 
 test(
   'what waits at the end is read, and found by the next mount',

@@ -132,6 +132,23 @@ export class Stage {
   }
 }
 
+/** A test over layers of these files, each with its path for content, top first; `index`: where their database goes. */
+export function overFiles(
+  layers: readonly (readonly string[])[],
+  act: (stage: Stage, index: string) => void,
+): () => void {
+  return () => {
+    const stage = new Stage(
+      layers.map((paths) => paths.map((path) => ({ what: 'file' as const, path, content: path }))),
+    )
+    try {
+      act(stage, stage.path('index.db'))
+    } finally {
+      stage.remove()
+    }
+  }
+}
+
 /** An engine, with an index where `index` names a database. */
 export class Run {
   readonly engine: Engine
