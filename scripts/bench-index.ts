@@ -2,7 +2,7 @@
  * What the number of layers costs: the same files in stacks of 1, 8, 64 and 200 layers, and packages of this machine in 40,
  * mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by round, and
  * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
- * directories that join all layers (and the same files where they lie, without any union); once when the kernel has forgotten
+ * directories that join all layers (and the looks at files and directories that index=on promises for each, without any union); once when the kernel has forgotten
  * names, once when nothing is in memory. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
  * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
  */
@@ -18,6 +18,7 @@ import {
   MEASURES,
   type Measure,
   median,
+  NO_ERRANDS,
   planErrands,
   timeOf,
 } from './bench-index/measures.js'
@@ -63,7 +64,7 @@ async function benchStack(label: string, place: Place, rounds: number): Promise<
       console.log(`${label}: ${subject.name} cannot mount (${String(error).split('\n')[0]})`)
     }
   }
-  const plan: Errands = errands ?? { picked: [], absent: [], directories: [], lying: [] }
+  const plan: Errands = errands ?? NO_ERRANDS
   const results = new Map(FORGOTTEN.map((what) => [what, measureAll(able, place, plan, rounds, what)]))
   for (const [what, each] of results) print(`${label}, ${what}`, each)
   return results
@@ -88,15 +89,12 @@ function measureAll(
   return new Map([...times].map(([name, each]) => [name, medians(each)]))
 }
 
-/** The measures that this subject has. */
-function measuredOf(times: Medians): Measure[] {
-  return (Object.keys(times) as Measure[]).filter((kind) => !Number.isNaN(times[kind]))
-}
+const measuresOf = (times: Medians): Measure[] => Object.keys(times) as Measure[]
 
 function print(label: string, results: ReadonlyMap<string, Medians>): void {
   const [reference] = results.values()
   for (const [name, times] of results) {
-    const cells = measuredOf(times).map((kind) => {
+    const cells = measuresOf(times).map((kind) => {
       const ratio = (times[kind] / reference![kind]).toFixed(2)
       return `${kind} ${times[kind].toFixed(1).padStart(6)} ms ${ratio.padStart(5)}x`
     })
@@ -109,7 +107,7 @@ function printGrowth(label: string, first: ReadonlyMap<string, Medians>, last: R
   for (const [name, times] of last) {
     const before = first.get(name)
     if (before === undefined) continue
-    const cells = measuredOf(times).map((kind) => `${kind} ${(times[kind] / before[kind]).toFixed(2)}x`)
+    const cells = measuresOf(times).map((kind) => `${kind} ${(times[kind] / before[kind]).toFixed(2)}x`)
     console.log(`${label.padEnd(18)} ${name.padEnd(24)} ${cells.join('   ')}`)
   }
 }

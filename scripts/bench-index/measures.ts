@@ -14,8 +14,23 @@ export interface Errands {
   readonly picked: readonly string[]
   readonly absent: readonly string[]
   readonly directories: readonly string[]
-  /** The files of `picked` below the folder of the layers: each in the topmost that has it. */
-  readonly lying: readonly string[]
+  /** What index=on promises to look at, below the folder of the layers. */
+  readonly looks: Looks
+}
+
+/** Files, each in the topmost layer that has it, and what directories are made of in all layers. */
+export interface Looks {
+  readonly picked: readonly string[]
+  readonly files: readonly string[]
+  readonly parts: readonly string[]
+}
+
+/** For whom nothing can be mounted. */
+export const NO_ERRANDS: Errands = {
+  picked: [],
+  absent: [],
+  directories: [],
+  looks: { picked: [], files: [], parts: [] },
 }
 
 export const MEASURES = {
@@ -45,12 +60,18 @@ export function planErrands({ base, lowers, merged: root }: Place): Errands {
   walk(root, '', files, directories)
   const absent = pick(directories, PICKS).map((directory, at) => join(directory, `no-such-${at}`))
   const picked = pick(files, PICKS)
-  return { picked, absent, directories, lying: picked.map((path) => lyingAt(base, lowers, path)) }
+  const layersWith = (path: string): string[] =>
+    lowers.filter((lower) => lstatSync(join(base, lower, path), { throwIfNoEntry: false }) !== undefined)
+  const lying = new Map(files.map((path) => [path, join(layersWith(path)[0] ?? '', path)]))
+  const parts = directories.flatMap((path) => layersWith(path).map((lower) => join(lower, path)))
+  const looks = { picked: picked.map((path) => lying.get(path)!), files: [...lying.values()], parts }
+  return { picked, absent, directories, looks }
 }
 
-function lyingAt(base: string, lowers: readonly string[], path: string): string {
-  const owner = lowers.find((lower) => lstatSync(join(base, lower, path), { throwIfNoEntry: false }) !== undefined)
-  return join(owner ?? '', path)
+/** The same looks at files and directories as `measure` needs of whoever promises to look, where they lie, one after the other. */
+function lookEach(base: string, measure: Measure, { files, picked, parts }: Looks): void {
+  if (measure === 'random stat') return statEach(base, picked)
+  statEach(base, measure === 'find' ? [...parts, ...files] : parts)
 }
 
 function walk(root: string, path: string, files: string[], directories: string[]): void {
@@ -87,7 +108,7 @@ function forget({ base, lowers }: Place, what: Forgotten): void {
   writeFileSync('/proc/sys/vm/drop_caches', what === 'names' ? '2' : '3')
 }
 
-/** Milliseconds that `measure` takes of a fresh mount when the kernel has forgotten `what`; NaN where it makes no sense. */
+/** Milliseconds that `measure` takes of a fresh mount when the kernel has forgotten `what`. */
 export function timeOf(subject: Subject, place: Place, measure: Measure, errands: Errands, what: Forgotten): number {
   subject.mount(place)
   try {
@@ -95,9 +116,8 @@ export function timeOf(subject: Subject, place: Place, measure: Measure, errands
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     forget(place, what)
     const start = process.hrtime.bigint()
-    if (!subject.bare) MEASURES[measure](place.merged, errands)
-    else if (measure === 'random stat') statEach(place.base, errands.lying)
-    else return Number.NaN
+    if (subject.bare) lookEach(place.base, measure, errands.looks)
+    else MEASURES[measure](place.merged, errands)
     return Number(process.hrtime.bigint() - start) / 1e6
   } finally {
     subject.unmount(place)

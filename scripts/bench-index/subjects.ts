@@ -22,13 +22,13 @@ export interface Subject {
   prepare(place: Place): void | Promise<void>
   mount(place: Place): void
   unmount(place: Place): void
-  /** Whether the files are asked for where they lie, without a union: a measure of what any look at them takes. */
+  /** Whether files and directories are looked at where they lie, without a union: a measure of what any look at them takes. */
   readonly bare?: true
 }
 
-/** No filesystem: whoever promises to look at each file pays at least this. */
+/** No filesystem: whoever promises to look at each file that it shows, and at each part of its directory, pays at least this. */
 const BARE: Subject = {
-  name: 'the files where they lie',
+  name: 'looks, without a union',
   prepare: () => {},
   mount: () => {},
   unmount: () => {},

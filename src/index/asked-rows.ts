@@ -85,6 +85,8 @@ export class AskedRows implements RowSource {
       return false
     }
   }
+
+  release(): void {}
 }
 
 function shareOf(raw: RawRow): number {
@@ -110,4 +112,5 @@ export const UNANSWERED: RowSource = {
   row: () => UNKNOWN,
   record: () => false,
   list: () => false,
+  release: () => {},
 }

@@ -55,9 +55,18 @@ export class GrowingRows implements RowSource {
     return this.#loaded().list(show)
   }
 
-  #loaded(): RowSource {
-    this.#all ??= this.more.all() ?? UNANSWERED
+  release(): void {
+    this.#names?.release()
+    this.#all?.release()
     this.#names = null
+    this.#all = null
+  }
+
+  #loaded(): RowSource {
+    if (this.#all !== null) return this.#all
+    this.#names?.release()
+    this.#names = null
+    this.#all = this.more.all() ?? UNANSWERED
     return this.#all
   }
 }

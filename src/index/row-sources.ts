@@ -7,6 +7,7 @@ import { latin1 } from '../layers/marks.js'
 import type { LayerSet, LayerSets } from '../layers/parts.js'
 import { S_IFMT } from '../syscalls/constants.js'
 import { EntryFlag } from './entry-flags.js'
+import { giveMemory, takeMemory } from './row-memory.js'
 import { checkShare } from './rows.js'
 import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-rows.js'
 import type { RowSource, ViewRow } from './view-contract.js'
@@ -52,15 +53,21 @@ export class LoadedRows implements RowSource {
   readonly #numbers: Float64Array
   readonly #joined = new Map<number, LayerSet>()
   readonly #records: Records | null
+  #memory: ArrayBuffer | null
   #owners: LayerSet | null = null
+  #isListing = false
 
   private constructor(
     raw: { readonly length: number },
     private readonly directory: RowsDirectory,
     whole: boolean,
   ) {
-    this.#numbers = new Float64Array(raw.length * NUMBERS)
-    this.#records = whole ? new Records(raw.length) : null
+    const count = raw.length
+    const bytes = count * NUMBERS * Float64Array.BYTES_PER_ELEMENT
+    const memory = takeMemory(bytes + (whole ? Records.bytesFor(count) : 0))
+    this.#memory = memory
+    this.#numbers = new Float64Array(memory, 0, count * NUMBERS)
+    this.#records = whole ? new Records(count, memory, bytes) : null
   }
 
   /** The rows, or null when they do not add up to `sum`: the database is damaged. `whole`: they have STAT_COLUMNS. */
@@ -169,7 +176,14 @@ export class LoadedRows implements RowSource {
   }
 
   list(show: (name: string, type: number) => void): boolean {
+    this.#isListing = true
     for (const [name, i] of this.#at) show(name, this.#numbers[i * NUMBERS + 2]! & S_IFMT)
+    this.#isListing = false
     return true
+  }
+
+  release(): void {
+    if (this.#memory !== null && !this.#isListing) giveMemory(this.#memory)
+    this.#memory = null
   }
 }

@@ -125,14 +125,23 @@ export function isIntact(row: RawRow, share: number, record: Float64Array): bool
 const WIDE = [Stat.SIZE, Stat.BLOCKS, Stat.ATIME, Stat.MTIME, Stat.CTIME, Stat.BTIME] as const
 const NARROW = TOLD.filter((slot) => !(WIDE as readonly number[]).includes(slot))
 
+const WIDE_BYTES = WIDE.length * Float64Array.BYTES_PER_ELEMENT
+const NARROW_BYTES = NARROW.length * Uint32Array.BYTES_PER_ELEMENT
+
 /** Stat records of many rows, in memory. */
 export class Records {
   readonly #wide: Float64Array
   readonly #narrow: Uint32Array
 
-  constructor(count: number) {
-    this.#wide = new Float64Array(count * WIDE.length)
-    this.#narrow = new Uint32Array(count * NARROW.length)
+  /** The bytes that so many records take. */
+  static bytesFor(count: number): number {
+    return count * (WIDE_BYTES + NARROW_BYTES)
+  }
+
+  /** They lie in `memory` from `at` on, a multiple of 8. */
+  constructor(count: number, memory: ArrayBuffer, at: number) {
+    this.#wide = new Float64Array(memory, at, count * WIDE.length)
+    this.#narrow = new Uint32Array(memory, at + count * WIDE_BYTES, count * NARROW.length)
   }
 
   /** Keeps `record` as number `i`. */

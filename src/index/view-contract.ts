@@ -36,6 +36,8 @@ export interface RowSource {
   record(row: ViewRow, into: Float64Array): boolean
   /** Every name with its S_IFMT bits, in byte order. */
   list(show: (name: string, type: number) => void): boolean
+  /** Gives back the memory that the rows lie in: nothing is asked of them any more. */
+  release(): void
 }
 
 /** What a view asks of the index that made it. */

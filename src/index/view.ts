@@ -48,7 +48,9 @@ export class LowerView implements LowerAnswers {
 
   /** Lets go of the rows; whoever still has the view is told to ask the layers. */
   drop(): void {
+    const { rows } = this
     this.rows = UNANSWERED
+    rows.release()
   }
 
   get size(): number {

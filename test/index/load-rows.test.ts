@@ -10,6 +10,7 @@ import Database from 'better-sqlite3'
 import { buildIndex, stackConfig } from '../../src/index/api.js'
 import { type DirRow, loadRows } from '../../src/index/load-rows.js'
 import { IndexReader, type Statements } from '../../src/index/reader.js'
+import { giveMemory, takeMemory } from '../../src/index/row-memory.js'
 import { NOT_ADDING_UP } from '../../src/index/row-sources.js'
 import { newSharedState, Slot, State } from '../../src/index/shared-state.js'
 import { emptyRecord, type RawRow, STAT_COLUMNS, setRecord, VIEW_COLUMNS } from '../../src/index/stat-rows.js'
@@ -122,6 +123,59 @@ test('rows come column by column as they are, whatever the names', async () => {
     assertSame(await built(stage), 0)
     utimesSync(join(stage.lowers[0]!, 'd/a,b'), 1, 2)
     assertSame(await built(stage), 0, true)
+  } finally {
+    stage.remove()
+  }
+})
+
+/** Everything that rows say of the names. */
+function said(source: RowSource): unknown {
+  const record = emptyRecord()
+  return NAMES.map((name) => {
+    const row = source.row(name)!
+    source.record(row, record)
+    return [row, [...record]]
+  })
+}
+
+/** Names and kinds; `between` is done at each. */
+function listing(source: RowSource, between = (): void => {}): unknown {
+  const names: [string, number][] = []
+  source.list((name, type) => {
+    names.push([name, type])
+    between()
+  })
+  return names
+}
+
+/** Writes over all memory that others may take. */
+function spoil(): void {
+  const taken = Array.from({ length: 12 }, (_, i) => [takeMemory(256 << i), takeMemory(256 << i)]).flat()
+  assert.equal(new Set(taken).size, taken.length)
+  for (const memory of taken) new Uint8Array(memory).fill(255)
+  for (const memory of taken) giveMemory(memory)
+}
+
+test('rows that were let go give their memory to others, once, and not while they are being listed', async () => {
+  const stage = oddNames()
+  try {
+    const path = await built(stage)
+    for (const whole of [false, true]) {
+      const [kept, told, released] = [1, 2, 3].map(() => load(path, whole).source!)
+      const before = said(kept!)
+      const listed = listing(kept!)
+      released!.release()
+      released!.release()
+      assert.deepEqual(
+        listing(told!, () => {
+          told!.release()
+          spoil()
+        }),
+        listed,
+      )
+      assert.deepEqual(said(kept!), before)
+      assertSame(path, 0, whole)
+    }
   } finally {
     stage.remove()
   }

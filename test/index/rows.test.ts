@@ -317,7 +317,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
   const view = new LowerView(
     keeper,
     '',
-    { size: 1, owners: null, row: () => row, record: () => true, list: () => false },
+    { size: 1, owners: null, row: () => row, record: () => true, list: () => false, release: () => {} },
     new LayerSet([0, 1]),
   )
   const found = new Found()
@@ -356,7 +356,7 @@ test('a record comes back from its columns and from memory number for number, an
     const back = record({})
     setRecord(back, row as RawRow)
     assert.deepEqual(back, each)
-    const records = new Records(2)
+    const records = new Records(2, new ArrayBuffer(8 + Records.bytesFor(2)), 8)
     records.keep(1, each)
     const copied = record({})
     records.copy(1, copied)

@@ -1,0 +1,29 @@
+/** Memory for rows: what was given back is taken again, by one at a time, and not more of it waits than is of use. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { giveMemory, takeMemory } from '../../src/index/row-memory.js'
+
+test('memory that was given back is what the next of its size gets, once', () => {
+  const first = takeMemory(5000)
+  assert.ok(first.byteLength >= 5000)
+  giveMemory(first)
+  assert.notEqual(takeMemory(3000), first)
+  assert.equal(takeMemory(8000), first)
+  assert.notEqual(takeMemory(8000), first)
+})
+
+test('nothing, and very much, are sizes too; very much is not kept', () => {
+  assert.ok(takeMemory(0).byteLength > 0)
+  const large = takeMemory((1 << 20) + 1)
+  assert.ok(large.byteLength > 1 << 20)
+  giveMemory(large)
+  assert.notEqual(takeMemory(large.byteLength), large)
+})
+
+test('what waits is bounded', () => {
+  const all = Array.from({ length: 40 }, () => takeMemory(65_536))
+  for (const memory of all) giveMemory(memory)
+  const again = Array.from({ length: 40 }, () => takeMemory(65_536))
+  const kept = again.filter((memory) => all.includes(memory)).length
+  assert.equal(kept, 16)
+})
