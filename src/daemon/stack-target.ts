@@ -9,7 +9,7 @@ import type { UnionConfig } from '../union/config.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
 import type { PlainLayers } from './layer-reader.js'
-import type { Refused } from './places.js'
+import { findPlace, type Place, type Refused } from './places.js'
 import type { FoundMount } from './run-directory.js'
 
 export interface StackTarget {
@@ -29,14 +29,30 @@ export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refu
   return target({ lowers, upper, work, userxattr, redirectDir }, mount)
 }
 
-/** Layers that are named, absolute. */
+/** Layers that are named, absolute. They are resolved as a mount resolves them: an index is about layers under one path. */
 export function plainTarget(
   lowers: readonly string[],
   upper: string | null,
   work: string | null,
   redirectDir: UnionConfig['redirectDir'] = 'on',
 ): StackTarget | Refused {
-  return target({ lowers, upper, work, userxattr: null, redirectDir }, null)
+  const places = [
+    ...lowers.map((path) => findPlace('lowerdir', path)),
+    placeOf('upperdir', upper),
+    placeOf('workdir', work),
+  ]
+  const paths: (string | null)[] = []
+  for (const place of places) {
+    if (place !== null && 'error' in place) return place
+    paths.push(place?.path ?? null)
+  }
+  const [upperPath, workPath] = paths.splice(-2) as [string | null, string | null]
+  const layers = { lowers: paths as string[], upper: upperPath, work: workPath, userxattr: null, redirectDir }
+  return target(layers, null)
+}
+
+function placeOf(option: string, path: string | null): Place | Refused | null {
+  return path === null ? null : findPlace(option, path)
 }
 
 function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Refused {

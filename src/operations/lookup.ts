@@ -5,6 +5,7 @@
 import { Errno } from '../base/errno.js'
 import { readAttr } from '../union/attributes.js'
 import { forgetGhost } from '../union/backing.js'
+import { aheadOfEntering } from '../union/entering-ahead.js'
 import { childOf, forgetUnused, remember } from '../union/lookup.js'
 import { expectReader } from '../union/page-cache.js'
 import type { Union } from '../union/union.js'
@@ -17,8 +18,10 @@ export function lookup(u: Union, parentId: number, name: string): number {
   if (name === '.' || name === '..') return -Errno.ENOENT
   const node = childOf(u, parent, name)
   if (typeof node === 'number') return node
-  if (u.attrFresh) expectReader(u, node)
-  else {
+  if (u.attrFresh) {
+    if (node.dir !== null) aheadOfEntering(u, parent, name)
+    expectReader(u, node)
+  } else {
     const errno = readAttr(u, node)
     if (errno < 0) return errno
   }

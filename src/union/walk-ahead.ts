@@ -11,12 +11,13 @@ import { native } from '../syscalls/native.js'
 import type { Listing } from './listing.js'
 import type { Node } from './node.js'
 import { viewOf } from './search.js'
+import { AllSiblings } from './siblings.js'
 import type { Union } from './union.js'
 
 /** For so many directories after the last block that was read, the layers count as not in memory. */
 const LASTING = 8
 /** So many parts are worth several threads. */
-const MANY = 4
+export const MANY = 4
 /** Who has listed so many directories each inside one that was listed before goes on so. */
 const WALK = 3
 /** How many directories are read ahead of a walk, of those inside and of those beside. */
@@ -24,7 +25,7 @@ const NEXT = 6
 const PATH_MAX = 4096
 /** Of a directory that is listed the inodes of so many entries are wanted, of one that is searched those of so many. */
 const LISTED = 2000
-const SEARCHED = 64
+export const SEARCHED = 64
 
 export class WalkAhead {
   /** Blocks read from disks so far, -1: not asked yet, and for how many directories that is believed to go on. */
@@ -39,10 +40,12 @@ export class WalkAhead {
   /** The last directory whose entries were read ahead, and up to where. */
   parent: Node | null = null
   cookie = 0
+  /** Directories beside those that were entered by name. */
+  readonly siblings = new AllSiblings<Node>()
 }
 
 /** Whether layers are being read from a disk. Asked once for each directory that is read. */
-function isOnDisk(u: Union): boolean {
+export function isOnDisk(u: Union): boolean {
   const { walk } = u
   const blocks = native.diskBlocksRead(true)
   // What was read before the first of them was the program itself.
@@ -71,7 +74,7 @@ export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string 
   const own = native.diskBlocksRead(false)
   const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
-  if (!isReading || (name !== null && walk.begun.includes(name))) return false
+  if (!isReading || (name !== null && (walk.begun.includes(name) || walk.siblings.has(name)))) return false
   for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
   return true
 }
@@ -114,8 +117,14 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   if (next < 0) return
   const name = listing.name(next)
   walk.begun = [listing.name(cookie), name]
+  warmOwners(u, node, name, LISTED)
+}
+
+/** The directory `name` in `node` in all its parts, or those that own something in it. */
+export function warmOwners(u: Union, node: Node, name: string, entries: number): void {
+  const { lowers } = node.dir!
   const owners = viewOf(u, node.dir!)?.ownersIn(name) ?? null
-  for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, LISTED)
+  for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, entries)
 }
 
 /** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */

@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -111,6 +112,31 @@ test('built, read with SQL while mounted, followed, verified', { skip }, async (
     unmount()
   }
   assert.equal(run('index', 'verify', ...STACK).status, 0, run('index', 'verify', ...STACK).stdout)
+})
+
+test('an index that was built beforehand is used, however its layers were spelled', { skip }, async () => {
+  await settle()
+  symlinkSync('b', at('link-to-b'))
+  for (const [lowers, shared] of [
+    [['a/', './b', 'c'], false],
+    [['a', 'link-to-b', 'c//'], false],
+    [['a/', 'link-to-b/', 'c'], true],
+  ] as const) {
+    for (const work of ['u2', 'w2']) rmSync(at(work), { recursive: true, force: true })
+    for (const work of ['u2', 'w2']) mkdirSync(at(work))
+    const words = lowers.flatMap((lower) => ['--lower', lower])
+    rmSync(at('stacks'), { recursive: true, force: true })
+    done('index', 'build', ...words, ...(shared ? [] : ['--work', 'w2/']))
+    done('mount', ...LAYERS, '--upper', 'u2', '--work', 'w2', 'm')
+    try {
+      const state = (): string => JSON.parse(done('stats', 'm', '--json')).index.state
+      for (let i = 0; i < 100 && state() !== 'ready'; i++) await sleep(100)
+      assert.equal(state(), 'ready')
+      assert.equal(JSON.parse(done('index', 'status', 'm', '--json')).complete, true, lowers.join(' '))
+    } finally {
+      unmount()
+    }
+  }
 })
 
 test('owners of a mount are those of its plain layers', { skip }, () => {
