@@ -5,12 +5,12 @@
  */
 
 /** So many must have been entered before others are begun. */
-const ENTERED = Number(process.env.S_ENT ?? 3)
+const ENTERED = 3
 /** Directories to begin with, and further ones for each that was wanted. */
-const FIRST = Number(process.env.S_FIRST ?? 16)
-const GAIN = Number(process.env.S_GAIN ?? 8)
+const FIRST = 16
+const GAIN = 8
 /** In one request. */
-const AT_ONCE = Number(process.env.S_ONCE ?? 8)
+const AT_ONCE = 8
 /** Parents that are thought of. */
 const PARENTS = 4
 

@@ -2,7 +2,7 @@
  * A walk over layers that are not in memory waits for the disk, one block after the other: for each directory, and for the inodes of
  * what is in it. So while the disk is read at all, directories are brought into memory beside the loop before anybody asks for
  * them: the parts of one that joins many layers (those that own something, where the index knows), all at once; and the next
- * ones, for who goes from directory to directory. It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
+ * ones, for who goes from directory to directory (for who enters them in another order: entering-ahead.ts). It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
  */
 import { type Parts, partsIn } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
@@ -117,18 +117,12 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   if (next < 0) return
   const name = listing.name(next)
   walk.begun = [listing.name(cookie), name]
-  warmOwners(u, node, name, LISTED)
-}
-
-/** The directory `name` in `node` in all its parts, or those that own something in it. */
-export function warmOwners(u: Union, node: Node, name: string, entries: number): void {
-  const { lowers } = node.dir!
   const owners = viewOf(u, node.dir!)?.ownersIn(name) ?? null
-  for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, entries)
+  for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, LISTED)
 }
 
 /** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */
-function warm(dir: RealDir, name: string | null, entries: number): void {
+export function warm(dir: RealDir, name: string | null, entries: number): void {
   const path = dir.path()
   const whole = name === null || path === '' ? (name ?? path) : `${path}/${name}`
   // A longer one cannot be said to the kernel at once, and is not worth more.

@@ -3,7 +3,11 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Layer } from '../../src/layers/layer.js'
 import { RealDir } from '../../src/layers/real-dir.js'
+import { DT_DIR, DT_REG, S_IFDIR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
+import { aheadOfEntering } from '../../src/union/entering-ahead.js'
+import { Listing } from '../../src/union/listing.js'
+import { DirState, Node } from '../../src/union/node.js'
 import type { Union } from '../../src/union/union.js'
 import { aheadOfParts, aheadOfSearch, WalkAhead } from '../../src/union/walk-ahead.js'
 
@@ -12,6 +16,7 @@ const PARTS = 10
 /** A union of which only this is asked, and a disk of which so many blocks have been read; counts the directories to be read. */
 class Stand {
   asked = 0
+  readonly paths: string[] = []
   blocks = 500
   readonly u: Union
   readonly parts = Array.from({ length: PARTS }, (_, index) => {
@@ -20,9 +25,10 @@ class Stand {
   })
 
   constructor(t: TestContext) {
-    this.u = { walk: new WalkAhead() } as unknown as Union
-    t.mock.method(native, 'warmDirectory', () => {
+    this.u = { walk: new WalkAhead(), lowerIndex: null } as unknown as Union
+    t.mock.method(native, 'warmDirectory', (_root: number, path: string) => {
       this.asked++
+      this.paths.push(path)
       return 0
     })
     t.mock.method(native, 'diskBlocksRead', () => this.blocks)
@@ -65,4 +71,48 @@ test('the parts that a search has still to ask, once something was read since th
   assert.equal(search(0), 0)
   s.blocks++
   assert.equal(search(0, 'third'), PARTS)
+})
+
+/** A directory of these names that joins the stand's parts. */
+function directory(s: Stand, names: readonly [name: string, type: number][], parts = s.parts): Node {
+  const node = new Node(2, S_IFDIR, 2, new DirState(null, parts))
+  node.dir!.listing = new Listing()
+  for (const [name, type] of names) node.dir!.listing.add(name, type, 0)
+  return node
+}
+
+test('directories beside those that were entered, while something is read: not files, nor what is known, nor twice', (t) => {
+  const s = new Stand(t)
+  const names = Array.from({ length: 30 }, (_, i): [string, number] => [`n${i}`, i % 3 === 0 ? DT_REG : DT_DIR])
+  const node = directory(s, names)
+  s.u.walk.blocks = s.blocks
+  const enter = (name: string, reads = true): number => {
+    if (reads) s.blocks++
+    return s.count(() => aheadOfEntering(s.u, node, name))
+  }
+  for (const name of ['n1', 'n2', 'n4']) {
+    node.dir!.children.set(name, { name } as Node, true)
+    assert.equal(enter(name) > 0, name === 'n4', name)
+  }
+  for (let i = 5; i < 30; i++) enter(`n${i}`)
+  const wanted = names.filter(([name, type]) => type === DT_DIR && !['n1', 'n2', 'n4'].includes(name))
+  assert.deepEqual(s.paths.sort(), wanted.flatMap(([name]) => s.parts.map(() => `d/${name}`)).sort())
+})
+
+test('none of them in memory, in few parts, without a listing, or where an index tells the owners', (t) => {
+  const s = new Stand(t)
+  const names = Array.from({ length: 30 }, (_, i): [string, number] => [`n${i}`, DT_DIR])
+  const count = (node: Node, reads: boolean, u = s.u): number =>
+    names.reduce((sum, [name]) => {
+      if (reads) s.blocks++
+      return sum + s.count(() => aheadOfEntering(u, node, name))
+    }, 0)
+  assert.equal(count(directory(s, names), false), 0)
+  assert.equal(count(directory(s, names, s.parts.slice(0, 3)), true), 0)
+  const unlisted = directory(s, names)
+  unlisted.dir!.listing = null
+  assert.equal(count(unlisted, true), 0)
+  const indexed = { walk: new WalkAhead(), lowerIndex: { serves: () => true, view: () => ({}) } } as unknown as Union
+  assert.equal(count(directory(s, names), true, indexed), 0)
+  assert.ok(count(directory(s, names), true) > 0)
 })
