@@ -29,12 +29,14 @@ function debians(): Maybe {
 }
 
 async function ours(): Promise<Maybe[]> {
-  const own = { ...program('stratafs', ownCommand(), 'as root, as it mounts by default'), counting: ownCommand() }
+  const own = counted(program('stratafs', ownCommand(), 'as root, as it mounts by default'))
   const cached: Maybe = (await hasDataMode('cached'))
-    ? program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached')
+    ? counted(program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached'))
     : 'stratafs cached: this build has no data=cached'
   return [own, asleep(), cached, await asUser(), overFuseNative()]
 }
+
+const counted = (side: Side): Side => ({ ...side, counting: ownCommand() })
 
 /** Where idle processors are kept from halting by default: what that is worth. */
 function asleep(): Maybe {
@@ -54,7 +56,7 @@ function overFuseNative(): Maybe {
 async function asUser(): Promise<Maybe> {
   const about = 'in a user namespace, where nobody has power over the machine: what rootless containers get'
   try {
-    return program('stratafs as user', ownCommand(), about, '', await Namespace.make())
+    return counted(program('stratafs as user', ownCommand(), about, '', await Namespace.make()))
   } catch (error) {
     return `stratafs as user: no user namespace can be made here (${(error as Error).message})`
   }

@@ -6,8 +6,8 @@ import type { Measure } from './workload.js'
 export interface Row {
   readonly measure: Measure
   readonly figures: Record<string, number[]>
-  /** What requests it takes of our first side, for each round. */
-  readonly trips?: Trips[]
+  /** What requests it takes of those sides whose requests are counted, for each round. */
+  readonly trips?: Record<string, Trips[]>
 }
 
 /** The results of a run, as `--json` prints them and docs/benchmarks.json keeps them. */
@@ -33,10 +33,10 @@ export function ratio(row: Row, side: string, base: string): number | null {
   return Number.isFinite(of) && against > 0 ? of / against : null
 }
 
-/** What `row` would take with kernel overlayfs's time and as many empty requests, as a multiple of it; null where not counted. */
-export function floorOf(row: Row, base: string): number | null {
+/** What `row` would take with kernel overlayfs's time and as many empty requests as `side` gets, as a multiple of it; null where not counted. */
+export function floorOf(row: Row, side: string, base: string): number | null {
   const kernel = median(row.figures[base] ?? [])
-  const trips = median((row.trips ?? []).map(({ requests, seconds }) => requests * seconds))
+  const trips = median((row.trips?.[side] ?? []).map(({ requests, seconds }) => requests * seconds))
   return kernel > 0 && Number.isFinite(trips) ? (kernel + trips) / kernel : null
 }
 

@@ -32,35 +32,42 @@ export function table(results: Results): string {
 const MANY = 1000
 
 /** Where somebody waited for many requests: how many, what an empty one takes, and what that makes of kernel overlayfs's time. */
-function floors({ rows, sides }: Results): string[] {
-  const base = sides[0]!.name
-  const counted = rows.filter((row) => median((row.trips ?? []).map((one) => one.requests)) >= MANY)
-  if (counted.length === 0) return []
+function floors(results: Results): string[] {
+  const tables = results.sides.map(({ name }) => floorsOf(results, name)).filter((table) => table.length > 0)
+  if (tables.length === 0) return []
   return [
     '## What requests cost by themselves',
     '',
-    'However a server is made, a program waits for each request until it has gone there and back. Counted are those of **stratafs** that',
-    'somebody waited for, beside the time of an empty one (statfs) on the same mount. The floor is the time of kernel overlayfs and as',
-    'many empty requests: what this pattern of requests would take if nothing were left to do in user space.',
+    'However a server is made, a program waits for each request until it has gone there and back. Counted are those that somebody waited',
+    'for, beside the time of an empty one (statfs) on the same mount. The floor is the time of kernel overlayfs and as many empty',
+    'requests: what this pattern of requests would take if nothing were left to do in user space.',
     '',
-    markdownRow(['', 'requests', 'an empty one', 'floor', 'stratafs', 'to reach']),
+    ...tables.flat(),
+  ]
+}
+
+function floorsOf({ rows, sides }: Results, side: string): string[] {
+  const base = sides[0]!.name
+  const counted = rows.filter((row) => median((row.trips?.[side] ?? []).map((one) => one.requests)) >= MANY)
+  if (counted.length === 0) return []
+  return [
+    markdownRow(['', 'requests', 'an empty one', 'floor', side, 'to reach']),
     `|---|${'--:|'.repeat(5)}`,
-    ...counted.map((row) => markdownRow(floorCells(row, base))),
+    ...counted.map((row) => markdownRow(floorCells(row, side, base))),
     '',
   ]
 }
 
-function floorCells(row: Row, base: string): string[] {
-  const trips = row.trips!
+function floorCells(row: Row, side: string, base: string): string[] {
+  const trips = row.trips![side]!
   const micro = median(trips.map((one) => one.seconds)) * 1e6
   const requests = median(trips.map((one) => one.requests))
-  const ours = ratio(row, 'stratafs', base)
   return [
     row.measure.title,
     requests.toFixed(0),
     `${micro.toFixed(0)} µs`,
-    shownRatio(floorOf(row, base)),
-    shownRatio(ours),
+    shownRatio(floorOf(row, side, base)),
+    shownRatio(ratio(row, side, base)),
     targetOf(row),
   ]
 }

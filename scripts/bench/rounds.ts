@@ -28,7 +28,7 @@ export async function measure(run: Run): Promise<Pick<Results, 'rows' | 'missing
   let done = 0
   for (const workload of run.workloads) {
     const own = measuresOf(workload).filter((one) => run.wanted(one.id))
-    const added = own.map((one): Row => ({ measure: one, figures: {}, trips: [] }))
+    const added = own.map((one): Row => ({ measure: one, figures: {}, trips: {} }))
     const failed = new Set<Side>()
     const rounds = roundsOf(run, workload)
     for (let round = 0; round < rounds; round++) {
@@ -69,6 +69,8 @@ function record(rows: readonly Row[], { side, trips }: Stage, figures: Readonly<
     all[side.name] ??= []
     all[side.name]!.push(figure)
     const trip = trips[one.id]
-    if (trip !== undefined) counted!.push(trip)
+    if (trip === undefined) continue
+    counted![side.name] ??= []
+    counted![side.name]!.push(trip)
   }
 }

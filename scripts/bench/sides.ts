@@ -31,7 +31,7 @@ export interface Side {
   readonly name: string
   /** What it is, for the page. */
   readonly about: string
-  /** The command that tells how many requests a mount of it has answered; absent: they are not counted. */
+  /** The command, to be wrapped, that tells how many requests a mount of it has answered; absent: they are not counted. */
   readonly counting?: readonly string[]
   /** Puts whatever surroundings it needs around a command. */
   wrap(argv: readonly string[]): string[]

@@ -46,13 +46,14 @@ export class Stage {
 
   /** Requests so far; null where nobody counts. */
   #requests(step: Step, merged: string): number | null {
-    const { counting } = this.side
-    return counting === undefined || step.measure === undefined ? null : requestsOf(counting, merged)
+    const { counting, wrap } = this.side
+    return counting === undefined || step.measure === undefined ? null : requestsOf(wrap(counting), merged)
   }
 
   #count(id: string, before: number, merged: string): void {
-    const requests = requestsOf(this.side.counting!, merged) - before
-    this.trips[id] = { requests, seconds: emptyTrip(merged) }
+    const { counting, wrap } = this.side
+    const requests = requestsOf(wrap(counting!), merged) - before
+    this.trips[id] = { requests, seconds: emptyTrip(wrap([process.execPath]), merged) }
   }
 
   /** New upper, work and merged directories. `name` tells apart what is mounted at once. */

@@ -33,9 +33,9 @@ export function requestsOf(command: readonly string[], merged: string): number {
     .reduce((sum, [, { requests }]) => sum + requests, 0)
 }
 
-/** Seconds for an empty request on `merged`. */
-export function emptyTrip(merged: string): number {
-  return Number(outputOf([process.execPath, '-e', ASK, merged]))
+/** Seconds for an empty request on `merged`; `node` runs a script where the mount is seen. */
+export function emptyTrip(node: readonly string[], merged: string): number {
+  return Number(outputOf([...node, '-e', ASK, merged]))
 }
 
 function outputOf([program, ...words]: readonly string[]): string {
