@@ -23,14 +23,21 @@ const ASK = `
   for (let i = 0; i < ${EMPTY}; i++) statfsSync(process.argv[1])
   console.log(Number(process.hrtime.bigint() - begin) / 1e9 / ${EMPTY})`
 
+/** What `stats --json` says of requests. */
+interface Stats {
+  readonly byKind: Readonly<Record<string, { readonly requests: number }>>
+  readonly data: { readonly reads: number; readonly writes: number }
+}
+
+/** How many of them somebody waited for. Reads and writes of content do not come to the loop, and are told apart. */
+export function waitedFor({ byKind, data }: Stats): number {
+  const kinds = Object.entries(byKind).filter(([kind]) => !ASIDE.has(kind))
+  return kinds.reduce((sum, [, { requests }]) => sum + requests, data.reads + data.writes)
+}
+
 /** The requests that `merged` has answered and somebody has waited for; `command` is ours. */
 export function requestsOf(command: readonly string[], merged: string): number {
-  const { byKind } = JSON.parse(outputOf([...command, 'stats', '--json', merged])) as {
-    byKind: Record<string, { requests: number }>
-  }
-  return Object.entries(byKind)
-    .filter(([kind]) => !ASIDE.has(kind))
-    .reduce((sum, [, { requests }]) => sum + requests, 0)
+  return waitedFor(JSON.parse(outputOf([...command, 'stats', '--json', merged])) as Stats)
 }
 
 /** Seconds for an empty request on `merged`; `node` runs a script where the mount is seen. */

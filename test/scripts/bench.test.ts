@@ -13,6 +13,7 @@ import { readArguments } from '../../scripts/bench/arguments.js'
 import { floorOf, median, type Results, ratio, shownFigure, shownRatio } from '../../scripts/bench/figures.js'
 import { page, table } from '../../scripts/bench/page.js'
 import { plot } from '../../scripts/bench/plot.js'
+import { waitedFor } from '../../scripts/bench/trips.js'
 import { measuresOf } from '../../scripts/bench/workload.js'
 import { stepWorkloads } from '../../scripts/bench/workloads.js'
 
@@ -50,6 +51,11 @@ describe('figures of the benchmark', () => {
   it('the floor is the time of the first side and the requests', () => {
     assert.equal(floorOf(results.rows[0]!, 'stratafs', 'overlayfs'), 1.25)
     assert.equal(floorOf(results.rows[1]!, 'stratafs', 'overlayfs'), null)
+  })
+
+  it('requests that somebody waited for are those of names and of content, not what follows on its own', () => {
+    const byKind = { LOOKUP: { requests: 3 }, RELEASE: { requests: 5 }, BATCH_FORGET: { requests: 7 } }
+    assert.equal(waitedFor({ byKind, data: { reads: 11, writes: 13 } }), 27)
   })
 
   it('are shown with as many digits as they mean', () => {
