@@ -6,7 +6,7 @@
  * names, once when nothing is in memory. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
  * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
  */
-import { rmSync } from 'node:fs'
+import { realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -133,11 +133,13 @@ async function main(): Promise<void> {
     allowPositionals: true,
   })
   if (values.help === true) return console.log(USAGE)
-  const base = givenFolder()
-  if (base === undefined) {
+  const folder = givenFolder()
+  if (folder === undefined) {
     process.exitCode = await superviseIn(process.env.BENCH_DIR ?? tmpdir())
     return
   }
+  // As mounts resolve it: an index is about layers under one path.
+  const base = realpathSync(folder)
   const counts = positionals.length > 0 ? positionals.map(Number) : [1, 8, 64, 200]
   const wants = (part: string): boolean => values.only === undefined || values.only === part
   process.env.STRATAFS_STACKS = join(base, 'shared')

@@ -39,13 +39,13 @@ export interface Built {
 
 const POLL_MS = 100
 
-/** What `given` names. */
-export async function targetOf(given: LayerTarget): Promise<StackTarget> {
+/** What `given` names. `gone`: layers may be named that are not there any more. */
+export async function targetOf(given: LayerTarget, gone = false): Promise<StackTarget> {
   if (given.merged === undefined) {
     if (!given.lower?.length) throw new StratafsError('name a mountpoint, or layers with --lower')
     const paths = given.lower.map(absolute)
     const optional = (path: Path | undefined): string | null => (path === undefined ? null : absolute(path))
-    return sound(plainTarget(paths, optional(given.upper), optional(given.work)))
+    return sound(plainTarget(paths, optional(given.upper), optional(given.work), gone))
   }
   if (given.lower?.length) throw new StratafsError('name a mountpoint or layers, not both')
   const { daemon } = sound(findMount(absolute(given.merged)))
@@ -141,7 +141,7 @@ function verifyOnce({ index, stack, layers, shared }: StackTarget): Verified {
 
 /** What the index says of itself. */
 export async function indexStatus(given: LayerTarget): Promise<api.IndexStatus & { readonly mounted: boolean }> {
-  const { index, mount } = await targetOf(given)
+  const { index, mount } = await targetOf(given, true)
   const status = api.statusOf(index)
   const layers = status.layers.map((layer) => ({ ...layer, root: shown(layer.root) }))
   return { ...status, path: shown(index), layers, mounted: mount !== null }
@@ -149,7 +149,7 @@ export async function indexStatus(given: LayerTarget): Promise<api.IndexStatus &
 
 /** Throws the index away; false when there was none. A mount begins another at once. */
 export async function dropIndex(given: LayerTarget): Promise<boolean> {
-  const target = await targetOf(given)
+  const target = await targetOf(given, true)
   if (target.mount !== null && !target.shared) {
     await askOf(target.mount.socket, { command: 'index', action: 'drop' }, null)
     return true

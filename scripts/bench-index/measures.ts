@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { lstatSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Place, Subject } from './subjects.js'
 
 const PICKS = 2000
@@ -14,15 +14,11 @@ export interface Errands {
   readonly picked: readonly string[]
   readonly absent: readonly string[]
   readonly directories: readonly string[]
-  /** What index=on promises to look at, below the folder of the layers. */
-  readonly looks: Looks
-}
-
-/** Files, each in the topmost layer that has it, and what directories are made of in all layers. */
-export interface Looks {
-  readonly picked: readonly string[]
-  readonly files: readonly string[]
-  readonly parts: readonly string[]
+  /**
+   * What index=on promises to look at for each measure, below the folder of the layers: files in the topmost layer that has them, and
+   * what the directories are made of that are come to.
+   */
+  readonly looks: Readonly<Record<Measure, readonly string[]>>
 }
 
 /** For whom nothing can be mounted. */
@@ -30,7 +26,7 @@ export const NO_ERRANDS: Errands = {
   picked: [],
   absent: [],
   directories: [],
-  looks: { picked: [], files: [], parts: [] },
+  looks: { find: [], 'random stat': [], negative: [], readdir: [] },
 }
 
 export const MEASURES = {
@@ -60,18 +56,33 @@ export function planErrands({ base, lowers, merged: root }: Place): Errands {
   walk(root, '', files, directories)
   const absent = pick(directories, PICKS).map((directory, at) => join(directory, `no-such-${at}`))
   const picked = pick(files, PICKS)
-  const layersWith = (path: string): string[] =>
-    lowers.filter((lower) => lstatSync(join(base, lower, path), { throwIfNoEntry: false }) !== undefined)
-  const lying = new Map(files.map((path) => [path, join(layersWith(path)[0] ?? '', path)]))
-  const parts = directories.flatMap((path) => layersWith(path).map((lower) => join(lower, path)))
-  const looks = { picked: picked.map((path) => lying.get(path)!), files: [...lying.values()], parts }
-  return { picked, absent, directories, looks }
+  return { picked, absent, directories, looks: planLooks({ base, lowers }, { files, directories, picked, absent }) }
 }
 
-/** The same looks at files and directories as `measure` needs of whoever promises to look, where they lie, one after the other. */
-function lookEach(base: string, measure: Measure, { files, picked, parts }: Looks): void {
-  if (measure === 'random stat') return statEach(base, picked)
-  statEach(base, measure === 'find' ? [...parts, ...files] : parts)
+type Asked = Readonly<Record<'files' | 'directories' | 'picked' | 'absent', readonly string[]>>
+
+function planLooks({ base, lowers }: Pick<Place, 'base' | 'lowers'>, asked: Asked): Errands['looks'] {
+  const { files, directories, picked, absent } = asked
+  const isIn = (path: string) => (lower: string) => existsIn(join(base, lower, path))
+  const lying = new Map(files.map((path) => [path, join(lowers.find(isIn(path)) ?? '', path)]))
+  const parts = new Map(directories.map((path) => [path, lowers.filter(isIn(path)).map((lower) => join(lower, path))]))
+  const come = (to: readonly string[]): string[] => [...new Set(to)].flatMap((path) => parts.get(path) ?? [])
+  const parents = (paths: readonly string[]): string[] => come(paths.map((path) => dirname(`/${path}`).slice(1)))
+  return {
+    find: [...come(directories), ...lying.values()],
+    'random stat': [...parents(picked), ...picked.map((path) => lying.get(path)!)],
+    negative: parents(absent),
+    readdir: come(directories),
+  }
+}
+
+function existsIn(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    // On the way to it stands a file.
+    return false
+  }
 }
 
 function walk(root: string, path: string, files: string[], directories: string[]): void {
@@ -116,7 +127,7 @@ export function timeOf(subject: Subject, place: Place, measure: Measure, errands
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     forget(place, what)
     const start = process.hrtime.bigint()
-    if (subject.bare) lookEach(place.base, measure, errands.looks)
+    if (subject.bare) statEach(place.base, errands.looks[measure])
     else MEASURES[measure](place.merged, errands)
     return Number(process.hrtime.bigint() - start) / 1e6
   } finally {

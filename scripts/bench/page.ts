@@ -40,7 +40,8 @@ function floors(results: Results): string[] {
     '',
     'However a server is made, a program waits for each request until it has gone there and back. Counted are those that somebody waited',
     'for, beside the time of an empty one (statfs) on the same mount. The floor is the time of kernel overlayfs and as many empty',
-    'requests: what this pattern of requests would take if nothing were left to do in user space.',
+    'requests: what this pattern of requests would take if nothing were left to do in user space. Where the kernel reads ahead or writes',
+    'back by requests (cached mode) nobody waits for some of them, and the floor is too high.',
     '',
     ...tables.flat(),
   ]

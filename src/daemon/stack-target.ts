@@ -5,11 +5,10 @@
  */
 import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../index/api.js'
 import { USER_MARKS } from '../layers/marks.js'
-import type { UnionConfig } from '../union/config.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
 import type { PlainLayers } from './layer-reader.js'
-import { findPlace, type Place, type Refused } from './places.js'
+import { findPlace, type Refused } from './places.js'
 import type { FoundMount } from './run-directory.js'
 
 export interface StackTarget {
@@ -29,30 +28,31 @@ export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refu
   return target({ lowers, upper, work, userxattr, redirectDir }, mount)
 }
 
-/** Layers that are named, absolute. They are resolved as a mount resolves them: an index is about layers under one path. */
+/**
+ * Layers that are named, absolute. They are resolved as a mount resolves them: an index is about layers under one path. `gone`:
+ * what does not exist any more is taken as it is named, for the database alone is asked about.
+ */
 export function plainTarget(
   lowers: readonly string[],
   upper: string | null,
   work: string | null,
-  redirectDir: UnionConfig['redirectDir'] = 'on',
+  gone = false,
 ): StackTarget | Refused {
-  const places = [
-    ...lowers.map((path) => findPlace('lowerdir', path)),
-    placeOf('upperdir', upper),
-    placeOf('workdir', work),
-  ]
-  const paths: (string | null)[] = []
-  for (const place of places) {
-    if (place !== null && 'error' in place) return place
-    paths.push(place?.path ?? null)
+  const refused: Refused[] = []
+  const resolved = (option: string, path: string): string => {
+    const place = findPlace(option, path)
+    if (!('error' in place)) return place.path
+    if (!gone) refused.push(place)
+    return path
   }
-  const [upperPath, workPath] = paths.splice(-2) as [string | null, string | null]
-  const layers = { lowers: paths as string[], upper: upperPath, work: workPath, userxattr: null, redirectDir }
-  return target(layers, null)
-}
-
-function placeOf(option: string, path: string | null): Place | Refused | null {
-  return path === null ? null : findPlace(option, path)
+  const layers = {
+    lowers: lowers.map((path) => resolved('lowerdir', path)),
+    upper: upper === null ? null : resolved('upperdir', upper),
+    work: work === null ? null : resolved('workdir', work),
+    userxattr: null,
+    redirectDir: 'on' as const,
+  }
+  return refused[0] ?? target(layers, null)
 }
 
 function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Refused {

@@ -4,7 +4,7 @@
  * (docs/decisions/0014-what-a-mount-costs-to-start.md).
  */
 
-/** Bytes of memory let go that are kept for others. */
+/** Bytes of memory let go that are kept for others. When there are so many, they are of sizes that nobody asks for. */
 const SPARE_AT_MOST = 1 << 20
 const LEAST = 256
 
@@ -24,7 +24,11 @@ export function takeMemory(bytes: number): ArrayBuffer {
 /** Takes back what takeMemory gave; nobody may use it any more. */
 export function giveMemory(memory: ArrayBuffer): void {
   const size = memory.byteLength
-  if (spareBytes + size > SPARE_AT_MOST) return
+  if (size > SPARE_AT_MOST) return
+  if (spareBytes + size > SPARE_AT_MOST) {
+    spare.clear()
+    spareBytes = 0
+  }
   spareBytes += size
   const same = spare.get(size)
   if (same === undefined) spare.set(size, [memory])

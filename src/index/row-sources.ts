@@ -13,6 +13,8 @@ import { emptyRecord, isIntact, type RawRow, Records, setRecord } from './stat-r
 import type { RowSource, ViewRow } from './view-contract.js'
 
 const NUMBERS = 6
+/** Arrays of so few bytes are on V8's heap, and collected with everything there. */
+const ON_HEAP = 64
 
 /** What is told when rows are not those that were written. */
 export const NOT_ADDING_UP = { code: 'rows do not add up' }
@@ -64,10 +66,10 @@ export class LoadedRows implements RowSource {
   ) {
     const count = raw.length
     const bytes = count * NUMBERS * Float64Array.BYTES_PER_ELEMENT
-    const memory = takeMemory(bytes + (whole ? Records.bytesFor(count) : 0))
+    const memory = whole || bytes > ON_HEAP ? takeMemory(bytes + (whole ? Records.bytesFor(count) : 0)) : null
     this.#memory = memory
-    this.#numbers = new Float64Array(memory, 0, count * NUMBERS)
-    this.#records = whole ? new Records(count, memory, bytes) : null
+    this.#numbers = memory === null ? new Float64Array(count * NUMBERS) : new Float64Array(memory, 0, count * NUMBERS)
+    this.#records = whole ? new Records(count, memory!, bytes) : null
   }
 
   /** The rows, or null when they do not add up to `sum`: the database is damaged. `whole`: they have STAT_COLUMNS. */

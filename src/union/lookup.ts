@@ -20,6 +20,7 @@ import { ABSENT, listedAt } from './merged-directory.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { type Found, search } from './search.js'
 import { statNode, type Union } from './union.js'
+import { forgetAhead } from './walk-ahead.js'
 
 /**
  * The child `name` of `parent`; 0 when there is none, or -errno. `u.attrFresh` says whether `u.attr` has been filled on
@@ -215,6 +216,7 @@ function free(u: Union, node: Node): void {
   u.nodes.delete(node)
   if (node.dir !== null) {
     u.listings.delete(node)
+    forgetAhead(u, node)
     if (node.dir.upper !== null) u.cache.release(node.dir.upper)
     for (const lower of existing(node.dir.lowers)) u.cache.release(lower)
   }

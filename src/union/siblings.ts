@@ -11,8 +11,8 @@ const FIRST = 16
 const GAIN = 8
 /** In one request. */
 const AT_ONCE = 8
-/** Parents that are thought of. */
-const PARENTS = 4
+/** Parents that are thought of: where one is forgotten, what was begun in it is begun again. */
+const PARENTS = 64
 
 /** The directories in one parent. */
 export class Siblings {
@@ -43,11 +43,11 @@ export class Siblings {
   }
 }
 
-/** Those of the parents in recent use. */
-export class AllSiblings<Parent> {
-  readonly #byParent = new Map<Parent, Siblings>()
+/** Those of the parents in recent use, each known by what it is made of. */
+export class AllSiblings<Parts extends object> {
+  readonly #byParent = new Map<Parts, Siblings>()
 
-  of(parent: Parent): Siblings {
+  of(parent: Parts): Siblings {
     const known = this.#byParent.get(parent) ?? new Siblings()
     this.#byParent.delete(parent)
     this.#byParent.set(parent, known)
@@ -58,9 +58,12 @@ export class AllSiblings<Parent> {
     return known
   }
 
-  /** Whether a directory called `name` was begun somewhere. */
-  has(name: string): boolean {
-    for (const siblings of this.#byParent.values()) if (siblings.has(name)) return true
-    return false
+  /** Whether a directory called `name` was begun in `parent`. */
+  has(parent: Parts, name: string): boolean {
+    return this.#byParent.get(parent)?.has(name) ?? false
+  }
+
+  forget(parent: Parts): void {
+    this.#byParent.delete(parent)
   }
 }

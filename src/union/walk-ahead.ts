@@ -41,17 +41,31 @@ export class WalkAhead {
   parent: Node | null = null
   cookie = 0
   /** Directories beside those that were entered by name. */
-  readonly siblings = new AllSiblings<Node>()
+  readonly siblings = new AllSiblings<Parts>()
+  /** For so many directories that are entered it is believed that the layers are not in memory. */
+  entering = 0
 }
 
 /** Whether layers are being read from a disk. Asked once for each directory that is read. */
-export function isOnDisk(u: Union): boolean {
-  const { walk } = u
+function isOnDisk(u: Union): boolean {
+  if (!hasRead(u.walk)) u.walk.left--
+  return u.walk.left > 0
+}
+
+/** The same, asked for each directory that is entered by its name. */
+export function isEnteredOnDisk(u: Union): boolean {
+  if (!hasRead(u.walk)) u.walk.entering--
+  return u.walk.entering > 0
+}
+
+/** Whether anything had to be read since this was asked last. */
+function hasRead(walk: WalkAhead): boolean {
   const blocks = native.diskBlocksRead(true)
   // What was read before the first of them was the program itself.
-  walk.left = walk.blocks >= 0 && blocks > walk.blocks ? LASTING : walk.left - 1
+  const more = walk.blocks >= 0 && blocks > walk.blocks
+  if (more) walk.left = walk.entering = LASTING
   walk.blocks = blocks
-  return walk.left > 0
+  return more
 }
 
 /**
@@ -74,7 +88,7 @@ export function aheadOfSearch(u: Union, lowers: Parts, at: number, name: string 
   const own = native.diskBlocksRead(false)
   const isReading = walk.own >= 0 && own > walk.own
   walk.own = own
-  if (!isReading || (name !== null && (walk.begun.includes(name) || walk.siblings.has(name)))) return false
+  if (!isReading || (name !== null && (walk.begun.includes(name) || walk.siblings.has(lowers, name)))) return false
   for (let i = lowers.length - 1; i >= at; i--) warm(lowers.at(i)!, name, SEARCHED)
   return true
 }
@@ -121,10 +135,17 @@ export function aheadOfEntry(u: Union, node: Node, listing: Listing, cookie: num
   for (const lower of owners === null ? lowers : partsIn(lowers, owners)) warm(lower, name, LISTED)
 }
 
-/** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it. */
-export function warm(dir: RealDir, name: string | null, entries: number): void {
+/** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it; false where too much is waiting. */
+export function warm(dir: RealDir, name: string | null, entries: number): boolean {
   const path = dir.path()
   const whole = name === null || path === '' ? (name ?? path) : `${path}/${name}`
   // A longer one cannot be said to the kernel at once, and is not worth more.
-  if (whole.length < PATH_MAX) native.warmDirectory(dir.layer.rootFd, whole, entries)
+  return whole.length >= PATH_MAX || native.warmDirectory(dir.layer.rootFd, whole, entries) >= 0
+}
+
+/** Forgets what was thought of `node`, which is no more. */
+export function forgetAhead(u: Union, node: Node): void {
+  const { walk } = u
+  if (walk.parent === node) walk.parent = null
+  if (node.dir !== null) walk.siblings.forget(node.dir.lowers)
 }

@@ -8,6 +8,8 @@ import { join } from 'node:path'
 import test from 'node:test'
 import Database from 'better-sqlite3'
 import { buildIndex, stackConfig } from '../../src/index/api.js'
+import { UNANSWERED } from '../../src/index/asked-rows.js'
+import { GrowingRows } from '../../src/index/growing-rows.js'
 import { type DirRow, loadRows } from '../../src/index/load-rows.js'
 import { IndexReader, type Statements } from '../../src/index/reader.js'
 import { giveMemory, takeMemory } from '../../src/index/row-memory.js'
@@ -179,6 +181,23 @@ test('rows that were let go give their memory to others, once, and not while the
   } finally {
     stage.remove()
   }
+})
+
+test('rows that grow let go of the names when all come, and of all at the end', () => {
+  const released: string[] = []
+  const source = (name: string): RowSource => ({
+    ...UNANSWERED,
+    row: () => null,
+    release: () => void released.push(name),
+  })
+  const rows = new GrowingRows(40, 40, source('few'), { names: () => source('names'), all: () => source('all') })
+  assert.equal(rows.row('absent'), null)
+  assert.deepEqual(released, [])
+  rows.list(() => {})
+  assert.deepEqual(released, ['names'])
+  rows.release()
+  rows.release()
+  assert.deepEqual(released, ['names', 'all'])
 })
 
 test('a number that JSON would round is taken with its row', async () => {

@@ -139,6 +139,18 @@ test('an index that was built beforehand is used, however its layers were spelle
   }
 })
 
+test('an index tells of itself, and goes, when its layers are gone', { skip }, () => {
+  mkdirSync(at('w3'))
+  mkdirSync(at('gone'))
+  done('index', 'build', '--lower', 'gone', '--work', 'w3')
+  rmSync(at('gone'), { recursive: true })
+  const words = ['--lower', 'gone', '--work', 'w3']
+  assert.match(run('index', 'build', ...words).stderr, /lowerdir .*gone does not exist/)
+  assert.equal(JSON.parse(done('index', 'status', ...words, '--json')).exists, true)
+  done('index', 'drop', ...words)
+  assert.ok(!existsSync(at('w3/index.db')))
+})
+
 test('owners of a mount are those of its plain layers', { skip }, () => {
   mount()
   try {

@@ -89,3 +89,31 @@ test('all that it joins, where they are still to be compared', (t) => {
   })
   assert.equal(paths.get('d'), LAYERS)
 })
+
+test('without an index, directories beside those that are entered by name', (t) => {
+  const names = Array.from({ length: 40 }, (_, i) => `dir-${i}`)
+  const stage = new Stage(
+    Array.from({ length: LAYERS }, () => names.map((path) => ({ what: 'directory' as const, path }))),
+  )
+  try {
+    const paths = new Map<string, number>()
+    let blocks = 0
+    t.mock.method(native, 'diskBlocksRead', (all: boolean) => (all ? ++blocks : 0))
+    t.mock.method(native, 'warmDirectory', (_root: number, path: string) => {
+      paths.set(path, (paths.get(path) ?? 0) + 1)
+      return 0
+    })
+    const run = new Run(stage, {})
+    const entered = names.slice(0, 8)
+    for (const name of entered) assert.ok(run.engine.operations.lookup(1, name) > 0)
+    run.close()
+    const beside = [...paths.keys()].filter((name) => names.includes(name))
+    assert.ok(beside.length > 8, `${beside}`)
+    for (const name of beside) assert.equal(paths.get(name), LAYERS)
+    // Looked up already when the names came to be known.
+    for (const name of entered.slice(0, 4)) assert.ok(!beside.includes(name), name)
+  } finally {
+    t.mock.restoreAll()
+    stage.remove()
+  }
+})

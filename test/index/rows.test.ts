@@ -304,6 +304,7 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
   const stack = LowerStack.open({ ...stackConfig(stage.lowers), mapped: [isMapped, isMapped] })
   assert.ok(stack instanceof LowerStack)
   let unseen = 0
+  let released = 0
   const keeper: ViewKeeper = {
     immutable: true,
     unseen: () => unseen++,
@@ -317,13 +318,15 @@ function answeredUnseen(stage: Stage, isMapped: boolean): number {
   const view = new LowerView(
     keeper,
     '',
-    { size: 1, owners: null, row: () => row, record: () => true, list: () => false, release: () => {} },
+    { size: 1, owners: null, row: () => row, record: () => true, list: () => false, release: () => void released++ },
     new LayerSet([0, 1]),
   )
   const found = new Found()
   assert.ok(view.answer(stack, { upper: null, lowers: stack.roots, impure: false }, found, 'b'))
   assert.equal(found.at?.layer.index, 1)
   stack.close()
+  for (let time = 0; time < 2; time++) view.drop()
+  assert.deepEqual([view.dropped, released], [true, 1])
   return unseen
 }
 

@@ -39,14 +39,17 @@ test('when all names have been gone through there is nothing to begin', () => {
   assert.equal(siblings.enter('c'), 0)
 })
 
-test('of several parents those in recent use are remembered, and what was begun in them', () => {
-  const all = new AllSiblings<string>()
-  const first = all.of('first')
-  first.begin('name')
-  assert.ok(all.has('name') && !all.has('other'))
-  for (const parent of ['b', 'c', 'd']) all.of(parent)
-  assert.equal(all.of('first'), first)
-  for (const parent of ['e', 'f', 'g', 'h']) all.of(parent)
-  assert.notEqual(all.of('first'), first)
-  assert.ok(!all.has('name'))
+test('parents are remembered for a while, and until they are forgotten', () => {
+  const all = new AllSiblings<object>()
+  const [first, other] = [{}, {}]
+  const siblings = all.of(first)
+  siblings.begin('name')
+  all.of(other)
+  assert.deepEqual([all.has(first, 'name'), all.has(first, 'other'), all.has(other, 'name')], [true, false, false])
+  assert.equal(all.of(first), siblings)
+  all.forget(first)
+  assert.ok(!all.has(first, 'name'))
+  const again = all.of(first)
+  for (let i = 0; i < 1000; i++) all.of({})
+  assert.notEqual(all.of(first), again)
 })

@@ -1,6 +1,7 @@
 /** When directories are read ahead: while a disk is being read since the first of them, and not for what was read before. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { Errno } from '../../src/base/errno.js'
 import type { Layer } from '../../src/layers/layer.js'
 import { RealDir } from '../../src/layers/real-dir.js'
 import { DT_DIR, DT_REG, S_IFDIR } from '../../src/syscalls/constants.js'
@@ -18,6 +19,8 @@ class Stand {
   asked = 0
   readonly paths: string[] = []
   blocks = 500
+  /** So many may wait. */
+  room = Number.POSITIVE_INFINITY
   readonly u: Union
   readonly parts = Array.from({ length: PARTS }, (_, index) => {
     const root = new RealDir({ index } as Layer, null, '')
@@ -27,6 +30,7 @@ class Stand {
   constructor(t: TestContext) {
     this.u = { walk: new WalkAhead(), lowerIndex: null } as unknown as Union
     t.mock.method(native, 'warmDirectory', (_root: number, path: string) => {
+      if (this.asked >= this.room) return -Errno.EAGAIN
       this.asked++
       this.paths.push(path)
       return 0
@@ -71,6 +75,9 @@ test('the parts that a search has still to ask, once something was read since th
   assert.equal(search(0), 0)
   s.blocks++
   assert.equal(search(0, 'third'), PARTS)
+  s.blocks++
+  s.u.walk.siblings.of(s.parts).begin('third')
+  assert.equal(search(0, 'third'), 0)
 })
 
 /** A directory of these names that joins the stand's parts. */
@@ -97,6 +104,45 @@ test('directories beside those that were entered, while something is read: not f
   for (let i = 5; i < 30; i++) enter(`n${i}`)
   const wanted = names.filter(([name, type]) => type === DT_DIR && !['n1', 'n2', 'n4'].includes(name))
   assert.deepEqual(s.paths.sort(), wanted.flatMap(([name]) => s.parts.map(() => `d/${name}`)).sort())
+})
+
+test('no more than can wait, and what was refused later', (t) => {
+  const s = new Stand(t)
+  const names = Array.from({ length: 5 }, (_, i): [string, number] => [`n${i}`, DT_DIR])
+  const node = directory(s, names)
+  s.u.walk.blocks = s.blocks
+  const enter = (): number => {
+    s.blocks++
+    return s.count(() => aheadOfEntering(s.u, node, 'known'))
+  }
+  enter()
+  enter()
+  s.room = PARTS + 1
+  assert.equal(enter(), PARTS + 1)
+  assert.equal(enter(), 0)
+  s.room = Number.POSITIVE_INFINITY
+  assert.equal(enter(), 4 * PARTS)
+})
+
+test('of very many parts few directories at once', (t) => {
+  const s = new Stand(t)
+  const names = Array.from({ length: 30 }, (_, i): [string, number] => [`n${i}`, DT_DIR])
+  const parts = Array.from({ length: 30 }, () => s.parts).flat()
+  const node = directory(s, names, parts)
+  s.u.walk.blocks = s.blocks
+  const enter = (): number => {
+    s.blocks++
+    return s.count(() => aheadOfEntering(s.u, node, 'known'))
+  }
+  assert.deepEqual([enter(), enter(), enter(), enter()], [0, 0, parts.length, parts.length])
+})
+
+test('who is read ahead of entering does not end it for who lists', (t) => {
+  const s = new Stand(t)
+  s.u.walk.left = 5
+  const node = directory(s, [])
+  for (let i = 0; i < 100; i++) aheadOfEntering(s.u, node, String(i))
+  assert.equal(s.u.walk.left, 5)
 })
 
 test('none of them in memory, in few parts, without a listing, or where an index tells the owners', (t) => {
