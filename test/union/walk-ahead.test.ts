@@ -38,6 +38,12 @@ class Stand {
     t.mock.method(native, 'diskBlocksRead', () => this.blocks)
   }
 
+  /** How many are read because `name` in `node` was entered, after something had to be read from the disk. */
+  enter(node: Node, name = 'known'): number {
+    this.blocks++
+    return this.count(() => aheadOfEntering(this.u, node, name))
+  }
+
   /** How many directories `act` has read. */
   count(act: () => void): number {
     const before = this.asked
@@ -93,15 +99,11 @@ test('directories beside those that were entered, while something is read: not f
   const names = Array.from({ length: 30 }, (_, i): [string, number] => [`n${i}`, i % 3 === 0 ? DT_REG : DT_DIR])
   const node = directory(s, names)
   s.u.walk.blocks = s.blocks
-  const enter = (name: string, reads = true): number => {
-    if (reads) s.blocks++
-    return s.count(() => aheadOfEntering(s.u, node, name))
-  }
   for (const name of ['n1', 'n2', 'n4']) {
     node.dir!.children.set(name, { name } as Node, true)
-    assert.equal(enter(name) > 0, name === 'n4', name)
+    assert.equal(s.enter(node, name) > 0, name === 'n4', name)
   }
-  for (let i = 5; i < 30; i++) enter(`n${i}`)
+  for (let i = 5; i < 30; i++) s.enter(node, `n${i}`)
   const wanted = names.filter(([name, type]) => type === DT_DIR && !['n1', 'n2', 'n4'].includes(name))
   assert.deepEqual(s.paths.sort(), wanted.flatMap(([name]) => s.parts.map(() => `d/${name}`)).sort())
 })
@@ -111,10 +113,7 @@ test('no more than can wait, and what was refused later', (t) => {
   const names = Array.from({ length: 5 }, (_, i): [string, number] => [`n${i}`, DT_DIR])
   const node = directory(s, names)
   s.u.walk.blocks = s.blocks
-  const enter = (): number => {
-    s.blocks++
-    return s.count(() => aheadOfEntering(s.u, node, 'known'))
-  }
+  const enter = (): number => s.enter(node)
   enter()
   enter()
   s.room = PARTS + 1
@@ -130,10 +129,7 @@ test('of very many parts few directories at once', (t) => {
   const parts = Array.from({ length: 30 }, () => s.parts).flat()
   const node = directory(s, names, parts)
   s.u.walk.blocks = s.blocks
-  const enter = (): number => {
-    s.blocks++
-    return s.count(() => aheadOfEntering(s.u, node, 'known'))
-  }
+  const enter = (): number => s.enter(node)
   assert.deepEqual([enter(), enter(), enter(), enter()], [0, 0, parts.length, parts.length])
 })
 
