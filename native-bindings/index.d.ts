@@ -37,6 +37,7 @@ export type StatSlots = readonly [
   'btimeNs',
   'mountId',
   'attributes',
+  'sizeLow',
   'errno',
 ]
 
@@ -54,7 +55,7 @@ export interface FileHandle {
 }
 
 export interface Native {
-  /** Filled by `statat` (24 slots, in the order of StatSlots), and by nothing else. One per thread. */
+  /** Filled by `statat` (25 slots, in the order of StatSlots), and by nothing else. One per thread. */
   readonly stat: Float64Array
   /** Filled by `statfs`: bsize, frsize, blocks, bfree, bavail, files, ffree, namelen, f_type, flags (ST_*). */
   readonly fsstat: Float64Array

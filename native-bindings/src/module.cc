@@ -23,7 +23,7 @@ napi_value toBytes(napi_env env, const void* bytes, size_t length) {
 
 namespace {
 
-constexpr size_t kStatSlots = 24;
+constexpr size_t kStatSlots = 25;
 constexpr size_t kFsStatSlots = 10;
 
 // A Float64Array that stays alive as long as the instance; tells where its slots are.

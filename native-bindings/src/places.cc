@@ -12,7 +12,8 @@ namespace {
 
 enum Slot {
   kMode, kNlink, kUid, kGid, kRdevMajor, kRdevMinor, kSize, kBlocks, kBlksize, kInoLow, kInoHigh, kDevMajor,
-  kDevMinor, kAtime, kAtimeNs, kMtime, kMtimeNs, kCtime, kCtimeNs, kBtime, kBtimeNs, kMountId, kAttributes, kErrno,
+  kDevMinor, kAtime, kAtimeNs, kMtime, kMtimeNs, kCtime, kCtimeNs, kBtime, kBtimeNs, kMountId, kAttributes, kSizeLow,
+  kErrno,
   kSlots
 };
 
@@ -44,6 +45,7 @@ void fillStat(double* slot, const struct statx& st) {
   fillTime(slot + kBtime, born ? st.stx_btime : statx_timestamp{});
   slot[kMountId] = st.stx_mask & STATX_MNT_ID ? static_cast<double>(st.stx_mnt_id) : 0;
   slot[kAttributes] = static_cast<double>(st.stx_attributes);
+  slot[kSizeLow] = static_cast<uint32_t>(st.stx_size);
   slot[kErrno] = 0;
 }
 

@@ -42,6 +42,7 @@ export function fillStat(record: Float64Array, found: BigIntStats, mountId: numb
   setTime(record, Stat.CTIME, found.ctimeNs)
   setTime(record, Stat.BTIME, found.birthtimeNs)
   record[Stat.MOUNT_ID] = mountId
+  record[Stat.SIZE_LOW] = Number(found.size & LOW)
 }
 
 /** The mount that an open file lies on; 0 where /proc does not say. */

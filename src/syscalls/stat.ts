@@ -5,7 +5,7 @@
  */
 
 /** Numbers per record. */
-export const STAT_SLOTS = 24
+export const STAT_SLOTS = 25
 
 /** Slots of a record, in the order of StatSlots in native-bindings/index.d.ts. */
 export const Stat = {
@@ -36,8 +36,10 @@ export const Stat = {
   MOUNT_ID: 21,
   /** STATX_ATTR_* bits. */
   ATTRIBUTES: 22,
+  /** The low 32 bits of a size, of use where it is 2^53 or more: SIZE is rounded then. */
+  SIZE_LOW: 23,
   /** 0, or why `statMany` could not read this record (positive); after a failed `findFirst` the index it failed at. */
-  ERRNO: 23,
+  ERRNO: 24,
 } as const
 
 /** Slots of `native.fsstat`. */

@@ -15,6 +15,8 @@ export interface Attr {
   rdevMajor: number
   rdevMinor: number
   size: number
+  /** The low 32 bits of `size`, which count where it is 2^53 or more. */
+  sizeLow: number
   blocks: number
   blksize: number
   atime: number

@@ -30,6 +30,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.rdevMajor = stat[Stat.RDEV_MAJOR]!
   attr.rdevMinor = stat[Stat.RDEV_MINOR]!
   attr.size = stat[Stat.SIZE]!
+  attr.sizeLow = attr.size > Number.MAX_SAFE_INTEGER ? stat[Stat.SIZE_LOW]! : 0
   attr.blocks = stat[Stat.BLOCKS]!
   attr.blksize = stat[Stat.BLKSIZE]!
   attr.atime = stat[Stat.ATIME]!

@@ -2,7 +2,7 @@
  * The content of a copy-up: into a new file in the workdir, or into an upper file that had only metadata so far. A large one
  * is copied beside the loop (background-copy), and whoever wanted it comes again.
  */
-import { PENDING } from '../base/errno.js'
+import { Errno, PENDING } from '../base/errno.js'
 import { O_NOFOLLOW, O_RDONLY, O_RDWR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -18,6 +18,11 @@ interface Source {
   readonly fd: number
   readonly length: number
   readonly isAll: boolean
+}
+
+/** Whether a file's size is rounded as a number (from 2^53 bytes, 8 PiB, on): a copy of it would be longer or shorter. */
+export function isBeyondCounting(stat: Float64Array): boolean {
+  return stat[Stat.SIZE]! > Number.MAX_SAFE_INTEGER
 }
 
 /** The lower file with `node`'s content; of `size` bytes at most (-1: all). */
@@ -71,6 +76,7 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Bring
   const name = u.placeName
   const errno = native.statat(place, name)
   if (errno < 0) return errno
+  if (size < 0 && isBeyondCounting(native.stat)) return -Errno.EFBIG
   const stat = brought?.stat ?? native.stat.slice()
   const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
   const fd = brought?.target ?? native.openat(place, name, O_RDWR | O_NOFOLLOW, 0)

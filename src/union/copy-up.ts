@@ -13,7 +13,7 @@ import { Stat } from '../syscalls/stat.js'
 import { type Bringing, dropBrought, isEnough, takeBrought } from './background-copy.js'
 import { leaveGhost } from './backing.js'
 import { expectNext, originAhead, takeAhead } from './copies-ahead.js'
-import { copyUpContent } from './copy-content.js'
+import { copyUpContent, isBeyondCounting } from './copy-content.js'
 import { build, type Job } from './copy-up-build.js'
 import { rebindData } from './data.js'
 import { markLinks } from './link-counts.js'
@@ -80,6 +80,7 @@ function start(u: Union, node: Node, size: number, metadata: boolean, brought: B
   const fromName = u.placeName
   const errno = native.statat(from, fromName)
   if (errno < 0) return errno
+  if (size < 0 && isBeyondCounting(native.stat)) return -Errno.EFBIG
   const stat = native.stat.slice()
   const dir = node.dir?.lowers.at(0) ?? node.at!
   const whole = brought !== null || !(metadata && u.config.metacopy && node.type === S_IFREG && stat[Stat.SIZE]! > 0)

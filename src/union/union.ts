@@ -172,6 +172,7 @@ export function emptyAttr(): Attr {
     rdevMajor: 0,
     rdevMinor: 0,
     size: 0,
+    sizeLow: 0,
     blocks: 0,
     blksize: 0,
     atime: 0,

@@ -105,6 +105,7 @@ describe('directory lists', () => {
       rdevMajor: 0,
       rdevMinor: 0,
       size: 0,
+      sizeLow: 0,
       blocks: 0,
       blksize: 0,
     }

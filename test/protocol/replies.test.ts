@@ -15,6 +15,7 @@ const attr: replies.AttrFields = {
   rdevMajor: 0,
   rdevMinor: 0,
   size: 2 ** 33 + 1,
+  sizeLow: 0,
   blocks: 24,
   blksize: 4096,
   atime: -1,
@@ -112,6 +113,19 @@ describe('reply encoders', () => {
       body((reply) => replies.statxOut(reply, 0, device, second)),
       expected,
     )
+  })
+
+  it('sizes are exact up to 2^63 - 1, where numbers are not', () => {
+    const sizes = [2n ** 53n - 1n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 60n + 2n, 2n ** 62n - 1n, 2n ** 63n - 1n]
+    const random = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })
+    const isExact = (exact: bigint): void => {
+      const wide = { ...attr, size: Number(exact), sizeLow: Number(exact & 0xffff_ffffn) }
+      const entry = body((reply) => replies.entryOut(reply, 0, 9, wide, day, second))
+      const statx = body((reply) => replies.statxOut(reply, 0, wide, second))
+      assert.deepEqual([entry.readBigUInt64LE(48), statx.readBigUInt64LE(72)], [exact, exact])
+    }
+    for (const size of sizes) isExact(size)
+    fc.assert(fc.property(random, isExact))
   })
 
   it('statx_out without a birth time does not claim one', () => {

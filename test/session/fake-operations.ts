@@ -26,6 +26,7 @@ export class FakeOperations implements Operations {
     uid: 1,
     gid: 2,
     size: 3,
+    sizeLow: 0,
     blocks: 8,
     blksize: 4096,
   }

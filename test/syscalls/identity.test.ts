@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import * as c from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import { Stat } from '../../src/syscalls/stat.js'
+import { STAT_SLOTS, Stat } from '../../src/syscalls/stat.js'
 import { inScratch, makeFile, needsRoot, ok, openDescriptors, type Scratch } from './support.js'
 
 /** What the worker does and answers; it imports the compiled module by its address. */
@@ -111,7 +111,7 @@ test('one who may not change identity is told so, and may stay who he is', { ski
 
 test('each instance has its own stat record', () =>
   inScratch('/tmp', (scratch) => {
-    assert.equal(native.stat.length, 24)
+    assert.equal(native.stat.length, STAT_SLOTS)
     assert.equal(native.fsstat.length, 10)
     ok(native.statat(scratch.fd, ''))
   }))
