@@ -6,8 +6,6 @@ import { StatxMask } from './flags.js'
 import type { InitAnswer } from './init.js'
 import type { ReplyBuffer } from './reply-buffer.js'
 
-const TWO_32 = 0x1_0000_0000
-
 /** A file's attributes, as fuse_attr and fuse_statx carry them. Times in seconds and nanoseconds, `blocks` in 512 bytes. */
 export interface AttrFields {
   readonly ino: number
@@ -63,13 +61,6 @@ export function deviceMinor(device: number): number {
 
 export const ATTR_SIZE = 88
 
-/** A size as u64, exact also where the number is rounded: its low bits are known then, and the rest is by far the nearest. */
-function setSize(reply: ReplyBuffer, at: number, { size, sizeLow }: AttrFields): void {
-  if (size <= Number.MAX_SAFE_INTEGER) return reply.setU64(at, size)
-  reply.setU32(at, sizeLow)
-  reply.setU32(at + 4, Math.round((size - sizeLow) / TWO_32))
-}
-
 /**
  * fuse_attr: u64 ino @0 · u64 size @8 · u64 blocks @16 · s64 atime @24 · s64 mtime @32 · s64 ctime @40 · u32 atimensec @48 ·
  * u32 mtimensec @52 · u32 ctimensec @56 · u32 mode @60 · u32 nlink @64 · u32 uid @68 · u32 gid @72 · u32 rdev @76 ·
@@ -77,7 +68,7 @@ function setSize(reply: ReplyBuffer, at: number, { size, sizeLow }: AttrFields):
  */
 function attributes(reply: ReplyBuffer, at: number, attr: AttrFields): void {
   reply.setU64(at, attr.ino)
-  setSize(reply, at + 8, attr)
+  reply.setRoundedU64(at + 8, attr.size, attr.sizeLow)
   reply.setU64(at + 16, attr.blocks)
   reply.setU64(at + 24, attr.atime)
   reply.setU64(at + 32, attr.mtime)
@@ -169,7 +160,7 @@ export function statxOut(reply: ReplyBuffer, at: number, attr: AttrFields, valid
   reply.setU32(sx + 24, attr.gid)
   reply.setU32(sx + 28, attr.mode & 0xffff)
   reply.setU64(sx + 32, attr.ino)
-  setSize(reply, sx + 40, attr)
+  reply.setRoundedU64(sx + 40, attr.size, attr.sizeLow)
   reply.setU64(sx + 48, attr.blocks)
   sxTime(reply, sx + 64, attr.atime, attr.atimeNs)
   sxTime(reply, sx + 80, attr.btime, attr.btimeNs)

@@ -55,6 +55,14 @@ export class ReplyBuffer {
     this.words[at + 1] = high
   }
 
+  /** u64 at `offset` after the header, exact also from 2^53 on, where `value` is rounded: `low` has its low 32 bits then. */
+  setRoundedU64(offset: number, value: number, low: number): void {
+    if (value <= Number.MAX_SAFE_INTEGER) return this.setU64(offset, value)
+    this.setU32(offset, low)
+    // What was rounded off is far less than half of 2^32.
+    this.setU32(offset + 4, Math.round((value - low) / TWO_32))
+  }
+
   /** The u32 at `offset` after the header. */
   u32(offset: number): number {
     return this.words[(OUT_HEADER + offset) >>> 2]

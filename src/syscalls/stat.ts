@@ -42,6 +42,11 @@ export const Stat = {
   ERRNO: 24,
 } as const
 
+/** Whether the size in `record` is rounded, as of 2^53 bytes (8 PiB): a copy of so many would be longer or shorter. */
+export function isBeyondCounting(record: Float64Array): boolean {
+  return record[Stat.SIZE]! > Number.MAX_SAFE_INTEGER
+}
+
 /** Slots of `native.fsstat`. */
 export const FsStatSlot = {
   BSIZE: 0,

@@ -7,7 +7,7 @@ import { latin1 } from '../layers/marks.js'
 import { type Override, parseOverride, shownId } from '../layers/ownership.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
+import { isBeyondCounting, Stat } from '../syscalls/stat.js'
 import { type Node, tight } from './node.js'
 import { placeOf, statNode, topDir, type Union } from './union.js'
 
@@ -30,7 +30,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.rdevMajor = stat[Stat.RDEV_MAJOR]!
   attr.rdevMinor = stat[Stat.RDEV_MINOR]!
   attr.size = stat[Stat.SIZE]!
-  attr.sizeLow = attr.size > Number.MAX_SAFE_INTEGER ? stat[Stat.SIZE_LOW]! : 0
+  attr.sizeLow = isBeyondCounting(stat) ? stat[Stat.SIZE_LOW]! : 0
   attr.blocks = stat[Stat.BLOCKS]!
   attr.blksize = stat[Stat.BLKSIZE]!
   attr.atime = stat[Stat.ATIME]!

@@ -5,7 +5,7 @@
 import { Errno, PENDING } from '../base/errno.js'
 import { O_NOFOLLOW, O_RDONLY, O_RDWR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
+import { isBeyondCounting, Stat } from '../syscalls/stat.js'
 import { type Bringing, isLargeCopy, restoreMetacopy, startBringing } from './background-copy.js'
 import { leaveGhost } from './backing.js'
 import { rebindData } from './data.js'
@@ -18,11 +18,6 @@ interface Source {
   readonly fd: number
   readonly length: number
   readonly isAll: boolean
-}
-
-/** Whether a file's size is rounded as a number (from 2^53 bytes, 8 PiB, on): a copy of it would be longer or shorter. */
-export function isBeyondCounting(stat: Float64Array): boolean {
-  return stat[Stat.SIZE]! > Number.MAX_SAFE_INTEGER
 }
 
 /** The lower file with `node`'s content; of `size` bytes at most (-1: all). */

@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Errno } from '../../src/base/errno.js'
+import { AT_FDCWD } from '../../src/syscalls/constants.js'
+import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/config.js'
+import { check } from './fingerprint.js'
 import { Stack } from './layers.js'
 import type { Session } from './session.js'
 import { withEngine } from './trial.js'
@@ -20,16 +22,18 @@ const sizes = [2n ** 53n + 3n, 2n ** 60n + 129n, 2n ** 63n - 1n]
 
 const getattr = (s: Session, path: string): number => s.at(path, (nodeid) => s.ops.getattr(nodeid))
 
+/** A hole of `size` bytes; node's own truncate takes no such number. */
+function makeFile(path: string, size: bigint): void {
+  const made = spawnSync('truncate', ['-s', String(size), path])
+  assert.equal(made.status, 0, String(made.stderr))
+}
+
 describe('files of 8 PiB and more', { skip }, () => {
   let stack: Stack
   before(() => {
     stack = new Stack('tmpfs')
-    for (const size of sizes) {
-      const made = spawnSync('truncate', ['-s', String(size), join(stack.lowers[0]!, `of-${size}`)])
-      assert.equal(made.status, 0, String(made.stderr))
-    }
-    writeFileSync(join(stack.lowers[0]!, 'of-most'), 'x')
-    truncateSync(join(stack.lowers[0]!, 'of-most'), Number.MAX_SAFE_INTEGER)
+    for (const size of sizes) makeFile(join(stack.lowers[0]!, `of-${size}`), size)
+    makeFile(join(stack.lowers[0]!, 'of-most'), 2n ** 53n - 1n)
   })
   after(() => stack.remove())
 
@@ -51,6 +55,18 @@ describe('files of 8 PiB and more', { skip }, () => {
           assert.equal(s.setattr(path, { mode: 0o600 }), -Errno.EFBIG)
           assert.equal(s.write(path, 'y'), -Errno.EFBIG)
         }))
+
+    it(`${size} bytes: EFBIG for what would bring the content of a metacopy that another made`, () => {
+      const run = stack.newRun()
+      const metacopy = join(run.upper, path)
+      makeFile(metacopy, size)
+      check(native.setxattr(AT_FDCWD, metacopy, 'trusted.overlay.metacopy', new Uint8Array(), 0), metacopy)
+      withEngine(run, { name: 'sizes', config: { metacopy: true }, act: () => 0 }, (s) => {
+        assert.equal(s.write(path, 'y'), -Errno.EFBIG)
+        assert.equal(getattr(s, path), 0)
+        assert.equal(s.ops.attr.size, Number(size))
+      })
+    })
 
     it(`${size} bytes: can be cut to what can be counted`, () =>
       withSession({}, (s) => {
