@@ -23,6 +23,7 @@ constexpr uint32_t kRead = 15;
 constexpr uint32_t kWrite = 16;
 constexpr uint32_t kWriteKillSuidgid = 4;
 constexpr uint32_t kTurnsBetweenWakeChecks = 64;
+constexpr uint32_t kWholeWindow = 128 << 10;  // of the mount's read-ahead (VM_READAHEAD_PAGES, include/linux/pagemap.h)
 constexpr size_t kDataAt = 80;  // of a WRITE: after fuse_in_header and fuse_write_in
 
 // fuse_in_header: u32 len @0 · u32 opcode @4 · u64 unique @8 · u64 nodeid @16 · u32 uid gid pid @24 · u32 @36
@@ -172,8 +173,11 @@ bool Device::serve(size_t length, int64_t* error) {
   return true;
 }
 
-void Device::answerRead(const Binding& binding) {
+// A READ of a whole window is the mount's own read-ahead in one that reads on: the layer's file had better be read further ahead
+// than that, or disk and copying take turns (twice the window, mm/fadvise.c; WILLNEED would read single pages).
+void Device::answerRead(Binding& binding) {
   uint32_t size = load<uint32_t>(request, kSizeAt);
+  if (size >= kWholeWindow && !std::exchange(binding.sequential, true)) ::posix_fadvise(binding.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   int64_t got = readInto(binding.fd, size, load<int64_t>(request, kOffsetAt));
   pending_ = finishReply(got, got > 0 ? static_cast<size_t>(got) : 0);
   if (got < 0) return;

@@ -18,6 +18,7 @@ struct Binding {
   int fd;
   bool writable;
   bool used = true;  // since it was made, or since that was last asked
+  bool sequential = false;  // the file's own read-ahead was told so
 };
 
 class Device {
@@ -63,7 +64,7 @@ class Device {
   int64_t waitForRequest();
   bool woken();
   bool serve(size_t length, int64_t* error);
-  void answerRead(const Binding& binding);
+  void answerRead(Binding& binding);
   void answerWrite(const Binding& binding, size_t length);
   void askAhead();
   size_t finishReply(int64_t result, size_t payload);
