@@ -106,8 +106,21 @@ export class IndexThread {
     const url = new URL('../index/writer-worker.cjs', import.meta.url)
     const workerData = { start, engine }
     const options = { workerData, transferList: [engine], name: 'index', resourceLimits: WORKER_LIMITS }
-    this.#worker = new Worker(url, options)
+    try {
+      this.#worker = new Worker(url, options)
+    } catch (error) {
+      this.#failed(error as Error)
+      this.#closeRoots()
+      engine.close()
+      return
+    }
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
+  }
+
+  /** The mount goes on without: the index is a cache. A thread may not be had where a limit of processes is reached. */
+  #failed(error: Error): void {
+    this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
+    this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
   }
 
   /** Closes what was opened for a writer that never came to be. */
@@ -122,10 +135,7 @@ export class IndexThread {
       if (message.kind === 'log') this.log(message.level, message.message, message.fields)
       else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
     })
-    worker.on('error', (error: Error) => {
-      this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
-      this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
-    })
+    worker.on('error', (error: Error) => this.#failed(error))
     worker.on('exit', () => end())
   }
 

@@ -128,11 +128,13 @@ function detachWithProgram(mountpoint: string, lazy: boolean): number | Refused 
   const program = findProgram()
   if (program === null) return { error: 'fusermount3 was not found: install the package fuse3 (apt-get install fuse3)' }
   const args = ['-u', ...(lazy ? ['-z'] : []), '--', shown(mountpoint)]
-  const { status, stderr } = spawnSync(program, args, {
+  const { status, stderr, error } = spawnSync(program, args, {
     cwd: '/',
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   if (status === 0) return 0
-  return /busy/i.test(stderr) ? -Errno.EBUSY : { error: `cannot unmount ${shown(mountpoint)}: ${stderr.trim()}` }
+  // Null where it could not be run at all: no process to be had, no permission.
+  const words = error?.message ?? stderr.trim()
+  return /busy/i.test(words) ? -Errno.EBUSY : { error: `cannot unmount ${shown(mountpoint)}: ${words}` }
 }

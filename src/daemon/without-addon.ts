@@ -20,7 +20,7 @@ export const WITHOUT_ADDON: readonly string[] = [
 ]
 
 const UNSEEN =
-  'no addon: whether layers carry overlay marks was not looked for (getfattr of the package attr is missing)'
+  'no addon: whether layers carry overlay marks was not looked for (getfattr of the package attr is missing, or could not be run)'
 
 /** The plan as it can be carried out without the addon, with what has to be said; or why it cannot. */
 export function withoutAddon(
@@ -37,14 +37,14 @@ export function withoutAddon(
   return { plan: { ...plan, config: { ...config, index: 'off', metacopy: false } }, notes }
 }
 
-/** true: there are none; null: getfattr is missing; else why the layer cannot be used. */
+/** true: there are none; null: getfattr could not be asked; else why the layer cannot be used. */
 function marksIn(path: string): true | null | string {
   const text = shown(path)
   if (text.includes('\ufffd')) return null
   const words = ['-R', '-P', '-h', '--absolute-names', '-m', MARKS, '--', text]
   const { error, stdout } = spawnSync('getfattr', words, { encoding: 'latin1', maxBuffer: 1 << 16 })
-  const isMissing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT'
-  if (isMissing) return null
+  // It is not there, or could not be run; of one that said too much the beginning is here.
+  if (error !== undefined && !stdout) return null
   const first = /^# file: (.*)\n(.*)$/m.exec(stdout)
   if (first === null) return true
   return (

@@ -35,17 +35,13 @@ export function isLargeCopy(u: Union, length: number): boolean {
   return length >= LARGE && u.binding.wakeFd >= 0
 }
 
-/** Starts bringing `length` bytes up; both descriptors are taken over. PENDING, or -errno. */
-export function startBringing(u: Union, node: Node, wanted: Omit<Bringing, 'id'>): number {
+/** Starts bringing `length` bytes up; both descriptors are taken over then. False: there is no thread to be had, nothing was done. */
+export function startBringing(u: Union, node: Node, wanted: Omit<Bringing, 'id'>): boolean {
   const id = native.startCopy(wanted.source, wanted.target, wanted.length, u.syncs, u.binding.wakeFd)
-  const bringing = { ...wanted, id }
-  if (id < 0) {
-    discard(u, bringing)
-    return id
-  }
-  node.bringing = bringing
+  if (id < 0) return false
+  node.bringing = { ...wanted, id }
   u.bringing.add(node)
-  return PENDING
+  return true
 }
 
 /** Content that has arrived, its target now the caller's; null where none was wanted; PENDING while it is on its way; or -errno. */
@@ -75,8 +71,9 @@ export function isEnough(brought: Bringing, size: number): boolean {
   return brought.temporary !== null && (size < 0 ? brought.isAll : brought.isAll || size <= brought.length)
 }
 
-/** Lets go of content that has come and is too little. */
-export function dropBrought(u: Union, { target, temporary }: Bringing): void {
+/** Lets go of content that has come and is not used. */
+export function dropBrought(u: Union, { target, temporary, stat }: Bringing): void {
+  if (stat !== null) restoreMetacopy(target, stat)
   native.close(target)
   if (temporary !== null) u.writable!.work.discard(temporary)
 }
@@ -96,9 +93,7 @@ function forget(u: Union, node: Node): void {
   u.bringing.delete(node)
 }
 
-function discard(u: Union, { source, target, temporary, stat }: Bringing): void {
-  native.close(source)
-  if (stat !== null) restoreMetacopy(target, stat)
-  native.close(target)
-  if (temporary !== null) u.writable!.work.discard(temporary)
+function discard(u: Union, bringing: Bringing): void {
+  native.close(bringing.source)
+  dropBrought(u, bringing)
 }

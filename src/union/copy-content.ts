@@ -11,7 +11,7 @@ import { leaveGhost } from './backing.js'
 import { rebindData } from './data.js'
 import type { Node } from './node.js'
 import { setTimes } from './set-times.js'
-import { placeOf, type Union } from './union.js'
+import { placeOf, statNode, type Union } from './union.js'
 
 /** What is to be copied: an open lower file, the caller's to close, and how much of it. */
 interface Source {
@@ -46,17 +46,22 @@ export function createContent(u: Union, node: Node, temporary: string, size: num
     native.close(source.fd)
     return target
   }
-  if (isLargeCopy(u, source.length))
-    return startBringing(u, node, { ...source, source: source.fd, target, temporary, stat: null })
-  const copied = copyNow(u, source, target)
+  const copied = fill(u, node, source, target, { temporary, stat: null })
+  if (copied === PENDING) return PENDING
   if (copied >= 0) return target
   native.close(target)
   return copied
 }
 
-function copyNow(u: Union, source: Source, target: number): number {
-  const copied = native.copyContent(source.fd, target, source.length)
-  native.close(source.fd)
+/**
+ * Copies into `target`, which stays the caller's but when it is PENDING; `source` is closed. Large content goes beside the loop
+ * where there is a thread to be had (a container's limit of them may be reached), and holds it up where not.
+ */
+function fill(u: Union, node: Node, source: Source, target: number, to: Pick<Bringing, 'temporary' | 'stat'>): number {
+  const { fd, length, isAll } = source
+  if (isLargeCopy(u, length) && startBringing(u, node, { source: fd, target, length, isAll, ...to })) return PENDING
+  const copied = native.copyContent(fd, target, length)
+  native.close(fd)
   if (copied >= 0) u.counters.copyUpBytes += copied
   return copied
 }
@@ -66,15 +71,10 @@ function copyNow(u: Union, source: Source, target: number): number {
  * as the upper inode's size says, which is therefore never less than what will be kept. `brought`: what has arrived already.
  */
 export function copyUpContent(u: Union, node: Node, size: number, brought: Bringing | null): number {
-  const place = placeOf(u, node)
-  if (place < 0) return place
-  const name = u.placeName
-  const errno = native.statat(place, name)
-  if (errno < 0) return errno
-  if (size < 0 && isBeyondCounting(native.stat)) return -Errno.EFBIG
-  const stat = brought?.stat ?? native.stat.slice()
+  const stat = brought?.stat ?? statMetacopy(u, node, size)
+  if (typeof stat === 'number') return stat
   const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
-  const fd = brought?.target ?? native.openat(place, name, O_RDWR | O_NOFOLLOW, 0)
+  const fd = brought?.target ?? openMetacopy(u, node)
   if (fd < 0) return fd
   let done = brought !== null && brought.length >= keep ? 0 : fillInPlace(u, node, fd, keep, stat)
   if (done === PENDING) return done
@@ -88,12 +88,23 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Bring
   return rebindData(u, node)
 }
 
+/** The stat record of a metacopy, a copy of it; or -errno. */
+function statMetacopy(u: Union, node: Node, size: number): Float64Array | number {
+  const errno = statNode(u, node)
+  if (errno < 0) return errno
+  return size < 0 && isBeyondCounting(native.stat) ? -Errno.EFBIG : native.stat.slice()
+}
+
+function openMetacopy(u: Union, node: Node): number {
+  const place = placeOf(u, node)
+  return place < 0 ? place : native.openat(place, u.placeName, O_RDWR | O_NOFOLLOW, 0)
+}
+
 function fillInPlace(u: Union, node: Node, target: number, keep: number, stat: Float64Array): number {
   if (keep === 0) return 0
   const source = openSource(u, node, keep)
   if (typeof source === 'number') return source
-  if (!isLargeCopy(u, source.length)) return copyNow(u, source, target)
-  return startBringing(u, node, { ...source, source: source.fd, target, temporary: null, length: keep, stat })
+  return fill(u, node, { ...source, length: keep }, target, { temporary: null, stat })
 }
 
 function settleContent(u: Union, fd: number, keep: number, stat: Float64Array): number {

@@ -29,8 +29,8 @@ export const unbound: DataBinding = {
 }
 
 /** Starts an engine; throws where it refuses. */
-export function startEngine(config: UnionConfig): Engine {
-  const engine = createEngine(config, unbound, () => undefined)
+export function startEngine(config: UnionConfig, binding = unbound): Engine {
+  const engine = createEngine(config, binding, () => undefined)
   if ('error' in engine) throw new Error(engine.error)
   return engine
 }
