@@ -174,7 +174,7 @@ bool Device::serve(size_t length, int64_t* error) {
 }
 
 // A READ of a whole window is the mount's own read-ahead in one that reads on: the layer's file had better be read further ahead
-// than that, or disk and copying take turns (twice the window, mm/fadvise.c; WILLNEED would read single pages).
+// than that, or disk and copying take turns (twice the window, mm/fadvise.c).
 void Device::answerRead(Binding& binding) {
   uint32_t size = load<uint32_t>(request, kSizeAt);
   if (size >= kWholeWindow && !std::exchange(binding.sequential, true)) ::posix_fadvise(binding.fd, 0, 0, POSIX_FADV_SEQUENTIAL);

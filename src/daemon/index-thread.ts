@@ -110,9 +110,7 @@ export class IndexThread {
       this.#worker = new Worker(url, options)
     } catch (error) {
       this.#failed(error as Error)
-      this.#closeRoots()
-      engine.close()
-      return
+      return this.#goWithout()
     }
     this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
   }
@@ -123,11 +121,12 @@ export class IndexThread {
     this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
   }
 
-  /** Closes what was opened for a writer that never came to be. */
-  #closeRoots(): void {
+  /** Closes what was made for a writer that never came to be. */
+  #goWithout(): void {
     const { config, upperFd } = this.#stack ?? { config: { rootFds: [] }, upperFd: -1 }
     for (const fd of [...config.rootFds!, upperFd]) if (fd >= 0) native.close(fd)
     this.#stack = null
+    this.#channel.port2.close()
   }
 
   #listen(worker: Worker, end: () => void): void {
@@ -157,11 +156,7 @@ export class IndexThread {
   async finish(clean: boolean): Promise<void> {
     if (this.#waiting !== null) clearTimeout(this.#waiting)
     const worker = this.#worker
-    if (worker === null) {
-      this.#closeRoots()
-      this.#channel.port2.close()
-      return
-    }
+    if (worker === null) return this.#goWithout()
     if (!clean) worker.postMessage('crashed')
     const late = setTimeout(() => void worker.terminate(), PATIENCE_MS)
     await this.#ended

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { checkoutRoot } from '../../scripts/check-imports.js'
+import { notInstalled } from '../tools/installed.js'
 import type { ColumnResult, Outcome } from './case.js'
 import { families } from './families/all.js'
 import { BUSYBOX } from './rootfs.js'
@@ -25,13 +26,12 @@ export const resultsDirectory = join(root, 'dist/attach')
 /** Longest time for all the cases of one form. */
 const PATIENCE_MS = full ? 1_800_000 : 600_000
 
-const available = (command: string): boolean => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0
-
 function refusal(column: Column): string | false {
   if (process.getuid?.() !== 0) return 'needs root'
   if (!existsSync(BUSYBOX)) return 'busybox-static is not installed'
-  if (!available('setfattr')) return 'attr is not installed'
-  if (column === 'fuse-overlayfs' && !available('fuse-overlayfs')) return 'fuse-overlayfs is not installed'
+  if (notInstalled('setfattr')) return 'attr is not installed'
+  const peer = column === 'fuse-overlayfs' && notInstalled('fuse-overlayfs')
+  if (peer) return peer
   const namespaces = spawnSync('unshare', ['-m', '-p', '-f', '--mount-proc', '--kill-child', 'true'], {
     encoding: 'utf8',
   })

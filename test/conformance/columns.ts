@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { notInstalled } from '../tools/installed.js'
 import { carriesOverlay, processesOf } from './ground.js'
 import { type Limit, limitOf } from './limits.js'
 import { Probe } from './probe.js'
@@ -219,8 +220,8 @@ const user: Column = {
   gid: NOBODY,
   available() {
     if (isRoot() !== true) return 'needs root, to become an ordinary user in a mount namespace of its own'
-    for (const program of ['fusermount3', 'setpriv', 'unshare', 'nsenter'])
-      if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not installed`
+    const missing = notInstalled('fusermount3', 'setpriv', 'unshare', 'nsenter')
+    if (missing) return missing
     if (built() !== true) return built()
     const readable = spawnSync('setpriv', [
       `--reuid=${NOBODY}`,

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { notInstalled } from '../tools/installed.js'
 import { MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
 const NOBODY = 65534
@@ -15,12 +16,7 @@ const LARGE = 5 << 20
 /** Longer than a mount waits before it begins a database. */
 const LATER_S = 1.5
 
-const missing = ['fusermount3', 'setpriv', 'unshare', 'prlimit'].find((program) => !isThere(program))
-const skip = needsRoot.skip || (missing !== undefined && `${missing} is not installed`)
-
-function isThere(program: string): boolean {
-  return spawnSync('sh', ['-c', 'command -v "$0"', program]).status === 0
-}
+const skip = needsRoot.skip || notInstalled('fusermount3', 'setpriv', 'unshare', 'prlimit')
 
 /** Everything in the workspace becomes nobody's, and those that lead to it are open. */
 function giveAway(w: Workspace): void {

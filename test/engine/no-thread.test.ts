@@ -26,9 +26,10 @@ describe('large copy-ups without a thread', { skip }, () => {
   after(() => stack.remove())
 
   for (const metacopy of [false, true])
-    it(metacopy ? 'into a metacopy in place' : 'into a new file', () => {
+    it(metacopy ? 'into a metacopy in place' : 'into a new file', (t) => {
       const run = stack.newRun()
       const wakeFd = openSync('/dev/null', 'w')
+      t.after(() => closeSync(wakeFd))
       let refused = 0
       const hook: Hook = (name, args, proceed) => {
         if (name === 'startCopy') refused++
@@ -46,7 +47,6 @@ describe('large copy-ups without a thread', { skip }, () => {
           engine.close()
         }
       })
-      closeSync(wakeFd)
       assert.equal(refused, 1)
       assert.ok(readFileSync(join(run.upper, NAME)).equals(changed))
     })

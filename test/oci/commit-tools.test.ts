@@ -3,7 +3,7 @@
  * archive and back, podman loads and runs it. One image is made for all of them, with a change of every kind.
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,17 +11,14 @@ import { after, before, describe, it } from 'node:test'
 import { checkoutRoot } from '../../scripts/check-imports.js'
 import { Layout } from '../../src/oci/layout.js'
 import { needsRoot } from '../syscalls/support.js'
+import { notInstalled } from '../tools/installed.js'
 import { podman } from './podman.js'
 import { type Snapshot, snapshot } from './scratch.js'
 
 const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 
 /** Why a case cannot run here; false when it can. */
-function lacking(...programs: string[]): string | false {
-  if (needsRoot !== false) return needsRoot
-  const missing = programs.find((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0)
-  return missing === undefined ? false : `${missing} is not installed`
-}
+const lacking = (...programs: string[]): string | false => needsRoot || notInstalled(...programs)
 
 let folder: string
 let merged: Record<string, Snapshot>

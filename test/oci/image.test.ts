@@ -4,7 +4,7 @@
  * that skopeo, umoci and podman wrote, where those are installed.
  */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
@@ -24,6 +24,7 @@ import { checkoutRoot } from '../../scripts/check-imports.js'
 import { Layout, MediaType } from '../../src/oci/layout.js'
 import { parseNewReference } from '../../src/oci/store-layout.js'
 import { needsRoot } from '../syscalls/support.js'
+import { notInstalled } from '../tools/installed.js'
 import { archive, directory, file } from './archive.js'
 import { podman } from './podman.js'
 import { inScratch, namesIn, snapshot } from './scratch.js'
@@ -266,10 +267,7 @@ describe('mount', { skip: canMount }, () => {
     }))
 })
 
-const lacking = (...programs: string[]) => {
-  const missing = programs.filter((program) => spawnSync(program, ['--version']).error !== undefined)
-  return needsRoot || (missing.length === 0 ? false : `needs ${missing.join(', ')}`)
-}
+const lacking = (...programs: string[]): string | false => needsRoot || notInstalled(...programs)
 
 describe('mount and the index', { skip: canMount }, () => {
   it('layers of the store are believed to stay what they are, unless somebody says otherwise', () =>

@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { notInstalled } from '../tools/installed.js'
 
 const stratafs = new URL('../../src/cli/stratafs.cjs', import.meta.url).pathname
 const PROGRAMS = ['/bin/sh', '/bin/cat', '/bin/ls', '/usr/bin/id']
@@ -66,8 +67,7 @@ const unmount = (at: Place): string => run(process.execPath, [stratafs, 'unmount
 
 /** Why `program` cannot be run here, or false. */
 function missing(program: string): string | false {
-  if (process.getuid?.() !== 0) return 'needs root'
-  return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0 ? false : `${program} is not installed`
+  return process.getuid?.() === 0 ? notInstalled(program) : 'needs root'
 }
 
 /** A bundle whose root is `merged`, running `command` as `uid`. */
