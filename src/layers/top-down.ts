@@ -28,6 +28,8 @@ class Search {
   path: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
   #below = false
+  /** The part looked at last has an absolute redirect, which leads out of any opaque directory above it. */
+  #turned = false
 
   constructor(
     private readonly u: SearchContext,
@@ -62,30 +64,39 @@ class Search {
     const path = this.path!
     let dir = root
     let last = false
+    this.#below = root.layer.index + 1 < this.u.lowers.length
     for (let i = 0; i < path.length - 1; i++) {
       const fd = this.u.cache.fd(dir)
       if (fd < 0) return this.#fail(fd)
+      this.#turned = false
       const step = this.#step(dir, fd, path, i, more)
       if (step === null) return
-      last ||= step.last
+      last = step.opaque || (last && !this.#turned)
       dir = step.dir
     }
     this.name = path[path.length - 1]!
+    this.#turned = false
     this.visit(dir, more)
-    if (last) this.done = true
+    // As ovl_check_redirect(): an opaque directory on the way does not hold what has a way of its own; nor a metacopy.
+    if (last && !this.#turned && !this.lacksContent) this.done = true
   }
 
-  /** One directory on the way of a redirect: null ends the search in this layer. */
+  /** One directory on the way of a redirect: null ends the search in this layer, or, with `done`, in all. */
   #step(
     dir: RealDir,
     fd: number,
     path: readonly string[],
     i: number,
     more: boolean,
-  ): { dir: RealDir; last: boolean } | null {
+  ): { dir: RealDir; opaque: boolean } | null {
     const name = path[i]!
     inspect(this.u, dir, fd)
-    if (native.statat(fd, name) < 0) {
+    const errno = native.statat(fd, name)
+    if (errno < 0 && errno !== -Errno.ENOENT && errno !== -Errno.ENOTDIR) {
+      this.#fail(errno)
+      return null
+    }
+    if (errno < 0) {
       this.done = this.u.whiteouts.hasAufsWhiteout(dir, fd, name)
       return null
     }
@@ -93,11 +104,16 @@ class Search {
       this.done = true
       return null
     }
+    const part = new RealDir(dir.layer, dir, name)
     const marks = more ? this.#marks(fd, name) : noMarks
+    if (this.found.error !== 0) return null
+    const opaque = marks.opaque || (more && this.#isAufsOpaque(dir, fd, part, marks))
+    if (opaque || marks.redirect === null) return { dir: part, opaque }
     // What is left of the path is at its end, however long a redirect has made what comes before.
     const at = this.path!.length - (path.length - i)
-    if (marks.redirect !== null) this.path = joinRedirect(this.path!, at, marks.redirect)
-    return { dir: new RealDir(dir.layer, dir, name), last: marks.opaque }
+    this.path = joinRedirect(this.path!, at, marks.redirect)
+    this.#turned = marks.redirect.startsWith('/')
+    return { dir: part, opaque: false }
   }
 
   #directory(dir: RealDir, fd: number, more: boolean): void {
@@ -126,7 +142,7 @@ class Search {
    */
   #isAufsOpaque(dir: RealDir, fd: number, part: RealDir, marks: Marks): boolean {
     const redirected = marks.redirect !== null && this.u.config.redirectDir !== 'nofollow'
-    if (!redirected && this.u.whiteouts.hasAufsWhiteout(dir, fd, this.name)) return true
+    if (!redirected && this.u.whiteouts.hasAufsWhiteout(dir, fd, part.name)) return true
     const inside = this.u.cache.fd(part)
     return inside >= 0 && this.u.whiteouts.isAufsOpaque(part, inside)
   }
@@ -162,7 +178,8 @@ class Search {
   #redirect(marks: Marks): void {
     if (marks.redirect === null || this.u.config.redirectDir === 'nofollow') return
     this.found.redirected = true
-    if (marks.redirect.startsWith('/')) this.path = marks.redirect.slice(1).split('/')
+    this.#turned = marks.redirect.startsWith('/')
+    if (this.#turned) this.path = marks.redirect.slice(1).split('/')
     else if (this.path !== null) this.path = [...this.path.slice(0, -1), marks.redirect]
     else this.name = marks.redirect
   }
