@@ -14,7 +14,9 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   index=on|off|immutable                    a database of which layer owns a name, held against the layers;
                                             immutable: they never change, so nobody looks at them
   index_fill=visited|background             what comes into it: what was visited, or everything at once
-  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all
+  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all. With such marks, which are
+                                            an ordinary user's, redirects and metacopies are off (EXDEV) unless
+                                            redirect_dir=on or metacopy=on is given and nobody else may enter
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   data=auto|passthrough|cached writeback=0|1
                                             file data: to the layers' own files (root), or through the mount's page cache;

@@ -7,8 +7,9 @@
 import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { native } from '../syscalls/native.js'
+import type { UnionConfig } from '../union/config.js'
 import { findPlace, identitiesUpward, type Place, type Refused } from './places.js'
-import type { MountPlan } from './settings.js'
+import { type MountPlan, othersMayEnter } from './settings.js'
 
 interface Places {
   readonly mountpoint: Place
@@ -33,7 +34,13 @@ function checkPlaces(plan: MountPlan): MountPlan | Refused {
   if (error !== undefined) return { error }
   const { mountpoint, lowers, upper, work } = places
   const paths = { lowers: lowers.map((lower) => lower.path), upper: upper?.path ?? null, work: work?.path ?? null }
-  return { ...plan, mountpoint: mountpoint.path, config: { ...plan.config, ...paths } }
+  const config = { ...plan.config, ...paths, userRedirects: userRedirectsOf(plan) }
+  return { ...plan, mountpoint: mountpoint.path, config }
+}
+
+/** Where others may enter, a mark that a layer's user made could show them what that user cannot read. */
+function userRedirectsOf({ config, settings }: MountPlan): UnionConfig['userRedirects'] {
+  return config.userRedirects === 'on' && othersMayEnter(settings) ? 'shared' : config.userRedirects
 }
 
 /** Whether it was made here and now. A failure shows when the directory is looked for. */

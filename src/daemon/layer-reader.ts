@@ -37,6 +37,7 @@ export class LayerReader {
       readonly: true,
       userxattr,
       redirectDir,
+      userRedirects: redirectDir === 'nofollow' ? ('off' as const) : ('on' as const),
       index: 'off' as const,
     }
     const engine = createEngine(config, unbound, () => {})

@@ -11,7 +11,7 @@ import { shown } from '../base/text.js'
 import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import type { Refused } from './places.js'
-import { MountFlag, type MountPlan, type MountSettings } from './settings.js'
+import { MountFlag, type MountPlan, type MountSettings, othersMayEnter } from './settings.js'
 
 export interface Attached {
   /** The open /dev/fuse of this mount. */
@@ -62,11 +62,6 @@ function openDevice(): number | Refused {
 
 function typeOf(settings: MountSettings): string {
   return settings.subtype === '' ? 'fuse' : `fuse.${settings.subtype}`
-}
-
-/** Root's mounts are for everybody, as with fuse-overlayfs; `allow_root` asks for no more than root, who is the owner. */
-function othersMayEnter(settings: MountSettings): boolean {
-  return settings.allowOther ?? (process.getuid?.() === 0 && !settings.allowRoot)
 }
 
 function attachWithProgram(plan: MountPlan): Attached | Refused {

@@ -30,6 +30,7 @@ function defaultConfig(): Draft['config'] {
     userxattr: null,
     redirectDir: 'on',
     metacopy: false,
+    userRedirects: 'off',
     xino: 'auto',
     volatile: false,
     fsync: true,

@@ -98,6 +98,8 @@ function settle(draft: Draft, context: OptionContext): string | undefined {
   const refusal = settleLowers(draft, context) ?? settleUpper(draft, context) ?? settleMetacopy(draft)
   if (refusal !== undefined) return refusal
   const { config, settings } = draft
+  config.nosuid = (settings.flags & MountFlag.NOSUID) !== 0
+  config.userRedirects = asksForRedirects(draft) ? 'on' : 'off'
   config.readonly ||= config.upper === null
   if (config.readonly) settings.flags |= MountFlag.RDONLY
   if (settings.logFile !== null) settings.logFile = absolute(settings.logFile, context.cwd)
@@ -146,12 +148,20 @@ function lowerUpper({ config }: Draft): undefined {
   config.work = null
 }
 
-/** Metacopy files are found by redirects, so the one needs the other. As ovl_fs_params_verify(). */
+/** Metacopy files are found by redirects, so the one needs the other; to read them, following is enough. As ovl_fs_params_verify(). */
 function settleMetacopy({ config, named }: Draft): string | undefined {
   if (!config.metacopy || config.redirectDir === 'on') return undefined
+  const readonly = config.readonly || config.upper === null
+  if (readonly && config.redirectDir === 'follow') return undefined
   if (named.has('redirect_dir')) return `option metacopy=on needs redirect_dir=on (given: ${config.redirectDir})`
   config.redirectDir = 'on'
   return undefined
+}
+
+/** Redirects or metacopies were asked for by name. */
+function asksForRedirects({ config, named }: Draft): boolean {
+  const follows = config.redirectDir === 'on' || config.redirectDir === 'follow'
+  return follows && (named.has('redirect_dir') || config.metacopy)
 }
 
 /** Where the workdir of `upper` is when none is named: `.NAME.work` beside it, so on the same filesystem as a rule. */

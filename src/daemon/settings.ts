@@ -58,3 +58,8 @@ export interface MountPlan {
   /** The option words as they were given, for inspect. */
   readonly options: readonly string[]
 }
+
+/** Root's mounts are for everybody, as with fuse-overlayfs; `allow_root` asks for no more than root, who is the owner. */
+export function othersMayEnter(settings: MountSettings): boolean {
+  return settings.allowOther ?? (process.getuid?.() === 0 && !settings.allowRoot)
+}

@@ -4,7 +4,8 @@
  * mount over these layers shares.
  */
 import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../index/api.js'
-import { USER_MARKS } from '../layers/marks.js'
+import { defaultPrefix, redirectsOffline, USER_MARKS } from '../layers/marks.js'
+import { redirectsUnder } from '../union/config.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
 import type { PlainLayers } from './layer-reader.js'
@@ -23,8 +24,9 @@ export interface StackTarget {
 
 /** The layers of a mount. */
 export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refused> {
-  const { lowers, upper, work, redirectDir } = mount.state.config
+  const { lowers, upper, work } = mount.state.config
   const userxattr = await usesUserMarks(mount)
+  const { redirectDir } = redirectsUnder(mount.state.config, defaultPrefix(userxattr))
   return target({ lowers, upper, work, userxattr, redirectDir }, mount)
 }
 
@@ -50,7 +52,7 @@ export function plainTarget(
     upper: upper === null ? null : resolved('upperdir', upper),
     work: work === null ? null : resolved('workdir', work),
     userxattr: null,
-    redirectDir: 'on' as const,
+    redirectDir: redirectsOffline(defaultPrefix(null)),
   }
   return refused[0] ?? target(layers, null)
 }

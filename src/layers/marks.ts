@@ -6,7 +6,7 @@
  * (`overlay.overlay.x`), which is how overlays nest.
  */
 import { Errno } from '../base/errno.js'
-import { CAP_SYS_ADMIN } from '../syscalls/constants.js'
+import { CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 
@@ -64,6 +64,14 @@ export const USER_MARKS = 'user.overlay.'
 export function defaultPrefix(userxattr: boolean | null): string {
   const trusted = userxattr === null ? capable(CAP_SYS_ADMIN) : !userxattr
   return trusted ? TRUSTED_MARKS : USER_MARKS
+}
+
+/**
+ * Whether redirects are followed where no mount says it. Those of users lead only where their reader may go anyway: not
+ * for one who can read what those who made them cannot.
+ */
+export function redirectsOffline(prefix: string): 'on' | 'nofollow' {
+  return prefix === USER_MARKS && capable(CAP_DAC_READ_SEARCH) ? 'nofollow' : 'on'
 }
 
 export class MarkStore {

@@ -9,7 +9,7 @@ import { S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { Found, type LowerAnswers, type SearchContext, type SearchedDirectory } from './found.js'
-import { type Marks, noMarks } from './marks.js'
+import { type Marks, noMarks, USER_MARKS } from './marks.js'
 import { RealDir } from './real-dir.js'
 
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
@@ -24,6 +24,8 @@ class Search {
   done = false
   /** A metacopy was found, and not yet the content it stands for. */
   lacksContent = false
+  /** The upper's redirect or metacopy is not to be followed: whatever it leads to is EPERM, as in ovl_lookup(). */
+  refused = false
   /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
   path: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
@@ -126,14 +128,17 @@ class Search {
     const isTop = found.type === 0
     if (isTop) this.#top(S_IFDIR)
     if (dir.layer.isUpper) found.upper = part
-    else this.#lowers.push(part)
+    else {
+      if (this.refused) return this.#fail(-Errno.EPERM)
+      this.#lowers.push(part)
+    }
     if (!this.#below) return
     const marks = this.#marks(fd, this.name)
     if (isTop) found.marks = marks
     part.inspected = true
     part.xattrWhiteouts = marks.xattrWhiteouts
     if (marks.opaque || (more && this.#isAufsOpaque(dir, fd, part, marks))) this.done = true
-    else this.#redirect(marks)
+    else this.#redirect(dir, marks)
   }
 
   /**
@@ -158,7 +163,8 @@ class Search {
     if (marked) found.marks = this.#marks(fd, this.name)
     this.lacksContent = found.marks.metacopy && type === S_IFREG
     this.done = !(this.lacksContent && this.#below)
-    if (!this.done) this.#redirect(found.marks)
+    if (this.lacksContent && !this.#readsMetacopies) this.#refuse(dir)
+    if (!this.done) this.#redirect(dir, found.marks)
   }
 
   /** A file below one that is already found: the content of a metacopy, or hidden. */
@@ -166,17 +172,30 @@ class Search {
     const found = this.found
     this.done = true
     if (found.type !== S_IFREG || type !== S_IFREG) return
+    if (this.refused) return this.#fail(-Errno.EPERM)
     found.data = dir
     found.dataName = this.name
     const marks = this.#below ? this.#marks(fd, this.name) : noMarks
     this.lacksContent = marks.metacopy
     if (!marks.metacopy) return
     this.done = false
-    this.#redirect(marks)
+    this.#redirect(dir, marks)
   }
 
-  #redirect(marks: Marks): void {
-    if (marks.redirect === null || this.u.config.redirectDir === 'nofollow') return
+  /** A metacopy that a layer's user can make shows what the reader of the mount can read, not what that user can. */
+  get #readsMetacopies(): boolean {
+    return this.u.config.redirectDir !== 'nofollow' || this.u.marks.prefix !== USER_MARKS
+  }
+
+  /** A mark in `dir` leads somewhere and is not to be followed. */
+  #refuse(dir: RealDir): void {
+    if (dir.layer.isUpper) this.refused = true
+    else this.#fail(-Errno.EPERM)
+  }
+
+  #redirect(dir: RealDir, marks: Marks): void {
+    if (marks.redirect === null) return
+    if (this.u.config.redirectDir === 'nofollow') this.#refuse(dir)
     this.found.redirected = true
     this.#turned = marks.redirect.startsWith('/')
     if (this.#turned) this.path = marks.redirect.slice(1).split('/')
@@ -234,7 +253,7 @@ export function searchParts(
   const parts = dir.lowers.length + uppers
   let deepest = -2
   for (let i = first; i < parts && !s.done && s.path === null; i++) {
-    const mayAnswer = answers !== null && i >= uppers && deepest < 0 && s.found.type !== S_IFREG
+    const mayAnswer = answers !== null && !s.refused && i >= uppers && deepest < 0 && s.found.type !== S_IFREG
     if (mayAnswer && answers.answer(u, dir, s.found, s.name)) break
     if (i === first + TRIED && parts - first >= MANY) u.searching?.(dir.lowers, i - uppers, s.name)
     const part = i < uppers ? dir.upper! : dir.lowers.at(i - uppers)!

@@ -9,10 +9,10 @@ import { findMount } from '../daemon/find-mount.js'
 import { type HeldMount, holdMount } from '../daemon/hold-client.js'
 import type { InspectDocument } from '../daemon/inspect-document.js'
 import type { FoundMount } from '../daemon/run-directory.js'
-import { defaultPrefix } from '../layers/marks.js'
+import { defaultPrefix, redirectsOffline } from '../layers/marks.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import type { UnionConfig } from '../union/config.js'
+import { redirectsUnder, type UnionConfig } from '../union/config.js'
 import { SAME_IDS, type StackConfig } from './diff-stack.js'
 
 /** What was asked for. Paths are absolute and latin1. */
@@ -39,12 +39,13 @@ export interface Source {
 export async function findSource(wish: SourceWish): Promise<Source> {
   if ('merged' in wish) return mountSource(wish.merged)
   const { upper, lowers, work, userxattr } = wish
+  const prefix = defaultPrefix(userxattr)
   const stack: StackConfig = {
     upper,
     work,
     lowers,
-    prefix: defaultPrefix(userxattr),
-    redirectDir: 'on',
+    prefix,
+    redirectDir: redirectsOffline(prefix),
     uids: SAME_IDS,
     gids: SAME_IDS,
   }
@@ -72,7 +73,8 @@ async function prefixOf({ socket, state }: FoundMount): Promise<string> {
 }
 
 function stackOf(config: UnionConfig, prefix: string): StackConfig {
-  const { upper, work, lowers, redirectDir, squashToRoot } = config
+  const { upper, work, lowers, squashToRoot, xattrPermissions } = config
+  const { redirectDir } = redirectsUnder(config, prefix)
   const squash = squashToRoot ? 0 : null
   return {
     upper,
@@ -81,6 +83,7 @@ function stackOf(config: UnionConfig, prefix: string): StackConfig {
     prefix,
     redirectDir,
     uids: { ranges: config.uidMapping, squash: config.squashToUid ?? squash },
+    xattrPermissions,
     gids: { ranges: config.gidMapping, squash: config.squashToGid ?? squash },
   }
 }

@@ -8,7 +8,8 @@ import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { type Layer, openLower, Refusal } from '../layers/layer.js'
 import { latin1, MarkStore } from '../layers/marks.js'
-import { type IdRules, overrideNames, parseOverride, shownId } from '../layers/ownership.js'
+import { findOverride, tamed, trusts, type XattrPermissions } from '../layers/override-trust.js'
+import { type IdRules, parseOverride, shownId } from '../layers/ownership.js'
 import { DirCache, RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, type SearchedDirectory, searchParts, shownRoots } from '../layers/top-down.js'
 import { Whiteouts } from '../layers/whiteouts.js'
@@ -27,6 +28,8 @@ export interface StackConfig {
   readonly redirectDir: string
   readonly uids: IdRules
   readonly gids: IdRules
+  /** Whose owner overrides are believed; absent: where no mount says it, everybody's (layers/override-trust). */
+  readonly xattrPermissions?: XattrPermissions
 }
 
 export const SAME_IDS: IdRules = { ranges: [], squash: null }
@@ -56,7 +59,7 @@ export class LayerStack implements SearchContext {
     try {
       const upper = config.upper === null ? null : opening(config.upper, -1, opened)
       const lowers = config.lowers.map((path, index) => opening(path, index, opened))
-      for (const layer of opened) layer.override = overrideOf(layer)
+      for (const layer of opened) layer.override = findOverride(layer.rootFd, config.xattrPermissions ?? 2)
       const stack = new LayerStack(config, upper, lowers)
       stack.#openLinks()
       return stack
@@ -122,16 +125,14 @@ export class LayerStack implements SearchContext {
   #applyOverride(part: RealDir, name: string, attribute: string): void {
     const { topStat } = this
     const value = native.getxattr(this.fd(part), name, attribute)
-    const own = typeof value === 'number' ? null : parseOverride(latin1(value))
-    if (own === null) return
+    const said = typeof value === 'number' || !trusts(attribute, topStat) ? null : parseOverride(latin1(value))
+    if (said === null) return
+    const own = tamed(said, false)
     const type = topStat[Stat.MODE]! & S_IFMT
     const other = own.type !== 0 && own.type !== S_IFDIR && type !== S_IFDIR
     topStat[Stat.UID] = own.uid
     topStat[Stat.GID] = own.gid
     topStat[Stat.MODE] = (other ? own.type : type) | own.mode
-    if (!other) return
-    topStat[Stat.RDEV_MAJOR] = own.major
-    topStat[Stat.RDEV_MINOR] = own.minor
   }
 
   /** A descriptor of `dir`, valid until the next search. Throws StratafsError. */
@@ -154,11 +155,6 @@ function opening(path: string, index: number, opened: Layer[]): Layer {
   if (layer instanceof Refusal) throw new StratafsError(shown(layer.message))
   opened.push(layer)
   return layer
-}
-
-/** The attribute that the layer's root shows overridden owners with, or null. */
-function overrideOf(layer: Layer): string | null {
-  return overrideNames.find((name) => typeof native.getxattr(layer.rootFd, '', name) !== 'number') ?? null
 }
 
 /** Where `name` in `dir` lies on disk. */

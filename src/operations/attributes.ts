@@ -4,9 +4,11 @@
  */
 
 import { Errno } from '../base/errno.js'
+import { trusts } from '../layers/override-trust.js'
 import { formatOverride, storedId } from '../layers/ownership.js'
 import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
 import { readAttr, readOverride } from '../union/attributes.js'
 import { changedByAnyId } from '../union/backing.js'
@@ -18,6 +20,7 @@ import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
 const SETUID = 0o4000
+const OTHERS_WRITE = 0o022
 const SETGID = 0o2000
 const GROUP_EXECUTE = 0o010
 
@@ -112,7 +115,7 @@ function changeOverride(u: Union, node: Node, attribute: string, changes: SetAtt
   const errno = statNode(u, node)
   if (errno < 0) return errno
   const stat = native.stat.slice()
-  const now = readOverride(u, node, attribute)
+  const now = trusts(attribute, stat) ? readOverride(u, node, attribute) : null
   const type = stat[Stat.MODE]! & S_IFMT
   const base = now ?? {
     uid: stat[Stat.UID]!,
@@ -129,7 +132,18 @@ function changeOverride(u: Union, node: Node, attribute: string, changes: SetAtt
     mode: changes.mode === undefined ? base.mode : changes.mode & 0o7777,
   })
   const fd = placeOf(u, node)
-  return native.setxattr(fd, u.placeName, attribute, Buffer.from(text, 'latin1'), 0)
+  const kept = keepToUs(u, fd, u.placeName, stat)
+  return kept < 0 ? kept : native.setxattr(fd, u.placeName, attribute, Buffer.from(text, 'latin1'), 0)
+}
+
+/** What an override stands on belongs to this process alone, or the override would not be believed (layers/override-trust). */
+function keepToUs(u: Union, fd: number, name: string, stat: Float64Array): number {
+  const uid = stat[Stat.UID]!
+  const foreign = uid !== 0 && uid !== u.ownUid && u.writable!.abilities.changeIds && isMachineRoot()
+  const errno = foreign ? native.chownat(fd, name, u.ownUid, u.ownGid) : 0
+  const mode = stat[Stat.MODE]!
+  if (errno < 0 || (mode & S_IFMT) === S_IFLNK || (mode & OTHERS_WRITE) === 0) return errno
+  return native.chmodat(fd, name, mode & 0o7777 & ~OTHERS_WRITE)
 }
 
 function setGivenTimes(fd: number, name: string, changes: SetAttr): number {

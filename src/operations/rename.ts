@@ -6,7 +6,7 @@
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { clearEmpty } from '../union/clear-empty.js'
+import { clearEmpty, moveAside, moveBack } from '../union/clear-empty.js'
 import { copyUp, markImpure } from '../union/copy-up.js'
 import { childOf, placeFile } from '../union/lookup.js'
 import { copyUpCounted, copyUpName, prepareLoss, publishLoss } from '../union/losing-names.js'
@@ -133,9 +133,16 @@ function prepare(m: Move, plan: RenamePlan): number {
   if (errno < 0) return errno
   errno = prepareMarks(m, plan)
   if (errno < 0 || victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return errno
-  if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
+  if (victim.dir !== null && makesWay(m)) errno = 0
+  else if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
   else errno = copyUpCounted(u, victim, m.newParent, m.newName)
   return errno < 0 ? errno : prepareLoss(u, victim, m.newParent, m.newName)
+}
+
+/** The victim holds whiteouts, and no empty directory that says to be opaque can be had to stand in for it. */
+function makesWay({ u, victim, flags }: Move): boolean {
+  if (victim === null || victim.dir === null || (flags & RENAME_EXCHANGE) !== 0) return false
+  return u.whiteouts.writeAufs && !u.writable!.abilities.xattrs && holdsWhiteouts(u, victim.dir)
 }
 
 function prepareMarks(m: Move, plan: RenamePlan): number {
@@ -172,13 +179,17 @@ function act(m: Move, plan: RenamePlan): number {
     if (made < 0) return made
   }
   const flags = plan.act === 'exchange' ? RENAME_EXCHANGE : plan.act === 'leave-whiteout' ? RENAME_WHITEOUT : 0
-  const errno = native.renameat(u.cache.fd(from), m.oldName, u.cache.fd(to), m.newName, flags)
+  const aside = makesWay(m) ? moveAside(u, m.victim!) : ''
+  let errno = typeof aside === 'number' ? aside : 0
+  if (errno >= 0) errno = native.renameat(u.cache.fd(from), m.oldName, u.cache.fd(to), m.newName, flags)
   if (errno < 0) {
+    if (typeof aside === 'string' && aside !== '') moveBack(u, m.victim!, aside)
     if (plan.aufsWhiteoutAtOld) u.whiteouts.remove(from, m.oldName)
     return errno
   }
   if (plan.dropWhiteoutAtOld) native.unlinkat(u.cache.fd(from), m.oldName, 0)
   if (to.aufs === 'marked') native.unlinkat(u.cache.fd(to), `.wh.${m.newName}`, 0)
+  if (typeof aside === 'string' && aside !== '') u.writable!.work.discard(aside)
   if (plan.act === 'leave-whiteout') u.counters.whiteouts++
   return 0
 }

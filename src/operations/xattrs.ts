@@ -5,7 +5,7 @@
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
 import { isForeign } from '../layers/marks.js'
-import { overrideNames } from '../layers/ownership.js'
+import { isOverride } from '../layers/override-trust.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from '../union/attributes.js'
@@ -48,11 +48,7 @@ function hiddenAnswer(attribute: string): number {
 }
 
 function isHidden(u: Union, attribute: string): boolean {
-  return isForeign(attribute) || (overrideNames.some((name) => name === attribute) && overrides(u))
-}
-
-function overrides(u: Union): boolean {
-  return u.config.xattrPermissions !== 0 || u.lowers.some((layer) => layer.override !== null)
+  return isForeign(attribute) || (isOverride(attribute) && u.config.xattrPermissions !== 0)
 }
 
 /** `layer`: the root of the layer that owns the file; `realpath`: the file itself there. */
@@ -107,7 +103,7 @@ export function removexattr(u: Union, nodeid: number, attribute: string): number
 function writableNode(u: Union, nodeid: number, attribute: string): Node | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
-  if (attribute.startsWith(VIRTUAL) || isHidden(u, attribute)) return -Errno.EPERM
+  if (attribute.startsWith(VIRTUAL) || isOverride(attribute) || isHidden(u, attribute)) return -Errno.EPERM
   if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
   const errno = copyUp(u, node, -1, true)
   if (errno < 0) return errno

@@ -23,7 +23,7 @@ export function isMachineRoot(): boolean {
  * By its number: the map of ids tells nothing, since others may map every id to itself, too. A kernel built without user namespaces has
  * no such file.
  */
-function inInitialNamespace(): boolean {
+export function inInitialNamespace(): boolean {
   const namespace = statSync('/proc/self/ns/user', { throwIfNoEntry: false })
   return namespace === undefined || namespace.ino === INITIAL_USER_NAMESPACE
 }

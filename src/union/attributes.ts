@@ -4,6 +4,7 @@
  */
 import type { Layer } from '../layers/layer.js'
 import { latin1 } from '../layers/marks.js'
+import { givesPower, tamed, trusts } from '../layers/override-trust.js'
 import { type Override, parseOverride, shownId } from '../layers/ownership.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -43,7 +44,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.btimeNs = stat[Stat.BTIME_NS]!
   if (node.data !== null) fillBlocks(u, node)
   const override = layer?.override ?? null
-  if (override !== null) applyOverride(u, node, override)
+  if (override !== null) applyOverride(u, node, override, stat)
 }
 
 /** The layer in which `node`'s inode lies; null for an unnamed upper file. */
@@ -72,17 +73,16 @@ function fillBlocks(u: Union, node: Node): void {
   if (fd >= 0 && native.statat(fd, node.dataName) >= 0) u.attr.blocks = native.stat[Stat.BLOCKS]!
 }
 
-function applyOverride(u: Union, node: Node, attribute: string): void {
-  const override = readOverride(u, node, attribute)
-  if (override === null) return
+function applyOverride(u: Union, node: Node, attribute: string, stat: Float64Array): void {
+  const said = trusts(attribute, stat) ? readOverride(u, node, attribute) : null
+  if (said === null) return
+  const override = node.dir === null ? tamed(said, givesPower(u.config.nosuid ?? false)) : said
   const attr = u.attr
   attr.uid = shownId(u.uids, override.uid)
   attr.gid = shownId(u.gids, override.gid)
   attr.mode = (attr.mode & S_IFMT) | override.mode
   if (override.type === 0 || override.type === S_IFDIR || node.dir !== null) return
   attr.mode = override.type | override.mode
-  attr.rdevMajor = override.major
-  attr.rdevMinor = override.minor
 }
 
 /** The owner and mode that `attribute` says for `node`, or null. */

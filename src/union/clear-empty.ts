@@ -3,6 +3,7 @@
  * an opaque, truly empty one with the same attributes, so that the merged tree never shows a difference, and taken apart
  * in the workdir. As ovl_clear_empty() in fs/overlayfs/dir.c.
  */
+import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_DIRECTORY, O_PATH, RENAME_EXCHANGE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -28,6 +29,31 @@ export function clearEmpty(u: Union, node: Node): number {
   upper.aufs = 'unknown'
   node.dir!.lowers = []
   return 0
+}
+
+/**
+ * Where opaque is spelled by a file inside, no opaque directory is truly empty, and none can be renamed over. Then `node` makes
+ * way: its name is hidden first, so that nothing below shows through. Its new name in the workdir, or -errno.
+ */
+export function moveAside(u: Union, node: Node): string | number {
+  const upper = node.dir!.upper!
+  const parentFd = u.cache.fd(upper.parent!)
+  if (parentFd < 0) return parentFd
+  const { work } = u.writable!
+  const aside = work.temporary()
+  const hidden = u.whiteouts.make(upper.parent!, upper.name)
+  if (hidden < 0) return hidden
+  const errno = native.renameat(parentFd, upper.name, work.fd, aside, 0)
+  if (errno >= 0) return aside
+  u.whiteouts.remove(upper.parent!, upper.name)
+  return errno
+}
+
+/** After a rename that did not come: the directory `aside` has its name again. */
+export function moveBack(u: Union, node: Node, aside: string): void {
+  const upper = node.dir!.upper!
+  native.renameat(u.writable!.work.fd, aside, u.cache.fd(upper.parent!), upper.name, 0)
+  native.unlinkat(u.cache.fd(upper.parent!), `${AUFS_PREFIX}${upper.name}`, 0)
 }
 
 function makeTwin(u: Union, from: number, work: number, name: string): number {

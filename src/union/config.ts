@@ -3,6 +3,7 @@
  * mount options by daemon/options, which has checked the words; the engine checks what only the disk can tell.
  */
 
+import { USER_MARKS } from '../layers/marks.js'
 import type { IdRange } from '../layers/ownership.js'
 
 export type { IdRange }
@@ -17,6 +18,11 @@ export interface UnionConfig {
   readonly userxattr: boolean | null
   readonly redirectDir: 'on' | 'off' | 'follow' | 'nofollow'
   readonly metacopy: boolean
+  /**
+   * Whether redirects and metacopies in `user.overlay.*`, which anybody can make, are written and followed: only where it was
+   * asked for. `shared`: asked for, but others may enter the mount, and would be shown what those who made them cannot read.
+   */
+  readonly userRedirects?: 'off' | 'on' | 'shared' | undefined
   readonly xino: 'on' | 'off' | 'auto'
   readonly volatile: boolean
   /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
@@ -29,6 +35,8 @@ export interface UnionConfig {
   readonly squashToGid: number | null
   /** fuse-overlayfs's xattr_permissions: 0 off, 1 `security.fuseoverlayfs.*` (privileged), 2 `user.containers.*`. */
   readonly xattrPermissions: 0 | 1 | 2
+  /** The mount has set-id bits and devices off, as fusermount3 has it. */
+  readonly nosuid?: boolean | undefined
   readonly staticNlink: boolean
   readonly acl: boolean
   /** Where file data goes: straight to the layer's file, or through the mount's own page cache. */
@@ -39,4 +47,13 @@ export interface UnionConfig {
   readonly index: 'on' | 'off' | 'immutable'
   /** When the database is filled: with what is visited, or with everything in the background. */
   readonly indexFill: 'visited' | 'background'
+}
+
+/** What is done with redirects and metacopies where the marks have this prefix; of users' marks by default nothing. */
+export function redirectsUnder(
+  config: Pick<UnionConfig, 'redirectDir' | 'metacopy' | 'userRedirects'>,
+  prefix: string,
+): Pick<UnionConfig, 'redirectDir' | 'metacopy'> {
+  if (prefix === USER_MARKS && config.userRedirects !== 'on') return { redirectDir: 'nofollow', metacopy: false }
+  return { redirectDir: config.redirectDir, metacopy: config.metacopy }
 }

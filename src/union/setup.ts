@@ -8,6 +8,7 @@ import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
 import { defaultPrefix, MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
+import { findOverride } from '../layers/override-trust.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
@@ -19,7 +20,7 @@ import { capable } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import { cancelBringing } from './background-copy.js'
-import type { UnionConfig } from './config.js'
+import { redirectsUnder, type UnionConfig } from './config.js'
 import { dropAhead } from './copies-ahead.js'
 import { DataFiles } from './data.js'
 import { dataWish } from './data-mode.js'
@@ -34,8 +35,12 @@ const KEPT_PART = 4
 /** Descriptors kept of files' contents, likewise. */
 const KEPT_FILES = 1024
 
+const NOT_SHARED =
+  'redirects and metacopies are off: marks are user.overlay.*, which anybody can make, and others may enter this mount'
+
 /** The union described by `config`, or why it is refused. */
-export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
+export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
+  let config = given
   // Whoever only reads makes nothing in anybody's name, and may be a thread of somebody else's program.
   const engine = config.upper === null ? 0 : native.enterEngineThread()
   const lowers: Layer[] = []
@@ -51,6 +56,7 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))
+  config = { ...config, ...redirectsUnder(config, marks.prefix) }
   const whiteouts = new Whiteouts(cache, marks)
   const writable = upper?.writable ?? null
   whiteouts.shared = writable?.work.whiteout ?? null
@@ -73,7 +79,8 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     dataWish(config, all),
     files,
   )
-  for (const layer of all) layer.override = findOverride(layer)
+  for (const layer of all) layer.override = findOverride(layer.rootFd, config.xattrPermissions)
+  if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.downgrade(NOT_SHARED)
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
@@ -192,12 +199,6 @@ function prepareUpper(u: Union, writable: Writable): void {
   if (!handles || !writable.work.openIndex()) {
     u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
   } else sweepIndex(u)
-}
-
-/** The attribute that the layer's root shows overridden owners with, or null. */
-function findOverride(layer: Layer): string | null {
-  for (const name of overrideNames) if (typeof native.getxattr(layer.rootFd, '', name) !== 'number') return name
-  return null
 }
 
 function makeRoot(u: Union, upper: Layer | null): void {

@@ -26,13 +26,41 @@ export interface Generation {
   readonly inserted: Tree | null
 }
 
-const PATHS = ['a', 'b', 'c', 'r', 'a/b', 'a/c', 'b/a', 'b/c', 'c/a', 'c/b', 'a/b/c', 'b/c/a', 'c/a/b', 'a/b/x', 'b/x', 'c/y']
+const PATHS = [
+  'a',
+  'b',
+  'c',
+  'r',
+  'a/b',
+  'a/c',
+  'b/a',
+  'b/c',
+  'c/a',
+  'c/b',
+  'a/b/c',
+  'b/c/a',
+  'c/a/b',
+  'a/b/x',
+  'b/x',
+  'c/y',
+]
 const RENAMES = 6
 
 const path = fc.constantFrom(...PATHS)
 const number = fc.nat({ max: 99 })
 const rename = fc.tuple(fc.constant('rename' as const), path, path, number)
-const others = ['write', 'append', 'chmod', 'mkdir', 'rmdir', 'unlink', 'removetree', 'read', 'list', 'truncate'] as const
+const others = [
+  'write',
+  'append',
+  'chmod',
+  'mkdir',
+  'rmdir',
+  'unlink',
+  'removetree',
+  'read',
+  'list',
+  'truncate',
+] as const
 const other = fc.tuple(fc.constantFrom(...others), path, path, number)
 const step: fc.Arbitrary<Step> = fc.oneof({ weight: RENAMES, arbitrary: rename }, { weight: 4, arbitrary: other })
 
@@ -53,3 +81,17 @@ function settled(history: readonly Generation[]): Generation[] {
 
 /** Histories of three to five generations. */
 export const generations: fc.Arbitrary<Generation[]> = fc.array(generation, { minLength: 3, maxLength: 5 }).map(settled)
+
+/** A directory is moved into one that is new, so opaque, and in the next generation out of it. */
+export const movedOut: Generation[] = [
+  {
+    steps: [
+      ['mkdir', 'n', '', 0],
+      ['rename', 'c', 'n/d', 0],
+    ],
+    options: {},
+    inserted: null,
+  },
+  { steps: [['rename', 'n/d', 'd', 0]], options: {}, inserted: null },
+  { steps: [['read', 'd/y', '', 0]], options: {}, inserted: null },
+]
