@@ -4,6 +4,7 @@
       "target_name": "stratafs",
       "sources": [
         "src/module.cc",
+        "src/owners-power.cc",
         "src/places.cc",
         "src/names.cc",
         "src/attributes.cc",

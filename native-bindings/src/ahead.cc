@@ -68,8 +68,9 @@ int64_t dress(const Task& task, int from, int to, const struct stat& stat, bool 
   if (::fchown(to, stat.st_uid, stat.st_gid) != 0) return -errno;
   int64_t error = label ? copyLabel(from, to) : 0;
   if (error < 0) return error;
-  if (::fchmod(to, stat.st_mode & 07777) != 0) return -errno;
+  // The last mode may keep its own owner from setting marks.
   if (::fsetxattr(to, task.mark.c_str(), task.origin.data(), task.origin.size(), 0) != 0) return -errno;
+  if (::fchmod(to, stat.st_mode & 07777) != 0) return -errno;
   const struct timespec times[2] = {stat.st_atim, stat.st_mtim};
   return result(::futimens(to, times));
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "owners-power.h"
 #include "place.h"
 
 namespace stratafs {
@@ -27,7 +28,7 @@ int64_t chmodReached(int fd, const Text& name, uint32_t mode) {
 int64_t chmodat(Call&, int fd, const Text& name, uint32_t mode) {
   if (hasFchmodat2.load(std::memory_order_relaxed)) {
     int flags = AT_SYMLINK_NOFOLLOW | emptyPath(name);
-    if (syscall(kFchmodat2, fd, name.c(), mode, flags) == 0) return 0;
+    if (asOwner([&] { return syscall(kFchmodat2, fd, name.c(), mode, flags); }) == 0) return 0;
     if (errno != ENOSYS) return -errno;
     hasFchmodat2 = false;
   }
@@ -35,30 +36,33 @@ int64_t chmodat(Call&, int fd, const Text& name, uint32_t mode) {
 }
 
 int64_t chownat(Call&, int fd, const Text& name, uint32_t uid, uint32_t gid) {
-  return result(::fchownat(fd, name.c(), uid, gid, AT_SYMLINK_NOFOLLOW | emptyPath(name)));
+  return result(asOwner([&] { return ::fchownat(fd, name.c(), uid, gid, AT_SYMLINK_NOFOLLOW | emptyPath(name)); }));
 }
 
 // AT_EMPTY_PATH came to utimensat in 5.8; EINVAL before that, and also for bad nanoseconds, which fail again below.
 int64_t utimensat(Call&, int fd, const Text& name, int64_t atime, int64_t atimeNs, int64_t mtime, int64_t mtimeNs) {
   struct timespec times[2] = {{atime, atimeNs}, {mtime, mtimeNs}};
-  if (::utimensat(fd, name.c(), times, AT_SYMLINK_NOFOLLOW | emptyPath(name)) == 0) return 0;
+  int flags = AT_SYMLINK_NOFOLLOW | emptyPath(name);
+  if (asOwner([&] { return ::utimensat(fd, name.c(), times, flags); }) == 0) return 0;
   if (!name.empty() || errno != EINVAL) return -errno;
   return result(::utimensat(AT_FDCWD, ProcPath(fd).c(), times, 0));
 }
 
 // Not open(2) and ftruncate(2): opening a device or a pipe does something.
 int64_t truncateat(Call&, int fd, const Text& name, int64_t size) {
-  Reached file(fd, name);
-  if (file.bad()) return -errno;
-  return result(::truncate(file.path(), size));
+  return result(asOwner([&] {
+    Reached file(fd, name);
+    return file.bad() ? -1 : ::truncate(file.path(), size);
+  }));
 }
 
 // The file opened for an ioctl; only plain files and directories, since opening others does something.
 int openForFlags(int fd, const Text& name) {
   struct stat st;
-  if (::fstatat(fd, name.c(), &st, AT_SYMLINK_NOFOLLOW | emptyPath(name)) != 0) return -1;
+  int empty = emptyPath(name);
+  if (asOwner([&] { return ::fstatat(fd, name.c(), &st, AT_SYMLINK_NOFOLLOW | empty); }) != 0) return -1;
   if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return errno = ENOTTY, -1;
-  return openPlace(fd, name, O_RDONLY | O_NONBLOCK);
+  return static_cast<int>(asOwner([&] { return openPlace(fd, name, O_RDONLY | O_NONBLOCK); }));
 }
 
 // Declared with `long` in linux/fs.h, but the kernel reads and writes an int.

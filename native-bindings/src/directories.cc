@@ -6,19 +6,22 @@
 #include <vector>
 
 #include "directories.h"
+#include "owners-power.h"
 #include "place.h"
 
 namespace stratafs {
 
 namespace {
 
-int openDirectory(int fd, const Text& name) { return openPlace(fd, name, O_RDONLY | O_DIRECTORY); }
+int openDirectory(int fd, const Text& name) {
+  return static_cast<int>(asOwner([&] { return openPlace(fd, name, O_RDONLY | O_DIRECTORY); }));
+}
 
 // Filesystems that keep no types in directories say DT_UNKNOWN; the file itself knows. It stays 0 when it has gone.
 uint8_t typeOf(int directory, const Entry& entry) {
   struct stat st;
   if (entry.type != DT_UNKNOWN) return entry.type;
-  if (::fstatat(directory, entry.name, &st, AT_SYMLINK_NOFOLLOW) != 0) return DT_UNKNOWN;
+  if (asOwner([&] { return ::fstatat(directory, entry.name, &st, AT_SYMLINK_NOFOLLOW); }) != 0) return DT_UNKNOWN;
   return static_cast<uint8_t>(IFTODT(st.st_mode));
 }
 

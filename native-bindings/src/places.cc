@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "owners-power.h"
 #include "place.h"
 
 namespace stratafs {
@@ -53,7 +54,7 @@ void fillStat(double* slot, const struct statx& st) {
 int statInto(double* slot, int fd, const Text& name) {
   struct statx st;
   int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | emptyPath(name);
-  if (::statx(fd, name.c(), flags, kStatMask, &st) != 0) return errno;
+  if (asOwner([&] { return ::statx(fd, name.c(), flags, kStatMask, &st); }) != 0) return errno;
   fillStat(slot, st);
   return 0;
 }
@@ -94,7 +95,7 @@ int64_t findFirst(Call& call, Ints fds, int from, int to, const Text& name) {
 }
 
 int64_t openat(Call&, int fd, const Text& name, int flags, uint32_t mode) {
-  return result(openPlace(fd, name, flags, mode));
+  return result(asOwner([&] { return openPlace(fd, name, flags, mode); }));
 }
 
 bool isLink(int fd, const char* name) {
@@ -139,7 +140,7 @@ int64_t close(Call&, int fd) { return result(::close(fd)); }
 
 napi_value readlinkat(Call& call, int fd, const Text& name) {
   char target[4097];
-  ssize_t length = ::readlinkat(fd, name.c(), target, sizeof target);
+  ssize_t length = asOwner([&] { return ::readlinkat(fd, name.c(), target, sizeof target); });
   if (length < 0) return failed(call, errno);
   if (static_cast<size_t>(length) == sizeof target) return failed(call, ENAMETOOLONG);
   return toString(call.env, target, static_cast<size_t>(length));

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <string>
 
+#include "owners-power.h"
 #include "place.h"
 
 namespace stratafs {
@@ -52,7 +53,7 @@ std::string pathOf(int fd, const Text& name) {
   return std::string(ProcPath(fd).c()) + "/" + name.c();
 }
 
-ssize_t readOne(int fd, const Text& name, const char* attribute, void* into, size_t size) {
+ssize_t readOneOnce(int fd, const Text& name, const char* attribute, void* into, size_t size) {
   if (name.empty()) {
     ssize_t got = ::fgetxattr(fd, attribute, into, size);
     return reached(got) ? got : ::getxattr(ProcPath(fd).c(), attribute, into, size);
@@ -65,7 +66,7 @@ ssize_t readOne(int fd, const Text& name, const char* attribute, void* into, siz
   return ::lgetxattr(pathOf(fd, name).c_str(), attribute, into, size);
 }
 
-ssize_t readList(int fd, const Text& name, char* into, size_t size) {
+ssize_t readListOnce(int fd, const Text& name, char* into, size_t size) {
   if (name.empty()) {
     ssize_t got = ::flistxattr(fd, into, size);
     return reached(got) ? got : ::listxattr(ProcPath(fd).c(), into, size);
@@ -75,6 +76,14 @@ ssize_t readList(int fd, const Text& name, char* into, size_t size) {
     if (stands(got)) return got;
   }
   return ::llistxattr(pathOf(fd, name).c_str(), into, size);
+}
+
+ssize_t readOne(int fd, const Text& name, const char* attribute, void* into, size_t size) {
+  return asOwner([&] { return readOneOnce(fd, name, attribute, into, size); });
+}
+
+ssize_t readList(int fd, const Text& name, char* into, size_t size) {
+  return asOwner([&] { return readListOnce(fd, name, into, size); });
 }
 
 napi_value getxattr(Call& call, int fd, const Text& name, const Text& attribute) {
@@ -111,32 +120,39 @@ napi_value listxattr(Call& call, int fd, const Text& name) {
   return namesIn(call.env, large.get(), static_cast<size_t>(length));
 }
 
-int64_t setxattr(Call&, int fd, const Text& name, const Text& attribute, Bytes value, int flags) {
-  if (value.length > kLargest) return -E2BIG;
+long setOnce(int fd, const Text& name, const char* attribute, Bytes value, int flags) {
   if (name.empty()) {
-    int done = ::fsetxattr(fd, attribute.c(), value.data, value.length, flags);
-    if (!reached(done)) done = ::setxattr(ProcPath(fd).c(), attribute.c(), value.data, value.length, flags);
-    return result(done);
+    int done = ::fsetxattr(fd, attribute, value.data, value.length, flags);
+    return reached(done) ? done : ::setxattr(ProcPath(fd).c(), attribute, value.data, value.length, flags);
   }
   if (direct()) {
     XattrArgs args{reinterpret_cast<uintptr_t>(value.data), static_cast<uint32_t>(value.length),
                    static_cast<uint32_t>(flags)};
-    long done = syscall(kSetxattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute.c(), &args, sizeof args);
-    if (stands(done)) return result(done);
+    long done = syscall(kSetxattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute, &args, sizeof args);
+    if (stands(done)) return done;
   }
-  return result(::lsetxattr(pathOf(fd, name).c_str(), attribute.c(), value.data, value.length, flags));
+  return ::lsetxattr(pathOf(fd, name).c_str(), attribute, value.data, value.length, flags);
+}
+
+int64_t setxattr(Call&, int fd, const Text& name, const Text& attribute, Bytes value, int flags) {
+  if (value.length > kLargest) return -E2BIG;
+  return result(asOwner([&] { return setOnce(fd, name, attribute.c(), value, flags); }));
+}
+
+long removeOnce(int fd, const Text& name, const char* attribute) {
+  if (name.empty()) {
+    int done = ::fremovexattr(fd, attribute);
+    return reached(done) ? done : ::removexattr(ProcPath(fd).c(), attribute);
+  }
+  if (direct()) {
+    long done = syscall(kRemovexattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute);
+    if (stands(done)) return done;
+  }
+  return ::lremovexattr(pathOf(fd, name).c_str(), attribute);
 }
 
 int64_t removexattr(Call&, int fd, const Text& name, const Text& attribute) {
-  if (name.empty()) {
-    int done = ::fremovexattr(fd, attribute.c());
-    return result(reached(done) ? done : ::removexattr(ProcPath(fd).c(), attribute.c()));
-  }
-  if (direct()) {
-    long done = syscall(kRemovexattrat, fd, name.c(), AT_SYMLINK_NOFOLLOW, attribute.c());
-    if (stands(done)) return result(done);
-  }
-  return result(::lremovexattr(pathOf(fd, name).c_str(), attribute.c()));
+  return result(asOwner([&] { return removeOnce(fd, name, attribute.c()); }));
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 /**
  * How a layer says that a name below it is hidden. Read in every spelling at all times: a character device 0:0, an empty
  * file with the mark `whiteout` in a directory marked opaque=x, and AUFS's and OCI's `.wh.NAME` (with `.wh..wh..opq` for
- * an opaque directory). Written as a device, or as `.wh.NAME` where mknod is refused. In the `.wh.` spelling an entry
+ * an opaque directory). Written as a device; as `.wh.NAME` where mknod is refused; as an empty file with the mark where that
+ * name is refused too, as inside another union. In the `.wh.` spelling an entry
  * NAME beside its `.wh.NAME` is shown: the whiteout then only hides what lies below, so the two can be written in either
  * order without a moment in which something wrong shows.
  */
@@ -26,10 +27,13 @@ import type { SharedWhiteout } from './shared-whiteout.js'
 export const AUFS_PREFIX = '.wh.'
 export const AUFS_OPAQUE = '.wh..wh..opq'
 
+/** How whiteouts are written: `device`: a character device 0:0; `aufs`: `.wh.NAME`; `xattr`: an empty file with the mark. */
+export type WrittenAs = 'device' | 'aufs' | 'xattr'
+
 export class Whiteouts {
-  /** Where mknod is refused: whiteouts are written as `.wh.NAME`. Decided when the upper is probed. */
-  writeAufs = false
-  /** What writes them as devices; null where there is no upper. */
+  /** Decided when the upper is probed. */
+  writtenAs: WrittenAs = 'device'
+  /** What writes devices and marked files; null where there is no upper. */
   shared: SharedWhiteout | null = null
 
   constructor(
@@ -90,11 +94,46 @@ export class Whiteouts {
   make(dir: RealDir, name: string): number {
     const fd = this.cache.fd(dir)
     if (fd < 0) return fd
-    if (!this.writeAufs) return this.shared?.place(fd, name) ?? -Errno.EROFS
+    if (this.writtenAs !== 'aufs') {
+      const ready = this.prepare(dir)
+      return ready < 0 ? ready : (this.shared?.place(fd, name) ?? -Errno.EROFS)
+    }
     const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY, 0o600)
     if (file < 0) return file === -Errno.EEXIST ? 0 : file
     dir.aufs = 'marked'
     return native.close(file)
+  }
+
+  get writeAufs(): boolean {
+    return this.writtenAs === 'aufs'
+  }
+
+  /** Before a whiteout comes into `dir`: marked files count in a directory marked opaque=x only. 0 or -errno. */
+  prepare(dir: RealDir): number {
+    if (this.writtenAs !== 'xattr' || dir.xattrWhiteouts) return 0
+    const fd = this.cache.fd(dir)
+    const errno = fd < 0 ? fd : this.marks.set(fd, '', 'opaque', 'x')
+    if (errno < 0) return errno
+    dir.inspected = true
+    dir.xattrWhiteouts = true
+    return 0
+  }
+
+  /** Before `dir` is marked opaque, which ends opaque=x: removes the marked files, which would be shown; 0 or -errno. */
+  removeMarked(dir: RealDir): number {
+    if (!dir.xattrWhiteouts) return 0
+    const hidden: string[] = []
+    const listed = this.list(
+      dir,
+      () => {},
+      (name) => hidden.push(name),
+    )
+    if (listed < 0) return listed
+    for (const name of hidden) {
+      const errno = this.remove(dir, name)
+      if (errno < 0) return errno
+    }
+    return 0
   }
 
   /** Takes back what hides `name` in `dir`, in whichever spelling. */

@@ -82,7 +82,8 @@ function hide(u: Union, parent: Node, name: string, node: Node, inUpper: boolean
     if (made < 0 || !inUpper) return made
     return removeUpper(u, u.cache.fd(upper), name, node)
   }
-  return replaceByWhiteout(u, u.cache.fd(upper), name, node.dir !== null)
+  const ready = u.whiteouts.prepare(upper)
+  return ready < 0 ? ready : replaceByWhiteout(u, u.cache.fd(upper), name, node.dir !== null)
 }
 
 export function replaceByWhiteout(u: Union, upper: number, name: string, directory: boolean): number {

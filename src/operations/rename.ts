@@ -19,6 +19,7 @@ import { isLowerPositive } from '../union/search.js'
 import { touched } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import { directoryOf, existing } from './directory-of.js'
+import { leaveMarked, type MarkedMove } from './leave-marked.js'
 
 interface Move {
   readonly u: Union
@@ -174,6 +175,9 @@ function act(m: Move, plan: RenamePlan): number {
   const { u } = m
   const from = m.oldParent.dir!.upper!
   const to = m.newParent.dir!.upper!
+  const ready = prepareWhiteout(m, plan)
+  if (ready < 0) return ready
+  if (plan.act === 'leave-whiteout' && u.whiteouts.writtenAs === 'xattr') return leaveMarked(move(m))
   if (plan.aufsWhiteoutAtOld) {
     const made = u.whiteouts.make(from, m.oldName)
     if (made < 0) return made
@@ -192,6 +196,23 @@ function act(m: Move, plan: RenamePlan): number {
   if (typeof aside === 'string' && aside !== '') u.writable!.work.discard(aside)
   if (plan.act === 'leave-whiteout') u.counters.whiteouts++
   return 0
+}
+
+/** A whiteout will stand under the old name, or under the new one for a moment. */
+function prepareWhiteout(m: Move, plan: RenamePlan): number {
+  if (plan.act === 'plain' || plan.aufsWhiteoutAtOld) return 0
+  const { whiteouts } = m.u
+  // Exchanged for one another, neither of the two is a whiteout.
+  if ((m.flags & RENAME_EXCHANGE) !== 0) return 0
+  const errno = whiteouts.prepare(m.oldParent.dir!.upper!)
+  return errno < 0 ? errno : whiteouts.prepare(m.newParent.dir!.upper!)
+}
+
+function move(m: Move): MarkedMove {
+  const { u, oldName, newName, victim, node } = m
+  const from = m.oldParent.dir!.upper!
+  const to = m.newParent.dir!.upper!
+  return { u, from, oldName, to, newName, shown: victim !== null, entry: targetOf(m) === 'entry', node, victim }
 }
 
 function publish(m: Move, target: Target): void {

@@ -27,6 +27,7 @@ export function clearEmpty(u: Union, node: Node): number {
   if (errno < 0) return errno
   u.cache.release(upper)
   upper.aufs = 'unknown'
+  upper.xattrWhiteouts = false
   node.dir!.lowers = []
   return 0
 }

@@ -2,7 +2,8 @@
  * The first half of a copy-up: the new inode with everything that belongs to it, where nobody sees it yet. All that may fail
  * happens here; what is left of it after a failure is thrown away.
  *
- * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
+ * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last. Marks
+ * come before the mode, which may keep its own owner from setting them.
  */
 import { Errno } from '../base/errno.js'
 import { storedId } from '../layers/ownership.js'
@@ -73,7 +74,6 @@ function buildFile(job: Job): number {
   job.file = fd
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = dress(job, fd, '')
-  if (errno >= 0 && job.size === null) errno = job.u.marks.set(fd, '', 'metacopy', '')
   // Of a file without content nothing has to be on disk before its name is: kernel overlayfs does not sync it either.
   return errno >= 0 && job.size !== null && job.u.syncs ? native.fsync(fd) : errno
 }
@@ -89,12 +89,13 @@ function dress(job: Job, fd: number, name: string): number {
   if (errno < 0) return errno
   errno = copyXattrs(u, job.from, job.fromName, fd, name, strip, layer.idmapped)
   if (errno < 0) return errno
+  errno = markOrigin(job, fd, name)
+  if (errno >= 0 && job.size === null) errno = u.marks.set(fd, name, 'metacopy', '')
+  if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
     const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~SETID : S_PERMISSIONS)
     errno = native.chmodat(fd, name, mode)
-    if (errno < 0) return errno
   }
-  errno = markOrigin(job, fd, name)
   return errno < 0 ? errno : setTimes(fd, name, stat)
 }
 

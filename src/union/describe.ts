@@ -3,6 +3,9 @@
  */
 import type { Union } from './union.js'
 
+/** The forms of a whiteout, in words. */
+const WHITEOUTS = { device: 'device 0:0', aufs: '.wh.NAME', xattr: 'file with the attribute whiteout' }
+
 function describeData(u: Union): Record<string, unknown> {
   const { passthrough, noOpen, writeback, why } = u.data
   return { mode: passthrough ? 'passthrough' : 'cached', why, writeback, opens: noOpen ? 'not asked for' : 'answered' }
@@ -12,7 +15,7 @@ function describeData(u: Union): Record<string, unknown> {
 export function describeUnion(u: Union): Record<string, unknown> {
   return {
     marks: u.marks.prefix,
-    whiteouts: u.whiteouts.writeAufs ? '.wh.NAME' : 'device 0:0',
+    whiteouts: WHITEOUTS[u.whiteouts.writtenAs],
     redirectDir: u.redirects ? 'on' : u.config.redirectDir === 'nofollow' ? 'nofollow' : 'follow',
     metacopy: u.config.metacopy,
     index: u.writable !== null && u.writable.work.index !== null,

@@ -57,5 +57,9 @@ export function keepContent(u: Union, node: Node): number {
 /** Nothing below shows through `node`, an upper directory, from now on. */
 export function setOpaque(u: Union, node: Node): number {
   const fd = placeOf(u, node)
-  return fd < 0 ? fd : markOpaque(u, fd, u.placeName)
+  if (fd < 0) return fd
+  const swept = u.whiteouts.removeMarked(node.dir!.upper!)
+  const errno = swept < 0 ? swept : markOpaque(u, fd, '')
+  if (errno >= 0) node.dir!.upper!.xattrWhiteouts = false
+  return errno
 }

@@ -11,10 +11,18 @@ import { originMark } from '../layers/origin-mark.js'
 import { findOverride } from '../layers/override-trust.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
+import { makeMarked } from '../layers/shared-whiteout.js'
 import { shownRoots } from '../layers/top-down.js'
-import { Whiteouts } from '../layers/whiteouts.js'
+import { AUFS_PREFIX, Whiteouts, type WrittenAs } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import { CAP_DAC_READ_SEARCH, O_DIRECTORY, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
+import {
+  CAP_DAC_READ_SEARCH,
+  O_DIRECTORY,
+  RENAME_EXCHANGE,
+  RENAME_WHITEOUT,
+  S_IFCHR,
+  S_IFDIR,
+} from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
@@ -120,8 +128,10 @@ function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusa
   const fits = probeMount(work, roots.layer, config)
   if (fits !== null) return fits
   const prefix = probePrefix(work.fd, config.userxattr)
+  const form = probeForm(work, prefix)
+  if (form === null) return noWhiteouts(config.upper)
   const abilities: Abilities = {
-    renameWhiteout: probeWhiteout(work),
+    whiteouts: form,
     tmpfile: probeTmpfile(work),
     xattrs: prefix !== null,
     changeIds: (engine & 4) !== 0,
@@ -174,6 +184,36 @@ function probeWhiteout(work: Workdir): boolean {
   return errno >= 0
 }
 
+/** The first form of a whiteout that the filesystem takes; null where it takes none. */
+function probeForm(work: Workdir, prefix: string | null): WrittenAs | null {
+  if (probeWhiteout(work)) return 'device'
+  const name = `${AUFS_PREFIX}${work.temporary()}`
+  const file = work.createFile(name)
+  if (file >= 0) {
+    native.close(file)
+    native.unlinkat(work.fd, name, 0)
+    return 'aufs'
+  }
+  return prefix !== null && probeMarked(work, new MarkStore(prefix)) ? 'xattr' : null
+}
+
+/** Whether marked files can be made and exchanged for what they hide. */
+function probeMarked(work: Workdir, marks: MarkStore): boolean {
+  const [one, two] = [work.temporary(), work.temporary()]
+  const made = makeMarked(work.fd, one, marks) >= 0 && native.mkdirat(work.fd, two, 0o700) >= 0
+  const swapped = made && native.renameat(work.fd, one, work.fd, two, RENAME_EXCHANGE) >= 0
+  work.discard(one)
+  work.discard(two)
+  return swapped
+}
+
+function noWhiteouts(upper: string): Refusal {
+  return new Refusal(
+    `upperdir ${upper} can hold no whiteouts: its filesystem refuses devices 0:0, names that begin with .wh., and ` +
+      `extended attributes with RENAME_EXCHANGE; put upperdir and workdir on another filesystem`,
+  )
+}
+
 /** Whether files can be made without a name, and be given one. */
 function probeTmpfile(work: Workdir): boolean {
   const fd = work.createFile('')
@@ -187,7 +227,13 @@ function probeTmpfile(work: Workdir): boolean {
 
 /** Says what the upper cannot do, and opens what depends on it. */
 function prepareUpper(u: Union, writable: Writable): void {
-  u.whiteouts.writeAufs = !writable.abilities.renameWhiteout
+  u.whiteouts.writtenAs = writable.abilities.whiteouts
+  if (u.whiteouts.writtenAs === 'xattr') {
+    writable.work.whiteout.marks = u.marks
+    u.downgrade(
+      'upper cannot hold whiteout devices, nor names .wh.NAME: whiteouts are written as files with an attribute',
+    )
+  }
   if (u.whiteouts.writeAufs) u.downgrade('upper cannot hold whiteout devices: whiteouts are written as .wh.NAME')
   if (!writable.abilities.xattrs)
     u.downgrade('upper has no extended attributes: directory rename, metacopy and origin are off')

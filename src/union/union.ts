@@ -9,7 +9,7 @@ import type { MarkStore } from '../layers/marks.js'
 import type { IdRules } from '../layers/ownership.js'
 import type { Parts } from '../layers/parts.js'
 import type { DirCache, RealDir } from '../layers/real-dir.js'
-import type { Whiteouts } from '../layers/whiteouts.js'
+import type { Whiteouts, WrittenAs } from '../layers/whiteouts.js'
 import type { Workdir } from '../layers/workdir.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
@@ -30,8 +30,8 @@ export type LogFunction = (level: LogLevel, message: string, fields?: Record<str
 
 /** What the upper's filesystem and this process can do, found out by trying when the mount is set up. */
 export interface Abilities {
-  /** renameat2 with RENAME_WHITEOUT. */
-  readonly renameWhiteout: boolean
+  /** How whiteouts are written. */
+  readonly whiteouts: WrittenAs
   /** O_TMPFILE in the upper. */
   readonly tmpfile: boolean
   /** Marks can be set. */

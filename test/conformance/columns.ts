@@ -258,7 +258,22 @@ const user: Column = {
   },
 }
 
-export const columns: readonly Column[] = [kernel, plain, root, cached, user, fuseNative]
+const plainUser: Column = {
+  ...plain,
+  name: 'plain-user',
+  title: 'a plain directory (ext4), as an ordinary user',
+  capabilities: new Set<Capability>(),
+  xattrPrefix: 'user.',
+  uid: NOBODY,
+  gid: NOBODY,
+  available: () => (isRoot() === true ? notInstalled('setpriv') || true : 'needs root, to become an ordinary user'),
+  start(directory, program) {
+    const become = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups`
+    return new Probe(directory, program, (path) => `${become} ${path}`)
+  },
+}
+
+export const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

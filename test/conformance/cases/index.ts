@@ -13,6 +13,7 @@ import { listings } from './listings.js'
 import { locks } from './locks.js'
 import { lookup } from './lookup.js'
 import { metacopy, onDisk } from './marks.js'
+import { oddModes } from './odd-modes.js'
 import { remove } from './remove.js'
 import { rename } from './rename.js'
 import { mappings, space } from './space.js'
@@ -22,6 +23,7 @@ import { xattrs } from './xattrs.js'
 export const families: readonly Family[] = [
   lookup,
   attributes,
+  oddModes,
   inTurn,
   data,
   large,
