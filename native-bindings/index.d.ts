@@ -70,6 +70,9 @@ export interface Native {
   findFirst(fds: Int32Array, from: number, to: number, name: string): number
   /** openat(2), O_CLOEXEC always added; with empty `name` the descriptor is opened anew through /proc/self/fd. */
   openat(fd: number, name: string, flags: number, mode: number): number
+  /** The regular file at a place for its content, never waiting for anybody: O_CLOEXEC, O_NONBLOCK and O_NOCTTY added. -ESTALE where
+   * it is no regular file (any more), -EAGAIN while somebody holds a lease on it that this open breaks. */
+  openFile(fd: number, name: string, flags: number): number
   /** openat2(2) of a path of several components below the directory `fd`, RESOLVE_BENEATH, with no symbolic link allowed
    * anywhere in it (-ELOOP, or -EXDEV where it would leave `fd`); O_CLOEXEC always added; '' is `fd` itself. */
   openBeneath(fd: number, path: string, flags: number, mode: number): number

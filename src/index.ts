@@ -96,9 +96,15 @@ export async function apply(archive: Path, directory: Path, options: ApplyOption
   return unpack({ ...places, policy, digest, diffID, sync: volatile !== true, signal, progress })
 }
 
-/** Unmounts, and waits for the daemon to end unless `lazy`. */
-export async function unmount(mountpoint: Path, options: { lazy?: boolean } = {}): Promise<void> {
-  const result = await unmountPath(absolute(mountpoint), options.lazy ?? false)
+/**
+ * Unmounts, and waits for the daemon to end unless `lazy`. `notice` gets a sentence when that takes long, and when other mount
+ * namespaces keep the mount, whose daemon then serves on.
+ */
+export async function unmount(
+  mountpoint: Path,
+  options: { lazy?: boolean; notice?: (sentence: string) => void } = {},
+): Promise<void> {
+  const result = await unmountPath(absolute(mountpoint), options.lazy ?? false, options.notice ?? (() => {}))
   if (result !== null) throw new StratafsError(result.error)
 }
 

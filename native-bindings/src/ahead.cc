@@ -83,7 +83,7 @@ bool isRoomy(int fd) {
 
 // The file, or -errno.
 int64_t make(const Task& task) {
-  Held from(::openat(task.directory.fd(), task.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  Held from(::openat(task.directory.fd(), task.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat stat;
   if (from.bad() || ::fstat(from.fd(), &stat) != 0) return -errno;
   if (!S_ISREG(stat.st_mode) || stat.st_size > task.limit) return -EFBIG;

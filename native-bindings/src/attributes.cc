@@ -48,12 +48,18 @@ int64_t utimensat(Call&, int fd, const Text& name, int64_t atime, int64_t atimeN
   return result(::utimensat(AT_FDCWD, ProcPath(fd).c(), times, 0));
 }
 
-// Not open(2) and ftruncate(2): opening a device or a pipe does something.
+// truncate(2) would wait for whoever holds a lease on the file; opening a device or a pipe does something.
 int64_t truncateat(Call&, int fd, const Text& name, int64_t size) {
-  return result(asOwner([&] {
-    Reached file(fd, name);
-    return file.bad() ? -1 : ::truncate(file.path(), size);
-  }));
+  struct stat st;
+  int empty = AT_SYMLINK_NOFOLLOW | emptyPath(name);
+  if (asOwner([&] { return ::fstatat(fd, name.c(), &st, empty); }) != 0) return -errno;
+  if (S_ISREG(st.st_mode)) {
+    Held open(static_cast<int>(asOwner([&] { return openContent(fd, name, O_WRONLY); })));
+    return open.bad() ? -errno : result(::ftruncate(open.fd(), size));
+  }
+  Reached file(fd, name);
+  if (file.bad()) return -errno;
+  return result(::truncate(file.path(), size));
 }
 
 // The file opened for an ioctl; only plain files and directories, since opening others does something.
@@ -62,7 +68,7 @@ int openForFlags(int fd, const Text& name) {
   int empty = emptyPath(name);
   if (asOwner([&] { return ::fstatat(fd, name.c(), &st, AT_SYMLINK_NOFOLLOW | empty); }) != 0) return -1;
   if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return errno = ENOTTY, -1;
-  return static_cast<int>(asOwner([&] { return openPlace(fd, name, O_RDONLY | O_NONBLOCK); }));
+  return static_cast<int>(asOwner([&] { return openPlace(fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY); }));
 }
 
 // Declared with `long` in linux/fs.h, but the kernel reads and writes an int.

@@ -271,7 +271,7 @@ void Device::readAhead(int dirFd, const char* name) {
 
 // Whoever was answered takes a while to get going; this falls into it.
 void Device::askAhead() {
-  int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return;
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
   ::close(fd);

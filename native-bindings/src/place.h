@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bridge.h"
@@ -57,6 +58,17 @@ inline int openPlace(int fd, const Text& name, int flags, mode_t mode = 0) {
   }
   if (name.empty()) return ::open(ProcPath(fd).c(), (flags & ~O_NOFOLLOW) | O_CLOEXEC, mode);
   return ::openat(fd, name.c(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+// Opens the regular file at a place, O_CLOEXEC, for its content. Whoever owns the layer may have put a pipe, a terminal or a link there,
+// or hold a lease on the file: O_NONBLOCK waits for none of them (EAGAIN for a lease). ESTALE where it is no regular file.
+inline int openContent(int fd, const Text& name, int flags) {
+  int opened = openPlace(fd, name, flags | O_NONBLOCK | O_NOCTTY);
+  struct stat st;
+  if (opened < 0) return errno = errno == ENXIO || errno == ELOOP || errno == EISDIR ? ESTALE : errno, -1;
+  if (::fstat(opened, &st) == 0 && S_ISREG(st.st_mode)) return opened;
+  ::close(opened);
+  return errno = ESTALE, -1;
 }
 
 // For calls that have no form for O_PATH descriptors or for not following links: a path that leads to the very file of

@@ -98,6 +98,10 @@ int64_t openat(Call&, int fd, const Text& name, int flags, uint32_t mode) {
   return result(asOwner([&] { return openPlace(fd, name, flags, mode); }));
 }
 
+int64_t openFile(Call&, int fd, const Text& name, int flags) {
+  return result(asOwner([&] { return openContent(fd, name, flags); }));
+}
+
 bool isLink(int fd, const char* name) {
   struct stat st;
   return ::fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
@@ -153,6 +157,7 @@ void describePlaces(Table& table) {
   table.add<statMany>("statMany");
   table.add<findFirst>("findFirst");
   table.add<openat>("openat");
+  table.add<openFile>("openFile");
   table.add<openBeneath>("openBeneath");
   table.add<close>("close");
   table.add<readlinkat>("readlinkat");

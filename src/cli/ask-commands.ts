@@ -10,7 +10,7 @@ import { print, printJson } from './print.js'
 
 /** Unmounts `merged` (latin1); the exit code. */
 export async function runUnmount(merged: string, lazy: boolean): Promise<number> {
-  await unmount(pathBytes(merged), { lazy })
+  await unmount(pathBytes(merged), { lazy, notice: complain })
   return Exit.DONE
 }
 

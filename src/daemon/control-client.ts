@@ -5,6 +5,9 @@ import { type ControlReply, type ControlRequest, lineReader } from './control-pr
 /** A little longer than the daemon waits for its engine. */
 const PATIENCE_MS = 12_000
 
+/** Nobody listens on the socket any more. */
+const OVER = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE'])
+
 /** The daemon's answer; a daemon that cannot be reached or says nothing is an error in the same shape. */
 export function askDaemon(socketPath: string, request: ControlRequest): Promise<ControlReply> {
   return new Promise((resolve) => {
@@ -32,4 +35,35 @@ function parseReply(line: string): ControlReply {
   } catch {
     return { ok: false, error: 'the daemon answered nonsense' }
   }
+}
+
+/**
+ * Sends `request`, if any, and waits until the daemon has gone: its process holds the connection for as long as it lives, in whatever pid
+ * namespace. `gone` too where nobody listens any more; `late` after `milliseconds`; or why the daemon cannot be asked, or refuses.
+ */
+export function untilGone(
+  socketPath: string,
+  request: ControlRequest | null,
+  milliseconds: number,
+): Promise<'gone' | 'late' | { readonly error: string }> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath)
+    const finish = (how: 'gone' | 'late' | { readonly error: string }) => {
+      clearTimeout(late)
+      socket.destroy()
+      resolve(how)
+    }
+    const late = setTimeout(() => finish('late'), milliseconds)
+    socket.setEncoding('utf8')
+    if (request !== null) socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))
+    const reader = lineReader((line) => {
+      const reply = parseReply(line)
+      if (!reply.ok) finish({ error: reply.error })
+    })
+    socket.on('data', (chunk) => reader(String(chunk)))
+    socket.on('error', ({ code, message }: NodeJS.ErrnoException) =>
+      finish(code !== undefined && OVER.has(code) ? 'gone' : { error: code ?? message }),
+    )
+    socket.on('close', () => finish('gone'))
+  })
 }

@@ -3,7 +3,7 @@
  * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path` of
  * a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
- * many seconds) and release.
+ * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone).
  * Paths in it are latin1 strings, as everywhere inside.
  */
 
@@ -16,6 +16,7 @@ export type ControlRequest =
   | { readonly command: 'level'; readonly level: string }
   | { readonly command: 'hold'; readonly seconds: number }
   | { readonly command: 'release' }
+  | { readonly command: 'end' }
 
 export type ControlReply =
   | { readonly ok: true; readonly result: unknown }
@@ -40,7 +41,8 @@ export function parseRequest(line: string): ControlRequest | null {
   try {
     const value = JSON.parse(line) as Record<string, unknown>
     const { command, path, after, action } = value
-    if (command === 'inspect' || command === 'stats' || command === 'release') return { command }
+    if (command === 'inspect' || command === 'stats') return { command }
+    if (command === 'release' || command === 'end') return { command }
     if (command === 'which' && typeof path === 'string') return { command, path }
     if (command === 'owners' && typeof path === 'string' && typeof after === 'number') return { command, path, after }
     if (command === 'index' && (action === 'fill' || action === 'drop')) return { command, action }

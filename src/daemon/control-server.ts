@@ -46,7 +46,7 @@ async function replyTo(line: string, answer: Answer, peer: Peer): Promise<Contro
   if (request === null)
     return {
       ok: false,
-      error: 'unknown request: commands are inspect, stats, which, owners, index, level, hold, release',
+      error: 'unknown request: commands are inspect, stats, which, owners, index, level, hold, release, end',
     }
   try {
     return await answer(request, peer)

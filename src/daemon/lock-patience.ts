@@ -6,8 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DirectoryLocks, lockDirectories } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
+import { copiesOf, processes } from './namespaces.js'
 import type { Refused } from './places.js'
-import { listMounts } from './run-directory.js'
+import { listMounts, type MountState, ownPidNamespace } from './run-directory.js'
 
 /** As long as an unmount may wait for its daemon. */
 const PATIENCE_MS = 30_000
@@ -20,12 +21,23 @@ export async function lockWhenFree(
   for (const until = Date.now() + PATIENCE_MS; ; await sleep(POLL_MS)) {
     const locks = lockDirectories(places)
     if ('release' in locks || locks.holder === undefined) return locks
-    if (isMounted(locks.holder) || Date.now() > until) return locks
+    const daemon = daemonOf(locks.holder, places)
+    if (Date.now() > until || (daemon !== null && isMounted(daemon))) return locks
+    const copies = daemon === null ? [] : copiesOf(daemon.device)
+    if (copies.length > 0)
+      return { error: `${locks.error}; it is mounted in another mount namespace (${processes(copies)})` }
   }
 }
 
-/** Whether the process `pid` serves a mount that is in the tree. Of one that cannot be found out it is not believed. */
-function isMounted(pid: number): boolean {
-  const daemon = listMounts().find(({ state }) => state.pid === pid)
-  return daemon !== undefined && mountedOn(daemon.state.mountpoint, readMounts())?.device === daemon.state.device
+/** The daemon with the lock: the process `holder`, or, where the kernel hides its pid, the one that a state file names for `places`. */
+function daemonOf(holder: number, places: readonly (readonly [option: string, path: string])[]): MountState | null {
+  const states = listMounts().map(({ state }) => state)
+  const here = states.find(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
+  const far = ({ config }: MountState) => places.some(([, path]) => path === config.upper || path === config.work)
+  return here ?? (holder === 0 ? states.find(far) : null) ?? null
+}
+
+/** Whether its mount is in the tree. Of one that cannot be found out it is not believed. */
+function isMounted({ mountpoint, device }: MountState): boolean {
+  return mountedOn(mountpoint, readMounts())?.device === device
 }

@@ -42,13 +42,22 @@ export function lockDirectories(places: readonly (readonly [option: string, path
 }
 
 function lockDirectory(option: string, path: string): OwnedFd | Held {
-  const opened = OwnedFd.from(native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0))
+  const opened = OwnedFd.from(openApart(path))
   if (typeof opened === 'number') return { error: `${option} ${shown(path)} cannot be opened (errno ${-opened})` }
   const errno = native.flock(opened.fd, LOCK_EX | LOCK_NB)
   if (errno >= 0) return opened
   const holder = errno === -Errno.EAGAIN ? holderOf(opened.fd) : -1
   opened.close()
   return holder < 0 ? { error: `${option} cannot be locked` } : { error: inUse(option, path, holder), holder }
+}
+
+/** Through a private clone of its mount where there can be one, so that the lock does not keep that mount from being unmounted. */
+function openApart(path: string): number {
+  const clone = native.cloneMount(path, 0)
+  if (clone < 0) return native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+  const fd = native.openat(clone, '.', O_RDONLY | O_DIRECTORY, 0)
+  native.close(clone)
+  return fd
 }
 
 function inUse(option: string, path: string, pid: number): string {

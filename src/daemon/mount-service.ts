@@ -28,6 +28,7 @@ import {
   ownIdentity,
   removeFiles,
   runDirectory,
+  runDirectoryObstacle,
   sweepDead,
   writeState,
 } from './run-directory.js'
@@ -63,6 +64,8 @@ export class MountService {
   static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
     const choice = chooseTransport(given, obstacles)
     if ('error' in choice) return choice
+    const obstacle = runDirectoryObstacle()
+    if (obstacle !== null) return { error: obstacle }
     const checked = checkPlan(choice.plan)
     if ('error' in checked) return checked
     const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
@@ -139,6 +142,7 @@ export class MountService {
     if (request.command === 'level') return this.#setLevel(request.level)
     if (request.command === 'index') return this.#tellIndex(request.action)
     if (request.command === 'stats') return this.#counters()
+    if (request.command === 'end') return this.#end()
     const { command: what, ...about } = request
     const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
@@ -158,6 +162,12 @@ export class MountService {
     return told
       ? { ok: true, result: index.facts }
       : { ok: false, error: 'this mount writes no index: it has no workdir' }
+  }
+
+  #end(): ControlReply {
+    this.logger.log('info', 'asked to end', { by: 'socket' })
+    void this.stop()
+    return { ok: true, result: null }
   }
 
   #setLevel(level: string): ControlReply {

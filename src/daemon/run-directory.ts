@@ -5,7 +5,9 @@
  */
 import { createHash } from 'node:crypto'
 import {
+  accessSync,
   chmodSync,
+  constants,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -15,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import type { UnionConfig } from '../union/config.js'
 
 /** What a state file holds. Paths are latin1 strings. */
@@ -55,17 +57,45 @@ function candidates(): string[] {
 
 /** The run directory, made if need be; null where none can be had. */
 export function runDirectory(): string | null {
-  return candidates().find((path) => path.length <= LONGEST_DIRECTORY && makePrivate(path)) ?? null
+  return candidates().find((path) => Buffer.byteLength(path) <= LONGEST_DIRECTORY && makePrivate(path)) ?? null
 }
 
 /** True when `path` is now a directory of ours that nobody else can enter. */
 function makePrivate(path: string): boolean {
   try {
-    mkdirSync(path, { mode: 0o700, recursive: true })
-  } catch {
-    return false
+    // Not with its parents: in /proc, where nothing can be made and nothing says so, Node would try for ever.
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false
   }
   return isPrivate(path, true)
+}
+
+/** Why the directory that `STRATAFS_RUN_DIR` names cannot be used, with what to do; null where it can, or none is named. */
+export function runDirectoryObstacle(): string | null {
+  const { STRATAFS_RUN_DIR: path } = process.env
+  if (!path) return null
+  const why = isAbsolute(path) ? obstacleOf(path) : 'must be an absolute path'
+  return why === null ? null : `STRATAFS_RUN_DIR ${path} ${why}`
+}
+
+function obstacleOf(path: string): string | null {
+  if (Buffer.byteLength(path) > LONGEST_DIRECTORY)
+    return `is too long for the path of a socket: name one of ${LONGEST_DIRECTORY} bytes at most`
+  if (!makePrivate(path)) return whyNot(path)
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK)
+    return null
+  } catch (error) {
+    return `cannot be written to (${(error as NodeJS.ErrnoException).code}): name another`
+  }
+}
+
+function whyNot(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return 'does not exist and cannot be made: make it, or name another'
+  if (!stat.isDirectory()) return 'is no directory: name one'
+  return stat.uid === process.getuid?.() ? 'cannot be closed to others: chmod it to 0700' : 'is not yours: name another'
 }
 
 /** Whoever could write here could pretend to be a daemon of ours. */
@@ -100,10 +130,11 @@ export function removeFiles(stem: string): void {
 
 /** What names this process in a state file. */
 export function ownIdentity(): Pick<MountState, 'pid' | 'startTime' | 'pidNamespace'> {
-  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', pidNamespace: pidNamespace() }
+  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', pidNamespace: ownPidNamespace() }
 }
 
-function pidNamespace(): string {
+/** What `pidNamespace` of a state file is compared with. */
+export function ownPidNamespace(): string {
   return readlinkSync('/proc/self/ns/pid')
 }
 
@@ -123,7 +154,7 @@ export function startTimeOf(pid: number): string | null {
 
 /** Whether the daemon still runs, as far as can be told from this pid namespace. */
 export function isAlive(state: MountState): boolean {
-  return state.pidNamespace !== pidNamespace() || startTimeOf(state.pid) === state.startTime
+  return state.pidNamespace !== ownPidNamespace() || startTimeOf(state.pid) === state.startTime
 }
 
 /** Every live mount of this user, oldest first. What the dead ones left is removed on the way. */

@@ -8,6 +8,7 @@ import { Errno } from '../base/errno.js'
 import {
   AT_FDCWD,
   MOUNT_ATTR_NOATIME,
+  MOUNT_ATTR_NODEV,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
   O_PATH,
@@ -89,7 +90,8 @@ export function deviceOfStat(): string {
   return `${native.stat[Stat.DEV_MAJOR]}:${native.stat[Stat.DEV_MINOR]}`
 }
 
-const LOWER_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME
+/** Devices belong to the merged tree's programs: in a layer this process opens none, whatever somebody puts there. */
+const LOWER_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV
 
 /** Opens a lower layer's root. */
 export function openLower(path: string, index: number): Layer | Refusal {
@@ -128,7 +130,7 @@ export function openUpper(upper: string, work: string, noatime: boolean): UpperR
 
 function openClonedUpper(upper: string, work: string, noatime: boolean): UpperRoots | null {
   const above = commonAncestor(upper, work)
-  const base = native.cloneMount(above, noatime ? MOUNT_ATTR_NOATIME : 0)
+  const base = native.cloneMount(above, MOUNT_ATTR_NODEV | (noatime ? MOUNT_ATTR_NOATIME : 0))
   if (base < 0) return null
   const fd = openBelow(base, above, upper)
   const workFd = fd < 0 ? fd : openBelow(base, above, work)

@@ -15,11 +15,15 @@ import {
   O_PATH,
   O_RDWR,
   O_TMPFILE,
+  S_PERMISSIONS,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import { type Layer, Refusal } from './layer.js'
 import { RealDir } from './real-dir.js'
 import { SharedWhiteout } from './shared-whiteout.js'
+
+const OWNER_MAY_ALL = 0o700
 
 export class Workdir {
   #counter = 0
@@ -108,7 +112,12 @@ function volatileLeft(path: string): string {
 function openOrMake(baseFd: number, name: string): number {
   const made = native.mkdirat(baseFd, name, 0o700)
   if (made < 0 && made !== -Errno.EEXIST) return made
-  return native.openat(baseFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  const fd = native.openat(baseFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  if (made >= 0 || fd < 0 || native.statat(fd, '') < 0) return fd
+  // Kernel overlayfs leaves it with mode 000, which shuts out its owner where that is an ordinary user.
+  const mode = native.stat[Stat.MODE]! & S_PERMISSIONS
+  if ((mode & OWNER_MAY_ALL) !== OWNER_MAY_ALL) native.chmodat(fd, '', mode | OWNER_MAY_ALL)
+  return fd
 }
 
 /** Empties the directory `fd`, as far as that is permitted. */

@@ -8,17 +8,7 @@ import { Errno, errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import type { RealDir } from '../layers/real-dir.js'
-import {
-  O_NOFOLLOW,
-  O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFREG,
-  S_PERMISSIONS,
-} from '../syscalls/constants.js'
+import { O_RDONLY, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { LayerEntry } from './commit-entries.js'
@@ -207,8 +197,9 @@ class EntryWriter {
 
   #open(dir: RealDir, name: string): number {
     this.stack.cache.beginOperation()
-    const fd = native.openat(this.stack.fd(dir), name, O_RDONLY | O_NOFOLLOW, 0)
+    const fd = native.openFile(this.stack.fd(dir), name, O_RDONLY)
     if (fd >= 0) return fd
+    if (fd === -Errno.ESTALE) throw new StratafsError(`${shown(pathOf(dir, name))} is no regular file any more`)
     const gone = fd === -Errno.ENOENT ? 'was removed while the layer was written' : `cannot be opened: ${errnoName(fd)}`
     throw new StratafsError(`${shown(pathOf(dir, name))} ${gone}`)
   }

@@ -25,7 +25,7 @@ import {
   UTIME_OMIT,
 } from './constants.js'
 import { copyBytes } from './node-content.js'
-import { attempt, done, openat, pathOf, refuse } from './node-paths.js'
+import { attempt, done, openat, openFile, pathOf, refuse } from './node-paths.js'
 import { surroundings } from './node-process.js'
 import * as programs from './node-programs.js'
 import { reading } from './node-reading.js'
@@ -45,6 +45,7 @@ export function nodeNative(): Native {
 type Naming = Pick<
   Native,
   | 'openat'
+  | 'openFile'
   | 'openBeneath'
   | 'close'
   | 'closeSoon'
@@ -59,6 +60,7 @@ type Naming = Pick<
 
 const naming: Naming = {
   openat,
+  openFile,
   openBeneath,
   close: (fd) => done(() => fs.closeSync(fd)),
   closeSoon: (fd) => done(() => fs.closeSync(fd)),

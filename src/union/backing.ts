@@ -96,7 +96,7 @@ function endGhost(u: Union, ghost: Ghost): void {
 export function withGhost(u: Union, ghost: Ghost, act: (fd: number) => number): number {
   u.cache.beginOperation()
   const dir = u.cache.fd(ghost.dir)
-  const fd = dir < 0 ? dir : native.openat(dir, ghost.name, O_RDONLY | O_NOFOLLOW, 0)
+  const fd = dir < 0 ? dir : native.openFile(dir, ghost.name, O_RDONLY)
   if (fd < 0) return fd
   const result = act(fd)
   native.close(fd)

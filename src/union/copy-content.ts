@@ -3,7 +3,7 @@
  * is copied beside the loop (background-copy), and whoever wanted it comes again.
  */
 import { Errno, PENDING } from '../base/errno.js'
-import { O_NOFOLLOW, O_RDONLY, O_RDWR } from '../syscalls/constants.js'
+import { O_RDONLY, O_RDWR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { isBeyondCounting, Stat } from '../syscalls/stat.js'
 import { type Bringing, isLargeCopy, restoreMetacopy, startBringing } from './background-copy.js'
@@ -24,7 +24,7 @@ interface Source {
 function openSource(u: Union, node: Node, size: number): Source | number {
   const dirFd = u.cache.fd(node.data ?? node.at!)
   if (dirFd < 0) return dirFd
-  const fd = native.openat(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY | O_NOFOLLOW, 0)
+  const fd = native.openFile(dirFd, node.data === null ? node.atName : node.dataName, O_RDONLY)
   if (fd < 0) return fd
   const errno = native.statat(fd, '')
   if (errno < 0) {
@@ -97,7 +97,7 @@ function statMetacopy(u: Union, node: Node, size: number): Float64Array | number
 
 function openMetacopy(u: Union, node: Node): number {
   const place = placeOf(u, node)
-  return place < 0 ? place : native.openat(place, u.placeName, O_RDWR | O_NOFOLLOW, 0)
+  return place < 0 ? place : native.openFile(place, u.placeName, O_RDWR)
 }
 
 function fillInPlace(u: Union, node: Node, target: number, keep: number, stat: Float64Array): number {

@@ -9,7 +9,7 @@
  * for. A node that has lost its last name is reached through its pin.
  */
 import { Errno } from '../base/errno.js'
-import { O_APPEND, O_NOFOLLOW, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../syscalls/constants.js'
+import { O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { Node } from './node.js'
@@ -85,26 +85,25 @@ function shrink(u: Union): boolean {
 function openContent(u: Union, node: Node, write: boolean, append: boolean): number {
   if (node.data !== null && !write) {
     const dir = u.cache.fd(node.data)
-    return dir < 0 ? dir : native.openat(dir, node.dataName, O_RDONLY | O_NOFOLLOW, 0)
+    return dir < 0 ? dir : native.openFile(dir, node.dataName, O_RDONLY)
   }
   const fd = placeOf(u, node)
   if (fd < 0) return fd
   const name = u.placeName
-  const flags = name === '' ? 0 : O_NOFOLLOW
-  return write ? openBoth(u, node, fd, name, flags, append) : openPlace(u, node, fd, name, O_RDONLY | flags)
+  return write ? openBoth(u, node, fd, name, append) : openPlace(u, node, fd, name, O_RDONLY)
 }
 
 /** For reading too, since a page written in part is read first. */
-function openBoth(u: Union, node: Node, fd: number, name: string, flags: number, append: boolean): number {
+function openBoth(u: Union, node: Node, fd: number, name: string, append: boolean): number {
   node.appendOnly = false
-  const both = openPlace(u, node, fd, name, O_RDWR | flags)
+  const both = openPlace(u, node, fd, name, O_RDWR)
   if (both === -Errno.EPERM && (append || u.data.noOpen)) {
     // An append-only file, or an immutable one, which refuses this too.
-    const appending = native.openat(fd, name, O_RDWR | O_APPEND | flags, 0)
+    const appending = native.openFile(fd, name, O_RDWR | O_APPEND)
     node.appendOnly = appending >= 0
     return appending
   }
-  return both === -Errno.EACCES ? native.openat(fd, name, O_WRONLY | flags, 0) : both
+  return both === -Errno.EACCES ? native.openFile(fd, name, O_WRONLY) : both
 }
 
 /**
@@ -112,13 +111,13 @@ function openBoth(u: Union, node: Node, fd: number, name: string, flags: number,
  * let in when the file was opened, and the mode may have changed since.
  */
 function openPlace(u: Union, node: Node, fd: number, name: string, flags: number): number {
-  const opened = native.openat(fd, name, flags, 0)
+  const opened = native.openFile(fd, name, flags)
   if (opened !== -Errno.EACCES || !node.inUpper || native.statat(fd, name) < 0) return opened
   const mode = native.stat[Stat.MODE]! & S_PERMISSIONS
   // A mode with setgid could not be set again by somebody outside the group.
   if (native.stat[Stat.UID] !== u.ownUid || (mode & SETGID) !== 0) return opened
   if (native.chmodat(fd, name, mode | OWNER_MAY_ALL) < 0) return opened
-  const forced = native.openat(fd, name, flags, 0)
+  const forced = native.openFile(fd, name, flags)
   native.chmodat(fd, name, mode)
   return forced
 }

@@ -7,7 +7,7 @@
  *
  * Only what lies in a lower layer: nobody writes to it, so that what was read cannot be older than what is cached.
  */
-import { O_NOFOLLOW, O_RDONLY, S_IFREG } from '../syscalls/constants.js'
+import { O_RDONLY, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { SMALL } from './attributes.js'
 import type { Node } from './node.js'
@@ -33,7 +33,7 @@ export function storeSmall(u: Union, node: Node): void {
   node.isStored = true
   noteReader(u)
   const dir = placeOf(u, node)
-  const fd = dir < 0 ? dir : native.openat(dir, u.placeName, O_RDONLY | O_NOFOLLOW, 0)
+  const fd = dir < 0 ? dir : native.openFile(dir, u.placeName, O_RDONLY)
   if (fd < 0) return
   u.binding.storeContent(node.id, fd, node.size)
   native.close(fd)
