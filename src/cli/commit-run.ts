@@ -61,6 +61,7 @@ function imageWish(given: CommitArguments, image: string, wish: CommitWish): Ima
     directory: layout,
     tag,
     base: given.base,
+    waits: complain,
     words: {
       author: textOf(given.author),
       comment: textOf(given.message),

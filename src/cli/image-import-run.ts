@@ -5,7 +5,7 @@ import type { Compression } from '../oci/compression.js'
 import { type Imported, importImage } from '../oci/import.js'
 import { isStandardInput } from '../oci/unpack-source.js'
 import { interruptible } from './apply-run.js'
-import { Exit } from './complain.js'
+import { complain, Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
 import { jsonText } from './print.js'
 import { bytesText, progressBar } from './progress.js'
@@ -39,6 +39,7 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
       created,
       progress: bar.show,
       signal,
+      waits: complain,
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result

@@ -33,13 +33,13 @@ export async function runImageRm(given: ImageRmArguments): Promise<number> {
   return code
 }
 
-/** The layout may be gone while the store still has the layers: then the name is enough. */
+/** The layout, or its tag, may be gone while the store still has the layers: then the name is enough. */
 async function removeOne(image: string, store: LayerStore): Promise<Removal> {
   try {
     return await removeImage(referenceOf(image), store, { waits: complain })
   } catch (error) {
     const colon = image.lastIndexOf(':')
-    if (!(error instanceof StratafsError) || colon <= 0 || !error.message.includes('is no OCI image layout'))
+    if (!(error instanceof StratafsError) || colon <= 0 || !/is no OCI image layout| has no image /.test(error.message))
       throw error
     const name = referenceText({ layout: resolvedPath(image.slice(0, colon)), tag: image.slice(colon + 1) })
     const removal = await removeRecord(name, store, { waits: complain })

@@ -19,11 +19,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { LOCK_EX } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
+import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
   type Descriptor,
@@ -55,6 +57,9 @@ export class Layout {
     readonly directory: string,
   ) {}
 
+  /** Paths of notes of blobs that have no image yet. */
+  readonly #notes: string[] = []
+
   /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
   static open(directory: string): Layout {
     const layout = new Layout(directory)
@@ -63,16 +68,24 @@ export class Layout {
     throw new StratafsError(`${shown(directory)}: image layout version ${version.imageLayoutVersion} is not known`)
   }
 
-  /** Opens a layout, or makes an empty one where nothing stands, or an empty directory. */
+  /** Opens a layout, or makes an empty one where nothing stands, or what is left of a making that was killed. */
   static openOrCreate(directory: string): Layout {
     if (existsSync(pathBytes(`${directory}/oci-layout`))) return Layout.open(directory)
     const layout = new Layout(directory)
+    mkdirSync(pathBytes(directory), { recursive: true })
+    layout.#locked(() => layout.#create())
+    return Layout.open(directory)
+  }
+
+  /** Alone: somebody else may have made it meanwhile. */
+  #create(): void {
+    const { directory } = this
+    if (existsSync(this.#path('oci-layout'))) return
     if (isOccupied(directory))
       throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
-    if (!existsSync(layout.#path('index.json'))) layout.#write('index.json', { schemaVersion: 2, manifests: [] })
-    layout.#write('oci-layout', VERSION)
-    return layout
+    if (!existsSync(this.#path('index.json'))) this.#write('index.json', { schemaVersion: 2, manifests: [] })
+    this.#write('oci-layout', VERSION)
   }
 
   /** The path of a blob, latin1, whether it is there or not. */
@@ -91,9 +104,13 @@ export class Layout {
     return `${directory}/.new-${process.pid}-${randomBytes(6).toString('hex')}`
   }
 
-  /** Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. */
+  /**
+   * Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. A new one
+   * is noted until an image has it (`tag`), so that it is found again when this process is killed.
+   */
   adoptBlob(path: string, digest: string): void {
     const target = this.blobPath(digest)
+    if (!this.hasBlob(digest)) this.#notes.push(writeNote(this.directory, [digest]))
     try {
       linkSync(pathBytes(path), pathBytes(target))
       rmSync(pathBytes(path))
@@ -107,7 +124,8 @@ export class Layout {
   /** Stores `bytes` as a blob. */
   putBlob(mediaType: string, bytes: Uint8Array): Descriptor {
     const digest = digestOf(bytes)
-    if (!this.hasBlob(digest)) {
+    const there = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
+    if (there?.size !== bytes.length) {
       const path = this.temporaryBlob()
       writeSynced(path, bytes)
       this.adoptBlob(path, digest)
@@ -197,19 +215,46 @@ export class Layout {
     return descriptor
   }
 
-  /** Makes `tag` mean `descriptor`. */
+  /** Makes `tag` mean `descriptor`. Throws StratafsError where a blob of it is not there. */
   tag(tag: string, descriptor: Descriptor): void {
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
-    this.changeIndex((manifests) => [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry])
+    this.changeIndex((manifests) => {
+      this.#checkWhole(descriptor)
+      const replaced = new Set<string>()
+      for (const old of manifests) if (old.annotations?.[REF_NAME] === tag) reach(this, old, replaced, false)
+      // Stays: what the new image does not need goes when nobody uses the layout.
+      if (replaced.size > 0) writeNote(this.directory, [...replaced])
+      return [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry]
+    })
+    for (const path of this.#notes.splice(0)) rmSync(pathBytes(path), { force: true })
+  }
+
+  /** Blobs may have been removed since they were looked at; those that lie elsewhere (`urls`) need not be here. */
+  #checkWhole(descriptor: Descriptor): void {
+    const { config, layers } = this.readDocument(descriptor) as Manifest
+    for (const { digest, size, urls } of [config, ...layers] as (Descriptor & { urls?: unknown })[]) {
+      const stat = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
+      if (stat?.size === size || (stat === undefined && urls !== undefined)) continue
+      const fault = stat === undefined ? 'is missing' : `is ${stat.size} bytes long, not ${size}`
+      throw new StratafsError(`${shown(this.directory)}: blob ${digest} ${fault}: the image would not be whole`)
+    }
   }
 
   /** Replaces the entries of index.json by what `change` makes of them; one program at a time. */
   changeIndex(change: (manifests: readonly Descriptor[]) => readonly Descriptor[]): void {
+    this.#locked(() => {
+      const index = this.index()
+      const manifests = change(index.manifests)
+      if (manifests !== index.manifests) this.#write('index.json', { ...index, manifests })
+    })
+  }
+
+  #locked(work: () => void): void {
     const fd = openSync(this.#path('.'), 'r')
     try {
-      native.flock(fd, LOCK_EX)
-      const index = this.index()
-      this.#write('index.json', { ...index, manifests: change(index.manifests) })
+      const errno = native.flock(fd, LOCK_EX)
+      if (errno < 0) throw new StratafsError(`${shown(this.directory)} cannot be locked: ${errnoName(errno)}`)
+      work()
     } finally {
       closeSync(fd)
     }
@@ -246,11 +291,24 @@ export class Layout {
   }
 }
 
+/** Whether there is more than what a making that was killed leaves: no blobs, and an index of nothing. */
 function isOccupied(directory: string): boolean {
+  const names = namesIn(directory).filter((name) => !/^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$/.test(name))
+  if (names.some((name) => name !== 'blobs' && name !== 'index.json')) return true
+  const blobs = [...namesIn(`${directory}/blobs`), ...namesIn(`${directory}/blobs/sha256`)]
+  if (blobs.some((name) => name !== 'sha256')) return true
+  const index = names.includes('index.json') ? readFileSync(pathBytes(`${directory}/index.json`), 'utf8') : EMPTY
+  return index !== EMPTY
+}
+
+const EMPTY = `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`
+
+function namesIn(directory: string): string[] {
   try {
-    return readdirSync(pathBytes(directory)).length > 0
-  } catch {
-    return false
+    return readdirSync(pathBytes(directory), 'latin1')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
 

@@ -18,7 +18,8 @@ import { isMachineRoot } from '../syscalls/privilege.js'
 import type { ApplyPolicy } from './apply-policy.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
 import { blobFault, referenceText, type StoredImage, type StoredLayer } from './store-layout.js'
-import { underLock, type Waiting } from './store-lock.js'
+import { lockedNow, underLock, type Waiting } from './store-lock.js'
+import { sweepStore } from './store-sweep.js'
 import { unpack } from './unpack.js'
 import type { Progress } from './unpack-source.js'
 
@@ -70,7 +71,7 @@ export class LayerStore {
     } catch (error) {
       throw new StratafsError(`store ${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
     }
-    if (policy !== undefined) agree(path, policy)
+    if (policy !== undefined) lockedNow(path, () => agree(path, policy))
     return new LayerStore(path)
   }
 
@@ -81,7 +82,8 @@ export class LayerStore {
 
   /** Runs `work` while nothing can be removed from the store. */
   using<T>(waiting: Waiting, work: () => Promise<T>): Promise<T> {
-    return underLock(`${this.path}/locks/store`, 'shared', waiting, work)
+    const first = () => sweepStore(this.path)
+    return underLock(`${this.path}/locks/store`, 'shared', { ...waiting, first }, work)
   }
 
   /** Runs `work` while nobody else uses the store. */
