@@ -14,7 +14,7 @@ import { absolutePath, interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, storePath } from './image-arguments.js'
 import { ensureLayers } from './image-unpack-run.js'
-import { printJson } from './print.js'
+import { print, printJson } from './print.js'
 
 export interface ImageMountArguments {
   readonly image: string
@@ -104,7 +104,7 @@ function freshUpper(store: LayerStore, top: string): string {
 function tell({ json }: ImageMountArguments, image: StoredImage, { mount: done, layers, upper }: Mounted): void {
   if (!json) {
     const changes = upper === null ? 'read-only' : `changes in ${shown(upper)}`
-    process.stdout.write(`${done.mountpoint}: ${layers.length} layers, ${changes}\n`)
+    print(`${done.mountpoint}: ${layers.length} layers, ${changes}`)
     return
   }
   const document = {

@@ -1,5 +1,6 @@
 /** What `stratafs image rm` does. One image that cannot be removed does not keep the others. */
 import { StratafsError } from '../base/failure.js'
+import { printable } from '../base/text.js'
 import { LayerStore } from '../oci/store.js'
 import { referenceText } from '../oci/store-layout.js'
 import { type Removal, removeImage, removeRecord } from '../oci/store-remove.js'
@@ -50,5 +51,5 @@ async function removeOne(image: string, store: LayerStore): Promise<Removal> {
 
 function wordsOf({ reference, blobs, bytes, layers }: Removal): string {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
-  return `removed ${reference}: ${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}\n`
+  return `removed ${printable(reference)}: ${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}\n`
 }

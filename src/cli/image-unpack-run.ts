@@ -1,5 +1,5 @@
 /** What `stratafs image unpack` does, and the part of it that `image mount` needs too. */
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { escapePath } from '../daemon/option-split.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
@@ -79,6 +79,8 @@ function documentOf(store: LayerStore, image: StoredImage, layers: readonly Pres
 }
 
 function wordsOf(layers: readonly PresentLayer[]): string {
-  const lines = [...layers].reverse().map(({ path, shared }) => `${shared ? 'there' : 'new  '} ${shown(path)}\n`)
-  return `${lines.join('')}lowerdir=${shown(lowerdirOf(layers))}\n`
+  const lines = [...layers]
+    .reverse()
+    .map(({ path, shared }) => `${shared ? 'there' : 'new  '} ${printable(shown(path))}\n`)
+  return `${lines.join('')}lowerdir=${printable(shown(lowerdirOf(layers)))}\n`
 }

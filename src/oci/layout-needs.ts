@@ -7,6 +7,7 @@ import { rmSync, statSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { isDigest } from './digest.js'
+import { isDescriptor } from './documents.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
 import type { Layout } from './layout.js'
 import type { Descriptor } from './layout-types.js'
@@ -56,7 +57,7 @@ export function reach(layout: Layout, from: Descriptor, into: Set<string>, certa
   if (typeof type !== 'string' || !/manifest|image\.index/.test(type) || !layout.hasBlob(from.digest)) return
   const document = documentOf(layout, from, certain)
   for (const field of ['manifests', 'layers', 'blobs', 'config', 'subject']) {
-    for (const each of [document[field] ?? []].flat()) reach(layout, each as Descriptor, into, certain)
+    for (const each of [document[field] ?? []].flat()) if (isDescriptor(each)) reach(layout, each, into, certain)
   }
 }
 

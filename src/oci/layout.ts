@@ -25,6 +25,7 @@ import { fromText, pathBytes, shown } from '../base/text.js'
 import { LOCK_EX } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
+import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
 import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
@@ -63,9 +64,9 @@ export class Layout {
   /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
   static open(directory: string): Layout {
     const layout = new Layout(directory)
-    const version = layout.#document('oci-layout') as { imageLayoutVersion?: string }
-    if (version.imageLayoutVersion?.startsWith('1.')) return layout
-    throw new StratafsError(`${shown(directory)}: image layout version ${version.imageLayoutVersion} is not known`)
+    const version = layoutVersion(layout.#document('oci-layout'))
+    if (version?.startsWith('1.')) return layout
+    throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`)
   }
 
   /** Opens a layout, or makes an empty one where nothing stands, or what is left of a making that was killed. */
@@ -155,8 +156,9 @@ export class Layout {
   }
 
   index(): ImageIndex {
-    const index = this.#document('index.json') as ImageIndex
-    if (Array.isArray(index?.manifests)) return index
+    const document = this.#document('index.json')
+    if ('manifests' in document && Array.isArray(document.manifests))
+      return asIndex(document, `${shown(this.directory)}/index.json`)
     throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
   }
 
@@ -188,20 +190,24 @@ export class Layout {
 
   /** The documents behind an entry of the index; of an image for several platforms the one for this machine. */
   imageOf(entry: Descriptor): Image {
-    const document = this.readDocument(entry) as Manifest | ImageIndex
-    const type = asOciType(document.mediaType ?? entry.mediaType)
+    const what = `${shown(this.directory)}: blob ${entry.digest}`
+    const document = asImageDocument(this.readDocument(entry), what)
+    const type = asOciType(document.mediaType ?? entry.mediaType ?? '')
     if (type === MediaType.INDEX) return this.imageOf(this.#ownPlatform(document as ImageIndex, entry))
     const manifest = document as Manifest
     if (type !== MediaType.MANIFEST || !Array.isArray(manifest.layers) || !isDigest(manifest.config?.digest))
       throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`)
-    const config = this.readDocument(manifest.config) as ImageConfig
+    const config = asConfig(
+      this.readDocument(manifest.config),
+      `${shown(this.directory)}: blob ${manifest.config.digest}`,
+    )
     if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)
   }
 
   #ownPlatform(index: ImageIndex, entry: Descriptor): Descriptor {
     const own = ownArchitecture()
-    const found = index.manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
+    const found = index.manifests?.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
     if (found !== undefined) return found
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for linux/${own}`)
   }
@@ -264,7 +270,7 @@ export class Layout {
     return pathBytes(`${this.directory}/${name}`)
   }
 
-  #document(name: string): unknown {
+  #document(name: string): object {
     const path = this.#path(name)
     let text: string
     try {
@@ -274,7 +280,7 @@ export class Layout {
       const words = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no OCI image layout' : 'cannot be read'
       throw new StratafsError(`${shown(this.directory)} ${words}: ${name}: ${code}`)
     }
-    return parsed(text, shown(`${this.directory}/${fromText(name)}`))
+    return parsed(text, shown(`${this.directory}/${fromText(name)}`)) as object
   }
 
   #write(name: string, document: unknown): void {
@@ -310,16 +316,6 @@ function namesIn(directory: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
-}
-
-function parsed(text: string, what: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-  } catch {
-    // Told below.
-  }
-  throw new StratafsError(`${what} is not JSON`)
 }
 
 /** Writes a new file and puts it on disk; takes it away when that fails. */

@@ -210,7 +210,8 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
   const wanted: Nature = { version: 1, marks, owners }
   if (bytes === null) return writeDocument(file, `${JSON.stringify(wanted)}\n`)
   const found = parseObject(bytes, shown(file)) as unknown as Nature
-  if (found.version !== 1) throw new StratafsError(`store ${shown(path)} is of a version that is not known here`)
+  if (found.version !== 1 || typeof found.marks !== 'string' || typeof found.owners !== 'string')
+    throw new StratafsError(`store ${shown(path)} is of a version that is not known here`)
   if (found.marks === marks && found.owners === owners) return
   throw new StratafsError(
     `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", not ${marks}* and "${owners}": name another store`,
@@ -220,6 +221,7 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
 function recordIn(value: Record<string, unknown>, path: string): ImageRecord {
   const sound =
     typeof value.layout === 'string' &&
+    (value.tag === null || typeof value.tag === 'string') &&
     Array.isArray(value.layers) &&
     value.layers.every((each) => typeof each === 'string')
   if (sound) return value as unknown as ImageRecord
