@@ -17,3 +17,16 @@ export function fromText(text: string): string {
 export function pathBytes(name: string): Buffer {
   return Buffer.from(name, 'latin1')
 }
+
+/**
+ * For a terminal, on one line: what would move the cursor, hide, turn the reading direction or end the line as `\\u001b`.
+ * `text` is ordinary JavaScript text.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, codeUnits)
+}
+
+/** Each UTF-16 unit as JSON writes it. */
+export function codeUnits(text: string): string {
+  return [...Array(text.length).keys()].map((i) => `\\u${text.charCodeAt(i).toString(16).padStart(4, '0')}`).join('')
+}

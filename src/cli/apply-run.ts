@@ -1,5 +1,5 @@
 /** What `stratafs apply` does: unpacks with a progress bar, is ended cleanly by a signal, and tells what came of it. */
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { type Unpacked, unpack } from '../oci/unpack.js'
 import { isStandardInput } from '../oci/unpack-source.js'
@@ -27,7 +27,7 @@ export function absolutePath(path: string): string {
 /** Unpacks; the exit code. */
 export async function runApply(given: ApplyArguments): Promise<number> {
   const directory = absolutePath(given.directory)
-  const bar = progressBar(shown(isStandardInput(given.archive) ? 'unpacking' : given.archive))
+  const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'unpacking' : given.archive)))
   const result = await interruptible((signal) =>
     unpack({
       archive: given.archive,
@@ -53,7 +53,7 @@ function documentOf(directory: string, result: Unpacked) {
 function wordsOf({ directory }: ApplyArguments, result: Unpacked): string {
   const { entries, bytes, whiteouts, digest, diffID } = result
   const hidden = whiteouts === 0 ? '' : `, ${whiteouts} whiteout${whiteouts === 1 ? '' : 's'}`
-  return `${shown(directory)}: ${entries} entries, ${bytesText(bytes)}${hidden}\ndigest ${digest}\ndiffID ${diffID}\n`
+  return `${printable(shown(directory))}: ${entries} entries, ${bytesText(bytes)}${hidden}\ndigest ${digest}\ndiffID ${diffID}\n`
 }
 
 /** Runs `work` so that Ctrl-C and SIGTERM end it with everything cleaned up; then the exit code is what a shell expects. */

@@ -6,7 +6,7 @@ import { pathBytes } from '../base/text.js'
 import { type InspectDocument, inspect, inspectAll, stats, unmount } from '../index.js'
 import { complain, Exit } from './complain.js'
 import { formatDocument } from './format.js'
-import { print, printJson } from './print.js'
+import { print, printJson, printValue } from './print.js'
 
 /** Unmounts `merged` (latin1); the exit code. */
 export async function runUnmount(merged: string, lazy: boolean): Promise<number> {
@@ -35,7 +35,7 @@ function printFormatted(documents: readonly InspectDocument[], format: string): 
       complain(text.error)
       return Exit.FAILED
     }
-    print(text)
+    printValue(text)
   }
   return Exit.DONE
 }

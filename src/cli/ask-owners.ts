@@ -1,8 +1,8 @@
 /** which, ls and du: asked through the library, printed for a reader or as JSON. */
-import { pathBytes } from '../base/text.js'
+import { pathBytes, shown } from '../base/text.js'
 import { type LayerSpace, type LayerTarget, listOwners, type Origin, spaceByLayer, which } from '../index.js'
 import { complain, Exit } from './complain.js'
-import { print, printJson } from './print.js'
+import { print, printJson, printLines } from './print.js'
 
 type Layers = Omit<LayerTarget, 'merged'>
 
@@ -21,15 +21,15 @@ export async function runWhich(paths: readonly string[], layers: Layers, json: b
     }
   }
   if (json) printJson(origins)
-  else for (const origin of origins) print(originText(origin))
+  else for (const origin of origins) printLines(originLines(origin))
   return code
 }
 
 /** `PATH: lower 1 /layers/base/etc/passwd`, and a line for each other layer that has the name. */
-function originText(origin: Origin): string {
+function originLines(origin: Origin): string[] {
   const shows = origin.index === null ? 'does not show' : `${layerName(origin.index)} ${origin.realpath}`
   const others = origin.also.map((other) => `  ${layerName(other.index)} ${other.root} (${other.why})`)
-  return [`${origin.path}: ${shows}`, ...others].join('\n')
+  return [`${origin.path}: ${shows}`, ...others]
 }
 
 function layerName(index: number): string {
@@ -64,7 +64,7 @@ export async function runDu(
   if (!byLayer) {
     const total = spaces.reduce((sum, { disk }) => sum + disk, 0)
     if (json) return printJson({ disk: total, bytes: spaces.reduce((sum, { bytes }) => sum + bytes, 0) })
-    print(`${sizeText(total)}  ${directory ?? '/'}`)
+    print(`${sizeText(total)}  ${shown(directory ?? '/')}`)
     return Exit.DONE
   }
   if (json) return printJson(spaces)

@@ -1,6 +1,6 @@
 /** What `stratafs commit` and `image commit` do: write the layer, or tell what would be in it, and print its names. */
 import { StratafsError } from '../base/failure.js'
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { type CommitWish, commitArchive, commitImage, dryRun, type ImageWish } from '../oci/commit.js'
 import type { Archive } from '../oci/commit-file.js'
 import type { CommittedImage } from '../oci/commit-image.js'
@@ -61,6 +61,7 @@ function imageWish(given: CommitArguments, image: string, wish: CommitWish): Ima
     directory: layout,
     tag,
     base: given.base,
+    waits: complain,
     words: {
       author: textOf(given.author),
       comment: textOf(given.message),
@@ -107,7 +108,7 @@ function wordsOf(given: CommitArguments, result: Result): string {
   const { entries, whiteouts, size, bytes, digest, diffID, chainID, manifest } = result
   const hidden = whiteouts === 0 ? '' : ` (${whiteouts} whiteout${whiteouts === 1 ? '' : 's'})`
   return [
-    `${shown(given.image ?? given.output!)}: ${entries} entries${hidden}, ${bytesText(bytes)} of files, ${bytesText(size)}`,
+    `${printable(shown(given.image ?? given.output!))}: ${entries} entries${hidden}, ${bytesText(bytes)} of files, ${bytesText(size)}`,
     `digest ${digest}`,
     `diffID ${diffID}`,
     // A layer alone is a chain of one.
@@ -130,8 +131,8 @@ function summaryText(summary: Summary, depth: number): string {
   const rows = summary.directories.filter(({ path }) => path === '/' || path.split('/').length - 1 <= depth)
   const lines = rows.map(({ path, bytes, entries, whiteouts }) => {
     const hidden = whiteouts === 0 ? '' : `  ${whiteouts} deleted`
-    return `${bytesText(bytes).padStart(8)}  ${String(entries).padStart(7)} entries${hidden}  ${path}\n`
+    return `${bytesText(bytes).padStart(8)}  ${String(entries).padStart(7)} entries${hidden}  ${printable(path)}\n`
   })
-  const sockets = summary.sockets.map((path) => `a socket is left out: ${path}\n`)
+  const sockets = summary.sockets.map((path) => `a socket is left out: ${printable(path)}\n`)
   return [...lines, ...sockets].join('')
 }

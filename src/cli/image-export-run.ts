@@ -2,7 +2,7 @@
 import { findMount } from '../daemon/find-mount.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { LayerStore } from '../oci/store.js'
-import { readImage } from '../oci/store-layout.js'
+import { type StoredImage, withImage } from '../oci/store-layout.js'
 import { absolutePath, interruptible } from './apply-run.js'
 import { runCommit } from './commit-run.js'
 import { complain } from './complain.js'
@@ -22,17 +22,20 @@ export interface ImageExportArguments {
 export async function runImageExport(given: ImageExportArguments): Promise<number> {
   const merged = absolutePath(given.image)
   if (!('error' in findMount(merged))) return exportTree(given, { merged })
-  const image = readImage(referenceOf(given.image))
-  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
-  // Nothing may be removed from the store while its layers are read.
-  const code = await interruptible((signal) =>
-    store.using({ waits: complain, signal }, async () => {
-      const layers = await ensureLayers(store, image, given.wishes, signal)
-      const lowers = layers.map(({ path }) => path).reverse()
-      return exportTree(given, { upper: null, lowers, work: null, userxattr: given.wishes.userxattr ?? null })
-    }),
+  const reference = referenceOf(given.image)
+  return interruptible((signal) =>
+    withImage(reference, { waits: complain, signal }, (image) => exportImage(given, image, signal)),
   )
-  return code
+}
+
+/** Nothing may be removed from the store while its layers are read. */
+function exportImage(given: ImageExportArguments, image: StoredImage, signal: AbortSignal): Promise<number> {
+  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  return store.using({ waits: complain, signal }, async () => {
+    const layers = await ensureLayers(store, image, given.wishes, signal)
+    const lowers = layers.map(({ path }) => path).reverse()
+    return exportTree(given, { upper: null, lowers, work: null, userxattr: given.wishes.userxattr ?? null })
+  })
 }
 
 function exportTree(given: ImageExportArguments, source: Parameters<typeof runCommit>[0]['source']): Promise<number> {

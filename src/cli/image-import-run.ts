@@ -1,11 +1,11 @@
 /** What `stratafs image import` does. */
 import { StratafsError } from '../base/failure.js'
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import type { Compression } from '../oci/compression.js'
 import { type Imported, importImage } from '../oci/import.js'
 import { isStandardInput } from '../oci/unpack-source.js'
 import { interruptible } from './apply-run.js'
-import { Exit } from './complain.js'
+import { complain, Exit } from './complain.js'
 import { newReferenceOf } from './image-arguments.js'
 import { jsonText } from './print.js'
 import { bytesText, progressBar } from './progress.js'
@@ -26,7 +26,7 @@ export interface ImageImportArguments {
 export async function runImageImport(given: ImageImportArguments): Promise<number> {
   const reference = newReferenceOf(given.image)
   const created = timestampOf(given.timestamp ?? process.env.SOURCE_DATE_EPOCH)
-  const bar = progressBar(shown(isStandardInput(given.archive) ? 'importing' : given.archive))
+  const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'importing' : given.archive)))
   const result = await interruptible((signal) =>
     importImage({
       archive: given.archive,
@@ -39,6 +39,7 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
       created,
       progress: bar.show,
       signal,
+      waits: complain,
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result
@@ -54,5 +55,5 @@ function timestampOf(text: string | undefined): Date {
 }
 
 function wordsOf({ reference, manifest, digest, diffID, size, entries }: Imported): string {
-  return `${reference}: ${entries} entries, ${bytesText(size)}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
+  return `${printable(reference)}: ${entries} entries, ${bytesText(size)}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
 }

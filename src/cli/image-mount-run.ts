@@ -9,12 +9,12 @@ import { pathBytes, shown } from '../base/text.js'
 import { type Mount, mount } from '../index.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
-import { readImage, type StoredImage } from '../oci/store-layout.js'
+import { type StoredImage, withImage } from '../oci/store-layout.js'
 import { absolutePath, interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, storePath } from './image-arguments.js'
 import { ensureLayers } from './image-unpack-run.js'
-import { printJson } from './print.js'
+import { print, printJson } from './print.js'
 
 export interface ImageMountArguments {
   readonly image: string
@@ -29,6 +29,7 @@ export interface ImageMountArguments {
 }
 
 interface Mounted {
+  readonly image: StoredImage
   readonly mount: Mount
   readonly layers: readonly PresentLayer[]
   readonly upper: string | null
@@ -40,27 +41,31 @@ export async function runImageMount(given: ImageMountArguments): Promise<number>
     complain('image mount: --read-only has no upper: leave --upper and --work out')
     return Exit.USAGE
   }
-  const image = readImage(referenceOf(given.image))
-  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  const reference = referenceOf(given.image)
   const mounted = await interruptible((signal) =>
-    store.using({ waits: complain, signal }, async () => {
-      const layers = await ensureLayers(store, image, given.wishes, signal)
-      return mountLayers(store, image, layers, given)
-    }),
+    withImage(reference, { waits: complain, signal }, (image) => mountImage(given, image, signal)),
   )
   if (typeof mounted === 'number') return mounted
   for (const warning of mounted.mount.warnings) complain(warning)
-  tell(given, image, mounted)
+  tell(given, mounted.image, mounted)
   return Exit.DONE
+}
+
+function mountImage(given: ImageMountArguments, image: StoredImage, signal: AbortSignal): Promise<Mounted> {
+  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  return store.using({ waits: complain, signal }, async () => {
+    const layers = await ensureLayers(store, image, given.wishes, signal)
+    return mountLayers(store, image, layers, given)
+  })
 }
 
 async function mountLayers(
   store: LayerStore,
-  { layers: { length } }: StoredImage,
+  image: StoredImage,
   layers: readonly PresentLayer[],
   given: ImageMountArguments,
 ): Promise<Mounted> {
-  if (length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
+  if (image.layers.length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
   const lower = [...layers].reverse().map(({ path }) => pathBytes(path))
   const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store, layers.at(-1)!.path)
   const upper = given.upper === undefined ? (own === null ? null : `${own}/upper`) : absolutePath(given.upper)
@@ -74,7 +79,7 @@ async function mountLayers(
       ...(work === null ? {} : { work: pathBytes(work) }),
       options: options.map(shown).join(','),
     })
-    return { mount: done, layers, upper }
+    return { image, mount: done, layers, upper }
   } catch (error) {
     // Nothing was ever written to it.
     if (own !== null) rmSync(pathBytes(own), { recursive: true, force: true })
@@ -99,7 +104,7 @@ function freshUpper(store: LayerStore, top: string): string {
 function tell({ json }: ImageMountArguments, image: StoredImage, { mount: done, layers, upper }: Mounted): void {
   if (!json) {
     const changes = upper === null ? 'read-only' : `changes in ${shown(upper)}`
-    process.stdout.write(`${done.mountpoint}: ${layers.length} layers, ${changes}\n`)
+    print(`${done.mountpoint}: ${layers.length} layers, ${changes}`)
     return
   }
   const document = {

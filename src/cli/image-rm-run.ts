@@ -1,5 +1,6 @@
 /** What `stratafs image rm` does. One image that cannot be removed does not keep the others. */
 import { StratafsError } from '../base/failure.js'
+import { printable } from '../base/text.js'
 import { LayerStore } from '../oci/store.js'
 import { referenceText } from '../oci/store-layout.js'
 import { type Removal, removeImage, removeRecord } from '../oci/store-remove.js'
@@ -33,13 +34,13 @@ export async function runImageRm(given: ImageRmArguments): Promise<number> {
   return code
 }
 
-/** The layout may be gone while the store still has the layers: then the name is enough. */
+/** The layout, or its tag, may be gone while the store still has the layers: then the name is enough. */
 async function removeOne(image: string, store: LayerStore): Promise<Removal> {
   try {
     return await removeImage(referenceOf(image), store, { waits: complain })
   } catch (error) {
     const colon = image.lastIndexOf(':')
-    if (!(error instanceof StratafsError) || colon <= 0 || !error.message.includes('is no OCI image layout'))
+    if (!(error instanceof StratafsError) || colon <= 0 || !/is no OCI image layout| has no image /.test(error.message))
       throw error
     const name = referenceText({ layout: resolvedPath(image.slice(0, colon)), tag: image.slice(colon + 1) })
     const removal = await removeRecord(name, store, { waits: complain })
@@ -50,5 +51,5 @@ async function removeOne(image: string, store: LayerStore): Promise<Removal> {
 
 function wordsOf({ reference, blobs, bytes, layers }: Removal): string {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
-  return `removed ${reference}: ${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}\n`
+  return `removed ${printable(reference)}: ${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}\n`
 }

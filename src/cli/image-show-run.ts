@@ -1,12 +1,12 @@
 /** What `image list`, `image history` and `image inspect` do: read a layout's documents and print them. */
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { type Image, Layout } from '../oci/layout.js'
 import { type HistoryRow, historyOf, inspectImage, listImages } from '../oci/layout-list.js'
 import { choose } from '../oci/store-layout.js'
 import { complain, Exit } from './complain.js'
 import { formatDocument } from './format.js'
 import { referenceOf, resolvedPath } from './image-arguments.js'
-import { printJson } from './print.js'
+import { printJson, printValue } from './print.js'
 import { bytesText } from './progress.js'
 
 const SHORT = 12
@@ -55,7 +55,7 @@ export function runImageInspect(image: string, format: string | undefined): numb
   const document = inspectImage(layout, found)
   if (format === undefined) return printJson(document)
   const text = formatDocument(shown(format), document)
-  if (typeof text === 'string') process.stdout.write(`${text}\n`)
+  if (typeof text === 'string') printValue(text)
   else complain(text.error)
   return typeof text === 'string' ? Exit.DONE : Exit.FAILED
 }
@@ -75,7 +75,8 @@ function dateOf(created: string | null): string {
 }
 
 /** Columns as wide as their widest cell. */
-function printTable(rows: readonly (readonly string[])[]): number {
+function printTable(given: readonly (readonly string[])[]): number {
+  const rows = given.map((cells) => cells.map(printable))
   const widths: number[] = []
   for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
   for (const row of rows) {

@@ -1,9 +1,9 @@
 /** What `stratafs image unpack` does, and the part of it that `image mount` needs too. */
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { escapePath } from '../daemon/option-split.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
-import { readImage, type StoredImage, type StoredLayer } from '../oci/store-layout.js'
+import { type StoredImage, type StoredLayer, withImage } from '../oci/store-layout.js'
 import { interruptible } from './apply-run.js'
 import { complain, Exit } from './complain.js'
 import { referenceOf, storePath } from './image-arguments.js'
@@ -19,15 +19,20 @@ export interface ImageUnpackArguments {
 
 /** Unpacks what is missing; the exit code. */
 export async function runImageUnpack(given: ImageUnpackArguments): Promise<number> {
-  const image = readImage(referenceOf(given.image))
-  const policy = policyOf(given.wishes)
-  const store = LayerStore.open(storePath(given.store), policy)
-  const layers = await interruptible((signal) =>
-    store.using({ waits: complain, signal }, () => ensureLayers(store, image, given.wishes, signal)),
+  const reference = referenceOf(given.image)
+  const done = await interruptible((signal) =>
+    withImage(reference, { waits: complain, signal }, (image) => unpackTo(given, image, signal)),
   )
-  if (typeof layers === 'number') return layers
+  if (typeof done === 'number') return done
+  const { store, image, layers } = done
   process.stdout.write(given.json ? jsonText(documentOf(store, image, layers)) : wordsOf(layers))
   return Exit.DONE
+}
+
+async function unpackTo(given: ImageUnpackArguments, image: StoredImage, signal: AbortSignal) {
+  const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
+  const layers = await store.using({ waits: complain, signal }, () => ensureLayers(store, image, given.wishes, signal))
+  return { store, image, layers }
 }
 
 /** Every layer of `image` in `store`, with a bar for each that is unpacked and a word about what was left out. Inside `using`. */
@@ -74,6 +79,8 @@ function documentOf(store: LayerStore, image: StoredImage, layers: readonly Pres
 }
 
 function wordsOf(layers: readonly PresentLayer[]): string {
-  const lines = [...layers].reverse().map(({ path, shared }) => `${shared ? 'there' : 'new  '} ${shown(path)}\n`)
-  return `${lines.join('')}lowerdir=${shown(lowerdirOf(layers))}\n`
+  const lines = [...layers]
+    .reverse()
+    .map(({ path, shared }) => `${shared ? 'there' : 'new  '} ${printable(shown(path))}\n`)
+  return `${lines.join('')}lowerdir=${printable(shown(lowerdirOf(layers)))}\n`
 }

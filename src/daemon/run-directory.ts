@@ -190,9 +190,17 @@ export function sweepDead(directory: string): void {
 function readState(path: string): MountState | null {
   try {
     const state = JSON.parse(readFileSync(path, 'utf8')) as Partial<MountState>
-    const complete = typeof state.pid === 'number' && typeof state.mountpoint === 'string' && state.config !== undefined
-    return complete ? (state as MountState) : null
+    return isComplete(state) ? state : null
   } catch {
     return null
   }
+}
+
+function isComplete(state: Partial<MountState>): state is MountState {
+  const texts = [state.startTime, state.pidNamespace, state.device, state.mountpoint, state.since]
+  const lowers: unknown = state.config?.lowers
+  const soundLists = [state.options, lowers].every(
+    (each) => Array.isArray(each) && each.every((one) => typeof one === 'string'),
+  )
+  return Number.isSafeInteger(state.pid) && texts.every((each) => typeof each === 'string') && soundLists
 }

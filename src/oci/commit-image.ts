@@ -18,6 +18,7 @@ import {
   type Layout,
   layerType,
   type Manifest,
+  MediaType,
   ownArchitecture,
 } from './layout.js'
 import { choose } from './store-layout.js'
@@ -85,7 +86,7 @@ export function withoutLayers(image: Image): Image {
 }
 
 function inOci(layer: Descriptor): Descriptor {
-  return { ...layer, mediaType: asOciType(layer.mediaType) }
+  return { ...layer, mediaType: asOciType(layer.mediaType ?? MediaType.LAYER) }
 }
 
 function configWith(base: ImageConfig | null, diffID: string, words: ImageWords): ImageConfig {

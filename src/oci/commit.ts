@@ -19,6 +19,7 @@ import { findSource, holdStill, type Source, type SourceWish } from './diff-sour
 import { LayerStack } from './diff-stack.js'
 import { changeTree, wholeTree } from './diff-tree.js'
 import { Layout } from './layout.js'
+import { holding } from './layout-hold.js'
 
 export interface CommitWish extends Omit<ArchiveOptions, 'watched'> {
   readonly source: SourceWish
@@ -38,6 +39,8 @@ export interface ImageWish {
   /** Tag of the image below; `none`; undefined: the one that has `tag`. */
   readonly base: string | undefined
   readonly words: ImageWords
+  /** Called once when another program keeps the layout for long. */
+  readonly waits?: ((words: string) => void) | undefined
 }
 
 /** What the layer would hold. Throws StratafsError. */
@@ -62,6 +65,16 @@ export async function commitImage(wish: CommitWish, image: ImageWish): Promise<A
   const source = await findSource(wish.source)
   const layout = image.base === 'none' ? Layout.openOrCreate(image.directory) : Layout.open(image.directory)
   refuseInside(source, AT_FDCWD, layout.directory, shown(layout.directory))
+  const waiting = { waits: image.waits, signal: wish.signal, writes: true }
+  return holding(layout, waiting, () => commitUpon(layout, source, wish, image))
+}
+
+async function commitUpon(
+  layout: Layout,
+  source: Source,
+  wish: CommitWish,
+  image: ImageWish,
+): Promise<Archive & CommittedImage> {
   const found = baseImage(layout, image.tag, image.base)
   refuseWrong(image.words.changes ?? [])
   if (!wish.squash) checkBelow(source.stack.lowers, found, image.base ?? image.tag)

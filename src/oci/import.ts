@@ -12,6 +12,7 @@ import { meaningOf, targetOf } from './apply-names.js'
 import { type Compression, compressor, decompress } from './compression.js'
 import { changed } from './config-change.js'
 import { type ImageConfig, Layout, layerType, ownArchitecture, type Platform } from './layout.js'
+import { holding } from './layout-hold.js'
 import { type Reference, referenceText } from './store-layout.js'
 import { entryFault, type TarSink } from './tar-entry.js'
 import { TarReader } from './tar-read.js'
@@ -32,6 +33,8 @@ export interface ImportRequest {
   readonly created: Date
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
+  /** Called once when another program keeps the layout for long. */
+  readonly waits?: ((words: string) => void) | undefined
 }
 
 export interface Imported {
@@ -49,6 +52,16 @@ export async function importImage(request: ImportRequest): Promise<Imported> {
   const platform = platformOf(request.platform)
   const { config: run } = changed({ ...platform, rootfs: { type: 'layers', diff_ids: [] } }, request.changes)
   const layout = Layout.openOrCreate(request.reference.layout)
+  const { waits, signal } = request
+  return holding(layout, { waits, signal, writes: true }, () => storeImage(layout, platform, run, request))
+}
+
+async function storeImage(
+  layout: Layout,
+  platform: Platform,
+  run: ImageConfig['config'],
+  request: ImportRequest,
+): Promise<Imported> {
   const source = ArchiveSource.open(request.archive)
   try {
     const layer = await storeLayer(layout, source, request)

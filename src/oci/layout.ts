@@ -19,11 +19,14 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { LOCK_EX } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
+import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
+import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
   type Descriptor,
@@ -55,24 +58,35 @@ export class Layout {
     readonly directory: string,
   ) {}
 
+  /** Paths of notes of blobs that have no image yet. */
+  readonly #notes: string[] = []
+
   /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
   static open(directory: string): Layout {
     const layout = new Layout(directory)
-    const version = layout.#document('oci-layout') as { imageLayoutVersion?: string }
-    if (version.imageLayoutVersion?.startsWith('1.')) return layout
-    throw new StratafsError(`${shown(directory)}: image layout version ${version.imageLayoutVersion} is not known`)
+    const version = layoutVersion(layout.#document('oci-layout'))
+    if (version?.startsWith('1.')) return layout
+    throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`)
   }
 
-  /** Opens a layout, or makes an empty one where nothing stands, or an empty directory. */
+  /** Opens a layout, or makes an empty one where nothing stands, or what is left of a making that was killed. */
   static openOrCreate(directory: string): Layout {
     if (existsSync(pathBytes(`${directory}/oci-layout`))) return Layout.open(directory)
     const layout = new Layout(directory)
+    mkdirSync(pathBytes(directory), { recursive: true })
+    layout.#locked(() => layout.#create())
+    return Layout.open(directory)
+  }
+
+  /** Alone: somebody else may have made it meanwhile. */
+  #create(): void {
+    const { directory } = this
+    if (existsSync(this.#path('oci-layout'))) return
     if (isOccupied(directory))
       throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
-    if (!existsSync(layout.#path('index.json'))) layout.#write('index.json', { schemaVersion: 2, manifests: [] })
-    layout.#write('oci-layout', VERSION)
-    return layout
+    if (!existsSync(this.#path('index.json'))) this.#write('index.json', { schemaVersion: 2, manifests: [] })
+    this.#write('oci-layout', VERSION)
   }
 
   /** The path of a blob, latin1, whether it is there or not. */
@@ -91,9 +105,13 @@ export class Layout {
     return `${directory}/.new-${process.pid}-${randomBytes(6).toString('hex')}`
   }
 
-  /** Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. */
+  /**
+   * Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. A new one
+   * is noted until an image has it (`tag`), so that it is found again when this process is killed.
+   */
   adoptBlob(path: string, digest: string): void {
     const target = this.blobPath(digest)
+    if (!this.hasBlob(digest)) this.#notes.push(writeNote(this.directory, [digest]))
     try {
       linkSync(pathBytes(path), pathBytes(target))
       rmSync(pathBytes(path))
@@ -107,7 +125,8 @@ export class Layout {
   /** Stores `bytes` as a blob. */
   putBlob(mediaType: string, bytes: Uint8Array): Descriptor {
     const digest = digestOf(bytes)
-    if (!this.hasBlob(digest)) {
+    const there = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
+    if (there?.size !== bytes.length) {
       const path = this.temporaryBlob()
       writeSynced(path, bytes)
       this.adoptBlob(path, digest)
@@ -137,8 +156,9 @@ export class Layout {
   }
 
   index(): ImageIndex {
-    const index = this.#document('index.json') as ImageIndex
-    if (Array.isArray(index?.manifests)) return index
+    const document = this.#document('index.json')
+    if ('manifests' in document && Array.isArray(document.manifests))
+      return asIndex(document, `${shown(this.directory)}/index.json`)
     throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
   }
 
@@ -170,20 +190,24 @@ export class Layout {
 
   /** The documents behind an entry of the index; of an image for several platforms the one for this machine. */
   imageOf(entry: Descriptor): Image {
-    const document = this.readDocument(entry) as Manifest | ImageIndex
-    const type = asOciType(document.mediaType ?? entry.mediaType)
+    const what = `${shown(this.directory)}: blob ${entry.digest}`
+    const document = asImageDocument(this.readDocument(entry), what)
+    const type = asOciType(document.mediaType ?? entry.mediaType ?? '')
     if (type === MediaType.INDEX) return this.imageOf(this.#ownPlatform(document as ImageIndex, entry))
     const manifest = document as Manifest
     if (type !== MediaType.MANIFEST || !Array.isArray(manifest.layers) || !isDigest(manifest.config?.digest))
       throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`)
-    const config = this.readDocument(manifest.config) as ImageConfig
+    const config = asConfig(
+      this.readDocument(manifest.config),
+      `${shown(this.directory)}: blob ${manifest.config.digest}`,
+    )
     if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)
   }
 
   #ownPlatform(index: ImageIndex, entry: Descriptor): Descriptor {
     const own = ownArchitecture()
-    const found = index.manifests.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
+    const found = index.manifests?.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
     if (found !== undefined) return found
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for linux/${own}`)
   }
@@ -197,19 +221,46 @@ export class Layout {
     return descriptor
   }
 
-  /** Makes `tag` mean `descriptor`. */
+  /** Makes `tag` mean `descriptor`. Throws StratafsError where a blob of it is not there. */
   tag(tag: string, descriptor: Descriptor): void {
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
-    this.changeIndex((manifests) => [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry])
+    this.changeIndex((manifests) => {
+      this.#checkWhole(descriptor)
+      const replaced = new Set<string>()
+      for (const old of manifests) if (old.annotations?.[REF_NAME] === tag) reach(this, old, replaced, false)
+      // Stays: what the new image does not need goes when nobody uses the layout.
+      if (replaced.size > 0) writeNote(this.directory, [...replaced])
+      return [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry]
+    })
+    for (const path of this.#notes.splice(0)) rmSync(pathBytes(path), { force: true })
+  }
+
+  /** Blobs may have been removed since they were looked at; those that lie elsewhere (`urls`) need not be here. */
+  #checkWhole(descriptor: Descriptor): void {
+    const { config, layers } = this.readDocument(descriptor) as Manifest
+    for (const { digest, size, urls } of [config, ...layers] as (Descriptor & { urls?: unknown })[]) {
+      const stat = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
+      if (stat?.size === size || (stat === undefined && urls !== undefined)) continue
+      const fault = stat === undefined ? 'is missing' : `is ${stat.size} bytes long, not ${size}`
+      throw new StratafsError(`${shown(this.directory)}: blob ${digest} ${fault}: the image would not be whole`)
+    }
   }
 
   /** Replaces the entries of index.json by what `change` makes of them; one program at a time. */
   changeIndex(change: (manifests: readonly Descriptor[]) => readonly Descriptor[]): void {
+    this.#locked(() => {
+      const index = this.index()
+      const manifests = change(index.manifests)
+      if (manifests !== index.manifests) this.#write('index.json', { ...index, manifests })
+    })
+  }
+
+  #locked(work: () => void): void {
     const fd = openSync(this.#path('.'), 'r')
     try {
-      native.flock(fd, LOCK_EX)
-      const index = this.index()
-      this.#write('index.json', { ...index, manifests: change(index.manifests) })
+      const errno = native.flock(fd, LOCK_EX)
+      if (errno < 0) throw new StratafsError(`${shown(this.directory)} cannot be locked: ${errnoName(errno)}`)
+      work()
     } finally {
       closeSync(fd)
     }
@@ -219,7 +270,7 @@ export class Layout {
     return pathBytes(`${this.directory}/${name}`)
   }
 
-  #document(name: string): unknown {
+  #document(name: string): object {
     const path = this.#path(name)
     let text: string
     try {
@@ -229,7 +280,7 @@ export class Layout {
       const words = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no OCI image layout' : 'cannot be read'
       throw new StratafsError(`${shown(this.directory)} ${words}: ${name}: ${code}`)
     }
-    return parsed(text, shown(`${this.directory}/${fromText(name)}`))
+    return parsed(text, shown(`${this.directory}/${fromText(name)}`)) as object
   }
 
   #write(name: string, document: unknown): void {
@@ -246,22 +297,25 @@ export class Layout {
   }
 }
 
+/** Whether there is more than what a making that was killed leaves: no blobs, and an index of nothing. */
 function isOccupied(directory: string): boolean {
-  try {
-    return readdirSync(pathBytes(directory)).length > 0
-  } catch {
-    return false
-  }
+  const names = namesIn(directory).filter((name) => !/^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$/.test(name))
+  if (names.some((name) => name !== 'blobs' && name !== 'index.json')) return true
+  const blobs = [...namesIn(`${directory}/blobs`), ...namesIn(`${directory}/blobs/sha256`)]
+  if (blobs.some((name) => name !== 'sha256')) return true
+  const index = names.includes('index.json') ? readFileSync(pathBytes(`${directory}/index.json`), 'utf8') : EMPTY
+  return index !== EMPTY
 }
 
-function parsed(text: string, what: string): unknown {
+const EMPTY = `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`
+
+function namesIn(directory: string): string[] {
   try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-  } catch {
-    // Told below.
+    return readdirSync(pathBytes(directory), 'latin1')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
   }
-  throw new StratafsError(`${what} is not JSON`)
 }
 
 /** Writes a new file and puts it on disk; takes it away when that fails. */

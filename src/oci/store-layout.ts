@@ -7,6 +7,8 @@ import { StratafsError } from '../base/failure.js'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { chainIDs, isDigest } from './digest.js'
 import { type Descriptor, type ImageConfig, Layout, REF_NAME } from './layout.js'
+import { holding } from './layout-hold.js'
+import type { Waiting } from './store-lock.js'
 
 export interface Reference {
   /** Absolute. */
@@ -82,6 +84,15 @@ export function readImage(reference: Reference): StoredImage {
   const { manifest, config } = layout.imageOf(entry)
   const layers = joined(layout, manifest.layers, config.rootfs.diff_ids)
   return { reference: canonical(reference, entry), manifestDigest: entry.digest, layers, config }
+}
+
+/** Runs `work` with the image that `reference` names, while none of its blobs can be removed. Throws StratafsError. */
+export function withImage<T>(
+  reference: Reference,
+  waiting: Waiting,
+  work: (image: StoredImage) => Promise<T>,
+): Promise<T> {
+  return holding(Layout.open(reference.layout), waiting, () => work(readImage(reference)))
 }
 
 /** The entry of index.json that `reference` names. Throws StratafsError. */

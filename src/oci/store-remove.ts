@@ -3,19 +3,20 @@
  * layers those that no other image there has. All of it is refused while a mount uses a layer that would go. What goes is
  * first no longer named, then removed, so that whatever is killed on the way nothing half is believed afterwards.
  */
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { listMounts } from '../daemon/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { isDigest } from './digest.js'
 import { readDocument } from './json-file.js'
 import { type Descriptor, Layout } from './layout.js'
+import { alone, noted } from './layout-hold.js'
+import { neededBy, reach, removeUnneeded } from './layout-needs.js'
 import type { LayerStore } from './store.js'
 import { canonical, choose, type Reference, referenceText } from './store-layout.js'
 import type { Waiting } from './store-lock.js'
-import { removeUnpacked } from './unpack-remove.js'
+import { sweepStore } from './store-sweep.js'
 
 export interface Removal {
   readonly reference: string
@@ -28,16 +29,17 @@ export interface Removal {
 }
 
 /** Removes the image that `reference` names. Throws StratafsError, with nothing changed where a mount is in the way. */
-export function removeImage(reference: Reference, store: LayerStore, waiting: Waiting = {}): Promise<Removal> {
-  return store.alone(waiting, () => {
-    const layout = Layout.open(reference.layout)
+export async function removeImage(reference: Reference, store: LayerStore, waiting: Waiting = {}): Promise<Removal> {
+  const layout = Layout.open(reference.layout)
+  const remove = () => {
     const entry = choose(reference, layout.index().manifests)
     const name = referenceText(canonical(reference, entry))
     const layers = freeLayers(store, name)
     const { blobs, bytes } = removeFromLayout(layout, entry)
     forget(store, name, layers)
     return { reference: name, blobs, bytes, layers }
-  })
+  }
+  return alone(layout, waiting, () => store.alone(waiting, remove))
 }
 
 /** Lets the store forget an image whose layout is no more; null where it knows none of that name. */
@@ -94,58 +96,21 @@ function usersOfLayers(store: LayerStore): (layer: string) => string | null {
 function removeFromLayout(layout: Layout, entry: Descriptor): { blobs: string[]; bytes: number } {
   const leaving = new Set<string>()
   reach(layout, entry, leaving, false)
-  layout.changeIndex((manifests) => {
-    // What the others need has to be known before anything changes.
-    neededBy(layout, manifests)
-    // The same image under another tag is another entry.
-    const at = manifests.findLastIndex((each) => JSON.stringify(each) === JSON.stringify(entry))
-    return manifests.filter((_each, i) => i !== at)
+  return noted(layout, [...leaving], () => {
+    layout.changeIndex((manifests) => {
+      // What the others need has to be known before anything changes.
+      neededBy(layout, manifests)
+      // The same image under another tag is another entry.
+      const at = manifests.findLastIndex((each) => JSON.stringify(each) === JSON.stringify(entry))
+      return manifests.filter((_each, i) => i !== at)
+    })
+    let removed = { blobs: [] as string[], bytes: 0 }
+    layout.changeIndex((manifests) => {
+      removed = removeUnneeded(layout, leaving, manifests)
+      return manifests
+    })
+    return removed
   })
-  const removed = { blobs: [] as string[], bytes: 0 }
-  layout.changeIndex((manifests) => {
-    const kept = neededBy(layout, manifests)
-    removed.blobs = [...leaving].filter((digest) => !kept.has(digest) && layout.hasBlob(digest))
-    removed.bytes = removed.blobs.reduce((sum, digest) => sum + removeBlob(layout, digest), 0)
-    return manifests
-  })
-  return removed
-}
-
-function neededBy(layout: Layout, manifests: readonly Descriptor[]): Set<string> {
-  const needed = new Set<string>()
-  for (const each of manifests) reach(layout, each, needed, true)
-  return needed
-}
-
-/**
- * Adds the digests of all that `from` leads to. `certain`: a document that is damaged is an error, for what it needs would be
- * taken for free. One that is missing (images for other processors often are) leads nowhere.
- */
-function reach(layout: Layout, from: Descriptor, into: Set<string>, certain: boolean): void {
-  if (!isDigest(from?.digest) || into.has(from.digest)) return
-  into.add(from.digest)
-  if (!/manifest|image\.index/.test(from.mediaType ?? '') || !layout.hasBlob(from.digest)) return
-  const document = documentOf(layout, from, certain)
-  for (const field of ['manifests', 'layers', 'blobs', 'config', 'subject']) {
-    for (const each of [document[field] ?? []].flat()) reach(layout, each as Descriptor, into, certain)
-  }
-}
-
-function documentOf(layout: Layout, from: Descriptor, certain: boolean): Record<string, unknown> {
-  try {
-    return layout.readDocument(from) as Record<string, unknown>
-  } catch (error) {
-    if (error instanceof StratafsError && !certain) return {}
-    throw error
-  }
-}
-
-/** Its size; 0 where it is gone already. */
-function removeBlob(layout: Layout, digest: string): number {
-  const path = pathBytes(layout.blobPath(digest))
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  rmSync(path, { force: true })
-  return size
 }
 
 const REMOVING = '.removing.'
@@ -156,12 +121,8 @@ function removeLayers(store: LayerStore, names: readonly string[]): void {
   if (fd < 0) return
   try {
     for (const name of names) native.renameat(fd, name, fd, REMOVING + name, 0)
-    const entries = native.readDirectory(fd, '')
-    const rubbish = typeof entries === 'number' ? [] : entries.names.filter((name) => name.startsWith('.'))
-    // Nobody unpacks while the store is held alone, so hidden names are nobody's.
-    for (const name of rubbish) removeUnpacked(fd, name)
   } finally {
     native.close(fd)
   }
-  for (const name of names) rmSync(pathBytes(`${store.path}/locks/${name}`), { force: true })
+  sweepStore(store.path)
 }

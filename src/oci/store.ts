@@ -18,7 +18,8 @@ import { isMachineRoot } from '../syscalls/privilege.js'
 import type { ApplyPolicy } from './apply-policy.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
 import { blobFault, referenceText, type StoredImage, type StoredLayer } from './store-layout.js'
-import { underLock, type Waiting } from './store-lock.js'
+import { lockedNow, underLock, type Waiting } from './store-lock.js'
+import { sweepStore } from './store-sweep.js'
 import { unpack } from './unpack.js'
 import type { Progress } from './unpack-source.js'
 
@@ -70,7 +71,7 @@ export class LayerStore {
     } catch (error) {
       throw new StratafsError(`store ${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
     }
-    if (policy !== undefined) agree(path, policy)
+    if (policy !== undefined) lockedNow(path, () => agree(path, policy))
     return new LayerStore(path)
   }
 
@@ -81,7 +82,8 @@ export class LayerStore {
 
   /** Runs `work` while nothing can be removed from the store. */
   using<T>(waiting: Waiting, work: () => Promise<T>): Promise<T> {
-    return underLock(`${this.path}/locks/store`, 'shared', waiting, work)
+    const first = () => sweepStore(this.path)
+    return underLock(`${this.path}/locks/store`, 'shared', { ...waiting, first }, work)
   }
 
   /** Runs `work` while nobody else uses the store. */
@@ -208,7 +210,8 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
   const wanted: Nature = { version: 1, marks, owners }
   if (bytes === null) return writeDocument(file, `${JSON.stringify(wanted)}\n`)
   const found = parseObject(bytes, shown(file)) as unknown as Nature
-  if (found.version !== 1) throw new StratafsError(`store ${shown(path)} is of a version that is not known here`)
+  if (found.version !== 1 || typeof found.marks !== 'string' || typeof found.owners !== 'string')
+    throw new StratafsError(`store ${shown(path)} is of a version that is not known here`)
   if (found.marks === marks && found.owners === owners) return
   throw new StratafsError(
     `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", not ${marks}* and "${owners}": name another store`,
@@ -218,6 +221,7 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
 function recordIn(value: Record<string, unknown>, path: string): ImageRecord {
   const sound =
     typeof value.layout === 'string' &&
+    (value.tag === null || typeof value.tag === 'string') &&
     Array.isArray(value.layers) &&
     value.layers.every((each) => typeof each === 'string')
   if (sound) return value as unknown as ImageRecord
