@@ -2,6 +2,8 @@
 import { shown } from '../base/text.js'
 import { escapePath } from '../daemon/option-split.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { lowersOf } from '../oci/layer-paths.js'
+import type { Platform } from '../oci/layout-types.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
 import { readImage, type StoredImage, type StoredLayer } from '../oci/store-layout.js'
 import { interruptible } from './apply-run.js'
@@ -13,13 +15,14 @@ import { progressBar } from './progress.js'
 export interface ImageUnpackArguments {
   readonly image: string
   readonly store: string | undefined
+  readonly platform: Platform | null
   readonly wishes: PolicyWishes
   readonly json: boolean
 }
 
 /** Unpacks what is missing; the exit code. */
 export async function runImageUnpack(given: ImageUnpackArguments): Promise<number> {
-  const image = readImage(referenceOf(given.image))
+  const image = readImage(referenceOf(given.image), given.platform)
   const policy = policyOf(given.wishes)
   const store = LayerStore.open(storePath(given.store), policy)
   const layers = await interruptible((signal) =>
@@ -55,10 +58,7 @@ export async function ensureLayers(
 
 /** As mount options take it: the topmost first. */
 export function lowerdirOf(layers: readonly PresentLayer[]): string {
-  return [...layers]
-    .reverse()
-    .map(({ path }) => escapePath(path))
-    .join(':')
+  return lowersOf(layers).map(escapePath).join(':')
 }
 
 function documentOf(store: LayerStore, image: StoredImage, layers: readonly PresentLayer[]) {
