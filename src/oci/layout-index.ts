@@ -16,7 +16,8 @@ export function manifestsIn(layout: Layout, entry: Descriptor): Descriptor[] {
     const { manifests } = layout.readDocument(index) as ImageIndex
     if (!Array.isArray(manifests)) throw new StratafsError(`index ${index.digest} lists no manifests`)
     for (const each of manifests) {
-      if (typeof each?.digest !== 'string') throw new StratafsError(`index ${index.digest} has an entry without a digest`)
+      if (typeof each?.digest !== 'string')
+        throw new StratafsError(`index ${index.digest} has an entry without a digest`)
       if (seen.has(each.digest)) continue
       seen.add(each.digest)
       if (seen.size > MOST || depth > DEEPEST)
