@@ -14,7 +14,7 @@ import { openRegular } from './regular-file.js'
 
 const CHUNK = 1024 * 1024
 /** containers/storage, pkg/chunked/internal: the last bytes of the footer. */
-const CHUNKED_MAGIC = Buffer.from('GNUlInUx', 'latin1')
+const CHUNKED_MAGIC = Buffer.from('GnUlInUx', 'latin1')
 const readInto = promisify(read)
 
 /** Called with the bytes read so far and how many there are; null where nobody knows. */

@@ -218,9 +218,9 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
   return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
 }
 
-/** As containers/image before 5.24 wrote them: the config names what the tar was before it was cut into chunks. */
+/** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
 const CHUNKED =
-  '; the layer is zstd:chunked, for which skopeo and podman of before 2023 wrote wrong diffIDs: copy the image again with --dest-compress-format zstd or gzip'
+  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with --dest-compress-format zstd or gzip'
 
 function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
   if (expected === undefined || found === expected) return
