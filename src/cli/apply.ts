@@ -64,7 +64,8 @@ export const applyCommand: Add = (parser, outcome) =>
         .option('volatile', { type: 'boolean', describe: 'do not wait until it is on disk' })
         .option('digest', { type: 'string', requiresArg: true, describe: 'sha256:… that the archive has to have' })
         .option('diff-id', { type: 'string', requiresArg: true, describe: 'sha256:… that its content has to have' })
-        .option('replace', { type: 'boolean', describe: 'of entries with one name the last counts (tar -r), not none' })
+        .option('replace', { type: 'boolean', describe: 'of entries with one name the last counts [true]' })
+        .option('no-replace', { type: 'boolean', describe: 'refuse entries with one name instead' })
         .option('json', { type: 'boolean', describe: 'what came of it, as JSON' })
         .example('$0 apply layer.tar.gz layers/app', 'a lower directory for `stratafs mount --lower layers/app`')
         .example(
@@ -78,7 +79,7 @@ export const applyCommand: Add = (parser, outcome) =>
         directory: given.directory,
         digest: last(given.digest),
         diffID: last(given['diff-id']),
-        wishes: { ...(await wishesOf(given)), replace: given.replace === true },
+        wishes: { ...(await wishesOf(given)), replace: given['no-replace'] !== true },
         sync: given.volatile !== true,
         json: given.json === true,
       })

@@ -2,6 +2,8 @@
 import { realpathSync } from 'node:fs'
 import { posix } from 'node:path'
 import { pathBytes } from '../base/text.js'
+import type { Platform } from '../oci/layout-types.js'
+import { parsePlatform } from '../oci/platform.js'
 import { defaultStore } from '../oci/store.js'
 import { parseNewReference, parseReference, type Reference } from '../oci/store-layout.js'
 import { absolutePath } from './apply-run.js'
@@ -35,4 +37,9 @@ export function newReferenceOf(given: string): Reference & { tag: string } {
 /** The store that is meant, absolute. */
 export function storePath(given: string | undefined): string {
   return resolvedPath(given ?? defaultStore())
+}
+
+/** What `--platform` says; null where it is not given. Throws StratafsError. */
+export function platformOf(given: string | undefined): Platform | null {
+  return given === undefined ? null : parsePlatform(given)
 }

@@ -1,6 +1,8 @@
 /** What `stratafs image export` does: an image's layers are unpacked to the store, as for a mount, and read there as one tree. */
 import { findMount } from '../daemon/find-mount.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { lowersOf } from '../oci/layer-paths.js'
+import type { Platform } from '../oci/layout-types.js'
 import { LayerStore } from '../oci/store.js'
 import { type StoredImage, withImage } from '../oci/store-layout.js'
 import { absolutePath, interruptible } from './apply-run.js'
@@ -12,6 +14,7 @@ import { ensureLayers } from './image-unpack-run.js'
 export interface ImageExportArguments {
   readonly image: string
   readonly store: string | undefined
+  readonly platform: Platform | null
   readonly wishes: PolicyWishes
   readonly output: string
   readonly timestamp: string | undefined
@@ -24,7 +27,9 @@ export async function runImageExport(given: ImageExportArguments): Promise<numbe
   if (!('error' in findMount(merged))) return exportTree(given, { merged })
   const reference = referenceOf(given.image)
   return interruptible((signal) =>
-    withImage(reference, { waits: complain, signal }, (image) => exportImage(given, image, signal)),
+    withImage(reference, { waits: complain, signal, platform: given.platform }, (image) =>
+      exportImage(given, image, signal),
+    ),
   )
 }
 
@@ -33,7 +38,7 @@ function exportImage(given: ImageExportArguments, image: StoredImage, signal: Ab
   const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
   return store.using({ waits: complain, signal }, async () => {
     const layers = await ensureLayers(store, image, given.wishes, signal)
-    const lowers = layers.map(({ path }) => path).reverse()
+    const lowers = lowersOf(layers)
     return exportTree(given, { upper: null, lowers, work: null, userxattr: given.wishes.userxattr ?? null })
   })
 }

@@ -1,7 +1,7 @@
 /** `stratafs image export`: the merged tree of an image, or of a mount, as one tar. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last } from './command.js'
-import { STORE } from './image-options.js'
+import { PLATFORM, STORE } from './image-options.js'
 
 export const imageExport: Add = (parser, outcome) =>
   parser.command(
@@ -23,13 +23,16 @@ export const imageExport: Add = (parser, outcome) =>
           describe: 'rootfs.tar[.gz|.zst]; - is standard output',
         })
         .option('timestamp', { type: 'string', requiresArg: true, describe: 'no later time in it' })
+        .option('platform', PLATFORM)
         .option('json', { type: 'boolean', describe: 'what came of it, as JSON' })
         .example('$0 image export ./images:app --output - | tar -tvf -', ''),
     async (given) => {
       const { runImageExport } = await import('./image-export-run.js')
+      const { platformOf } = await import('./image-arguments.js')
       outcome.code = await runImageExport({
         image: given.image,
         store: last(given.store),
+        platform: platformOf(last(given.platform)),
         wishes: await wishesOf(given),
         output: last(given.output)!,
         timestamp: last(given.timestamp),

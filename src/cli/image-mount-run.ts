@@ -8,6 +8,8 @@ import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { type Mount, mount } from '../index.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { lowersOf } from '../oci/layer-paths.js'
+import type { Platform } from '../oci/layout-types.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
 import { type StoredImage, withImage } from '../oci/store-layout.js'
 import { absolutePath, interruptible } from './apply-run.js'
@@ -24,6 +26,7 @@ export interface ImageMountArguments {
   readonly work: string | undefined
   readonly readOnly: boolean
   readonly options: readonly string[]
+  readonly platform: Platform | null
   readonly wishes: PolicyWishes
   readonly json: boolean
 }
@@ -43,7 +46,9 @@ export async function runImageMount(given: ImageMountArguments): Promise<number>
   }
   const reference = referenceOf(given.image)
   const mounted = await interruptible((signal) =>
-    withImage(reference, { waits: complain, signal }, (image) => mountImage(given, image, signal)),
+    withImage(reference, { waits: complain, signal, platform: given.platform }, (image) =>
+      mountImage(given, image, signal),
+    ),
   )
   if (typeof mounted === 'number') return mounted
   for (const warning of mounted.mount.warnings) complain(warning)
@@ -66,7 +71,7 @@ async function mountLayers(
   given: ImageMountArguments,
 ): Promise<Mounted> {
   if (image.layers.length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
-  const lower = [...layers].reverse().map(({ path }) => pathBytes(path))
+  const lower = lowersOf(layers).map(pathBytes)
   const own = given.readOnly || given.upper !== undefined ? null : freshUpper(store, layers.at(-1)!.path)
   const upper = given.upper === undefined ? (own === null ? null : `${own}/upper`) : absolutePath(given.upper)
   const work = given.work === undefined ? (own === null ? null : `${own}/work`) : absolutePath(given.work)
@@ -111,7 +116,7 @@ function tell({ json }: ImageMountArguments, image: StoredImage, { mount: done, 
     merged: done.mountpoint,
     pid: done.pid,
     manifest: image.manifestDigest,
-    lower: [...layers].reverse().map(({ path }) => shown(path)),
+    lower: lowersOf(layers).map(shown),
     upper: upper === null ? null : shown(upper),
   }
   printJson(document)

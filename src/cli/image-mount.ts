@@ -1,7 +1,7 @@
 /** `stratafs image mount`: an image's root filesystem, mounted in one step with a fresh upper. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last, list } from './command.js'
-import { REFERENCE, STORE } from './image-options.js'
+import { PLATFORM, REFERENCE, STORE } from './image-options.js'
 
 export const imageMount: Add = (parser, outcome) =>
   parser.command(
@@ -22,11 +22,13 @@ export const imageMount: Add = (parser, outcome) =>
           requiresArg: true,
           describe: 'mount options, as for `stratafs mount` [index=immutable]',
         })
+        .option('platform', PLATFORM)
         .option('json', { type: 'boolean', describe: 'what was mounted, as JSON' })
         .example('$0 image mount ./debian:12 /mnt/root', 'prints where its changes are kept')
         .example('$0 image mount --read-only ./debian:12 /mnt/root', ''),
     async (given) => {
       const { runImageMount } = await import('./image-mount-run.js')
+      const { platformOf } = await import('./image-arguments.js')
       outcome.code = await runImageMount({
         image: given.image,
         merged: given.merged,
@@ -35,6 +37,7 @@ export const imageMount: Add = (parser, outcome) =>
         work: last(given.work),
         readOnly: given['read-only'] === true,
         options: list(given.o),
+        platform: platformOf(last(given.platform)),
         wishes: await wishesOf(given),
         json: given.json === true,
       })

@@ -12,3 +12,9 @@ export const STORE = {
   requiresArg: true,
   describe: 'the store of unpacked layers [STRATAFS_STORE, /var/lib/stratafs, ~/.local/share/stratafs]',
 } as const
+
+export const PLATFORM = {
+  type: 'string',
+  requiresArg: true,
+  describe: 'of an image for several: linux/arm64, linux/amd64/v3 [this machine’s, the plain one]',
+} as const

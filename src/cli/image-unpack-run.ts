@@ -2,6 +2,8 @@
 import { printable, shown } from '../base/text.js'
 import { escapePath } from '../daemon/option-split.js'
 import { type PolicyWishes, policyOf } from '../oci/apply-policy.js'
+import { lowersOf } from '../oci/layer-paths.js'
+import type { Platform } from '../oci/layout-types.js'
 import { LayerStore, type PresentLayer } from '../oci/store.js'
 import { type StoredImage, type StoredLayer, withImage } from '../oci/store-layout.js'
 import { interruptible } from './apply-run.js'
@@ -13,6 +15,7 @@ import { progressBar } from './progress.js'
 export interface ImageUnpackArguments {
   readonly image: string
   readonly store: string | undefined
+  readonly platform: Platform | null
   readonly wishes: PolicyWishes
   readonly json: boolean
 }
@@ -21,7 +24,9 @@ export interface ImageUnpackArguments {
 export async function runImageUnpack(given: ImageUnpackArguments): Promise<number> {
   const reference = referenceOf(given.image)
   const done = await interruptible((signal) =>
-    withImage(reference, { waits: complain, signal }, (image) => unpackTo(given, image, signal)),
+    withImage(reference, { waits: complain, signal, platform: given.platform }, (image) =>
+      unpackTo(given, image, signal),
+    ),
   )
   if (typeof done === 'number') return done
   const { store, image, layers } = done
@@ -60,10 +65,7 @@ export async function ensureLayers(
 
 /** As mount options take it: the topmost first. */
 export function lowerdirOf(layers: readonly PresentLayer[]): string {
-  return [...layers]
-    .reverse()
-    .map(({ path }) => escapePath(path))
-    .join(':')
+  return lowersOf(layers).map(escapePath).join(':')
 }
 
 function documentOf(store: LayerStore, image: StoredImage, layers: readonly PresentLayer[]) {

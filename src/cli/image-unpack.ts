@@ -1,7 +1,7 @@
 /** `stratafs image unpack`: the layers of an image become lower directories in a store. */
 import { policyOptions, wishesOf } from './apply.js'
 import { type Add, last } from './command.js'
-import { REFERENCE, STORE } from './image-options.js'
+import { PLATFORM, REFERENCE, STORE } from './image-options.js'
 
 export const imageUnpack: Add = (parser, outcome) =>
   parser.command(
@@ -11,14 +11,17 @@ export const imageUnpack: Add = (parser, outcome) =>
       policyOptions(
         command.positional('image', REFERENCE).positional('store', { type: 'string', describe: STORE.describe }),
       )
+        .option('platform', PLATFORM)
         .option('json', { type: 'boolean', describe: 'the layers and where they are, as JSON' })
         .example('$0 image unpack ./busybox:latest /var/lib/layers', 'prints what mounts it'),
     async (given) => {
       const { runImageUnpack } = await import('./image-unpack-run.js')
+      const { platformOf } = await import('./image-arguments.js')
       const { image, json } = given
       outcome.code = await runImageUnpack({
         image,
         store: last(given.store),
+        platform: platformOf(last(given.platform)),
         wishes: await wishesOf(given),
         json: json === true,
       })

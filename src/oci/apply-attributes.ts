@@ -88,6 +88,11 @@ export class Attributes {
     check(entry, 'noting its owner', native.setxattr(fd, name, OVERRIDE, Buffer.from(text), 0))
   }
 
+  /** Whose a directory is that nothing describes, whatever group the folder around the layer gives to what is made in it. */
+  giveToRoot(fd: number, entry: TarEntry): void {
+    if (this.policy.owners === 'keep') check(entry, 'setting an owner', native.chownat(fd, '', 0, 0))
+  }
+
   /** Gives directory `to` what directory `from` of a layer below has. */
   copy(from: number, to: number, entry: TarEntry): void {
     check(entry, 'reading a directory below', native.statat(from, ''))

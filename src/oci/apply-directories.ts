@@ -6,21 +6,22 @@
 import { Errno } from '../base/errno.js'
 import type { MarkStore } from '../layers/marks.js'
 import { AUFS_OPAQUE } from '../layers/whiteouts.js'
-import { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_WRONLY } from '../syscalls/constants.js'
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { type Attributes, check, setTimes } from './apply-attributes.js'
-import { type ApplyTree, kernelFault } from './apply-tree.js'
+import type { Below } from './apply-below.js'
+import { type ApplyTree, kernelFault, parentOf } from './apply-tree.js'
 import type { TarEntry } from './tar-entry.js'
 
 const IMPLIED_MODE = 0o755
 
 export class Directories {
-  /** `lowers`: roots of the layers beneath, top first. */
+  /** `below`: the layers beneath; null where nobody knows them. */
   constructor(
     private readonly tree: ApplyTree,
     private readonly attributes: Attributes,
     private readonly marks: MarkStore,
-    private readonly lowers: readonly number[],
+    private readonly below: Below | null,
   ) {}
 
   /** Completes every directory; the paths of those that no entry describes, the root not counted. */
@@ -55,26 +56,31 @@ export class Directories {
     native.close(file)
   }
 
-  /** As the topmost layer beneath has it, so that passing through a directory does not change it. */
+  /** As it shows in the tree beneath, so that passing through a directory does not change it. */
   #takeFromBelow(fd: number, path: string, entry: TarEntry): boolean {
     // The root is nobody's on the way: a layer that does not describe it must not become another on every base.
-    if (path === '') return false
-    for (const lower of this.lowers) {
-      const from = native.openBeneath(lower, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-      if (from === -Errno.ENOENT) continue
-      // Hidden or no directory there: what lies deeper is not beneath this layer.
-      if (from < 0) return false
-      try {
-        this.attributes.copy(from, fd, entry)
-      } finally {
-        native.close(from)
-      }
-      return true
+    if (path === '' || this.below === null || this.tree.isOpaque(path)) return false
+    const from = this.below.open(path)
+    if (from === null) return false
+    try {
+      this.attributes.copy(from, fd, entry)
+    } finally {
+      native.close(from)
     }
-    return false
+    return true
+  }
+
+  /** Takes back the whiteouts that hide nothing: kernel overlayfs would list them where only this layer has the directory. */
+  dropIdleWhiteouts(): void {
+    for (const path of [...this.tree.whiteouts]) {
+      const parent = parentOf(path)
+      const hides = !this.tree.isOpaque(parent) && (this.below === null || this.below.shows(path))
+      if (!hides) this.tree.dropWhiteout(path)
+    }
   }
 
   #finishImplied(fd: number, entry: TarEntry): void {
+    this.attributes.giveToRoot(fd, entry)
     check(entry, 'setting a mode', native.chmodat(fd, '', IMPLIED_MODE))
     check(entry, 'setting times', setTimes(fd, '', entry))
   }

@@ -1,14 +1,14 @@
 /**
  * What an entry's name means in a layer, decided before anything is touched: a place below the root, a whiteout, an opaque
- * mark, or nothing that may be unpacked. A name that leads out (`..`), begins at the host's root, or plays with the
- * whiteouts' prefix is refused here; that the kernel too refuses to leave the root, or to go through a symbolic link, is
- * the second lock on the same door (apply-tree.ts). Pure.
+ * mark, or nothing that may be unpacked. A slash at the beginning means the layer's root, as every other reader takes it. A
+ * name that leads out (`..`) or plays with the whiteouts' prefix is refused here; that the kernel too refuses to leave the
+ * root, or to go through a symbolic link, is the second lock on the same door (apply-tree.ts). Pure.
  */
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../layers/whiteouts.js'
 import { entryFault } from './tar-entry.js'
 
 /** Longest name of an entry, and of a component: what Linux resolves in one call. */
-const PATH_MAX = 4096
+export const PATH_MAX = 4096
 const NAME_MAX = 255
 /** AUFS's own files in a layer's root (`.wh..wh.plnk`, `.wh..wh.aufs`): bookkeeping, not content. */
 const AUFS_META = '.wh..wh.'
@@ -66,7 +66,6 @@ function componentsOf(name: string, path: string): string[] {
   const what = path === name ? 'its name' : 'the name it links to'
   if (path === '') throw entryFault(name, `${what} is empty`)
   if (path.includes('\0')) throw entryFault(name, `${what} contains NUL`)
-  if (path.startsWith('/')) throw entryFault(name, `${what} is absolute: names in a layer count from its root`)
   if (path.length >= PATH_MAX) throw entryFault(name, `${what} is ${path.length} bytes long, more than Linux resolves`)
   const parts = path.split('/').filter((part) => part !== '' && part !== '.')
   if (parts.includes('..')) throw entryFault(name, `${what} leads out of its directory (..)`)

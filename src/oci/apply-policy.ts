@@ -20,7 +20,7 @@ export interface ApplyPolicy {
   readonly devices: 'make' | 'skip' | 'refuse'
   /** setuid and setgid on files, and file capabilities. */
   readonly setid: 'keep' | 'drop' | 'refuse'
-  /** An entry of a name that there is already: layers may not hold one, appended archives do. Directories may be repeated. */
+  /** An entry of a name that there is already: the last counts, or it is refused. Directories may be repeated in any case. */
   readonly repeated: 'refuse' | 'replace'
   /** Most bytes that all files together may have, holes included. */
   readonly maxBytes: number
@@ -48,12 +48,16 @@ export function policyOf(wishes: PolicyWishes): ApplyPolicy {
     owners,
     devices: wishes.nodev ? 'refuse' : mayMake ? 'make' : 'skip',
     setid: wishes.nosuid ? 'refuse' : owners === 'keep' ? 'keep' : 'drop',
-    repeated: wishes.replace ? 'replace' : 'refuse',
+    repeated: wishes.replace === false ? 'refuse' : 'replace',
     maxBytes: wishes.maxBytes ?? Number.POSITIVE_INFINITY,
     maxEntries: wishes.maxEntries ?? Number.POSITIVE_INFINITY,
     markPrefix: defaultPrefix(wishes.userxattr === true ? true : null),
   }
 }
+
+/** An archive can make up any number of names of attributes. */
+const MOST_KINDS = 100
+const OTHER = 'something else was left out'
 
 /** What was left out, counted by kind, with the first of each named. */
 export class Notes {
@@ -61,14 +65,16 @@ export class Notes {
 
   add(kind: string, name: string): void {
     const known = this.#found.get(kind)
-    if (known === undefined) this.#found.set(kind, { count: 1, first: name })
-    else known.count++
+    if (known !== undefined) known.count++
+    else if (this.#found.size <= MOST_KINDS || kind === OTHER)
+      this.#found.set(kind, { count: 1, first: printable(name) })
+    else this.add(OTHER, name)
   }
 
   /** A sentence for each kind. */
   lines(): string[] {
     return [...this.#found].map(([kind, { count, first }]) =>
-      count === 1 ? `${printable(first)}: ${kind}` : `${printable(first)} and ${count - 1} more: ${kind}`,
+      count === 1 ? `${first}: ${kind}` : `${first} and ${count - 1} more: ${kind}`,
     )
   }
 }

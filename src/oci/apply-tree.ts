@@ -14,6 +14,7 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_PATH,
+  O_RDONLY,
   O_WRONLY,
   S_IFCHR,
   S_IFDIR,
@@ -21,11 +22,15 @@ import {
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { COST, costOf, type Memory, remembered } from './apply-memory.js'
+import { PATH_MAX } from './apply-names.js'
 import { entryFault, type TarEntry } from './tar-entry.js'
 import { removeUnpacked } from './unpack-remove.js'
 
 /** Directories whose descriptors are kept: archives go through a tree folder by folder. */
 const KEPT = 64
+/** Links followed on the way to one name, as Linux counts them. */
+const MOST_LINKS = 40
 
 /** What is known of a directory that was made. */
 export interface TreeDirectory {
@@ -58,6 +63,18 @@ export function kernelFault(name: string, doing: string, errno: number): Strataf
   )
 }
 
+/** The directory that `path` lies in; '' for the root's. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
+}
+
+/** For messages where no entry is at work. */
+const NOBODY = { name: '' } as TarEntry
+
+function isStep(part: string): boolean {
+  return part !== '' && part !== '.'
+}
+
 export function joined(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`
 }
@@ -68,13 +85,17 @@ export class ApplyTree {
   /** Paths that the layer hides below. */
   readonly whiteouts = new Set<string>()
   readonly #open = new Map<string, number>()
+  /** The directory that the current entry itself is. */
+  #described: string | null = null
   /** Where the kernel refuses 0:0 devices: whiteouts are written as `.wh.NAME`. */
   #spellsAufs = false
+  #lastImplied: { readonly of: TarEntry; readonly kept: TarEntry } | null = null
 
   /** `rootFd`: an empty directory; stays the caller's. */
   constructor(
     private readonly rootFd: number,
     private readonly repeated: 'refuse' | 'replace',
+    private readonly memory: Memory,
   ) {}
 
   close(): void {
@@ -85,7 +106,7 @@ export class ApplyTree {
   /** A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next call. */
   directory(path: string, entry: TarEntry): number {
     const fd = this.#reach(path, entry, false)
-    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+    for (let at = path; at !== ''; at = parentOf(at)) {
       const directory = this.directories.get(at)!
       // What is above a strong one is strong.
       if (!directory.weak) break
@@ -110,7 +131,7 @@ export class ApplyTree {
   }
 
   #nearest(path: string): { at: string; fd: number } {
-    for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) {
+    for (let at = path; at !== ''; at = parentOf(at)) {
       const fd = this.#open.get(at)
       if (fd !== undefined) return { at, fd }
     }
@@ -140,8 +161,64 @@ export class ApplyTree {
     let made = native.mkdirat(parentFd, name, 0o700)
     if (made === -Errno.EEXIST && this.#clearWhiteout(parentFd, name, path))
       made = native.mkdirat(parentFd, name, 0o700)
+    // The entry itself, where a file or a link had the name before it.
+    if (made === -Errno.EEXIST && this.#described === path && this.#giveWay(parentFd, name, path))
+      made = native.mkdirat(parentFd, name, 0o700)
     if (made < 0) throw this.#unmade(parentFd, name, path, entry, made)
-    this.directories.set(path, { entry: null, impliedBy: entry, opaque, weak })
+    this.memory.take(COST + path.length, entry.name)
+    const impliedBy = this.#described === path ? NOBODY : this.#impliedBy(entry)
+    this.directories.set(path, { entry: null, impliedBy, opaque, weak })
+  }
+
+  /** One entry may stand for thousands of directories: they share what is kept of it. */
+  #impliedBy(entry: TarEntry): TarEntry {
+    if (this.#lastImplied?.of !== entry) {
+      this.#lastImplied = { of: entry, kept: { ...entry, linkname: '', extents: null, xattrs: null, acls: null } }
+      this.memory.take(COST + entry.name.length, entry.name)
+    }
+    return this.#lastImplied.kept
+  }
+
+  /** The directory `path` is what `entry` says. A file or a link of its name gives way where the last one counts. */
+  describe(path: string, entry: TarEntry): void {
+    this.#described = path
+    const record = this.directoryRecord(path, entry)
+    this.#described = null
+    if (record.entry !== null) this.memory.giveBack(costOf(record.entry))
+    this.memory.take(costOf(entry), entry.name)
+    record.entry = remembered(entry)
+  }
+
+  /**
+   * `path` as it lies in the layer: its links are followed as openat2's RESOLVE_IN_ROOT would, from the layer's root and
+   * never above it. What is not there yet will be a directory.
+   */
+  resolve(path: string, entry: TarEntry): string {
+    if (path === '' || this.directories.has(path)) return path
+    const ahead = path.split('/').reverse()
+    let at = ''
+    for (let links = 0; ahead.length > 0; ) {
+      const part = ahead.pop()!
+      const target = this.#step(at, part)
+      if (target === null) at = part === '..' ? parentOf(at) : joined(at, part)
+      else {
+        if (target.startsWith('/')) at = ''
+        ahead.push(...target.split('/').filter(isStep).reverse())
+        links++
+      }
+      if (links > MOST_LINKS || ahead.length > PATH_MAX || at.length >= PATH_MAX)
+        throw entryFault(entry.name, 'it goes through more symbolic links than Linux follows')
+    }
+    return at
+  }
+
+  /** The target of the link `part` in `at`; null where it is none. */
+  #step(at: string, part: string): string | null {
+    if (part === '..' || this.directories.has(joined(at, part))) return null
+    // What is in a directory that is not there is not there.
+    if (at !== '' && !this.directories.has(at)) return null
+    const target = native.readlinkat(this.#reach(at, NOBODY, true), part)
+    return typeof target === 'string' ? target : null
   }
 
   /** The record of the directory `path`, made where it is missing. */
@@ -149,7 +226,7 @@ export class ApplyTree {
     this.directory(path, entry)
     const known = this.directories.get(path)
     if (known !== undefined) return known
-    const root: TreeDirectory = { entry: null, impliedBy: entry, opaque: false, weak: false }
+    const root: TreeDirectory = { entry: null, impliedBy: this.#impliedBy(entry), opaque: false, weak: false }
     this.directories.set('', root)
     return root
   }
@@ -167,25 +244,52 @@ export class ApplyTree {
 
   #giveWay(parentFd: number, name: string, path: string): boolean {
     if (this.#clearWhiteout(parentFd, name, path) || this.#clearWeak(parentFd, name, path)) return true
-    if (this.repeated === 'refuse' || this.directories.has(path)) return false
-    return native.unlinkat(parentFd, name, 0) >= 0
+    if (this.repeated === 'refuse') return false
+    return this.directories.has(path) ? this.#clear(parentFd, name, path) : native.unlinkat(parentFd, name, 0) >= 0
   }
 
   #clearWhiteout(parentFd: number, name: string, path: string): boolean {
-    return this.whiteouts.delete(path) && native.unlinkat(parentFd, name, 0) >= 0
+    return this.#forgetWhiteout(path) && native.unlinkat(parentFd, name, 0) >= 0
+  }
+
+  #forgetWhiteout(path: string): boolean {
+    if (!this.whiteouts.delete(path)) return false
+    this.memory.giveBack(COST + path.length)
+    return true
   }
 
   /** Takes away a directory that holds nothing but whiteouts: what has its name hides all that they would. */
   #clearWeak(parentFd: number, name: string, path: string): boolean {
-    if (this.directories.get(path)?.weak !== true) return false
-    const isInside = (each: string) => each === path || each.startsWith(`${path}/`)
-    for (const [each, fd] of [...this.#open].filter(([at]) => isInside(at))) {
+    return this.directories.get(path)?.weak === true && this.#clear(parentFd, name, path)
+  }
+
+  /** Takes the directory `path` away with all that is in it. The work is that of making it: what is not in it is not looked at. */
+  #clear(parentFd: number, name: string, path: string): boolean {
+    for (const [each, fd] of [...this.#open]) {
+      if (each !== path && !each.startsWith(`${path}/`)) continue
       this.#open.delete(each)
       native.close(fd)
     }
-    for (const each of [...this.directories.keys()].filter(isInside)) this.directories.delete(each)
-    for (const each of [...this.whiteouts].filter(isInside)) this.whiteouts.delete(each)
+    for (const ahead = [path]; ahead.length > 0; ) ahead.push(...this.#forget(ahead.pop()!))
     return removeUnpacked(parentFd, name) >= 0
+  }
+
+  /** Forgets the directory `path` and the whiteouts in it; the directories in it. */
+  #forget(path: string): string[] {
+    const { entry } = this.directories.get(path)!
+    this.memory.giveBack(COST + path.length + (entry === null ? 0 : costOf(entry)))
+    this.directories.delete(path)
+    const fd = native.openBeneath(this.rootFd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    if (fd < 0) return []
+    const entries = native.readDirectory(fd, '')
+    native.close(fd)
+    const inside: string[] = []
+    for (const name of typeof entries === 'number' ? [] : entries.names) {
+      const each = joined(path, name)
+      if (this.directories.has(each)) inside.push(each)
+      else this.#forgetWhiteout(name.startsWith(AUFS_PREFIX) ? joined(path, name.slice(AUFS_PREFIX.length)) : each)
+    }
+    return inside
   }
 
   #unmade(parentFd: number, name: string, path: string, entry: TarEntry, errno: number): StratafsError {
@@ -218,8 +322,27 @@ export class ApplyTree {
       return
     }
     const result = this.#makeWhiteout(fd, name)
-    if (result >= 0) this.whiteouts.add(path)
+    if (result >= 0) this.#rememberWhiteout(path, entry)
     else if (result !== -Errno.EEXIST) throw kernelFault(entry.name, 'making the whiteout', result)
+  }
+
+  #rememberWhiteout(path: string, entry: TarEntry): void {
+    this.memory.take(COST + path.length, entry.name)
+    this.whiteouts.add(path)
+  }
+
+  /** Takes the whiteout `path` back, which hides nothing. Its directory stays what it is. */
+  dropWhiteout(path: string): void {
+    const fd = this.#reach(parentOf(path), NOBODY, true)
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    if (native.unlinkat(fd, name, 0) < 0) native.unlinkat(fd, AUFS_PREFIX + name, 0)
+    this.#forgetWhiteout(path)
+  }
+
+  /** Whether nothing of the layers beneath shows in the directory `path`, since it or one above it is opaque. */
+  isOpaque(path: string): boolean {
+    for (let at = path; at !== ''; at = parentOf(at)) if (this.directories.get(at)?.opaque === true) return true
+    return this.directories.get('')?.opaque === true
   }
 
   /** Whether something on the way to `path` stands here and is no directory. */

@@ -10,6 +10,8 @@ import { entryFault, printable, type TarEntry } from './tar-entry.js'
 
 const NAME_MAX = 255
 const VALUE_MAX = 65536
+/** Of all names of one file together: what Linux can list. */
+const LIST_MAX = 65536
 /** Answered by the mount itself; nothing of that name can be stored. */
 const VIRTUAL = 'user.stratafs.'
 const NAMESPACES = ['user.', 'trusted.', 'security.', 'system.']
@@ -32,6 +34,7 @@ export function storedXattrs(
 ): readonly StoredXattr[] {
   if (entry.xattrs === null && entry.acls === null) return NONE
   const stored: StoredXattr[] = []
+  checkNames(entry)
   for (const [name, value] of entry.xattrs ?? []) {
     check(entry, name, value)
     if (isForeign(name) || name.startsWith(VIRTUAL) || !NAMESPACES.some((space) => name.startsWith(space))) {
@@ -45,6 +48,13 @@ export function storedXattrs(
   addAcl(stored, entry, 'access')
   addAcl(stored, entry, 'default')
   return stored
+}
+
+function checkNames({ name, xattrs }: TarEntry): void {
+  let length = 0
+  for (const each of xattrs?.keys() ?? []) length += each.length + 1
+  if (length > LIST_MAX)
+    throw entryFault(name, `the names of its attributes are ${length} bytes long together; ${LIST_MAX} are possible`)
 }
 
 function check(entry: TarEntry, name: string, value: Buffer): void {

@@ -22,7 +22,9 @@ import {
 import { native } from '../syscalls/native.js'
 import { FsStatSlot } from '../syscalls/stat.js'
 import { Attributes, check } from './apply-attributes.js'
+import { Below } from './apply-below.js'
 import { Directories } from './apply-directories.js'
+import { Memory } from './apply-memory.js'
 import { type Hiding, meaningOf, targetOf } from './apply-names.js'
 import { type ApplyPolicy, Notes } from './apply-policy.js'
 import { ApplyTree, joined, kernelFault } from './apply-tree.js'
@@ -38,6 +40,8 @@ export interface Applied {
   readonly whiteouts: number
   /** Directories that no entry describes: they stand on the way to others. */
   readonly implied: readonly string[]
+  /** Whether it would be another on other layers: it has directories that it does not describe, or whiteouts. */
+  readonly leansOnBelow: boolean
   /** What was left out, a sentence for each kind. */
   readonly notes: readonly string[]
 }
@@ -60,18 +64,20 @@ export class LayerWriter implements TarSink {
   #hidden = 0
 
   /**
-   * `rootFd`: an empty directory that nobody else can enter. `lowers`: roots of the layers beneath, top first, from which a
-   * directory that this layer only passes through takes its attributes. The descriptors stay the caller's.
+   * `rootFd`: an empty directory that nobody else can enter. `lowers`: roots of the layers beneath, top first, null where
+   * nobody knows them. A directory that this layer only passes through is as they have it, and a whiteout that hides nothing
+   * of them is left out. The descriptors stay the caller's.
    */
   constructor(
     rootFd: number,
     private readonly policy: ApplyPolicy,
-    lowers: readonly number[] = [],
+    lowers: readonly number[] | null = null,
   ) {
-    this.#tree = new ApplyTree(rootFd, policy.repeated)
+    this.#tree = new ApplyTree(rootFd, policy.repeated, new Memory())
     const marks = new MarkStore(policy.markPrefix)
+    const below = lowers === null ? null : new Below(lowers, marks)
     this.#attributes = new Attributes(policy, marks, this.#notes)
-    this.#directories = new Directories(this.#tree, this.#attributes, marks, lowers)
+    this.#directories = new Directories(this.#tree, this.#attributes, marks, below)
     this.#umask = process.umask()
     native.statfs(rootFd)
     const unit = native.fsstat[FsStatSlot.FRSIZE]!
@@ -85,7 +91,7 @@ export class LayerWriter implements TarSink {
       throw entryFault(entry.name, `the archive has more than the ${this.policy.maxEntries} entries that were allowed`)
     }
     const meaning = meaningOf(entry.name)
-    if (meaning.kind === 'entry') this.#make(meaning.parent, meaning.name, entry)
+    if (meaning.kind === 'entry') this.#make(this.#tree.resolve(meaning.parent, entry), meaning.name, entry)
     else if (meaning.kind === 'root') this.#describeRoot(entry)
     else if (meaning.kind === 'bookkeeping') this.#notes.add('AUFS’s bookkeeping, left out', entry.name)
     else this.#hide(meaning, entry)
@@ -113,12 +119,15 @@ export class LayerWriter implements TarSink {
 
   /** Gives the directories what belongs to them. Nothing may come after it. */
   complete(): Applied {
+    const hides = this.#tree.whiteouts.size > 0
+    this.#directories.dropIdleWhiteouts()
     const implied = this.#directories.complete()
     return {
       entries: this.#entries,
       bytes: this.#written,
       whiteouts: this.#hidden,
       implied,
+      leansOnBelow: hides || implied.length > 0,
       notes: this.#notes.lines(),
     }
   }
@@ -138,7 +147,7 @@ export class LayerWriter implements TarSink {
     }
     this.#hidden++
     if (meaning.kind === 'whiteout') this.#tree.whiteout(meaning.parent, meaning.name, entry)
-    else this.#tree.directoryRecord(meaning.path, entry).opaque = true
+    else this.#tree.directoryRecord(this.#tree.resolve(meaning.path, entry), entry).opaque = true
   }
 
   // ---- entries ------------------------------------------------------------------------------------------------
@@ -146,7 +155,7 @@ export class LayerWriter implements TarSink {
   #make(parent: string, name: string, entry: TarEntry): void {
     switch (entry.type) {
       case 'directory':
-        this.#tree.directoryRecord(joined(parent, name), entry).entry = entry
+        this.#tree.describe(joined(parent, name), entry)
         return
       case 'file':
         return this.#makeFile(parent, name, entry)
@@ -161,7 +170,7 @@ export class LayerWriter implements TarSink {
 
   #describeRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw entryFault(entry.name, 'the layer’s root can only be a directory')
-    this.#tree.directoryRecord('', entry).entry = entry
+    this.#tree.describe('', entry)
   }
 
   #makeFile(parent: string, name: string, entry: TarEntry): void {
@@ -194,7 +203,8 @@ export class LayerWriter implements TarSink {
   }
 
   #makeLink(parent: string, name: string, entry: TarEntry): void {
-    const target = targetOf(entry.name, entry.linkname)
+    const target = this.#targetOf(entry)
+    const path = joined(parent, name)
     const targetPath = joined(target.parent, target.name)
     const missing = () => entryFault(entry.name, `a hard link to ${printable(targetPath)}, which is not in this layer`)
     if (this.#tree.whiteouts.has(targetPath) || this.#tree.directories.has(targetPath)) throw missing()
@@ -205,11 +215,18 @@ export class LayerWriter implements TarSink {
     try {
       const to = this.#tree.directory(parent, entry)
       if (native.statat(from, target.name) < 0) throw missing()
+      // GNU tar writes a file that was named twice as a link to itself.
+      if (path === targetPath) return
       const link = () => native.linkat(from, target.name, to, name)
-      this.#tree.create(to, name, joined(parent, name), entry, link)
+      this.#tree.create(to, name, path, entry, link)
     } finally {
       native.close(from)
     }
+  }
+
+  #targetOf(entry: TarEntry): { readonly parent: string; readonly name: string } {
+    const { parent, name } = targetOf(entry.name, entry.linkname)
+    return { parent: this.#tree.resolve(parent, entry), name }
   }
 
   #makeSymlink(parent: string, name: string, entry: TarEntry): void {

@@ -129,10 +129,24 @@ export function checkBelow(lowers: readonly string[], base: Image | null, tag: s
   if (!names.every((name) => /^(chain-)?sha256-[0-9a-f]{64}$/.test(name))) return
   const { diff_ids } = base?.config.rootfs ?? { diff_ids: [] }
   const chain = chainIDs(diff_ids)
-  const fits = (name: string, at: number): boolean =>
-    name === diff_ids[at]?.replace(':', '-') || name === `chain-${chain[at]?.replace(':', '-')}`
-  if (names.length === diff_ids.length && names.every(fits)) return
+  if (
+    canBe(
+      names,
+      diff_ids.map((each, at) => [each.replace(':', '-'), `chain-${chain[at]!.replace(':', '-')}`]),
+    )
+  )
+    return
   throw new StratafsError(
     `the mount's ${names.length} layers are not those of ${base === null ? 'an empty image' : `image ${tag}`}: name the image it was mounted from with --base, or take everything as one layer with --squash`,
   )
+}
+
+/** Whether `names` are the layers whose possible names are `wanted`. A layer that is there twice is mounted once, the upper one. */
+function canBe(names: readonly string[], wanted: readonly (readonly string[])[]): boolean {
+  let at = names.length - 1
+  for (const possible of [...wanted].reverse()) {
+    if (at >= 0 && possible.includes(names[at]!)) at--
+    else if (!possible.some((name) => names.includes(name, at + 1))) return false
+  }
+  return at < 0
 }

@@ -11,8 +11,9 @@ import { pathBytes, shown } from '../base/text.js'
 import { meaningOf, targetOf } from './apply-names.js'
 import { type Compression, compressor, decompress } from './compression.js'
 import { changed } from './config-change.js'
-import { type ImageConfig, Layout, layerType, ownArchitecture, type Platform } from './layout.js'
+import { type ImageConfig, Layout, layerType, type Platform } from './layout.js'
 import { holding } from './layout-hold.js'
+import { ownPlatform, parsePlatform } from './platform.js'
 import { type Reference, referenceText } from './store-layout.js'
 import { entryFault, type TarSink } from './tar-entry.js'
 import { TarReader } from './tar-read.js'
@@ -49,7 +50,7 @@ export interface Imported {
 
 /** Imports; throws StratafsError with no tag changed and no blob left. */
 export async function importImage(request: ImportRequest): Promise<Imported> {
-  const platform = platformOf(request.platform)
+  const platform = request.platform === null ? ownPlatform() : parsePlatform(request.platform)
   const { config: run } = changed({ ...platform, rootfs: { type: 'layers', diff_ids: [] } }, request.changes)
   const layout = Layout.openOrCreate(request.reference.layout)
   const { waits, signal } = request
@@ -75,13 +76,6 @@ async function storeImage(
   } finally {
     await source.close()
   }
-}
-
-function platformOf(text: string | null): Platform {
-  if (text === null) return { os: 'linux', architecture: ownArchitecture() }
-  const [os, architecture, variant, ...rest] = text.split('/')
-  if (!os || !architecture || rest.length > 0) throw new StratafsError(`--platform ${text}: give it as linux/amd64`)
-  return variant ? { os, architecture, variant } : { os, architecture }
 }
 
 interface LayerBlob {

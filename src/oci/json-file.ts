@@ -1,30 +1,20 @@
 /** JSON documents on disk: read with a limit, written so that a reader sees the old one or the new one, whatever is killed. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
+import { readRegular } from './regular-file.js'
 
 /** No manifest, configuration or index is larger than this by an honest way. */
-const LARGEST = 4 * 1024 * 1024
+export const LARGEST_DOCUMENT = 4 * 1024 * 1024
 
 /** The bytes of the document at `path` (latin1); null where there is none. Throws StratafsError. */
 export function readDocument(path: string): Buffer | null {
-  let fd: number
-  try {
-    fd = openSync(pathBytes(path), 'r')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    throw new StratafsError(`${shown(path)} cannot be read: ${code}`)
-  }
-  try {
-    const { size } = fstatSync(fd)
-    if (size > LARGEST) throw new StratafsError(`${shown(path)} is ${size} bytes long, too long for a document`)
-    return readFileSync(fd)
-  } finally {
-    closeSync(fd)
-  }
+  const found = readRegular(path, 'a document', LARGEST_DOCUMENT)
+  if (Buffer.isBuffer(found)) return found
+  if (found.code === 'ENOENT' || found.code === 'ENOTDIR') return null
+  throw new StratafsError(`${shown(path)} ${found.words}`)
 }
 
 /** What `bytes` hold, an object. Throws StratafsError that names `what`. */

@@ -13,7 +13,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -21,11 +20,13 @@ import {
 } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
-import { fromText, pathBytes, shown } from '../base/text.js'
+import { pathBytes, shown } from '../base/text.js'
 import { LOCK_EX } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
 import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
+import { LARGEST_DOCUMENT } from './json-file.js'
+import { manifestsIn, platformInConfig } from './layout-index.js'
 import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
@@ -34,14 +35,14 @@ import {
   type ImageIndex,
   type Manifest,
   MediaType,
-  ownArchitecture,
+  type Platform,
   REF_NAME,
 } from './layout-types.js'
+import { fitOf, ownPlatform, platformText } from './platform.js'
+import { readRegular } from './regular-file.js'
 
 export * from './layout-types.js'
 
-/** Documents are small; a larger one is not read into memory. */
-const LARGEST_DOCUMENT = 16 * 1024 * 1024
 const VERSION = { imageLayoutVersion: '1.0.0' }
 
 /** An image: its place in the index, and the documents. */
@@ -143,9 +144,8 @@ export class Layout {
     const path = this.blobPath(descriptor.digest)
     const what = `${shown(this.directory)}: blob ${descriptor.digest}`
     if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`)
-    if (statSync(pathBytes(path)).size > LARGEST_DOCUMENT)
-      throw new StratafsError(`${what} is too large for a document`)
-    const bytes = readFileSync(pathBytes(path))
+    const bytes = readRegular(path, 'a document', LARGEST_DOCUMENT)
+    if (!Buffer.isBuffer(bytes)) throw new StratafsError(`${what} ${bytes.words}`)
     if (digestOf(bytes) !== descriptor.digest)
       throw new StratafsError(`${what} is damaged: its bytes have another digest`)
     return bytes
@@ -188,12 +188,14 @@ export class Layout {
     throw new StratafsError(`${shown(this.directory)}: ${words}; ${there}`)
   }
 
-  /** The documents behind an entry of the index; of an image for several platforms the one for this machine. */
-  imageOf(entry: Descriptor): Image {
-    const what = `${shown(this.directory)}: blob ${entry.digest}`
-    const document = asImageDocument(this.readDocument(entry), what)
+  /**
+   * The documents behind an entry of the index; of an image for several platforms the one for `platform`, or for this
+   * machine. Indexes may lead to indexes. Throws StratafsError.
+   */
+  imageOf(entry: Descriptor, platform: Platform | null = null): Image {
+    const document = asImageDocument(this.readDocument(entry), `${shown(this.directory)}: blob ${entry.digest}`)
     const type = asOciType(document.mediaType ?? entry.mediaType ?? '')
-    if (type === MediaType.INDEX) return this.imageOf(this.#ownPlatform(document as ImageIndex, entry))
+    if (type === MediaType.INDEX) return this.#chosen(entry, platform)
     const manifest = document as Manifest
     if (type !== MediaType.MANIFEST || !Array.isArray(manifest.layers) || !isDigest(manifest.config?.digest))
       throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`)
@@ -201,15 +203,23 @@ export class Layout {
       this.readDocument(manifest.config),
       `${shown(this.directory)}: blob ${manifest.config.digest}`,
     )
+    if (platform !== null && fitOf(config, platform) === null)
+      throw new StratafsError(
+        `${shown(this.directory)}: ${entry.digest} is for ${config.os}/${config.architecture}, not ${platformText(platform)}`,
+      )
     if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)
   }
 
-  #ownPlatform(index: ImageIndex, entry: Descriptor): Descriptor {
-    const own = ownArchitecture()
-    const found = index.manifests?.find(({ platform }) => platform?.os === 'linux' && platform.architecture === own)
-    if (found !== undefined) return found
-    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for linux/${own}`)
+  #chosen(entry: Descriptor, platform: Platform | null): Image {
+    const wanted = platform ?? ownPlatform()
+    let best: { readonly image: Descriptor; readonly fit: number } | null = null
+    for (const image of manifestsIn(this, entry)) {
+      const fit = fitOf(image.platform ?? platformInConfig(this, image), wanted)
+      if (fit !== null && (best === null || fit > best.fit)) best = { image, fit }
+    }
+    if (best !== null) return this.imageOf(best.image)
+    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for ${platformText(wanted)}`)
   }
 
   /** Stores an image's documents and gives it `tag`, in place of what had it. The layers must be there. */
@@ -271,16 +281,14 @@ export class Layout {
   }
 
   #document(name: string): object {
-    const path = this.#path(name)
-    let text: string
-    try {
-      text = readFileSync(path, 'utf8')
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code
-      const words = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no OCI image layout' : 'cannot be read'
-      throw new StratafsError(`${shown(this.directory)} ${words}: ${name}: ${code}`)
-    }
-    return parsed(text, shown(`${this.directory}/${fromText(name)}`)) as object
+    const path = `${this.directory}/${name}`
+    const found = readRegular(path, 'a document', LARGEST_DOCUMENT)
+    if (Buffer.isBuffer(found)) return parsed(found.toString('utf8'), shown(path)) as object
+    const { code, words } = found
+    const isNone = code === 'ENOENT' || code === 'ENOTDIR'
+    throw new StratafsError(
+      isNone ? `${shown(this.directory)} is no OCI image layout: ${name}: ${code}` : `${shown(path)} ${words}`,
+    )
   }
 
   #write(name: string, document: unknown): void {
@@ -303,8 +311,9 @@ function isOccupied(directory: string): boolean {
   if (names.some((name) => name !== 'blobs' && name !== 'index.json')) return true
   const blobs = [...namesIn(`${directory}/blobs`), ...namesIn(`${directory}/blobs/sha256`)]
   if (blobs.some((name) => name !== 'sha256')) return true
-  const index = names.includes('index.json') ? readFileSync(pathBytes(`${directory}/index.json`), 'utf8') : EMPTY
-  return index !== EMPTY
+  if (!names.includes('index.json')) return false
+  const index = readRegular(`${directory}/index.json`, 'a document', LARGEST_DOCUMENT)
+  return !Buffer.isBuffer(index) || index.toString('utf8') !== EMPTY
 }
 
 const EMPTY = `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`

@@ -6,7 +6,7 @@ import { existsSync, statSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { chainIDs, isDigest } from './digest.js'
-import { type Descriptor, type ImageConfig, Layout, REF_NAME } from './layout.js'
+import { type Descriptor, type ImageConfig, Layout, type Platform, REF_NAME } from './layout.js'
 import { holding } from './layout-hold.js'
 import type { Waiting } from './store-lock.js'
 
@@ -77,11 +77,11 @@ export function referenceText({ layout, tag }: Reference): string {
   return shown(tag === null ? layout : `${layout}:${tag}`)
 }
 
-/** The image that `reference` names. Throws StratafsError with what is missing or does not fit together. */
-export function readImage(reference: Reference): StoredImage {
+/** The image that `reference` names, for `platform` or this machine. Throws StratafsError with what is missing or does not fit. */
+export function readImage(reference: Reference, platform: Platform | null = null): StoredImage {
   const layout = Layout.open(reference.layout)
   const entry = choose(reference, layout.index().manifests)
-  const { manifest, config } = layout.imageOf(entry)
+  const { manifest, config } = layout.imageOf(entry, platform)
   const layers = joined(layout, manifest.layers, config.rootfs.diff_ids)
   return { reference: canonical(reference, entry), manifestDigest: entry.digest, layers, config }
 }
@@ -89,10 +89,10 @@ export function readImage(reference: Reference): StoredImage {
 /** Runs `work` with the image that `reference` names, while none of its blobs can be removed. Throws StratafsError. */
 export function withImage<T>(
   reference: Reference,
-  waiting: Waiting,
+  waiting: Waiting & { readonly platform?: Platform | null },
   work: (image: StoredImage) => Promise<T>,
 ): Promise<T> {
-  return holding(Layout.open(reference.layout), waiting, () => work(readImage(reference)))
+  return holding(Layout.open(reference.layout), waiting, () => work(readImage(reference, waiting.platform ?? null)))
 }
 
 /** The entry of index.json that `reference` names. Throws StratafsError. */

@@ -1,7 +1,8 @@
 /**
  * The store of unpacked layers: each layer is a lower directory once, however many images have it. A layer is named after
- * the diffID of its content, so it is the same one under every image and compression. Only a layer with directories that it
- * does not describe is named after its chainID, for those are as the layers beneath it have them.
+ * the diffID of its content, so it is the same one under every image and compression. Only a layer that leans on those
+ * beneath is named after its chainID: its directories that it does not describe are as they have them, and its whiteouts are
+ * those that hide something of them.
  *
  *     STORE/store.json                how its layers are marked and owned (Nature)
  *     STORE/layers/sha256-HEX/        a layer by diffID; it is there in full or not at all
@@ -141,8 +142,8 @@ export class LayerStore {
   ): Promise<PresentLayer> {
     const fault = blobFault(layer)
     if (fault !== null) throw new StratafsError(fault)
-    const nameFor = ({ implied }: { implied: readonly string[] }) =>
-      implied.length === 0 ? nameByDiffID(layer) : nameByChainID(layer)
+    const nameFor = ({ leansOnBelow }: { leansOnBelow: boolean }) =>
+      leansOnBelow ? nameByChainID(layer) : nameByDiffID(layer)
     const { policy, signal } = options
     const { digest, diffID, blob: archive } = layer
     const directory = this.layerPath(nameByDiffID(layer))

@@ -7,7 +7,9 @@
 /** Key (latin1) to value; a later record of the same key replaces an earlier one. */
 export type PaxRecords = Map<string, Buffer>
 
-/** The records in `body`; null where they are malformed. `each`, where given, sees them in order, repeated keys too. */
+const UNREAD = Buffer.alloc(0)
+
+/** The records in `body` that are about what is unpacked; null where they are malformed. `each`, where given, sees them in order, repeated keys too. */
 export function parsePax(body: Buffer, each?: (key: string, value: Buffer) => void): PaxRecords | null {
   const records: PaxRecords = new Map()
   for (let at = 0; at < body.length; ) {
@@ -17,10 +19,10 @@ export function parsePax(body: Buffer, each?: (key: string, value: Buffer) => vo
     if (!/^\d{1,9}$/.test(digits) || end > body.length || end <= space || body[end - 1] !== 0x0a) return null
     const equals = body.indexOf(0x3d, space + 1)
     if (equals <= space + 1 || equals >= end) return null
-    // Copied: the block it lies in is used again.
-    const value = Buffer.from(body.subarray(equals + 1, end - 1))
     const key = body.toString('latin1', space + 1, equals)
-    records.set(key, value)
+    // Copied: the block it lies in is used again. What nobody reads is not kept.
+    const value = isKnownRecord(key) ? Buffer.from(body.subarray(equals + 1, end - 1)) : UNREAD
+    if (value !== UNREAD) records.set(key, value)
     each?.(key, value)
     at = end
   }
@@ -51,6 +53,14 @@ export function parseNumber(text: string): number | null {
 
 const SCHILY_XATTR = 'SCHILY.xattr.'
 const LIBARCHIVE_XATTR = 'LIBARCHIVE.xattr.'
+
+const FIELDS = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime', 'atime'])
+const PREFIXES = [SCHILY_XATTR, LIBARCHIVE_XATTR, 'SCHILY.acl.', 'GNU.sparse.']
+
+/** Whether a record of this key is about anything that is unpacked. */
+export function isKnownRecord(key: string): boolean {
+  return FIELDS.has(key) || PREFIXES.some((prefix) => key.startsWith(prefix))
+}
 
 /** The extended attributes among `records`: star's spelling, which everybody writes, and libarchive's for what only it wrote. */
 export function xattrsOf(records: PaxRecords): Map<string, Buffer> | null {

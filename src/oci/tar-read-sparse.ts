@@ -82,43 +82,43 @@ export function paxSparse(records: PaxRecords, repeated: SparseRecords): PaxSpar
   if (text('major') === '1') return { inData: true, extents: [], size, name }
   const map = text('map')
   if (map === undefined) return repeated.sound ? { inData: false, extents: repeated.extents, size, name } : null
-  const extents = pairs(map === '' ? [] : map.split(','))
+  const extents = pairs(map === '' ? [] : map.split(',').map(parseNumber))
   return extents === null ? null : { inData: false, extents, size, name }
 }
 
-function pairs(words: readonly string[]): Extent[] | null {
+function pairs(numbers: readonly (number | null)[]): Extent[] | null {
   const extents: Extent[] = []
-  if (words.length % 2 !== 0) return null
-  for (let i = 0; i < words.length; i += 2) {
-    const offset = parseNumber(words[i]!)
-    const length = parseNumber(words[i + 1]!)
+  if (numbers.length % 2 !== 0) return null
+  for (let i = 0; i < numbers.length; i += 2) {
+    const offset = numbers[i]!
+    const length = numbers[i + 1]!
     if (offset === null || length === null) return null
     extents.push({ offset, length })
   }
   return extents
 }
 
-/** Lines of a 1.0 map that are looked at before it is called hostile. */
-const MOST_LINES = 2_000_000
+/** Lines of a 1.0 map that are looked at before it is called hostile: half a million parts. */
+const MOST_LINES = 1_000_001
 
 /** Reads a 1.0 map block by block: a count, then offset and length of each part, a decimal number per line. */
 export class SparseMap {
   #text = ''
-  readonly #numbers: string[] = []
+  readonly #numbers: (number | null)[] = []
 
   /** Takes the next block; true when the list is complete, null when it is none. */
   add(block: Buffer): boolean | null {
     const lines = (this.#text + block.toString('latin1', 0, BLOCK)).split('\n')
     this.#text = lines.pop()!
     for (const line of lines) {
-      this.#numbers.push(line)
+      this.#numbers.push(parseNumber(line))
       if (this.#isComplete()) return true
     }
     return this.#text.length > 20 || this.#numbers.length > MOST_LINES ? null : false
   }
 
   #isComplete(): boolean {
-    return this.#numbers.length === 1 + 2 * Number(this.#numbers[0])
+    return this.#numbers.length === 1 + 2 * this.#numbers[0]!
   }
 
   /** The list, or null where it is no list of numbers. */

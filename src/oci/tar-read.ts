@@ -3,7 +3,7 @@
  * waiting. It is ours because the rules about layers need every byte as it is: tar-stream decodes names and PAX values as
  * UTF-8, which destroys binary attributes (security.capability) and other names, and knows no sparse files
  * (docs/decisions/0010-own-tar-reader.md). What is malformed is refused with the name of the entry; nothing is guessed, and
- * no header makes it allocate more than META_LIMIT.
+ * no header makes it hold more than META_LIMIT, nor all that are for the whole archive more than GLOBAL_LIMIT.
  */
 import { StratafsError } from '../base/failure.js'
 import { entryFault, printable, type TarEntry, type TarSink } from './tar-entry.js'
@@ -15,7 +15,7 @@ import { type Extent, faultOf, oldGnuExtents, type PaxSparse, SparseMap } from '
 
 /** Longest extended header, long name or PAX body: what Linux allows as attributes of one file, and some room. */
 const META_LIMIT = 4 * 1024 * 1024
-const MOST_EXTENTS = 1_000_000
+const MOST_EXTENTS = 500_000
 
 type State =
   | 'header' // at a block that begins an entry, or the end mark
@@ -64,17 +64,20 @@ export class TarReader {
   }
 
   /**
-   * The stream has ended. `whole`: it is known by its digest to be what was meant; then a missing end mark is borne, as
-   * some programs write none. Without that knowledge an archive without end mark is one that was cut short.
+   * The stream has ended. `whole`: it is known by its digest to be what was meant. Then a missing end mark, and missing
+   * padding before it, are borne, as some programs write none (umoci insert), and no bytes at all are a layer of nothing.
+   * Without that knowledge an archive without end mark is one that was cut short.
    */
   finish(whole: boolean): void {
     if (this.#state === 'end' && !this.#in.isAmidBlock) return
-    const between = this.#state === 'header' && !this.#in.isAmidBlock && !this.#before.isWaiting
-    if (between && whole && this.#count > 0) return
+    const complete = this.#state === 'header' || this.#state === 'padding'
+    const between = complete && !this.#in.isAmidBlock && !this.#before.isWaiting
+    if (between && whole && (this.#count > 0 || this.#last === '')) return
     if (this.#count === 0 && this.#last === '')
       throw new StratafsError('this is not a tar archive: it ends before the first entry')
     const where = between ? `after ${printable(this.#last)} without an end mark` : `in ${printable(this.current)}`
-    throw new StratafsError(`the archive is cut short: it ends ${where}`)
+    const way = between ? ': where it is meant to be so, say which it is (--digest)' : ''
+    throw new StratafsError(`the archive is cut short: it ends ${where}${way}`)
   }
 
   /** One step; false when the chunk is used up. */
@@ -144,7 +147,8 @@ export class TarReader {
     const body = whole.subarray(0, this.#left)
     const flag = this.#header!.flag
     this.#state = 'header'
-    if (!this.#before.take(flag, body)) throw this.#fault('a PAX header that is malformed')
+    const fault = this.#before.take(flag, body)
+    if (fault !== null) throw this.#fault(fault)
   }
 
   #beginEntry(header: RawHeader, block: Buffer): void {

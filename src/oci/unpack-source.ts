@@ -4,14 +4,17 @@
  * decompress to.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, fstatSync, openSync, read } from 'node:fs'
+import { closeSync, fstatSync, read } from 'node:fs'
 import { Socket } from 'node:net'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { StratafsError } from '../base/failure.js'
-import { pathBytes, shown } from '../base/text.js'
+import { shown } from '../base/text.js'
+import { openRegular } from './regular-file.js'
 
 const CHUNK = 1024 * 1024
+/** containers/storage, pkg/chunked/internal: the last bytes of the footer. */
+const CHUNKED_MAGIC = Buffer.from('GnUlInUx', 'latin1')
 const readInto = promisify(read)
 
 /** Called with the bytes read so far and how many there are; null where nobody knows. */
@@ -20,6 +23,7 @@ export type Progress = (read: number, total: number | null) => void
 export class ArchiveSource {
   readonly #hash: Hash = createHash('sha256')
   #read = 0
+  #tail: Buffer = Buffer.alloc(0)
   #reading: Promise<number> = Promise.resolve(0)
   #socket: Socket | null = null
 
@@ -38,18 +42,10 @@ export class ArchiveSource {
       if (isatty(0)) throw new StratafsError('standard input is a terminal: pipe an archive into it')
       return new ArchiveSource('standard input', 0, false, sizeOf(0))
     }
-    let fd: number
-    try {
-      fd = openSync(pathBytes(path), 'r')
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const way =
-        code === 'ENOENT' ? 'does not exist: name an archive, or - for standard input' : `cannot be opened: ${code}`
-      throw new StratafsError(`${shown(path)} ${way}`)
-    }
-    if (!fstatSync(fd).isDirectory()) return new ArchiveSource(path, fd, true, sizeOf(fd))
-    closeSync(fd)
-    throw new StratafsError(`${shown(path)} is a directory, not an archive`)
+    const fd = openRegular(path, 'an archive (what comes from a pipe: -, standard input)')
+    if (typeof fd === 'number') return new ArchiveSource(path, fd, true, sizeOf(fd))
+    const way = fd.code === 'ENOENT' ? 'does not exist: name an archive, or - for standard input' : fd.words
+    throw new StratafsError(`${shown(path)} ${way}`)
   }
 
   /** Bytes read so far. */
@@ -62,12 +58,28 @@ export class ArchiveSource {
     return `sha256:${this.#hash.digest('hex')}`
   }
 
+  /** It ends as zstd:chunked does, in the footer of a table of contents. After the end. */
+  get isChunked(): boolean {
+    return this.#tail.equals(CHUNKED_MAGIC)
+  }
+
+  #see(chunk: Buffer): void {
+    const length = CHUNKED_MAGIC.length
+    const last = chunk.length >= length ? chunk : Buffer.concat([this.#tail, chunk])
+    this.#tail = Buffer.from(last.subarray(Math.max(0, last.length - length)))
+  }
+
   /** The bytes; each chunk is valid until the next is asked for. */
   async *chunks(progress?: Progress, signal?: AbortSignal): AsyncGenerator<Buffer> {
     for await (const chunk of this.size === null ? this.#fromPipe(signal) : this.#fromFile()) {
       signal?.throwIfAborted()
       this.#hash.update(chunk)
       this.#read += chunk.length
+      if (this.owned && this.size !== null && this.#read > this.size)
+        throw new StratafsError(
+          `it is ${this.size} bytes long and gives more: it is being written, or is no plain file`,
+        )
+      this.#see(chunk)
       progress?.(this.#read, this.size)
       yield chunk
     }

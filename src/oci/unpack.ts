@@ -28,8 +28,8 @@ export interface UnpackRequest {
   /** What the archive has to be: of the bytes as they are, and decompressed. `sha256:…`. */
   readonly digest?: string | undefined
   readonly diffID?: string | undefined
-  /** Layers beneath, top first, latin1. */
-  readonly lowers?: readonly string[]
+  /** All layers beneath, top first, latin1; left out where nobody knows them. */
+  readonly lowers?: readonly string[] | undefined
   /** Put everything on disk before it is believed. */
   readonly sync: boolean
   /** Chooses another name beside `directory`, which nothing has yet, once it is known what came of the layer. */
@@ -173,23 +173,35 @@ function sweepAbandoned(target: Target): void {
 }
 
 async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
-  const lowers = openLowers(request.lowers ?? [])
+  const lowers = request.lowers === undefined ? null : openLowers(request.lowers)
   const writer = new LayerWriter(fd, request.policy, lowers)
   try {
     const { compression, contentDigest } = await stream(writer, source, request)
     const digest = source.digest()
     const diffID = contentDigest ?? digest
     expect('digest', digest, request.digest)
-    expect('diffID', diffID, request.diffID)
+    const { isChunked } = source
+    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked ? CHUNKED : '')
     return { ...writer.complete(), digest, diffID, compression, size: source.read }
   } finally {
     writer.close()
-    for (const lower of lowers) native.close(lower)
+    for (const lower of lowers ?? []) native.close(lower)
   }
 }
 
 function openLowers(paths: readonly string[]): number[] {
-  return paths.map((path) => native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)).filter((fd) => fd >= 0)
+  const found: number[] = []
+  for (const path of paths) {
+    const fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+    if (fd >= 0) {
+      found.push(fd)
+      continue
+    }
+    for (const open of found) native.close(open)
+    // Without it, what the layer hides could not be told.
+    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(fd)}`)
+  }
+  return found
 }
 
 /** Reads it to its end. `contentDigest`: of what it decompresses to; null where it is not compressed. */
@@ -206,9 +218,15 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
   return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
 }
 
-function expect(what: string, found: string, expected: string | undefined): void {
+/** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
+const CHUNKED =
+  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with --dest-compress-format zstd or gzip'
+
+function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
   if (expected === undefined || found === expected) return
-  throw new StratafsError(`${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant`)
+  throw new StratafsError(
+    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant${cause}`,
+  )
 }
 
 /** From here the directory is believed. */

@@ -12,7 +12,7 @@ import { checkoutRoot } from '../../scripts/check-imports.js'
 import { aclFromText } from '../../src/oci/apply-acl.js'
 import { AT_FDCWD, S_IFCHR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import { isRoot, needsRoot } from '../syscalls/support.js'
+import { isRoot, needsRoot, ok } from '../syscalls/support.js'
 import { archive, directory, file, hardLink, header, pax, symlink } from './archive.js'
 import { inScratch, namesIn, snapshot, unpackBytes, type Wishes } from './scratch.js'
 
@@ -22,6 +22,13 @@ async function treeOf(parts: Buffer[], wishes: Wishes = {}) {
   return inScratch(async (folder) => {
     const result = await unpackBytes(folder, parts, wishes)
     return { tree: snapshot(join(folder, 'layer')), result }
+  })
+}
+
+function treeWithoutTimes(parts: Buffer[]) {
+  return inScratch(async (folder) => {
+    await unpackBytes(folder, parts)
+    return snapshot(join(folder, 'layer'), { mtimes: false })
   })
 }
 
@@ -78,7 +85,7 @@ describe('whiteouts', () => {
       assert.deepEqual([Object.keys(tree), tree.d!.content], [['.', 'd'], 'f'])
     }
     const { tree } = await treeOf([file('d/e/.wh.x'), file('d/f', 'x'), file('.wh.d')])
-    assert.deepEqual([Object.keys(tree), tree.d!.xattrs[OPAQUE]], [['.', 'd', 'd/e', 'd/e/x', 'd/f'], 'y'])
+    assert.deepEqual([Object.keys(tree), tree.d!.xattrs[OPAQUE]], [['.', 'd', 'd/e', 'd/f'], 'y'])
   })
   it('may be repeated, and be links as AUFS had them', async () => {
     const { tree } = await treeOf([
@@ -268,7 +275,8 @@ describe('directories that no entry describes', () => {
       setXattr(join(lower, 'a'), 'user.k', Buffer.from('v'))
       chownSync(join(lower, 'a'), 7, 8)
       chmodSync(join(lower, 'a'), 0o3770)
-      await unpackBytes(folder, [file('a/b/f')], { lowers: [join(folder, 'no-such'), lower] })
+      mkdirSync(join(folder, 'nothing'))
+      await unpackBytes(folder, [file('a/b/f')], { lowers: [join(folder, 'nothing'), lower] })
       const tree = snapshot(join(folder, 'layer'))
       const { mode, owner, xattrs } = tree.a!
       assert.deepEqual(
@@ -277,6 +285,138 @@ describe('directories that no entry describes', () => {
       )
     }),
   )
+})
+
+describe('what the layers beneath show', { skip: needsRoot }, () => {
+  const whiteout = (path: string) => ok(native.mknodat(AT_FDCWD, path, S_IFCHR, 0, 0))
+  /** Three layers beneath: `a/b` and `a/f` in the lowest, and what `between` makes in the one above it. */
+  const withBetween = async (between: (layer: string) => void, parts: Buffer[]) =>
+    inScratch(async (folder) => {
+      const [top, middle, bottom] = ['top', 'middle', 'bottom'].map((name) => join(folder, name)) as [
+        string,
+        string,
+        string,
+      ]
+      for (const each of [top, middle]) mkdirSync(each)
+      mkdirSync(join(bottom, 'a/b'), { recursive: true })
+      writeFileSync(join(bottom, 'a/f'), '')
+      for (const each of ['a', 'a/b']) {
+        chmodSync(join(bottom, each), 0o700)
+        chownSync(join(bottom, each), 7, 8)
+      }
+      between(middle)
+      const result = await unpackBytes(folder, parts, { lowers: [top, middle, bottom] })
+      return { tree: snapshot(join(folder, 'layer')), result }
+    })
+  const opaque = (layer: string) => {
+    mkdirSync(join(layer, 'a'))
+    setXattr(join(layer, 'a'), OPAQUE, Buffer.from('y'))
+  }
+  const deleted: [name: string, between: (layer: string) => void][] = [
+    ['a whiteout', (layer) => whiteout(join(layer, 'a'))],
+    ['a whiteout as .wh.NAME', (layer) => writeFileSync(join(layer, '.wh.a'), '')],
+    ['an opaque directory', opaque],
+    [
+      'an opaque directory as a file says',
+      (layer) => {
+        mkdirSync(join(layer, 'a'))
+        writeFileSync(join(layer, 'a/.wh..wh..opq'), '')
+      },
+    ],
+    ['a file in its place', (layer) => writeFileSync(join(layer, 'a'), '')],
+    [
+      'a whiteout beside a new one',
+      (layer) => {
+        mkdirSync(join(layer, 'a'))
+        writeFileSync(join(layer, '.wh.a'), '')
+      },
+    ],
+  ]
+  for (const [name, between] of deleted) {
+    it(`a directory that is only implied is root’s, 0755, where ${name} deleted it between`, async () => {
+      const { tree } = await withBetween(between, [file('a/b/new')])
+      assert.deepEqual([tree['a/b']!.mode & 0o7777, tree['a/b']!.owner], [0o755, '0:0'])
+    })
+    it(`a whiteout hides nothing and is left out, where ${name} deleted it between`, async () => {
+      const { tree, result } = await withBetween(between, [directory('a/'), file('a/.wh.f'), file('a/.wh.b')])
+      assert.deepEqual([Object.keys(tree), result.leansOnBelow], [['.', 'a'], true])
+    })
+  }
+  it('where nothing was deleted both are as they were', async () => {
+    const { tree } = await withBetween(
+      (layer) => mkdirSync(join(layer, 'a')),
+      [file('a/b/new'), file('a/.wh.f'), file('a/.wh.g')],
+    )
+    assert.ok(isWhiteout(tree['a/f']))
+    assert.deepEqual([Object.keys(tree), tree['a/b']!.mode & 0o7777], [['.', 'a', 'a/b', 'a/b/new', 'a/f'], 0o700])
+  })
+  it('the layer’s own opaque directory has nothing beneath', async () => {
+    const { tree } = await withBetween(() => {}, [file('a/.wh..wh..opq'), file('a/b/new'), file('a/.wh.f')])
+    assert.deepEqual([Object.keys(tree), tree['a/b']!.mode & 0o7777], [['.', 'a', 'a/b', 'a/b/new'], 0o755])
+  })
+  it('an implied directory is root’s where the folder around gives its group away', () =>
+    inScratch(async (folder) => {
+      chownSync(folder, 0, 9)
+      chmodSync(folder, 0o2755)
+      await unpackBytes(folder, [file('d/f')])
+      assert.equal(snapshot(join(folder, 'layer')).d!.owner, '0:0')
+    }))
+})
+
+describe('names that other readers take', () => {
+  it('begin with a slash, are the root, or lead to it', async () => {
+    const { tree } = await treeOf([
+      directory('/', { mode: 0o711 }),
+      directory('/a'),
+      file('//a/f', 'x'),
+      hardLink('/h', '/a/f'),
+      file('/a/.wh.gone'),
+    ])
+    assert.deepEqual(Object.keys(tree), ['.', 'a', 'a/f', 'a/gone', 'h'])
+    assert.deepEqual([tree['.']!.mode & 0o777, tree.h!.group], [0o711, 'a/f'])
+  })
+  it('go through links of the layer, whichever way those are written', async () => {
+    const links = [
+      symlink('l1', 'real'),
+      symlink('l2', '/real'),
+      symlink('d/l3', '../real'),
+      symlink('l4', '../../d/l3'),
+    ]
+    const { tree } = await treeOf([
+      directory('real/', { mode: 0o751 }),
+      ...links,
+      ...['l1', 'l2', 'd/l3', 'l4'].map((name, i) => file(`${name}/f${i}`)),
+      hardLink('h', 'l4/f0'),
+      file('l1/.wh..wh..opq'),
+    ])
+    assert.deepEqual(
+      Object.keys(tree).filter((name) => name.startsWith('real/')),
+      ['real/f0', 'real/f1', 'real/f2', 'real/f3'],
+    )
+    assert.deepEqual([tree.real!.xattrs[OPAQUE], tree.real!.mode & 0o777, tree.l1!.content], ['y', 0o751, 'real'])
+  })
+  it('go through a link to what is not there: it becomes a directory', async () => {
+    const { tree } = await treeOf([symlink('l', 'no/such'), file('l/f')])
+    assert.deepEqual(Object.keys(tree), ['.', 'l', 'no', 'no/such', 'no/such/f'])
+  })
+  it('are there again, of any kind: the last counts', async () => {
+    const kinds: [string, Buffer[]][] = [
+      ['file', [file('x', 'old')]],
+      ['link', [symlink('x', 'y')]],
+      ['directory', [directory('x/'), file('x/in'), file('x/.wh.w'), directory('x/deep/'), file('x/deep/f')]],
+      ['fifo', [header({ name: 'x', flag: '6' })]],
+    ]
+    for (const [old, before] of kinds)
+      for (const [fresh, after] of kinds) {
+        const tree = await treeWithoutTimes([...before, ...after])
+        const alone = await treeWithoutTimes(after)
+        if (old !== 'directory' || fresh !== 'directory') assert.deepEqual(tree, alone, `${old}, then ${fresh}`)
+      }
+  })
+  it('a hard link to its own name changes nothing', async () => {
+    const { tree } = await treeOf([file('f', 'x'), hardLink('f', 'f'), hardLink('f', './f')])
+    assert.equal(tree.f!.content, 'x')
+  })
 })
 
 describe('as an ordinary user', { skip: needsRoot }, () => {

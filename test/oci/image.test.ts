@@ -87,7 +87,7 @@ describe('the store', () => {
       assert.equal(three.lowerdir, one.lowerdir)
       assert.deepEqual(
         layersIn(folder).map((name) => name.slice(0, 6)),
-        ['chain-', 'chain-', 'sha256', 'sha256'],
+        ['chain-', 'chain-', 'chain-', 'sha256'],
       )
       assert.equal(one.lowerdir.split(':')[2], one.layers[0].path)
     }))

@@ -37,7 +37,7 @@ export function unpackBytes(folder: string, content: Buffer | Buffer[], wishes: 
 
 export function requestFor(path: string, directory: string, wishes: Wishes = {}): UnpackRequest {
   const { digest, diffID, lowers } = wishes
-  return { archive: path, directory, policy: policyOf(wishes), digest, diffID, lowers: lowers ?? [], sync: false }
+  return { archive: path, directory, policy: policyOf(wishes), digest, diffID, lowers, sync: false }
 }
 
 export function namesIn(folder: string): string[] {
