@@ -171,8 +171,8 @@ export class IndexThread {
 }
 
 /**
- * A database that is there is marked before the mount answers, with or without a writer: what changes in the upper from now on is not
- * in it. Where it cannot be marked (a full disk) it goes.
+ * A database that is there is marked before the mount answers, with or without a writer: what changes in the upper
+ * from now on is not in it. Where it cannot be marked (a full disk) it goes.
  */
 function markKept(path: string, mount: string, synced: boolean, log: Log): void {
   if (!existsSync(pathBytes(path))) return

@@ -1,7 +1,7 @@
 /**
- * The mark beside a workdir's database that says: the upper may have changed since its rows were written. It is a file of its
- * own, so that it is on disk before a mount answers, while the thread that opens the database is still to start. A clean end
- * removes it. Whoever finds the mark of another mount reads the upper again.
+ * The mark beside a workdir's database that says: the upper may have changed since its rows were written. It is a
+ * file of its own, so that it is on disk before a mount answers, while the thread that opens the database is still
+ * to start. A clean end removes it. Whoever finds the mark of another mount reads the upper again.
  */
 import { closeSync, constants, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -18,8 +18,8 @@ function markPath(path: string): Buffer {
 }
 
 /**
- * Marks the database at `path` as used by `mount`, unless the mark of an earlier mount is still there. `synced`: it is on disk
- * when this returns. Throws errors of the filesystem other than that.
+ * Marks the database at `path` as used by `mount`, unless the mark of an earlier mount is still there. `synced`: it
+ * is on disk when this returns. Throws errors of the filesystem other than that.
  */
 export function markInUse(path: string, mount: string, synced: boolean): void {
   const fd = openNew(markPath(path))
@@ -51,7 +51,10 @@ function syncDirectory(path: string): void {
   }
 }
 
-/** Who marked the database at `path` first since its last clean end; null: nobody. A mark cut short is the empty string. */
+/**
+ * Who marked the database at `path` first since its last clean end; null: nobody. A mark cut short is the empty
+ * string.
+ */
 export function markedBy(path: string): string | null {
   try {
     return readFileSync(markPath(path), 'latin1')
@@ -60,7 +63,10 @@ export function markedBy(path: string): string | null {
   }
 }
 
-/** Removes the mark: the rows of the upper are what the upper is. Throws nothing, for a mark too many costs time only. */
+/**
+ * Removes the mark: the rows of the upper are what the upper is. Throws nothing, for a mark too many costs time
+ * only.
+ */
 export function removeMark(path: string): void {
   try {
     rmSync(markPath(path), { force: true })

@@ -52,7 +52,10 @@ export function openForWriting(
   }
 }
 
-/** Marks it, unsynced, before a copy of what others know could look like one that was ended here; false where that cannot be done. */
+/**
+ * Marks it, unsynced, before a copy of what others know could look like one that was ended here; false where that
+ * cannot be done.
+ */
 function isMarked(path: string, mount: string): boolean {
   try {
     markInUse(path, mount, false)
