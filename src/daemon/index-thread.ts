@@ -11,6 +11,7 @@ import type { Log } from '../base/log.js'
 import { sourceStack } from '../base/source-stack.js'
 import { pathBytes } from '../base/text.js'
 import { WIDE } from '../index/compare-ahead.js'
+import { markInUse, removeDatabase } from '../index/in-use.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import type { WriterStart } from '../index/shared-state.js'
 import { type FromWriter, type MountedIndexFacts, newSharedState } from '../index/shared-state.js'
@@ -41,9 +42,11 @@ export class IndexThread {
 
   /** null: this mount has no index. */
   static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
-    if (config.index === 'off') return null
     const path = config.work === null || config.readonly ? null : `${config.work}/index.db`
-    if (!isBelow(path ?? sharedDirectory(), mountpoint)) return new IndexThread(config, path, wakeFd, log)
+    const mount = randomUUID()
+    if (path !== null) markKept(path, mount, !config.volatile, log)
+    if (config.index === 'off') return null
+    if (!isBelow(path ?? sharedDirectory(), mountpoint)) return new IndexThread(config, path, mount, wakeFd, log)
     log('warn', 'the index would lie below the mountpoint: the mount works without it')
     return null
   }
@@ -51,6 +54,8 @@ export class IndexThread {
   private constructor(
     private readonly config: UnionConfig,
     private readonly path: string | null,
+    /** Names this mount in the database. */
+    private readonly mount: string,
     private readonly wakeFd: number,
     private readonly log: Log,
   ) {
@@ -97,7 +102,7 @@ export class IndexThread {
       upperFd: this.#stack.upperFd,
       path: this.path,
       shared: this.#shared,
-      mount: randomUUID(),
+      mount: this.mount,
       fill: this.config.indexFill === 'background',
       wide: this.config.index === 'immutable' ? null : WIDE,
       wakeFd: this.wakeFd,
@@ -162,6 +167,20 @@ export class IndexThread {
     await this.#ended
     clearTimeout(late)
     await worker.terminate()
+  }
+}
+
+/**
+ * A database that is there is marked before the mount answers, with or without a writer: what changes in the upper
+ * from now on is not in it. Where it cannot be marked (a full disk) it goes.
+ */
+function markKept(path: string, mount: string, synced: boolean, log: Log): void {
+  if (!existsSync(pathBytes(path))) return
+  try {
+    markInUse(path, mount, synced)
+  } catch (error) {
+    log('warn', 'the index cannot be marked as in use: it is begun anew', { why: (error as Error).message })
+    removeDatabase(path)
   }
 }
 

@@ -8,6 +8,7 @@ import { pathBytes, shown } from '../base/text.js'
 import { Refusal } from '../layers/layer.js'
 import { defaultPrefix } from '../layers/marks.js'
 import { type Connection, codeOf, connect } from './database.js'
+import { markedBy, removeMark } from './in-use.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { faultOf, removeDatabase } from './opening.js'
 import { IndexQueries } from './queries.js'
@@ -115,7 +116,8 @@ export function statusOf(path: string): IndexStatus {
   if (!existsSync(pathBytes(path))) return { path, exists: false, fault: null, bytes: 0, ...none }
   const bytes = statSync(pathBytes(path)).size
   try {
-    return { path, exists: true, bytes, ...readStatus(path) }
+    const status = readStatus(path)
+    return { path, exists: true, bytes, ...status, dirty: markedBy(path) ?? status.dirty }
   } catch (error) {
     return { path, exists: true, fault: codeOf(error), bytes, ...none }
   }
@@ -149,6 +151,7 @@ function readStatus(path: string): Omit<IndexStatus, 'path' | 'exists' | 'bytes'
 export function dropIndex(path: string): boolean {
   const existed = existsSync(pathBytes(path))
   removeDatabase(path)
+  removeMark(path)
   return existed
 }
 

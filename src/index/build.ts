@@ -9,6 +9,7 @@ import { Refusal } from '../layers/layer.js'
 import { BuildSink } from './build-sink.js'
 import { type BuildProgress, TreeWalk } from './builder.js'
 import { codeOf } from './database.js'
+import { removeMark } from './in-use.js'
 import { LowerStack, type StackConfig } from './lower-stack.js'
 import { removeDatabase } from './opening.js'
 import { publish, temporaryEnding, temporaryShared } from './shared-stacks.js'
@@ -56,6 +57,7 @@ async function build(
     if (path === null) return { ...built, path: publish(temporary, identity) }
     removeDatabase(path)
     renameSync(pathBytes(temporary), pathBytes(path))
+    removeMark(path)
     return { ...built, path }
   } catch (error) {
     removeDatabase(temporary)

@@ -7,14 +7,15 @@
 import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { type Connection, codeOf, connect } from './database.js'
+import { COMPANIONS, markedBy, markInUse, removeDatabase } from './in-use.js'
 import type { LowerStack } from './lower-stack.js'
 import { APPLICATION_ID, SCHEMA_VERSION, Sql } from './schema.js'
 import { noteUse } from './shared-stacks.js'
 import { sharedPath, stackIdentity } from './stack-identity.js'
 import { IndexStore } from './store.js'
 
-/** A database's companions in WAL mode. */
-const COMPANIONS = ['', '-wal', '-shm']
+export { removeDatabase } from './in-use.js'
+
 const BUSY_MS = 5000
 
 export interface OpenedIndex {
@@ -38,6 +39,8 @@ export function openForWriting(
 ): OpenedIndex | { error: string } {
   const messages: string[] = []
   const identity = stackIdentity(stack)
+  if (markedBy(path) === null && !isMarked(path, dirtyMark))
+    return { error: `index ${shown(path)} cannot be marked: the mount works without it` }
   const kept = takeKept(path, identity, dirtyMark, messages)
   if (kept !== null) return { ...kept, from: 'kept', messages }
   const from = useShared && copyShared(path, identity) ? 'shared' : 'new'
@@ -46,6 +49,19 @@ export function openForWriting(
     return { store: prepare(connect(path), path, dirtyMark), dirty: true, from, messages }
   } catch (error) {
     return { error: `index ${shown(path)} cannot be written (${codeOf(error)}): the mount works without it` }
+  }
+}
+
+/**
+ * Marks it, unsynced, before a copy of what others know could look like one that was ended here; false where that
+ * cannot be done.
+ */
+function isMarked(path: string, mount: string): boolean {
+  try {
+    markInUse(path, mount, false)
+    return true
+  } catch {
+    return false
   }
 }
 
@@ -80,7 +96,7 @@ function takeKept(
     db = connect(path, { fileMustExist: true })
     fault = faultOf(db, identity) ?? ''
     if (fault === '') {
-      const dirty = metaOf(db, 'dirty') !== 'clean'
+      const dirty = metaOf(db, 'dirty') !== 'clean' || markedBy(path) !== dirtyMark
       if (!dirty || isSound(db)) return { store: prepare(db, path, dirtyMark), dirty }
       fault = 'damaged'
     }
@@ -124,11 +140,6 @@ export function setAside(path: string, fault: string): string {
   } catch (error) {
     return `index ${shown(path)} is ${fault}, and cannot be set aside (${(error as Error).message})`
   }
-}
-
-/** Removes a database with its companions. */
-export function removeDatabase(path: string): void {
-  for (const companion of COMPANIONS) rmSync(pathBytes(path + companion), { force: true })
 }
 
 /** Begins with what is known of this stack already; false when nothing is. */

@@ -9,6 +9,7 @@ import { Commits } from './commits.js'
 import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { Filling } from './filling.js'
+import { removeMark } from './in-use.js'
 import { LowerStack } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
 import {
@@ -41,6 +42,8 @@ export class IndexWriter {
   #filling: Filling | null = null
   readonly #visits: WaitingVisits
   readonly #commits: Commits
+  /** Changes of the upper were told and could not be written: its rows are wrong until it is read again. */
+  #upperLost = false
 
   private constructor(
     private readonly start: WriterStart,
@@ -144,6 +147,7 @@ export class IndexWriter {
       this.#log('warn', `the index cannot be written now (${code})`)
       this.#visits.clear()
       this.#stopFilling(code)
+      this.#upperLost = true
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
       this.#store?.takeStored()
       return
@@ -190,6 +194,7 @@ export class IndexWriter {
   #scanUpper(): void {
     this.#store!.begin()
     this.#commits.changed(this.#upper?.scan() ?? 0)
+    this.#upperLost = false
   }
 
   #touched(told: readonly string[]): void {
@@ -231,6 +236,8 @@ export class IndexWriter {
     this.#filling?.stop()
     this.readWaiting(LAST_MS)
     this.#visits.clear()
+    // What could not be written may be now; else the database stays marked.
+    if (this.#upperLost) this.#commits.write(() => this.#scanUpper())
     this.commit()
     const store = this.#store
     this.#store = null
@@ -238,7 +245,9 @@ export class IndexWriter {
     if (this.#upperFd >= 0) native.close(this.#upperFd)
     if (store === null) return
     try {
+      if (this.#upperLost) return store.close()
       store.end()
+      removeMark(store.path)
     } catch (error) {
       this.#log('warn', `the index was not ended cleanly (${codeOf(error)})`)
     }
