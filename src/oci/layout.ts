@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
+  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -247,7 +248,14 @@ export class Layout {
 
   /** Blobs may have been removed since they were looked at; those that lie elsewhere (`urls`) need not be here. */
   #checkWhole(descriptor: Descriptor): void {
-    const { config, layers } = this.readDocument(descriptor) as Manifest
+    const document = asImageDocument(this.readDocument(descriptor), `${shown(this.directory)}: blob ${descriptor.digest}`)
+    const type = asOciType(document.mediaType ?? descriptor.mediaType ?? '')
+    if (type === MediaType.INDEX) {
+      // Of the other platforms of an image a layout need not hold anything.
+      for (const each of manifestsIn(this, descriptor)) if (existsSync(pathBytes(this.blobPath(each.digest)))) this.#checkWhole(each)
+      return
+    }
+    const { config, layers } = document as Manifest
     for (const { digest, size, urls } of [config, ...layers] as (Descriptor & { urls?: unknown })[]) {
       const stat = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
       if (stat?.size === size || (stat === undefined && urls !== undefined)) continue
