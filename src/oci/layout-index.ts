@@ -1,7 +1,14 @@
 /** Indexes in a layout that lead to others: the manifests at their ends, in order. */
 import { StratafsError } from '../base/failure.js'
-import type { Layout } from './layout.js'
-import { asOciType, type Descriptor, type ImageIndex, type Manifest, MediaType, type Platform } from './layout-types.js'
+import {
+  asOciType,
+  type BlobSource,
+  type Descriptor,
+  type ImageIndex,
+  type Manifest,
+  MediaType,
+  type Platform,
+} from './layout-types.js'
 
 /** Indexes within indexes; an honest one has two or three. */
 const DEEPEST = 8
@@ -9,7 +16,7 @@ const DEEPEST = 8
 const MOST = 10_000
 
 /** The manifests that the index `entry` leads to, each once. Throws StratafsError where it goes on and on. */
-export function manifestsIn(layout: Layout, entry: Descriptor): Descriptor[] {
+export function manifestsIn(layout: BlobSource, entry: Descriptor): Descriptor[] {
   const found: Descriptor[] = []
   const seen = new Set<string>()
   const look = (index: Descriptor, depth: number) => {
@@ -34,7 +41,7 @@ export function manifestsIn(layout: Layout, entry: Descriptor): Descriptor[] {
 }
 
 /** What a manifest's config says that it is for, where the index does not; null where it cannot be read. */
-export function platformInConfig(layout: Layout, entry: Descriptor): Platform | null {
+export function platformInConfig(layout: BlobSource, entry: Descriptor): Platform | null {
   try {
     const { config } = layout.readDocument(entry) as Manifest
     return layout.readDocument(config) as Platform

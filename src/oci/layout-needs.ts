@@ -9,8 +9,7 @@ import { pathBytes, shown } from '../base/text.js'
 import { isDigest } from './digest.js'
 import { isDescriptor } from './documents.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
-import type { Layout } from './layout.js'
-import type { Descriptor } from './layout-types.js'
+import type { BlobSource, Descriptor } from './layout-types.js'
 
 export const NOTE = /^\.stratafs-unsure-[0-9a-f]{16}\.json$/
 
@@ -30,7 +29,7 @@ export function digestsIn(path: string): string[] {
 
 /** Removes those of `digests` that no image of `manifests` needs. */
 export function removeUnneeded(
-  layout: Layout,
+  layout: BlobSource,
   digests: Iterable<string>,
   manifests: readonly Descriptor[],
 ): { blobs: string[]; bytes: number } {
@@ -40,7 +39,7 @@ export function removeUnneeded(
 }
 
 /** Digests of all that the entries lead to. Throws StratafsError where a document is damaged. */
-export function neededBy(layout: Layout, manifests: readonly Descriptor[]): Set<string> {
+export function neededBy(layout: BlobSource, manifests: readonly Descriptor[]): Set<string> {
   const needed = new Set<string>()
   for (const each of manifests) reach(layout, each, needed, true)
   return needed
@@ -50,7 +49,7 @@ export function neededBy(layout: Layout, manifests: readonly Descriptor[]): Set<
  * Adds the digests of all that `from` leads to. `certain`: a document that is damaged is an error, for what it needs would be
  * taken for free. One that is missing (images for other processors often are) leads nowhere.
  */
-export function reach(layout: Layout, from: Descriptor, into: Set<string>, certain: boolean): void {
+export function reach(layout: BlobSource, from: Descriptor, into: Set<string>, certain: boolean): void {
   if (!isDigest(from?.digest) || into.has(from.digest)) return
   into.add(from.digest)
   const type: unknown = from.mediaType
@@ -61,7 +60,7 @@ export function reach(layout: Layout, from: Descriptor, into: Set<string>, certa
   }
 }
 
-function documentOf(layout: Layout, from: Descriptor, certain: boolean): Record<string, unknown> {
+function documentOf(layout: BlobSource, from: Descriptor, certain: boolean): Record<string, unknown> {
   try {
     return layout.readDocument(from) as Record<string, unknown>
   } catch (error) {
@@ -71,7 +70,7 @@ function documentOf(layout: Layout, from: Descriptor, certain: boolean): Record<
 }
 
 /** Its size; 0 where it is gone already. */
-function removeBlob(layout: Layout, digest: string): number {
+function removeBlob(layout: BlobSource, digest: string): number {
   const path = pathBytes(layout.blobPath(digest))
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   rmSync(path, { force: true })

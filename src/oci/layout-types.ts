@@ -91,3 +91,20 @@ export function asOciType(mediaType: string): string {
   const rest = mediaType.slice(MediaType.DOCKER_LAYER.length)
   return `${MediaType.LAYER}${rest.replace('.', '+')}`
 }
+
+/** An image: its place in the index, and the documents. */
+export interface Image {
+  /** Of the manifest. */
+  readonly descriptor: Descriptor
+  readonly manifest: Manifest
+  readonly config: ImageConfig
+}
+
+/** A layout as those see it that only look at its blobs. */
+export interface BlobSource {
+  /** The document that a descriptor names, verified. Throws StratafsError. */
+  readDocument(entry: Pick<Descriptor, 'digest' | 'size'>): unknown
+  hasBlob(digest: string): boolean
+  /** latin1. */
+  blobPath(digest: string): string
+}

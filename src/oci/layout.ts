@@ -5,20 +5,7 @@
  * a document whose bytes are not those its digest says is refused by name.
  */
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
@@ -27,11 +14,13 @@ import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
 import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
 import { LARGEST_DOCUMENT } from './json-file.js'
+import { isOccupied, writeSynced } from './layout-files.js'
 import { manifestsIn, platformInConfig } from './layout-index.js'
 import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
   type Descriptor,
+  type Image,
   type ImageConfig,
   type ImageIndex,
   type Manifest,
@@ -45,14 +34,6 @@ import { readRegular } from './regular-file.js'
 export * from './layout-types.js'
 
 const VERSION = { imageLayoutVersion: '1.0.0' }
-
-/** An image: its place in the index, and the documents. */
-export interface Image {
-  /** Of the manifest. */
-  readonly descriptor: Descriptor
-  readonly manifest: Manifest
-  readonly config: ImageConfig
-}
 
 export class Layout {
   private constructor(
@@ -248,11 +229,15 @@ export class Layout {
 
   /** Blobs may have been removed since they were looked at; those that lie elsewhere (`urls`) need not be here. */
   #checkWhole(descriptor: Descriptor): void {
-    const document = asImageDocument(this.readDocument(descriptor), `${shown(this.directory)}: blob ${descriptor.digest}`)
+    const document = asImageDocument(
+      this.readDocument(descriptor),
+      `${shown(this.directory)}: blob ${descriptor.digest}`,
+    )
     const type = asOciType(document.mediaType ?? descriptor.mediaType ?? '')
     if (type === MediaType.INDEX) {
       // Of the other platforms of an image a layout need not hold anything.
-      for (const each of manifestsIn(this, descriptor)) if (existsSync(pathBytes(this.blobPath(each.digest)))) this.#checkWhole(each)
+      for (const each of manifestsIn(this, descriptor))
+        if (existsSync(pathBytes(this.blobPath(each.digest)))) this.#checkWhole(each)
       return
     }
     const { config, layers } = document as Manifest
@@ -310,37 +295,5 @@ export class Layout {
     const fd = openSync(this.#path(name), 'r')
     fsyncSync(fd)
     closeSync(fd)
-  }
-}
-
-/** Whether there is more than what a making that was killed leaves: no blobs, and an index of nothing. */
-function isOccupied(directory: string): boolean {
-  const names = namesIn(directory).filter((name) => !/^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$/.test(name))
-  if (names.some((name) => name !== 'blobs' && name !== 'index.json')) return true
-  const blobs = [...namesIn(`${directory}/blobs`), ...namesIn(`${directory}/blobs/sha256`)]
-  if (blobs.some((name) => name !== 'sha256')) return true
-  if (!names.includes('index.json')) return false
-  const index = readRegular(`${directory}/index.json`, 'a document', LARGEST_DOCUMENT)
-  return !Buffer.isBuffer(index) || index.toString('utf8') !== EMPTY
-}
-
-const EMPTY = `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(pathBytes(directory), 'latin1')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
-  }
-}
-
-/** Writes a new file and puts it on disk; takes it away when that fails. */
-function writeSynced(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(pathBytes(path), bytes, { flag: 'wx', mode: 0o644, flush: true })
-  } catch (error) {
-    rmSync(pathBytes(path), { force: true })
-    throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
