@@ -9,7 +9,7 @@ import { S_IFMT, S_ISGID, S_ISUID } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { ApplyPolicy, Notes } from './apply-policy.js'
-import { kernelFault } from './apply-tree.js'
+import { kernelFault } from './apply-faults.js'
 import { type StoredXattr, storedXattrs } from './apply-xattrs.js'
 import { entryFault, printable, type TarEntry } from './tar-entry.js'
 
