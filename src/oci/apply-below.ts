@@ -8,10 +8,10 @@ import { AUFS_OPAQUE, AUFS_PREFIX } from '../layers/whiteouts.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFCHR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { joined, parentOf } from './apply-tree.js'
+import { joined, parentOf } from './apply-paths.js'
 
-/** Directories whose layers are known without looking again. */
-const KEPT = 256
+/** Directories whose layers are known without looking again: more than are above one another in any tree. */
+const KEPT = 4096
 
 export class Below {
   readonly #known = new Map<string, readonly number[]>()

@@ -10,12 +10,17 @@ import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { type Attributes, check, setTimes } from './apply-attributes.js'
 import type { Below } from './apply-below.js'
-import { type ApplyTree, kernelFault, parentOf } from './apply-tree.js'
+import { kernelFault } from './apply-faults.js'
+import { parentOf } from './apply-paths.js'
+import type { ApplyTree } from './apply-tree.js'
 import type { TarEntry } from './tar-entry.js'
 
 const IMPLIED_MODE = 0o755
 
 export class Directories {
+  /** Those in which nothing of the layers beneath shows, since they or one above is opaque; null before that is asked. */
+  #opaque: Set<string> | null = null
+
   /** `below`: the layers beneath; null where nobody knows them. */
   constructor(
     private readonly tree: ApplyTree,
@@ -23,6 +28,22 @@ export class Directories {
     private readonly marks: MarkStore,
     private readonly below: Below | null,
   ) {}
+
+  /** Asked when the layer is whole; found for all at once, since a tree may be deep. */
+  #isOpaque(path: string): boolean {
+    this.#opaque ??= this.#findOpaque()
+    return this.#opaque.has(path)
+  }
+
+  #findOpaque(): Set<string> {
+    const { directories } = this.tree
+    const found = new Set<string>()
+    if (directories.get('')?.opaque) found.add('')
+    // What is above comes first.
+    for (const path of [...directories.keys()].sort())
+      if (directories.get(path)!.opaque || found.has(parentOf(path))) found.add(path)
+    return found
+  }
 
   /** Completes every directory; the paths of those that no entry describes, the root not counted. */
   complete(): string[] {
@@ -59,7 +80,7 @@ export class Directories {
   /** As it shows in the tree beneath, so that passing through a directory does not change it. */
   #takeFromBelow(fd: number, path: string, entry: TarEntry): boolean {
     // The root is nobody's on the way: a layer that does not describe it must not become another on every base.
-    if (path === '' || this.below === null || this.tree.isOpaque(path)) return false
+    if (path === '' || this.below === null || this.#isOpaque(path)) return false
     const from = this.below.open(path)
     if (from === null) return false
     try {
@@ -72,9 +93,10 @@ export class Directories {
 
   /** Takes back the whiteouts that hide nothing: kernel overlayfs would list them where only this layer has the directory. */
   dropIdleWhiteouts(): void {
-    for (const path of [...this.tree.whiteouts]) {
+    // In order, so that directories are gone through one after the other.
+    for (const path of [...this.tree.whiteouts].sort()) {
       const parent = parentOf(path)
-      const hides = !this.tree.isOpaque(parent) && (this.below === null || this.below.shows(path))
+      const hides = !this.#isOpaque(parent) && (this.below === null || this.below.shows(path))
       if (!hides) this.tree.dropWhiteout(path)
     }
   }

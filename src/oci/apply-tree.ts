@@ -1,11 +1,11 @@
 /**
- * The directory that a layer is unpacked into, as names in it are reached: one component at a time from the root's
- * descriptor, each opened as a directory and never through a symbolic link, so that the kernel itself keeps every entry
- * inside, whatever the archive holds. Directories are made as needed and get their attributes last (TreeDirectory), because
+ * The directory that a layer is unpacked into, as names in it are reached: below the root's descriptor, each component
+ * opened as a directory and never through a symbolic link (apply-open.ts). So the kernel itself keeps every entry inside,
+ * whatever the archive holds. Directories are made as needed and get their attributes last (TreeDirectory), because
  * what is made in them would change their times and might not be permitted by their modes. Nobody else can reach the tree
  * while it is built: its root is closed to others until the end.
  */
-import { Errno, errnoName } from '../base/errno.js'
+import { Errno } from '../base/errno.js'
 import type { StratafsError } from '../base/failure.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
 import {
@@ -13,7 +13,6 @@ import {
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
-  O_PATH,
   O_RDONLY,
   O_WRONLY,
   S_IFCHR,
@@ -22,15 +21,12 @@ import {
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { kernelFault } from './apply-faults.js'
 import { COST, costOf, type Memory, remembered } from './apply-memory.js'
-import { PATH_MAX } from './apply-names.js'
+import { OpenDirectories } from './apply-open.js'
+import { deepestKnown, joined, nameOf, parentOf, partsBelow, resolveIn } from './apply-paths.js'
 import { entryFault, type TarEntry } from './tar-entry.js'
 import { removeUnpacked } from './unpack-remove.js'
-
-/** Directories whose descriptors are kept: archives go through a tree folder by folder. */
-const KEPT = 64
-/** Links followed on the way to one name, as Linux counts them. */
-const MOST_LINKS = 40
 
 /** What is known of a directory that was made. */
 export interface TreeDirectory {
@@ -43,48 +39,15 @@ export interface TreeDirectory {
   weak: boolean
 }
 
-const WORDS: Readonly<Record<number, string>> = {
-  [Errno.ENOSPC]: 'no space is left',
-  [Errno.EDQUOT]: 'the quota is used up',
-  [Errno.ENAMETOOLONG]: 'its name is too long for this filesystem',
-  [Errno.EFBIG]: 'it is larger than this filesystem can hold',
-  [Errno.EMLINK]: 'there are more links than this filesystem can hold',
-  [Errno.EACCES]: 'that is not permitted here',
-  [Errno.EPERM]: 'that is not permitted here',
-  [Errno.EROFS]: 'the filesystem is read-only',
-}
-
-/** A refusal because of what the kernel answered (-errno). */
-export function kernelFault(name: string, doing: string, errno: number): StratafsError {
-  const words = WORDS[-errno]
-  return entryFault(
-    name,
-    `${doing} failed: ${words === undefined ? errnoName(errno) : `${words} (${errnoName(errno)})`}`,
-  )
-}
-
-/** The directory that `path` lies in; '' for the root's. */
-export function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('/')))
-}
-
 /** For messages where no entry is at work. */
 const NOBODY = { name: '' } as TarEntry
-
-function isStep(part: string): boolean {
-  return part !== '' && part !== '.'
-}
-
-export function joined(parent: string, name: string): string {
-  return parent === '' ? name : `${parent}/${name}`
-}
 
 export class ApplyTree {
   /** By path below the root; '' is the root. */
   readonly directories = new Map<string, TreeDirectory>()
   /** Paths that the layer hides below. */
   readonly whiteouts = new Set<string>()
-  readonly #open = new Map<string, number>()
+  readonly #open: OpenDirectories
   /** The directory that the current entry itself is. */
   #described: string | null = null
   /** Where the kernel refuses 0:0 devices: whiteouts are written as `.wh.NAME`. */
@@ -96,11 +59,12 @@ export class ApplyTree {
     private readonly rootFd: number,
     private readonly repeated: 'refuse' | 'replace',
     private readonly memory: Memory,
-  ) {}
+  ) {
+    this.#open = new OpenDirectories(rootFd)
+  }
 
   close(): void {
-    for (const fd of this.#open.values()) native.close(fd)
-    this.#open.clear()
+    this.#open.close()
   }
 
   /** A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next call. */
@@ -116,43 +80,21 @@ export class ApplyTree {
   }
 
   #reach(path: string, entry: TarEntry, weak: boolean): number {
-    if (path === '') return this.rootFd
-    const known = this.#open.get(path)
-    if (known !== undefined) return known
-    const parts = path.split('/')
-    let { at, fd } = this.#nearest(path)
-    for (let depth = at === '' ? 0 : at.split('/').length; depth < parts.length; depth++) {
-      const name = parts[depth]!
-      const next = joined(at, name)
-      fd = this.#enter(fd, name, next, entry, weak)
-      at = next
+    const kept = this.#open.get(path)
+    if (kept !== undefined) return kept
+    let at = deepestKnown(path, this.directories)
+    let fd = this.#entered(this.#open.reach(at), at, entry)
+    for (const name of partsBelow(at, path)) {
+      at = joined(at, name)
+      this.#make(fd, name, at, entry, weak)
+      fd = this.#entered(this.#open.enter(fd, name, at), at, entry)
     }
     return fd
   }
 
-  #nearest(path: string): { at: string; fd: number } {
-    for (let at = path; at !== ''; at = parentOf(at)) {
-      const fd = this.#open.get(at)
-      if (fd !== undefined) return { at, fd }
-    }
-    return { at: '', fd: this.rootFd }
-  }
-
-  #enter(parentFd: number, name: string, path: string, entry: TarEntry, weak: boolean): number {
-    if (!this.directories.has(path)) this.#make(parentFd, name, path, entry, weak)
-    const fd = native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  #entered(fd: number, path: string, entry: TarEntry): number {
     if (fd < 0) throw kernelFault(entry.name, `entering ${path}`, fd)
-    this.#keep(path, fd)
     return fd
-  }
-
-  #keep(path: string, fd: number): void {
-    if (this.#open.size >= KEPT) {
-      const [oldest, old] = this.#open.entries().next().value as [string, number]
-      this.#open.delete(oldest)
-      native.close(old)
-    }
-    this.#open.set(path, fd)
   }
 
   /** Makes the directory that `entry` is, or lies in. A whiteout of the same name means that it hides those below. */
@@ -195,30 +137,12 @@ export class ApplyTree {
    */
   resolve(path: string, entry: TarEntry): string {
     if (path === '' || this.directories.has(path)) return path
-    const ahead = path.split('/').reverse()
-    let at = ''
-    for (let links = 0; ahead.length > 0; ) {
-      const part = ahead.pop()!
-      const target = this.#step(at, part)
-      if (target === null) at = part === '..' ? parentOf(at) : joined(at, part)
-      else {
-        if (target.startsWith('/')) at = ''
-        ahead.push(...target.split('/').filter(isStep).reverse())
-        links++
-      }
-      if (links > MOST_LINKS || ahead.length > PATH_MAX || at.length >= PATH_MAX)
-        throw entryFault(entry.name, 'it goes through more symbolic links than Linux follows')
-    }
-    return at
-  }
-
-  /** The target of the link `part` in `at`; null where it is none. */
-  #step(at: string, part: string): string | null {
-    if (part === '..' || this.directories.has(joined(at, part))) return null
-    // What is in a directory that is not there is not there.
-    if (at !== '' && !this.directories.has(at)) return null
-    const target = native.readlinkat(this.#reach(at, NOBODY, true), part)
-    return typeof target === 'string' ? target : null
+    const found = resolveIn(path, this.directories, (at, name) => {
+      const target = native.readlinkat(this.#reach(at, NOBODY, true), name)
+      return typeof target === 'string' ? target : null
+    })
+    if (found === null) throw entryFault(entry.name, 'it goes through more symbolic links than Linux follows')
+    return found
   }
 
   /** The record of the directory `path`, made where it is missing. */
@@ -265,11 +189,7 @@ export class ApplyTree {
 
   /** Takes the directory `path` away with all that is in it. The work is that of making it: what is not in it is not looked at. */
   #clear(parentFd: number, name: string, path: string): boolean {
-    for (const [each, fd] of [...this.#open]) {
-      if (each !== path && !each.startsWith(`${path}/`)) continue
-      this.#open.delete(each)
-      native.close(fd)
-    }
+    this.#open.release(path)
     for (const ahead = [path]; ahead.length > 0; ) ahead.push(...this.#forget(ahead.pop()!))
     return removeUnpacked(parentFd, name) >= 0
   }
@@ -334,28 +254,17 @@ export class ApplyTree {
   /** Takes the whiteout `path` back, which hides nothing. Its directory stays what it is. */
   dropWhiteout(path: string): void {
     const fd = this.#reach(parentOf(path), NOBODY, true)
-    const name = path.slice(path.lastIndexOf('/') + 1)
+    const name = nameOf(path)
     if (native.unlinkat(fd, name, 0) < 0) native.unlinkat(fd, AUFS_PREFIX + name, 0)
     this.#forgetWhiteout(path)
   }
 
-  /** Whether nothing of the layers beneath shows in the directory `path`, since it or one above it is opaque. */
-  isOpaque(path: string): boolean {
-    for (let at = path; at !== ''; at = parentOf(at)) if (this.directories.get(at)?.opaque === true) return true
-    return this.directories.get('')?.opaque === true
-  }
-
   /** Whether something on the way to `path` stands here and is no directory. */
   #isCovered(path: string, entry: TarEntry): boolean {
-    let at = ''
-    for (const part of path === '' ? [] : path.split('/')) {
-      const next = joined(at, part)
-      if (!this.directories.has(next)) {
-        return this.whiteouts.has(next) || native.statat(this.#reach(at, entry, true), part) >= 0
-      }
-      at = next
-    }
-    return false
+    const at = deepestKnown(path, this.directories)
+    const [part] = partsBelow(at, path)
+    if (part === undefined) return false
+    return this.whiteouts.has(joined(at, part)) || native.statat(this.#reach(at, entry, true), part) >= 0
   }
 
   #makeWhiteout(fd: number, name: string): number {

@@ -24,10 +24,12 @@ import { FsStatSlot } from '../syscalls/stat.js'
 import { Attributes, check } from './apply-attributes.js'
 import { Below } from './apply-below.js'
 import { Directories } from './apply-directories.js'
+import { kernelFault } from './apply-faults.js'
 import { Memory } from './apply-memory.js'
 import { type Hiding, meaningOf, targetOf } from './apply-names.js'
+import { joined } from './apply-paths.js'
 import { type ApplyPolicy, Notes } from './apply-policy.js'
-import { ApplyTree, joined, kernelFault } from './apply-tree.js'
+import { ApplyTree } from './apply-tree.js'
 import { entryFault, printable, type TarEntry, type TarSink } from './tar-entry.js'
 
 const TYPE_BITS = { file: S_IFREG, directory: S_IFDIR, symlink: S_IFLNK, char: S_IFCHR, block: S_IFBLK, fifo: S_IFIFO }

@@ -98,8 +98,10 @@ function pairs(numbers: readonly (number | null)[]): Extent[] | null {
   return extents
 }
 
-/** Lines of a 1.0 map that are looked at before it is called hostile: half a million parts. */
-const MOST_LINES = 1_000_001
+/** Most parts that a file may have. */
+export const MOST_EXTENTS = 500_000
+/** Of a 1.0 map: the count, and two for each part. */
+const MOST_LINES = 1 + 2 * MOST_EXTENTS
 
 /** Reads a 1.0 map block by block: a count, then offset and length of each part, a decimal number per line. */
 export class SparseMap {
@@ -112,9 +114,15 @@ export class SparseMap {
     this.#text = lines.pop()!
     for (const line of lines) {
       this.#numbers.push(parseNumber(line))
+      if (this.tooMany) return null
       if (this.#isComplete()) return true
     }
-    return this.#text.length > 20 || this.#numbers.length > MOST_LINES ? null : false
+    return this.#text.length > 20 || this.tooMany ? null : false
+  }
+
+  /** The list says, or shows, that it has more than MOST_EXTENTS parts. */
+  get tooMany(): boolean {
+    return this.#numbers.length > MOST_LINES || (this.#numbers[0] ?? 0) > MOST_EXTENTS
   }
 
   #isComplete(): boolean {

@@ -11,11 +11,11 @@ import { DataOut } from './tar-read-data.js'
 import { BLOCK, checksumMatches, isZero, numberAt, parseHeader, type RawHeader } from './tar-read-header.js'
 import { TarInput } from './tar-read-input.js'
 import { HeadersBefore, META } from './tar-read-meta.js'
-import { type Extent, faultOf, oldGnuExtents, type PaxSparse, SparseMap } from './tar-read-sparse.js'
+import { type Extent, faultOf, MOST_EXTENTS, oldGnuExtents, type PaxSparse, SparseMap } from './tar-read-sparse.js'
 
 /** Longest extended header, long name or PAX body: what Linux allows as attributes of one file, and some room. */
 const META_LIMIT = 4 * 1024 * 1024
-const MOST_EXTENTS = 500_000
+const TOO_MANY = `it has more than ${MOST_EXTENTS} parts`
 
 type State =
   | 'header' // at a block that begins an entry, or the end mark
@@ -177,7 +177,8 @@ export class TarReader {
   /** 21 structs @0, isextended @504. */
   #readOldSparse(block: Buffer): void {
     const more = oldGnuExtents(block, 0, 21)
-    if (more === null || this.#extents!.length > MOST_EXTENTS) throw this.#fault('its list of parts makes no sense')
+    if (more === null) throw this.#fault('its list of parts makes no sense')
+    if (this.#extents!.length + more.length > MOST_EXTENTS) throw this.#fault(TOO_MANY)
     this.#extents!.push(...more)
     if (block[504] === 0) this.#deliver()
   }
@@ -194,6 +195,7 @@ export class TarReader {
     this.#left -= BLOCK
     const complete = this.#left < 0 ? null : this.#map!.add(block)
     if (complete === false) return
+    if (this.#map!.tooMany) throw this.#fault(TOO_MANY)
     const extents = complete === null ? null : this.#map!.extents()
     if (extents === null) throw this.#fault('its list of parts makes no sense')
     this.#extents = extents
