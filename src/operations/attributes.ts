@@ -12,6 +12,7 @@ import { readAttr, readOverride } from '../union/attributes.js'
 import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
+import { checkImmutable } from '../union/protection.js'
 import { touchedNode } from '../union/touched.js'
 import { placeOf, statNode, type Union } from '../union/union.js'
 import type { SetAttr } from './contract.js'
@@ -39,6 +40,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   const size = changes.size
   if (size !== undefined && node.type !== S_IFREG) return node.dir !== null ? -Errno.EISDIR : -Errno.EINVAL
   if (isTimeFlush(u, node, changes)) return readAttr(u, node)
+  const kept = checkProtected(u, node, changes)
+  if (kept < 0) return kept
   const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
@@ -57,6 +60,16 @@ function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
   if (changes.mtime === undefined || Object.values(others).some((value) => value !== undefined)) return false
   if (statNode(u, node) < 0) return false
   return native.stat[Stat.MTIME] === changes.mtime && native.stat[Stat.MTIME_NS] === (changes.mtimeNs ?? 0)
+}
+
+/** As may_setattr() in fs/attr.c; times alone that the kernel gathered while it was written are no change by anybody. */
+function checkProtected(u: Union, node: Node, changes: SetAttr): number {
+  if (node.protection === 0) return 0
+  const { mode, uid, gid, size, atime, mtime } = changes
+  const owns = mode !== undefined || uid !== undefined || gid !== undefined || size !== undefined
+  if (owns || atime !== undefined) return -Errno.EPERM
+  if (mtime !== undefined) return u.data.writeback ? 0 : -Errno.EPERM
+  return changes.atimeNow || changes.mtimeNow ? checkImmutable(node) : 0
 }
 
 function applyAll(u: Union, node: Node, changes: SetAttr): number {

@@ -27,6 +27,7 @@ import { childOf, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
 import { addName, DirState, type Node } from '../union/node.js'
+import { checkImmutable } from '../union/protection.js'
 import { touched } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import type { Caller } from './contract.js'
@@ -51,6 +52,8 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   const existing = childOf(u, parent, name)
   if (typeof existing !== 'number') return -Errno.EEXIST
   if (existing < 0) return existing
+  const kept = checkImmutable(parent)
+  if (kept < 0) return kept
   const isDirectory = (mode & S_IFMT) === S_IFDIR
   const made = withRoom(u, () => makeEntry(u, caller, parent, name, isDirectory, act))
   if (made < 0) return made
@@ -154,7 +157,8 @@ function openExisting(u: Union, parent: Node, name: string, flags: number): numb
 export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number, flags: number): number {
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
-  const errno = copyUp(u, parent)
+  const kept = checkImmutable(parent)
+  const errno = kept < 0 ? kept : copyUp(u, parent)
   if (errno < 0) return errno
   if (!u.writable!.abilities.tmpfile) return -Errno.EOPNOTSUPP
   const fd = u.cache.fd(parent.dir!.upper!)

@@ -13,6 +13,7 @@ import type { Bringing } from './background-copy.js'
 import { createContent } from './copy-content.js'
 import { copyXattrs } from './copy-xattrs.js'
 import type { Node } from './node.js'
+import { markProtection } from './protection.js'
 import { setTimes } from './set-times.js'
 import type { Union, Writable } from './union.js'
 
@@ -60,7 +61,7 @@ export function build(job: Job): number {
 function useMade(job: Job): number {
   job.file = job.made
   job.u.counters.copyUpBytes += job.stat[Stat.SIZE]!
-  return 0
+  return keepProtection(job, job.made, '')
 }
 
 function orElse(errno: number, next: () => number): number {
@@ -95,7 +96,14 @@ function dress(job: Job, fd: number, name: string): number {
     if (errno < 0) return errno
   }
   errno = markOrigin(job, fd, name)
+  if (errno >= 0) errno = keepProtection(job, fd, name)
   return errno < 0 ? errno : setTimes(fd, name, stat)
+}
+
+/** What the lower was protected by, as the mark: real flags would stop the copy-up itself. */
+function keepProtection({ u, node, writable }: Job, fd: number, name: string): number {
+  if (node.protection === 0 || !writable.abilities.xattrs) return 0
+  return markProtection(u, fd, name, node.protection)
 }
 
 /** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */

@@ -18,6 +18,7 @@ import { fillAttr } from './attributes.js'
 import { dropData, withRoom } from './data.js'
 import { ABSENT, listedAt } from './merged-directory.js'
 import { addName, DirState, dropName, type Node } from './node.js'
+import { protectionOf } from './protection.js'
 import { type Found, search } from './search.js'
 import { statNode, type Union } from './union.js'
 import { forgetAhead } from './walk-ahead.js'
@@ -53,6 +54,7 @@ function directoryNode(u: Union, found: Found): Node {
   dir.impure = marks.impure
   const node = u.nodes.create(S_IFDIR, inodeNumber(u, marks, S_IFDIR), dir)
   node.hasOrigin = marks.origin !== null
+  node.protection = protectionOf(u.topStat, marks)
   return node
 }
 
@@ -63,12 +65,12 @@ function upperMarks(found: Found): Marks {
 
 /** The number for what `u.topStat` and its marks describe. */
 function inodeNumber(u: Union, marks: Marks, type: number): number {
-  if (marks.inode !== null) return marks.inode
-  if (marks.origin !== null) {
-    const number = u.inodes.ofOrigin(marks.origin, type)
-    if (number !== null) return number
-  }
-  return u.inodes.ofStat(u.topStat)
+  const own = u.inodes.ofStat(u.topStat)
+  const marked = marks.inode ?? (marks.origin === null ? null : u.inodes.ofOrigin(marks.origin, type))
+  if (marked === null) return own
+  if (u.claims.claim(marked, u.topStat)) return marked
+  u.log('warn', `two upper files have the mark of one lower inode ${marked}: the second keeps its own number ${own}`)
+  return own
 }
 
 function fileNode(u: Union, found: Found): Node | number {
@@ -80,6 +82,7 @@ function newFile(u: Union, found: Found, type: number): Node {
   const marks = upperMarks(found)
   const node = u.nodes.create(type, inodeNumber(u, marks, type), null)
   placeFile(node, found.at!, found.atName)
+  node.protection = protectionOf(u.topStat, marks)
   node.hasOrigin = marks.origin !== null
   if (found.data !== null) {
     node.data = found.data
@@ -171,6 +174,7 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
     node.dataName = found.data === null ? found.atName : found.dataName
   }
   placeFile(node, index, name)
+  node.protection = protectionOf(u.topStat, marks)
   node.hasOrigin = true
   u.nodes.addKey(node, key)
   node.links = { nlink: parseLinks(marks.nlink, u.topStat[Stat.NLINK]!, lowerLinks) ?? lowerLinks }
