@@ -68,7 +68,8 @@ function checkProtected(u: Union, node: Node, changes: SetAttr): number {
   const { mode, uid, gid, size, atime, mtime } = changes
   const owns = mode !== undefined || uid !== undefined || gid !== undefined || size !== undefined
   if (owns || atime !== undefined) return -Errno.EPERM
-  if (mtime !== undefined) return u.data.writeback ? 0 : -Errno.EPERM
+  // Told in full, though it is now, where the kernel gathers writes.
+  if (mtime !== undefined && !u.data.writeback) return -Errno.EPERM
   return changes.atimeNow || changes.mtimeNow ? checkImmutable(node) : 0
 }
 

@@ -53,6 +53,7 @@ export interface LinkGroup {
 const IN_UPPER = 1 << 16
 const HAS_ORIGIN = 1 << 17
 const REMOVED = 1 << 18
+const CLAIMS = 1 << 21
 /** FS_IMMUTABLE_FL and FS_APPEND_FL, moved up. */
 const PROTECTION_SHIFT = 15
 const PROTECTION_BITS = 0x30 << PROTECTION_SHIFT
@@ -137,6 +138,14 @@ export class Node extends Seldom {
   }
   set removed(value: boolean) {
     this.mark(REMOVED, value)
+  }
+
+  /** Its number is another inode's on disk, told by a mark, and claimed in `u.claims`. */
+  get claims(): boolean {
+    return (this.bits & CLAIMS) !== 0
+  }
+  set claims(value: boolean) {
+    this.mark(CLAIMS, value)
   }
 
   /** FS_IMMUTABLE_FL and FS_APPEND_FL. */

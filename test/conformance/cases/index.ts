@@ -13,6 +13,7 @@ import { listings } from './listings.js'
 import { locks } from './locks.js'
 import { lookup } from './lookup.js'
 import { metacopy, onDisk } from './marks.js'
+import { protectionFamily } from './protection.js'
 import { remove } from './remove.js'
 import { rename } from './rename.js'
 import { mappings, space } from './space.js'
@@ -32,6 +33,7 @@ export const families: readonly Family[] = [
   links,
   xattrs,
   acls,
+  protectionFamily,
   listings,
   specials,
   names,
