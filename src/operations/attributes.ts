@@ -81,7 +81,8 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
   const owned = changes.uid !== undefined || changes.gid !== undefined
   // chown(2) of what is no directory clears the same by itself (chown_common() in fs/open.c).
-  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null)) errno = killSetid(fd, name)
+  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null))
+    errno = killSetid(fd, name, changes.killSetgid)
   if (errno >= 0 && owned) errno = setOwner(u, node, fd, name, changes)
   if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
   if (errno >= 0) errno = setGivenTimes(fd, name, changes)
@@ -92,13 +93,13 @@ function setSize(node: Node, fd: number, name: string, size: number): number {
   return node.dataFd >= 0 && node.dataWritable ? native.ftruncate(node.dataFd, size) : native.truncateat(fd, name, size)
 }
 
-/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute. */
-export function killSetid(fd: number, name: string): number {
+/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`. */
+export function killSetid(fd: number, name: string, anyGroup = false): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]!
   if ((mode & S_IFMT) !== S_IFREG) return 0
-  const kill = (mode & SETUID) | ((mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
+  const kill = (mode & SETUID) | (anyGroup || (mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
   return kill === 0 ? 0 : native.chmodat(fd, name, mode & 0o7777 & ~kill)
 }
 

@@ -6,7 +6,7 @@
 
 import { Errno } from '../base/errno.js'
 import { FallocateMode, OpenedFlag } from '../protocol/flags.js'
-import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
+import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { backingFor, closeBacking, LOOK_AGAIN, releaseGhost, withGhost } from '../union/backing.js'
@@ -37,7 +37,14 @@ export function open(u: Union, nodeid: number, flags: number): number {
   // Copied up under those who have it open: the name means another nodeid from now on.
   if (node.id !== nodeid) return LOOK_AGAIN
   answerOpen(u, node, write)
+  // It may be mapped, and a write to a mapping of the backing is not told to the kernel's copy of the attributes.
+  if (mayMap(u, flags)) u.binding.forgetAttributes(nodeid)
   return 0
+}
+
+/** Whether the open that was just answered may become a shared mapping of the backing that is written to. */
+export function mayMap(u: Union, flags: number): boolean {
+  return u.opened.backing > 0 && (flags & O_ACCMODE) === O_RDWR
 }
 
 /** A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened then. */
