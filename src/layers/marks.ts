@@ -6,7 +6,7 @@
  * (`overlay.overlay.x`), which is how overlays nest.
  */
 import { Errno } from '../base/errno.js'
-import { CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN } from '../syscalls/constants.js'
+import { CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, FS_APPEND_FL, FS_IMMUTABLE_FL } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 
@@ -19,6 +19,7 @@ export type MarkName =
   | 'nlink'
   | 'whiteout'
   | 'upper'
+  | 'protattr'
   | 'stratafs.ino'
 
 /** The marks of one file or directory. */
@@ -31,6 +32,8 @@ export interface Marks {
   readonly origin: Uint8Array | null
   readonly impure: boolean
   readonly nlink: string | null
+  /** FS_IMMUTABLE_FL and FS_APPEND_FL as `protattr` has them; null: no such mark. */
+  readonly protection: number | null
   /** Our own: the inode number to keep, where no origin can be written. */
   readonly inode: number | null
 }
@@ -43,6 +46,7 @@ export const noMarks: Marks = {
   origin: null,
   impure: false,
   nlink: null,
+  protection: null,
   inode: null,
 }
 
@@ -145,7 +149,19 @@ function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: stri
   else if (mark === 'origin') marks.origin = value
   else if (mark === 'impure') marks.impure = value[0] === 0x79
   else if (mark === 'nlink') marks.nlink = latin1(value)
+  else if (mark === 'protattr') marks.protection = protectionBits(value)
   else if (mark === 'stratafs.ino') marks.inode = Number(latin1(value)) || null
+}
+
+/** Letters of `protattr` up to the first that is unknown, as ovl_check_protattr() reads them. */
+function protectionBits(value: Uint8Array): number {
+  let bits = 0
+  for (const letter of latin1(value)) {
+    if (letter === 'a') bits |= FS_APPEND_FL
+    else if (letter === 'i') bits |= FS_IMMUTABLE_FL
+    else break
+  }
+  return bits
 }
 
 /** An absolute path without empty, `.` or `..` components, or one bare name; null otherwise. As ovl_get_redirect_xattr(). */

@@ -14,6 +14,7 @@ import { readAttr, readOverride } from '../union/attributes.js'
 import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
+import { checkImmutable } from '../union/protection.js'
 import { touchedNode } from '../union/touched.js'
 import { placeOf, statNode, type Union } from '../union/union.js'
 import type { SetAttr } from './contract.js'
@@ -42,6 +43,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   const size = changes.size
   if (size !== undefined && node.type !== S_IFREG) return node.dir !== null ? -Errno.EISDIR : -Errno.EINVAL
   if (isTimeFlush(u, node, changes)) return readAttr(u, node)
+  const kept = checkProtected(u, node, changes)
+  if (kept < 0) return kept
   const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
@@ -62,6 +65,17 @@ function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
   return native.stat[Stat.MTIME] === changes.mtime && native.stat[Stat.MTIME_NS] === (changes.mtimeNs ?? 0)
 }
 
+/** As may_setattr() in fs/attr.c; times alone that the kernel gathered while it was written are no change by anybody. */
+function checkProtected(u: Union, node: Node, changes: SetAttr): number {
+  if (node.protection === 0) return 0
+  const { mode, uid, gid, size, atime, mtime } = changes
+  const owns = mode !== undefined || uid !== undefined || gid !== undefined || size !== undefined
+  if (owns || atime !== undefined) return -Errno.EPERM
+  // Told in full, though it is now, where the kernel gathers writes.
+  if (mtime !== undefined && !u.data.writeback) return -Errno.EPERM
+  return changes.atimeNow || changes.mtimeNow ? checkImmutable(node) : 0
+}
+
 function applyAll(u: Union, node: Node, changes: SetAttr): number {
   const fd = placeOf(u, node)
   if (fd < 0) return fd
@@ -70,7 +84,8 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
   const owned = changes.uid !== undefined || changes.gid !== undefined
   // chown(2) of what is no directory clears the same by itself (chown_common() in fs/open.c).
-  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null)) errno = killSetid(fd, name)
+  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null))
+    errno = killSetid(fd, name, changes.killSetgid)
   if (errno >= 0 && owned) errno = setOwner(u, node, fd, name, changes)
   if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
   if (errno >= 0) errno = setGivenTimes(fd, name, changes)
@@ -81,13 +96,13 @@ function setSize(node: Node, fd: number, name: string, size: number): number {
   return node.dataFd >= 0 && node.dataWritable ? native.ftruncate(node.dataFd, size) : native.truncateat(fd, name, size)
 }
 
-/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute. */
-export function killSetid(fd: number, name: string): number {
+/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`. */
+export function killSetid(fd: number, name: string, anyGroup = false): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]!
   if ((mode & S_IFMT) !== S_IFREG) return 0
-  const kill = (mode & SETUID) | ((mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
+  const kill = (mode & SETUID) | (anyGroup || (mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
   return kill === 0 ? 0 : native.chmodat(fd, name, mode & 0o7777 & ~kill)
 }
 

@@ -30,6 +30,8 @@ export interface SetAttr {
   mtimeNow?: boolean
   /** FATTR_KILL_SUIDGID: clear setuid, and setgid where group-executable. */
   killSuidGid?: boolean
+  /** Clear setgid also where the group may not execute: whoever writes is not of it. */
+  killSetgid?: boolean
 }
 
 /** Takes directory entries; returns false when full: that entry was not taken. */

@@ -27,11 +27,12 @@ import { childOf, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
 import { addName, DirState, type Node } from '../union/node.js'
+import { checkImmutable } from '../union/protection.js'
 import { touched } from '../union/touched.js'
 import type { Union } from '../union/union.js'
 import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
-import { answerOpen, open } from './open.js'
+import { answerOpen, mayMap, open } from './open.js'
 
 /** With xattr_permissions the disk holds files the daemon can always use. */
 const OVERRIDDEN_MODE = 0o700
@@ -51,6 +52,8 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   const existing = childOf(u, parent, name)
   if (typeof existing !== 'number') return -Errno.EEXIST
   if (existing < 0) return existing
+  const kept = checkImmutable(parent)
+  if (kept < 0) return kept
   const isDirectory = (mode & S_IFMT) === S_IFDIR
   const made = withRoom(u, () => makeEntry(u, caller, parent, name, isDirectory, act))
   if (made < 0) return made
@@ -70,7 +73,7 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   u.topStat.set(native.stat)
   const type = mode & S_IFMT
   const isDirectory = type === S_IFDIR
-  const dir = isDirectory ? new DirState(new RealDir(upper.layer, upper, name), []) : null
+  const dir = isDirectory ? new DirState(emptyDir(upper, name), []) : null
   const node = u.nodes.create(type, u.inodes.ofStat(u.topStat), dir)
   if (!isDirectory) placeFile(node, upper, name)
   addName(node, parent, name)
@@ -79,6 +82,13 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   fillAttr(u, node, u.topStat)
   if (fd > 0 && type === S_IFREG) keepData(u, node, fd, true)
   return node
+}
+
+/** A directory just made, of which nothing has to be found out: a look into it would move its atime. */
+function emptyDir(parent: RealDir, name: string): RealDir {
+  const made = new RealDir(parent.layer, parent, name)
+  made.aufs = 'plain'
+  return made
 }
 
 function diskMode(u: Union, mode: number): number {
@@ -138,6 +148,7 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
   answerOpen(u, node, true)
+  if (mayMap(u, flags)) u.attr.lasting = false
   return remember(node)
 }
 
@@ -154,7 +165,8 @@ function openExisting(u: Union, parent: Node, name: string, flags: number): numb
 export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number, flags: number): number {
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
-  const errno = copyUp(u, parent)
+  const kept = checkImmutable(parent)
+  const errno = kept < 0 ? kept : copyUp(u, parent)
   if (errno < 0) return errno
   if (!u.writable!.abilities.tmpfile) return -Errno.EOPNOTSUPP
   const fd = u.cache.fd(parent.dir!.upper!)

@@ -5,11 +5,30 @@ import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { copyUp } from '../union/copy-up.js'
-import { rebindData } from '../union/data.js'
+import { dataOf, rebindData } from '../union/data.js'
+import type { Node } from '../union/node.js'
+import { markProtection, PROTECTION } from '../union/protection.js'
 import { placeOf, type Union } from '../union/union.js'
 import { nodeOf } from './directory-of.js'
 
 const AUFS_NAME_MAX = 251
+
+/** The real flags but for the two that protect, which are a mark; where no mark can be, they are real. */
+function applyFlags(u: Union, node: Node, fd: number, name: string, flags: number): number {
+  const protection = flags & PROTECTION
+  if (!u.writable!.abilities.xattrs) {
+    const real = native.setFlags(fd, name, flags)
+    if (real >= 0) node.protection = protection
+    return real
+  }
+  // What was gathered before is still to come, and comes through this descriptor.
+  if (u.data.noOpen && node.type === S_IFREG && !node.dataWritable) dataOf(u, node, true)
+  // Real flags, which an older mount may have set, would refuse the mark.
+  const set = native.setFlags(fd, name, flags & ~PROTECTION)
+  const marked = set < 0 ? set : markProtection(u, fd, name, protection)
+  if (marked >= 0) node.protection = protection
+  return marked
+}
 
 /** The upper's numbers, or the topmost lower's. */
 export function statfs(u: Union, nodeid: number): number {
@@ -31,7 +50,8 @@ export function getFlags(u: Union, nodeid: number): number {
   if (typeof node === 'number') return node
   if (node.type !== S_IFREG && node.type !== S_IFDIR) return -Errno.ENOTTY
   const fd = placeOf(u, node)
-  return fd < 0 ? fd : native.getFlags(fd, u.placeName)
+  const flags = fd < 0 ? fd : native.getFlags(fd, u.placeName)
+  return flags < 0 ? flags : (flags & ~PROTECTION) | node.protection
 }
 
 export function setFlags(u: Union, nodeid: number, flags: number): number {
@@ -41,7 +61,9 @@ export function setFlags(u: Union, nodeid: number, flags: number): number {
   const errno = copyUp(u, node)
   if (errno < 0) return errno
   const fd = placeOf(u, node)
-  const set = fd < 0 ? fd : native.setFlags(fd, u.placeName, flags)
+  const set = fd < 0 ? fd : applyFlags(u, node, fd, u.placeName, flags)
+  // The kernel does not know that this moved the time of change.
+  if (set >= 0) u.binding.forgetAttributes(node.id)
   // What is open was opened under the flags before.
   if (set >= 0 && node.dataWritable) rebindData(u, node)
   return set

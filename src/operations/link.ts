@@ -13,6 +13,7 @@ import { childOf, inodeKey, placeAgain, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { checkName, makeEntry } from '../union/names.js'
 import { addName, type Node } from '../union/node.js'
+import { checkChange, checkImmutable } from '../union/protection.js'
 import { keepContent } from '../union/redirects.js'
 import { touched } from '../union/touched.js'
 import { placeOf, type Union } from '../union/union.js'
@@ -30,6 +31,8 @@ export function link(u: Union, nodeid: number, newParentId: number, newName: str
   if (refused < 0) return refused
   const present = childOf(u, parent, newName)
   if (present !== 0) return typeof present === 'number' ? present : -Errno.EEXIST
+  const kept = checkImmutable(parent) < 0 ? -Errno.EPERM : checkChange(node)
+  if (kept < 0) return kept
   const errno = makeLink(u, node, parent, newName)
   if (errno < 0) return errno
   publish(u, node, parent, newName)

@@ -5,8 +5,8 @@
  */
 
 import { Errno } from '../base/errno.js'
-import { OpenedFlag } from '../protocol/flags.js'
-import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
+import { FallocateMode, OpenedFlag } from '../protocol/flags.js'
+import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { backingFor, closeBacking, LOOK_AGAIN, releaseGhost, withGhost } from '../union/backing.js'
@@ -15,6 +15,7 @@ import { dataOf, dropData } from '../union/data.js'
 import { forgetUnused } from '../union/lookup.js'
 import type { Node } from '../union/node.js'
 import { noteReader, storeSmall } from '../union/page-cache.js'
+import { checkChange, checkImmutable } from '../union/protection.js'
 import type { Union } from '../union/union.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
@@ -36,7 +37,14 @@ export function open(u: Union, nodeid: number, flags: number): number {
   // Copied up under those who have it open: the name means another nodeid from now on.
   if (node.id !== nodeid) return LOOK_AGAIN
   answerOpen(u, node, write)
+  // It may be mapped, and a write to a mapping of the backing is not told to the kernel's copy of the attributes.
+  if (mayMap(u, flags)) u.binding.forgetAttributes(nodeid)
   return 0
+}
+
+/** Whether the open that was just answered may become a shared mapping of the backing that is written to. */
+export function mayMap(u: Union, flags: number): boolean {
+  return u.opened.backing > 0 && (flags & O_ACCMODE) === O_RDWR
 }
 
 /** A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened then. */
@@ -50,11 +58,19 @@ function openForWriting(u: Union, node: Node, flags: number): number {
   const truncates = (flags & O_TRUNC) !== 0
   // Where the open has to be tried again nothing may be lost if nobody does.
   const size = truncates && node.backing === 0 ? 0 : -1
+  const kept = checkOpen(node, flags)
+  if (kept < 0) return kept
   const before = node.id
   const errno = copyUp(u, node, size)
   if (errno < 0 || node.id !== before) return errno
   const fd = dataOf(u, node, true, (flags & O_APPEND) !== 0)
   return fd < 0 || !truncates ? fd : native.ftruncate(fd, 0)
+}
+
+/** As may_open() in fs/namei.c. */
+function checkOpen(node: Node, flags: number): number {
+  if (node.protection === 0) return 0
+  return checkImmutable(node) < 0 || (flags & (O_APPEND | O_TRUNC)) !== O_APPEND ? -Errno.EPERM : 0
 }
 
 /** Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. */
@@ -125,6 +141,9 @@ export function write(
   killSuid: boolean,
   port: DataPort,
 ): number {
+  const node = u.nodes.get(nodeid)
+  // Where no open was seen this is the first word of a writer; what has a descriptor was opened, or written, before.
+  if (node !== undefined && u.data.noOpen && !node.dataWritable && checkImmutable(node) < 0) return -Errno.EPERM
   return withContent(u, nodeid, true, (fd, node) =>
     node.appendOnly ? append(fd, length, offset, killSuid, port) : port.write(fd, length, offset, killSuid),
   )
@@ -164,6 +183,9 @@ export function fsyncdir(u: Union, nodeid: number, datasync: boolean): number {
 }
 
 export function fallocate(u: Union, nodeid: number, mode: number, offset: number, length: number): number {
+  const node = u.nodes.get(nodeid)
+  const shrinks = (mode & ~FallocateMode.KEEP_SIZE) !== 0
+  if (node !== undefined && (shrinks ? checkChange(node) : checkImmutable(node)) < 0) return -Errno.EPERM
   return withContent(u, nodeid, true, (fd) => native.fallocate(fd, mode, offset, length))
 }
 
@@ -181,6 +203,8 @@ export function copyFileRange(
   offsetOut: number,
   length: number,
 ): number {
+  const target = u.nodes.get(to)
+  if (target !== undefined && checkImmutable(target) < 0) return -Errno.EPERM
   return withContent(u, to, true, (out) =>
     withReadable(u, from, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
   )

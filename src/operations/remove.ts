@@ -9,6 +9,7 @@ import { copyUp } from '../union/copy-up.js'
 import { copyUpCounted, prepareLoss, publishLoss } from '../union/losing-names.js'
 import { holdsWhiteouts, isEmpty } from '../union/merged-directory.js'
 import type { Node } from '../union/node.js'
+import { checkDelete } from '../union/protection.js'
 import { isLowerPositive } from '../union/search.js'
 import type { Union } from '../union/union.js'
 import { directoryOf, existing } from './directory-of.js'
@@ -26,6 +27,8 @@ function remove(u: Union, parentId: number, name: string, directory: boolean): n
   if (typeof parent === 'number') return parent
   const node = existing(u, parent, name)
   if (typeof node === 'number') return node
+  const kept = checkDelete(parent, node)
+  if (kept < 0) return kept
   const refused = checkKind(u, node, directory)
   if (refused < 0) return refused
   const errno = copyUp(u, parent)

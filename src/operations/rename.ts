@@ -13,6 +13,7 @@ import { copyUpCounted, copyUpName, prepareLoss, publishLoss } from '../union/lo
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
 import { checkName } from '../union/names.js'
 import { addName, dropName, type Node } from '../union/node.js'
+import { checkDelete, checkImmutable } from '../union/protection.js'
 import { keepContent, setOpaque, setRedirect } from '../union/redirects.js'
 import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
 import { isLowerPositive } from '../union/search.js'
@@ -81,10 +82,19 @@ function perform(m: Move): number {
   return 0
 }
 
+/** What is immutable or append-only keeps its name and its entries. */
+function checkProtection(m: Move): number {
+  const source = checkDelete(m.oldParent, m.node)
+  if (source < 0) return source
+  return m.victim === null ? checkImmutable(m.newParent) : checkDelete(m.newParent, m.victim)
+}
+
 /** Kinds that do not go together, and a directory that is not empty. */
 function checkVictim(m: Move): number {
+  if (m.victim !== null && (m.flags & RENAME_NOREPLACE) !== 0) return -Errno.EEXIST
+  const kept = checkProtection(m)
+  if (kept < 0) return kept
   if (m.victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return 0
-  if ((m.flags & RENAME_NOREPLACE) !== 0) return -Errno.EEXIST
   if (m.node.dir !== null && m.victim.dir === null) return -Errno.ENOTDIR
   if (m.node.dir === null && m.victim.dir !== null) return -Errno.EISDIR
   if (m.victim.dir === null) return 0

@@ -12,6 +12,7 @@ import { layerOf } from '../union/attributes.js'
 import { changedByAnyId } from '../union/backing.js'
 import { copyUp } from '../union/copy-up.js'
 import type { Node } from '../union/node.js'
+import { checkChange } from '../union/protection.js'
 import { placeOf, topDir, type Union } from '../union/union.js'
 import { nodeOf } from './directory-of.js'
 
@@ -105,7 +106,8 @@ function writableNode(u: Union, nodeid: number, attribute: string): Node | numbe
   if (typeof node === 'number') return node
   if (attribute.startsWith(VIRTUAL) || isOverride(attribute) || isHidden(u, attribute)) return -Errno.EPERM
   if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
-  const errno = copyUp(u, node, -1, true)
+  const kept = checkChange(node)
+  const errno = kept < 0 ? kept : copyUp(u, node, -1, true)
   if (errno < 0) return errno
   changedByAnyId(u, node)
   return node

@@ -11,12 +11,17 @@ export function getattr({ operations, nodeid }: Context): number {
 /**
  * The changes a SETATTR asks for. Its fh and lock owner say nothing that the nodeid does not; a ctime (sent only by kernels
  * with WRITEBACK_CACHE) cannot be set on any file beneath. ATIME without ATIME_NOW gives the time itself. One that
- * changes nothing is what remains of the kernel's wish to clear setuid before a write that is passed through.
+ * changes nothing is what remains of the kernel's wish to clear setuid or setgid before a write or a fallocate: it has
+ * looked whether the caller is of the group, which no other request tells.
  */
-export function changesOf(args: typeof requests.setattr.args): SetAttr {
+export function changesOf(args: typeof requests.setattr.args, uid: number): SetAttr {
   const { valid } = args
   const changes: SetAttr = {}
-  if ((valid & ~(SetattrFlag.FH | SetattrFlag.LOCKOWNER)) === 0) changes.killSuidGid = true
+  if ((valid & ~(SetattrFlag.FH | SetattrFlag.LOCKOWNER | SetattrFlag.CTIME)) === 0) {
+    changes.killSuidGid = true
+    // Of root's the kernel only means setuid or file capabilities.
+    if (uid !== 0) changes.killSetgid = true
+  }
   if (valid & SetattrFlag.MODE) changes.mode = args.mode
   if (valid & SetattrFlag.UID) changes.uid = args.uid
   if (valid & SetattrFlag.GID) changes.gid = args.gid
@@ -35,8 +40,8 @@ export function changesOf(args: typeof requests.setattr.args): SetAttr {
   return changes
 }
 
-export function setattr({ operations, nodeid }: Context, args: typeof requests.setattr.args): number {
-  return operations.setattr(nodeid, changesOf(args))
+export function setattr({ operations, nodeid, request }: Context, args: typeof requests.setattr.args): number {
+  return operations.setattr(nodeid, changesOf(args, request.uid))
 }
 
 export function statfs({ operations, nodeid }: Context): number {

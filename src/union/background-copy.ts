@@ -28,6 +28,8 @@ export interface Bringing {
   readonly isAll: boolean
   /** What the upper file was before, to be restored when nothing comes of it; null for one in the workdir. */
   readonly stat: Float64Array | null
+  /** The file capabilities it had then; null: none. */
+  readonly capabilities: Uint8Array | null
 }
 
 /** Whether so much content is to be copied beside the loop, and can be. */

@@ -13,6 +13,8 @@ import type { Node } from './node.js'
 import { setTimes } from './set-times.js'
 import { placeOf, statNode, type Union } from './union.js'
 
+const CAPABILITY = 'security.capability'
+
 /** What is to be copied: an open lower file, the caller's to close, and how much of it. */
 interface Source {
   readonly fd: number
@@ -46,7 +48,7 @@ export function createContent(u: Union, node: Node, temporary: string, size: num
     native.close(source.fd)
     return target
   }
-  const copied = fill(u, node, source, target, { temporary, stat: null })
+  const copied = fill(u, node, source, target, { temporary, stat: null, capabilities: null })
   if (copied === PENDING) return PENDING
   if (copied >= 0) return target
   native.close(target)
@@ -57,7 +59,13 @@ export function createContent(u: Union, node: Node, temporary: string, size: num
  * Copies into `target`, which stays the caller's but when it is PENDING; `source` is closed. Large content goes beside the loop
  * where there is a thread to be had (a container's limit of them may be reached), and holds it up where not.
  */
-function fill(u: Union, node: Node, source: Source, target: number, to: Pick<Bringing, 'temporary' | 'stat'>): number {
+function fill(
+  u: Union,
+  node: Node,
+  source: Source,
+  target: number,
+  to: Pick<Bringing, 'temporary' | 'stat' | 'capabilities'>,
+): number {
   const { fd, length, isAll } = source
   if (isLargeCopy(u, length) && startBringing(u, node, { source: fd, target, length, isAll, ...to })) return PENDING
   const copied = native.copyContent(fd, target, length)
@@ -76,9 +84,11 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Bring
   const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
   const fd = brought?.target ?? openMetacopy(u, node)
   if (fd < 0) return fd
-  let done = brought !== null && brought.length >= keep ? 0 : fillInPlace(u, node, fd, keep, stat)
+  // Bringing content clears them, as any write does; that nobody has written yet. As ovl_copy_up_meta_inode_data().
+  const capabilities = brought?.capabilities ?? capabilitiesOf(fd)
+  let done = brought !== null && brought.length >= keep ? 0 : fillInPlace(u, node, fd, keep, { stat, capabilities })
   if (done === PENDING) return done
-  if (done >= 0) done = settleContent(u, fd, keep, stat)
+  if (done >= 0) done = settleContent(u, fd, keep, { stat, capabilities })
   if (done < 0) restoreMetacopy(fd, stat)
   native.close(fd)
   if (done < 0) return done
@@ -86,6 +96,14 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Bring
   node.data = null
   leaveGhost(u, node, data!, dataName)
   return rebindData(u, node)
+}
+
+/** What a metacopy had before its content came. */
+type Kept = Pick<Bringing, 'stat' | 'capabilities'> & { readonly stat: Float64Array }
+
+function capabilitiesOf(fd: number): Uint8Array | null {
+  const value = native.getxattr(fd, '', CAPABILITY)
+  return typeof value === 'number' ? null : value
 }
 
 /** The stat record of a metacopy, a copy of it; or -errno. */
@@ -100,15 +118,16 @@ function openMetacopy(u: Union, node: Node): number {
   return place < 0 ? place : native.openFile(place, u.placeName, O_RDWR)
 }
 
-function fillInPlace(u: Union, node: Node, target: number, keep: number, stat: Float64Array): number {
+function fillInPlace(u: Union, node: Node, target: number, keep: number, kept: Kept): number {
   if (keep === 0) return 0
   const source = openSource(u, node, keep)
   if (typeof source === 'number') return source
-  return fill(u, node, { ...source, length: keep }, target, { temporary: null, stat })
+  return fill(u, node, { ...source, length: keep }, target, { temporary: null, ...kept })
 }
 
-function settleContent(u: Union, fd: number, keep: number, stat: Float64Array): number {
+function settleContent(u: Union, fd: number, keep: number, { stat, capabilities }: Kept): number {
   let errno = native.ftruncate(fd, keep)
+  if (errno >= 0 && capabilities !== null) errno = native.setxattr(fd, '', CAPABILITY, capabilities, 0)
   if (errno >= 0) errno = setTimes(fd, '', stat)
   if (errno >= 0 && u.syncs) errno = native.fsync(fd)
   return errno < 0 ? errno : u.marks.remove(fd, '', 'metacopy')

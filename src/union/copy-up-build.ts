@@ -14,6 +14,7 @@ import type { Bringing } from './background-copy.js'
 import { createContent } from './copy-content.js'
 import { copyXattrs } from './copy-xattrs.js'
 import type { Node } from './node.js'
+import { markProtection } from './protection.js'
 import { setTimes } from './set-times.js'
 import type { Union, Writable } from './union.js'
 
@@ -61,7 +62,7 @@ export function build(job: Job): number {
 function useMade(job: Job): number {
   job.file = job.made
   job.u.counters.copyUpBytes += job.stat[Stat.SIZE]!
-  return 0
+  return keepProtection(job, job.made, '')
 }
 
 function orElse(errno: number, next: () => number): number {
@@ -91,12 +92,19 @@ function dress(job: Job, fd: number, name: string): number {
   if (errno < 0) return errno
   errno = markOrigin(job, fd, name)
   if (errno >= 0 && job.size === null) errno = u.marks.set(fd, name, 'metacopy', '')
+  if (errno >= 0) errno = keepProtection(job, fd, name)
   if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
     const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~SETID : S_PERMISSIONS)
     errno = native.chmodat(fd, name, mode)
   }
   return errno < 0 ? errno : setTimes(fd, name, stat)
+}
+
+/** What the lower was protected by, as the mark: real flags would stop the copy-up itself. */
+function keepProtection({ u, node, writable }: Job, fd: number, name: string): number {
+  if (node.protection === 0 || !writable.abilities.xattrs) return 0
+  return markProtection(u, fd, name, node.protection)
 }
 
 /** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */

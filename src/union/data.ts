@@ -9,7 +9,7 @@
  * for. A node that has lost its last name is reached through its pin.
  */
 import { Errno } from '../base/errno.js'
-import { O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../syscalls/constants.js'
+import { FS_APPEND_FL, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { Node } from './node.js'
@@ -95,7 +95,9 @@ function openContent(u: Union, node: Node, write: boolean, append: boolean): num
 
 /** For reading too, since a page written in part is read first. */
 function openBoth(u: Union, node: Node, fd: number, name: string, append: boolean): number {
-  node.appendOnly = false
+  const appends = u.data.noOpen && (node.protection & FS_APPEND_FL) !== 0
+  node.appendOnly = appends
+  if (appends) return openPlace(u, node, fd, name, O_RDWR | O_APPEND)
   const both = openPlace(u, node, fd, name, O_RDWR)
   if (both === -Errno.EPERM && (append || u.data.noOpen)) {
     // An append-only file, or an immutable one, which refuses this too.

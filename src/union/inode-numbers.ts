@@ -45,6 +45,13 @@ export class InodeNumbers {
     return this.#number(this.#lastDevice, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!)
   }
 
+  /** A number for the inode that `stat` describes, where an upper file has taken its own; the same as long as the mount lasts. */
+  besides(stat: Float64Array): number {
+    return this.#ownNumber(
+      `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`,
+    )
+  }
+
   /** The merged number of the lower inode that an origin mark names; null when it is unknown, stale or of another type. */
   ofOrigin(mark: Uint8Array, type: number): number | null {
     const origin = decodeOrigin(mark)

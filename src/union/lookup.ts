@@ -18,6 +18,8 @@ import { fillAttr } from './attributes.js'
 import { dropData, withRoom } from './data.js'
 import { ABSENT, listedAt } from './merged-directory.js'
 import { addName, DirState, dropName, type Node } from './node.js'
+import { believedNumber, markedNumber } from './origin-claims.js'
+import { protectionOf } from './protection.js'
 import { type Found, search } from './search.js'
 import { statNode, type Union } from './union.js'
 import { forgetAhead } from './walk-ahead.js'
@@ -51,9 +53,7 @@ function directoryNode(u: Union, found: Found): Node {
   const marks = upperMarks(found)
   dir.redirect = marks.redirect
   dir.impure = marks.impure
-  const node = u.nodes.create(S_IFDIR, inodeNumber(u, marks, S_IFDIR), dir)
-  node.hasOrigin = marks.origin !== null
-  return node
+  return createNode(u, marks, S_IFDIR, dir)
 }
 
 /** What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's. */
@@ -61,14 +61,15 @@ function upperMarks(found: Found): Marks {
   return (found.upper ?? found.at)?.layer.isUpper ? found.marks : noMarks
 }
 
-/** The number for what `u.topStat` and its marks describe. */
-function inodeNumber(u: Union, marks: Marks, type: number): number {
-  if (marks.inode !== null) return marks.inode
-  if (marks.origin !== null) {
-    const number = u.inodes.ofOrigin(marks.origin, type)
-    if (number !== null) return number
-  }
-  return u.inodes.ofStat(u.topStat)
+/** A node for what `u.topStat` and its marks describe. */
+function createNode(u: Union, marks: Marks, type: number, dir: DirState | null): Node {
+  const marked = markedNumber(u, marks, type)
+  const number = believedNumber(u, marked)
+  const node = u.nodes.create(type, number, dir)
+  node.claims = number === marked
+  node.hasOrigin = marks.origin !== null
+  node.protection = protectionOf(u.topStat, marks)
+  return node
 }
 
 function fileNode(u: Union, found: Found): Node | number {
@@ -78,9 +79,8 @@ function fileNode(u: Union, found: Found): Node | number {
 
 function newFile(u: Union, found: Found, type: number): Node {
   const marks = upperMarks(found)
-  const node = u.nodes.create(type, inodeNumber(u, marks, type), null)
+  const node = createNode(u, marks, type, null)
   placeFile(node, found.at!, found.atName)
-  node.hasOrigin = marks.origin !== null
   if (found.data !== null) {
     node.data = found.data
     node.dataName = found.dataName
@@ -164,7 +164,7 @@ function newIndexed(u: Union, found: Found, name: string, key: string, lowerLink
   const index = u.writable!.work.index!
   const marks = u.marks.read(index.fd, name)
   if (typeof marks === 'number') return marks
-  const node = u.nodes.create(found.type, inodeNumber(u, marks, found.type), null)
+  const node = createNode(u, marks, found.type, null)
   if (marks.metacopy) {
     // The lower inode may be a metacopy, too.
     node.data = found.data ?? found.at
@@ -214,6 +214,7 @@ function free(u: Union, node: Node): void {
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
   u.nodes.delete(node)
+  if (node.claims) u.claims.release(node.ino)
   if (node.dir !== null) {
     u.listings.delete(node)
     forgetAhead(u, node)

@@ -53,6 +53,10 @@ export interface LinkGroup {
 const IN_UPPER = 1 << 16
 const HAS_ORIGIN = 1 << 17
 const REMOVED = 1 << 18
+const CLAIMS = 1 << 21
+/** FS_IMMUTABLE_FL and FS_APPEND_FL, moved up. */
+const PROTECTION_SHIFT = 15
+const PROTECTION_BITS = 0x30 << PROTECTION_SHIFT
 
 /**
  * A field that begins so may hold anything. In one that has only ever held numbers V8 puts all of them into objects of their own, 16 bytes
@@ -76,7 +80,7 @@ export class Node extends Seldom {
   /** Bytes of its content when it was last looked at, `tight`. */
   size = ANY
   ino = ANY
-  /** S_IFMT bits, and the three below: a million nodes have them. */
+  /** S_IFMT bits, and those below: a million nodes have them. */
   private bits: number
   /** Of a directory what it is made of, of anything else where it lies. */
   private place: DirState | RealDir | null
@@ -134,6 +138,22 @@ export class Node extends Seldom {
   }
   set removed(value: boolean) {
     this.mark(REMOVED, value)
+  }
+
+  /** Its number is another inode's on disk, told by a mark, and claimed in `u.claims`. */
+  get claims(): boolean {
+    return (this.bits & CLAIMS) !== 0
+  }
+  set claims(value: boolean) {
+    this.mark(CLAIMS, value)
+  }
+
+  /** FS_IMMUTABLE_FL and FS_APPEND_FL. */
+  get protection(): number {
+    return (this.bits & PROTECTION_BITS) >> PROTECTION_SHIFT
+  }
+  set protection(flags: number) {
+    this.bits = (this.bits & ~PROTECTION_BITS) | ((flags << PROTECTION_SHIFT) & PROTECTION_BITS)
   }
 
   private mark(bit: number, value: boolean): void {

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
-import { defaultPrefix, MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
+import { defaultPrefix, MarkStore, noMarks, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
 import { findOverride } from '../layers/override-trust.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
@@ -35,6 +35,7 @@ import { dataWish } from './data-mode.js'
 import { InodeNumbers } from './inode-numbers.js'
 import { sweepIndex } from './link-counts.js'
 import { DirState } from './node.js'
+import { protectionOf } from './protection.js'
 import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
 
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
@@ -253,6 +254,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
   dir.impure = typeof marks === 'number' || (marks?.impure ?? false)
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
   u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
+  u.root.protection = protectionOf(native.stat, typeof marks === 'number' || marks === null ? noMarks : marks)
   u.root.nlookup = 1
 }
 

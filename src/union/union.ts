@@ -21,6 +21,7 @@ import { type DataMode, type DataWish, unsettled } from './data-mode.js'
 import type { InodeNumbers } from './inode-numbers.js'
 import type { Node } from './node.js'
 import { NodeTable } from './node-table.js'
+import { OriginClaims } from './origin-claims.js'
 import { aheadOfSearch, WalkAhead } from './walk-ahead.js'
 
 export { Refusal }
@@ -79,6 +80,8 @@ export class Union {
   readonly listings = new Set<Node>()
   /** Lower hard-link groups of which names were hidden while nothing of them was in the upper: key to count. */
   readonly hiddenLinks = new Map<string, number>()
+  /** Upper inodes that have their number from a mark. */
+  readonly claims = new OriginClaims()
   readonly downgrades: string[] = []
   root!: Node
   /** Nodes whose content is on its way up. */

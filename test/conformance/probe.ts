@@ -126,6 +126,10 @@ export class Probe extends Channel {
   fstat(fd: number): Stat {
     return toStat(this.call('fstat', fd))
   }
+  /** The mtime, and no other attribute asked for. */
+  mtime(path: string): bigint {
+    return BigInt(this.call('mtime', path)[0])
+  }
   exists(path: string): boolean {
     try {
       this.stat(path)

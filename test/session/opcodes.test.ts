@@ -57,15 +57,15 @@ describe('messages with meanings of their own', () => {
       kernel.ask({ opcode: Opcode.SETATTR }, u32(valid), u32(0), u64(5), u64(100), u64(0), ...times, ...rest)
       return kernel.operations.calls.at(-1)?.[2]
     }
-    assert.deepEqual(set(0), { killSuidGid: true })
-    assert.deepEqual(set(64 | 512), { killSuidGid: true })
+    assert.deepEqual(set(0), { killSuidGid: true, killSetgid: true })
+    assert.deepEqual(set(64 | 512 | 1024), { killSuidGid: true, killSetgid: true })
     assert.deepEqual(set(1), { mode: 0o4755 })
     assert.deepEqual(set(2 | 4), { uid: 11, gid: 12 })
     assert.deepEqual(set(8 | 64 | 512 | 2048), { size: 100, killSuidGid: true })
     assert.deepEqual(set(16 | 32), { atime: -7, atimeNs: 70, mtime: 8, mtimeNs: 80 })
     assert.deepEqual(set(16 | 128), { atimeNow: true })
     assert.deepEqual(set(16 | 128 | 32 | 256), { atimeNow: true, mtimeNow: true })
-    assert.deepEqual(set(1024), {})
+    assert.deepEqual(set(1024), { killSuidGid: true, killSetgid: true })
   })
 
   it('FORGET, BATCH_FORGET, INTERRUPT and NOTIFY_REPLY get no reply', () => {

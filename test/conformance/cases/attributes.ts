@@ -177,6 +177,38 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'writing and fallocate clear setgid without group execute when somebody outside the group does it',
+    needs: ['owners'],
+    lowers: [
+      { f: file('x', { mode: 0o2666 }), g: file('x', { mode: 0o2666 }), own: file('x', { mode: 0o2666, gid: 1001 }) },
+    ],
+    run({ fs }) {
+      fs.write('new', 'x')
+      fs.chmod('new', 0o2666)
+      fs.as(1001, 1001, () => {
+        fs.append('f', 'y')
+        fs.append('new', 'y')
+        fs.with('g', O.WRONLY, (fd) => fs.fallocate(fd, 0, 0, 4096))
+        fs.append('own', 'y')
+      })
+      for (const path of ['f', 'g', 'new']) shows(fs.stat(path), { mode: 0o666 })
+      shows(fs.stat('own'), { mode: 0o2666 })
+    },
+  },
+  {
+    name: 'a new name in a new directory does not move its atime',
+    run({ fs }) {
+      fs.mkdir('d')
+      const before = fs.stat('d').atime
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30)
+      fs.write('d/f', '')
+      fs.mkdir('d/s')
+      fs.symlink('x', 'd/l')
+      fs.unlink('d/f')
+      assert.equal(fs.stat('d').atime, before)
+    },
+  },
+  {
     name: 'fchmod through a descriptor opened before the copy-up shows by name and by descriptor',
     lowers: [{ f: file('x') }],
     run({ fs }) {

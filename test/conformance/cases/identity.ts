@@ -41,6 +41,41 @@ const inodeCases: Case[] = [
     },
   },
   {
+    name: 'a copied-up file that was duplicated in the upper while unmounted is another file, with another number',
+    needs: ['layers'],
+    not: { kernel: 'it answers ESTALE for the second' },
+    lowers: [{ f: file('lower') }],
+    run({ fs, disk, upper, offline, dropCaches }) {
+      fs.append('f', '+')
+      offline(() => {
+        disk.write(`${upper}/g`, 'other')
+        for (const name of disk.listxattr(`${upper}/f`))
+          disk.setxattr(`${upper}/g`, name, disk.getxattr(`${upper}/f`, name))
+      })
+      const numbers = ['f', 'g'].map((path) => fs.stat(path).ino)
+      assert.notEqual(numbers[0], numbers[1])
+      dropCaches()
+      assert.deepEqual(['g', 'f'].map((path) => fs.stat(path).ino).reverse(), numbers)
+    },
+  },
+  {
+    name: 'a lower file shows again beside its copy that was moved while unmounted, with another number',
+    needs: ['layers'],
+    not: { kernel: 'it answers ESTALE for the second' },
+    lowers: [{ f: file('lower'), 'd/x': file('x') }],
+    run({ fs, disk, upper, offline }) {
+      fs.append('f', '+')
+      fs.chmod('d', 0o750)
+      offline(() => {
+        disk.rename(`${upper}/f`, `${upper}/g`)
+        disk.rename(`${upper}/d`, `${upper}/e`)
+      })
+      assert.notEqual(fs.stat('g').ino, fs.stat('f').ino)
+      assert.notEqual(fs.stat('e').ino, fs.stat('d').ino)
+      assert.equal(fs.read('f') + fs.read('g'), 'lowerlower+')
+    },
+  },
+  {
     name: 'the inode number of an open file is the same by descriptor and by name, before and after copy-up',
     lowers: [{ f: file('x') }],
     run({ fs }) {

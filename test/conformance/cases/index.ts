@@ -14,6 +14,7 @@ import { locks } from './locks.js'
 import { lookup } from './lookup.js'
 import { metacopy, onDisk } from './marks.js'
 import { oddModes } from './odd-modes.js'
+import { protectionFamily } from './protection.js'
 import { remove } from './remove.js'
 import { rename } from './rename.js'
 import { mappings, space } from './space.js'
@@ -34,6 +35,7 @@ export const families: readonly Family[] = [
   links,
   xattrs,
   acls,
+  protectionFamily,
   listings,
   specials,
   names,

@@ -131,6 +131,8 @@ const diskCases: Case[] = [
 
 export const onDisk: Family = { name: 'on disk', cases: diskCases }
 
+const CAPABLE = { xattrs: { 'security.capability': '\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0' } }
+
 const metacopyCases: Case[] = [
   {
     name: 'chmod with metacopy=on copies no data, and the content reads on',
@@ -179,6 +181,23 @@ const metacopyCases: Case[] = [
       assert.equal(fs.read('e/g'), 'content')
       shows(fs.stat('e/g'), { mode: 0o600, size: 7, mtime: PLANTED })
       assert.deepEqual(fs.names('d'), [])
+    },
+  },
+  {
+    name: 'file capabilities of a metacopy stay when its content comes, and go with a write or a truncation',
+    needs: ['kernel-marks', 'trusted'],
+    options: { metacopy: 'on' },
+    lowers: [{ f: file('x', CAPABLE), large: sparse(6 * MIB, [[0, 'x']], CAPABLE), cut: file('x', CAPABLE) }],
+    run({ fs }) {
+      for (const path of ['f', 'large', 'cut']) {
+        fs.chmod(path, 0o700)
+        fs.with(path, O.RDWR, () => {})
+        assert.equal(fs.xattrsize(path, 'security.capability', 0), 20, path)
+      }
+      fs.append('f', 'y')
+      fs.append('large', 'y')
+      fs.with('cut', O.WRONLY | O.TRUNC, () => {})
+      for (const path of ['f', 'large', 'cut']) fails('ENODATA', () => fs.getxattr(path, 'security.capability'))
     },
   },
   {

@@ -211,6 +211,35 @@ const mapCases: Case[] = [
     },
   },
   {
+    name: 'a write to a shared mapping moves mtime, of a lower, an older and a new file',
+    lowers: [{ lower: file('x'.repeat(4096)) }],
+    run({ fs }) {
+      fs.write('older', 'x'.repeat(4096))
+      const write = (path: string, fd: number) => {
+        const before = fs.mtime(path)
+        const slot = fs.mmap(fd, 4096, 'shared', true)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+        fs.mapwrite(slot, 0, 'y')
+        fs.msync(slot)
+        fs.munmap(slot)
+        return before
+      }
+      const moves = (path: string, flags: number) => {
+        const before = fs.with(path, flags, (fd) => {
+          // Of the others the kernel has the attributes from before.
+          if (flags !== O.RDWR) fs.ftruncate(fd, 4096)
+          return write(path, fd)
+        })
+        assert.ok(fs.mtime(path) > before, path)
+      }
+      fs.mtime('lower')
+      fs.mtime('older')
+      moves('lower', O.RDWR)
+      moves('older', O.RDWR)
+      moves('new', O.RDWR | O.CREAT)
+    },
+  },
+  {
     name: 'a shared mapping and write(2) on the same file see one another',
     run({ fs }) {
       fs.write('f', 'abcdef')
