@@ -8,24 +8,22 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
-import { fromText, pathBytes, shown } from '../base/text.js'
+import { pathBytes, shown } from '../base/text.js'
 import { LOCK_EX } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
 import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
+import { isOccupied, readNamed, syncDirectory, writeNamed, writeSynced } from './layout-files.js'
 import { reach, writeNote } from './layout-needs.js'
 import {
   asOciType,
@@ -64,7 +62,7 @@ export class Layout {
   /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
   static open(directory: string): Layout {
     const layout = new Layout(directory)
-    const version = layoutVersion(layout.#document('oci-layout'))
+    const version = layoutVersion(readNamed(directory, 'oci-layout'))
     if (version?.startsWith('1.')) return layout
     throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`)
   }
@@ -85,8 +83,9 @@ export class Layout {
     if (isOccupied(directory))
       throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
-    if (!existsSync(this.#path('index.json'))) this.#write('index.json', { schemaVersion: 2, manifests: [] })
-    this.#write('oci-layout', VERSION)
+    if (!existsSync(this.#path('index.json')))
+      writeNamed(this.directory, 'index.json', { schemaVersion: 2, manifests: [] })
+    writeNamed(this.directory, 'oci-layout', VERSION)
   }
 
   /** The path of a blob, latin1, whether it is there or not. */
@@ -119,7 +118,7 @@ export class Layout {
       // There already, with the same bytes; or no hard links here.
       renameSync(pathBytes(path), pathBytes(target))
     }
-    this.#syncDirectory('blobs/sha256')
+    syncDirectory(`${this.directory}/blobs/sha256`)
   }
 
   /** Stores `bytes` as a blob. */
@@ -139,7 +138,7 @@ export class Layout {
   }
 
   /** A blob's bytes, verified. Only for documents. */
-  readBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Buffer {
+  readBlob(descriptor: Pick<Descriptor, 'digest'>): Buffer {
     const path = this.blobPath(descriptor.digest)
     const what = `${shown(this.directory)}: blob ${descriptor.digest}`
     if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`)
@@ -151,12 +150,12 @@ export class Layout {
     return bytes
   }
 
-  readDocument(descriptor: Pick<Descriptor, 'digest' | 'size'>): unknown {
+  readDocument(descriptor: Pick<Descriptor, 'digest'>): unknown {
     return parsed(this.readBlob(descriptor).toString('utf8'), `${shown(this.directory)}: blob ${descriptor.digest}`)
   }
 
   index(): ImageIndex {
-    const document = this.#document('index.json')
+    const document = readNamed(this.directory, 'index.json')
     if ('manifests' in document && Array.isArray(document.manifests))
       return asIndex(document, `${shown(this.directory)}/index.json`)
     throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
@@ -226,8 +225,8 @@ export class Layout {
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
     this.changeIndex((manifests) => {
       this.#checkWhole(descriptor)
-      const replaced = new Set<string>()
-      for (const old of manifests) if (old.annotations?.[REF_NAME] === tag) reach(this, old, replaced, false)
+      const named = manifests.filter((old) => old.annotations?.[REF_NAME] === tag)
+      const replaced = reach(this, named, false)
       // Stays: what the new image does not need goes when nobody uses the layout.
       if (replaced.size > 0) writeNote(this.directory, [...replaced])
       return [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry]
@@ -251,7 +250,7 @@ export class Layout {
     this.#locked(() => {
       const index = this.index()
       const manifests = change(index.manifests)
-      if (manifests !== index.manifests) this.#write('index.json', { ...index, manifests })
+      if (manifests !== index.manifests) writeNamed(this.directory, 'index.json', { ...index, manifests })
     })
   }
 
@@ -268,62 +267,5 @@ export class Layout {
 
   #path(name: string): Buffer {
     return pathBytes(`${this.directory}/${name}`)
-  }
-
-  #document(name: string): object {
-    const path = this.#path(name)
-    let text: string
-    try {
-      text = readFileSync(path, 'utf8')
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code
-      const words = code === 'ENOENT' || code === 'ENOTDIR' ? 'is no OCI image layout' : 'cannot be read'
-      throw new StratafsError(`${shown(this.directory)} ${words}: ${name}: ${code}`)
-    }
-    return parsed(text, shown(`${this.directory}/${fromText(name)}`)) as object
-  }
-
-  #write(name: string, document: unknown): void {
-    const temporary = `${this.directory}/.${name}-${process.pid}-${randomBytes(4).toString('hex')}`
-    writeSynced(temporary, Buffer.from(`${JSON.stringify(document)}\n`))
-    renameSync(pathBytes(temporary), this.#path(name))
-    this.#syncDirectory('.')
-  }
-
-  #syncDirectory(name: string): void {
-    const fd = openSync(this.#path(name), 'r')
-    fsyncSync(fd)
-    closeSync(fd)
-  }
-}
-
-/** Whether there is more than what a making that was killed leaves: no blobs, and an index of nothing. */
-function isOccupied(directory: string): boolean {
-  const names = namesIn(directory).filter((name) => !/^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$/.test(name))
-  if (names.some((name) => name !== 'blobs' && name !== 'index.json')) return true
-  const blobs = [...namesIn(`${directory}/blobs`), ...namesIn(`${directory}/blobs/sha256`)]
-  if (blobs.some((name) => name !== 'sha256')) return true
-  const index = names.includes('index.json') ? readFileSync(pathBytes(`${directory}/index.json`), 'utf8') : EMPTY
-  return index !== EMPTY
-}
-
-const EMPTY = `${JSON.stringify({ schemaVersion: 2, manifests: [] })}\n`
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(pathBytes(directory), 'latin1')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
-  }
-}
-
-/** Writes a new file and puts it on disk; takes it away when that fails. */
-function writeSynced(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(pathBytes(path), bytes, { flag: 'wx', mode: 0o644, flush: true })
-  } catch (error) {
-    rmSync(pathBytes(path), { force: true })
-    throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
   }
 }
