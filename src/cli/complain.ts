@@ -17,7 +17,7 @@ export async function told(action: () => Promise<number>): Promise<number> {
   } catch (error) {
     const known = error instanceof Error && error.name === 'StratafsError'
     if (known) complain(error.message)
-    else process.stderr.write(`stratafs: unexpected: ${sourceStack(error)}\n`)
+    else process.stderr.write(`stratafs: unexpected: ${sourceStack(error).split('\n').map(printable).join('\n')}\n`)
     return Exit.FAILED
   }
 }

@@ -4,7 +4,7 @@
  */
 import { isatty } from 'node:tty'
 import { createLogger } from '../base/log.js'
-import { shown } from '../base/text.js'
+import { printable, shown } from '../base/text.js'
 import { mountAnswers } from './answers.js'
 import { runDaemon } from './daemon-process.js'
 import type { Refused } from './places.js'
@@ -35,6 +35,6 @@ export async function mountInForeground(
     refuse(`${silence}: ${shown(outcome.mountpoint)} is taken away again`)
     return false
   }
-  const say = (line: string) => process.stderr.write(`${shown(line)}\n`)
+  const say = (line: string) => process.stderr.write(`${printable(shown(line))}\n`)
   return runDaemon(plan, { logger, warnings, trace: say, ready, ending: () => manager.stopping() })
 }

@@ -3,7 +3,7 @@
  * the types that layout-types.ts promises. `null` stands for a field that is not there, as Go programs write it.
  */
 import { StratafsError } from '../base/failure.js'
-import type { Descriptor, ImageConfig, ImageIndex, Manifest } from './layout-types.js'
+import type { ImageConfig, ImageIndex, Manifest } from './layout-types.js'
 
 /** Deeper ones cannot be printed again. */
 const DEEPEST = 200
@@ -102,11 +102,6 @@ export function asConfig(value: unknown, what: string): ImageConfig {
 /** The version in `oci-layout`; null where there is none. */
 export function layoutVersion(value: unknown): string | null {
   return isObject(value) && typeof value.imageLayoutVersion === 'string' ? value.imageLayoutVersion : null
-}
-
-/** Whether what `from` should be is a descriptor. */
-export function isDescriptor(from: unknown): from is Descriptor {
-  return descriptor(from, '') === null
 }
 
 /** What `json` holds. Throws StratafsError that names `what`. */

@@ -1,9 +1,41 @@
-/** The files of a layout's directory: what one that is being made may hold, and how a file comes there whole or not at all. */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+/**
+ * The files of a layout that are no blobs, and how every file of it is written: under another name, on disk before it gets its
+ * own. A making that was killed leaves such files behind; here is what they look like.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
+import { parsed } from './documents.js'
 import { LARGEST_DOCUMENT } from './json-file.js'
 import { readRegular } from './regular-file.js'
+
+/** What the document `name` of the layout at `directory` (latin1) holds. Throws StratafsError. */
+export function readNamed(directory: string, name: string): object {
+  const path = `${directory}/${name}`
+  const found = readRegular(path, 'a document', LARGEST_DOCUMENT)
+  if (Buffer.isBuffer(found)) return parsed(found.toString('utf8'), shown(path)) as object
+  const { code, words } = found
+  const isNone = code === 'ENOENT' || code === 'ENOTDIR'
+  throw new StratafsError(
+    isNone ? `${shown(directory)} is no OCI image layout: ${name}: ${code}` : `${shown(path)} ${words}`,
+  )
+}
+
+/** Replaces the document `name` of the layout at `directory` (latin1). Throws StratafsError. */
+export function writeNamed(directory: string, name: string, document: unknown): void {
+  const temporary = `${directory}/.${name}-${process.pid}-${randomBytes(4).toString('hex')}`
+  writeSynced(temporary, Buffer.from(`${JSON.stringify(document)}\n`))
+  renameSync(pathBytes(temporary), pathBytes(`${directory}/${name}`))
+  syncDirectory(directory)
+}
+
+/** Puts the names in the directory at `path` (latin1) on disk. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(pathBytes(path), 'r')
+  fsyncSync(fd)
+  closeSync(fd)
+}
 
 /** Whether there is more than what a making that was killed leaves: no blobs, and an index of nothing. */
 export function isOccupied(directory: string): boolean {

@@ -7,7 +7,6 @@ import { rmSync, statSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { isDigest } from './digest.js'
-import { isDescriptor } from './documents.js'
 import { parseObject, readDocument, writeDocument } from './json-file.js'
 import type { BlobSource, Descriptor } from './layout-types.js'
 
@@ -40,29 +39,39 @@ export function removeUnneeded(
 
 /** Digests of all that the entries lead to. Throws StratafsError where a document is damaged. */
 export function neededBy(layout: BlobSource, manifests: readonly Descriptor[]): Set<string> {
-  const needed = new Set<string>()
-  for (const each of manifests) reach(layout, each, needed, true)
-  return needed
+  return reach(layout, manifests, true)
 }
+
+/** Fields of documents that name others, and whether those are documents too where no type says so. */
+const FIELDS = { manifests: true, subject: true, layers: false, blobs: false, config: false }
+const DOCUMENT = /manifest|image\.index/
 
 /**
- * Adds the digests of all that `from` leads to. `certain`: a document that is damaged is an error, for what it needs would be
- * taken for free. One that is missing (images for other processors often are) leads nowhere.
+ * Digests of all that `entries` lead to. `certain`: a document that is damaged is an error, for what it needs would be taken
+ * for free. One that is missing (images for other processors often are) leads nowhere.
  */
-export function reach(layout: BlobSource, from: Descriptor, into: Set<string>, certain: boolean): void {
-  if (!isDigest(from?.digest) || into.has(from.digest)) return
-  into.add(from.digest)
-  const type: unknown = from.mediaType
-  if (typeof type !== 'string' || !/manifest|image\.index/.test(type) || !layout.hasBlob(from.digest)) return
-  const document = documentOf(layout, from, certain)
-  for (const field of ['manifests', 'layers', 'blobs', 'config', 'subject']) {
-    for (const each of [document[field] ?? []].flat()) if (isDescriptor(each)) reach(layout, each, into, certain)
+export function reach(layout: BlobSource, entries: readonly unknown[], certain: boolean): Set<string> {
+  const found = new Set<string>()
+  // A manifest may be named as a layer first, by somebody who wants it to be overlooked.
+  const read = new Set<string>()
+  const open = entries.map((from) => ({ from, leads: true }))
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { digest, mediaType } = Object(next.from) as Partial<Record<string, unknown>>
+    if (!isDigest(digest)) continue
+    found.add(digest)
+    const known = typeof mediaType === 'string' ? DOCUMENT.test(mediaType) : next.leads
+    if (!(known || next.leads) || read.has(digest) || !layout.hasBlob(digest)) continue
+    read.add(digest)
+    const document = documentOf(layout, digest, certain && known)
+    for (const [field, leads] of Object.entries(FIELDS))
+      for (const from of [document[field] ?? []].flat()) open.push({ from, leads })
   }
+  return found
 }
 
-function documentOf(layout: BlobSource, from: Descriptor, certain: boolean): Record<string, unknown> {
+function documentOf(layout: BlobSource, digest: string, certain: boolean): Record<string, unknown> {
   try {
-    return layout.readDocument(from) as Record<string, unknown>
+    return layout.readDocument({ digest }) as Record<string, unknown>
   } catch (error) {
     if (error instanceof StratafsError && !certain) return {}
     throw error

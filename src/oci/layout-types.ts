@@ -103,7 +103,7 @@ export interface Image {
 /** A layout as those see it that only look at its blobs. */
 export interface BlobSource {
   /** The document that a descriptor names, verified. Throws StratafsError. */
-  readDocument(entry: Pick<Descriptor, 'digest' | 'size'>): unknown
+  readDocument(entry: Pick<Descriptor, 'digest'> & { readonly size?: number }): unknown
   hasBlob(digest: string): boolean
   /** latin1. */
   blobPath(digest: string): string

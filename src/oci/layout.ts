@@ -5,7 +5,7 @@
  * a document whose bytes are not those its digest says is refused by name.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
@@ -14,7 +14,7 @@ import { native } from '../syscalls/native.js'
 import { digestOf, hexOf, isDigest } from './digest.js'
 import { asConfig, asImageDocument, asIndex, layoutVersion, parsed } from './documents.js'
 import { LARGEST_DOCUMENT } from './json-file.js'
-import { isOccupied, writeSynced } from './layout-files.js'
+import { isOccupied, readNamed, syncDirectory, writeNamed, writeSynced } from './layout-files.js'
 import { manifestsIn, platformInConfig } from './layout-index.js'
 import { reach, writeNote } from './layout-needs.js'
 import {
@@ -47,7 +47,7 @@ export class Layout {
   /** Opens a layout. Throws StratafsError where there is none, or one of another version. */
   static open(directory: string): Layout {
     const layout = new Layout(directory)
-    const version = layoutVersion(layout.#document('oci-layout'))
+    const version = layoutVersion(readNamed(directory, 'oci-layout'))
     if (version?.startsWith('1.')) return layout
     throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`)
   }
@@ -68,8 +68,9 @@ export class Layout {
     if (isOccupied(directory))
       throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
-    if (!existsSync(this.#path('index.json'))) this.#write('index.json', { schemaVersion: 2, manifests: [] })
-    this.#write('oci-layout', VERSION)
+    if (!existsSync(this.#path('index.json')))
+      writeNamed(this.directory, 'index.json', { schemaVersion: 2, manifests: [] })
+    writeNamed(this.directory, 'oci-layout', VERSION)
   }
 
   /** The path of a blob, latin1, whether it is there or not. */
@@ -102,7 +103,7 @@ export class Layout {
       // There already, with the same bytes; or no hard links here.
       renameSync(pathBytes(path), pathBytes(target))
     }
-    this.#syncDirectory('blobs/sha256')
+    syncDirectory(`${this.directory}/blobs/sha256`)
   }
 
   /** Stores `bytes` as a blob. */
@@ -122,7 +123,7 @@ export class Layout {
   }
 
   /** A blob's bytes, verified. Only for documents. */
-  readBlob(descriptor: Pick<Descriptor, 'digest' | 'size'>): Buffer {
+  readBlob(descriptor: Pick<Descriptor, 'digest'>): Buffer {
     const path = this.blobPath(descriptor.digest)
     const what = `${shown(this.directory)}: blob ${descriptor.digest}`
     if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`)
@@ -133,12 +134,12 @@ export class Layout {
     return bytes
   }
 
-  readDocument(descriptor: Pick<Descriptor, 'digest' | 'size'>): unknown {
+  readDocument(descriptor: Pick<Descriptor, 'digest'>): unknown {
     return parsed(this.readBlob(descriptor).toString('utf8'), `${shown(this.directory)}: blob ${descriptor.digest}`)
   }
 
   index(): ImageIndex {
-    const document = this.#document('index.json')
+    const document = readNamed(this.directory, 'index.json')
     if ('manifests' in document && Array.isArray(document.manifests))
       return asIndex(document, `${shown(this.directory)}/index.json`)
     throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
@@ -218,8 +219,8 @@ export class Layout {
     const entry = { ...descriptor, annotations: { ...descriptor.annotations, [REF_NAME]: tag } }
     this.changeIndex((manifests) => {
       this.#checkWhole(descriptor)
-      const replaced = new Set<string>()
-      for (const old of manifests) if (old.annotations?.[REF_NAME] === tag) reach(this, old, replaced, false)
+      const named = manifests.filter((old) => old.annotations?.[REF_NAME] === tag)
+      const replaced = reach(this, named, false)
       // Stays: what the new image does not need goes when nobody uses the layout.
       if (replaced.size > 0) writeNote(this.directory, [...replaced])
       return [...manifests.filter((old) => old.annotations?.[REF_NAME] !== tag), entry]
@@ -254,7 +255,7 @@ export class Layout {
     this.#locked(() => {
       const index = this.index()
       const manifests = change(index.manifests)
-      if (manifests !== index.manifests) this.#write('index.json', { ...index, manifests })
+      if (manifests !== index.manifests) writeNamed(this.directory, 'index.json', { ...index, manifests })
     })
   }
 
@@ -271,29 +272,5 @@ export class Layout {
 
   #path(name: string): Buffer {
     return pathBytes(`${this.directory}/${name}`)
-  }
-
-  #document(name: string): object {
-    const path = `${this.directory}/${name}`
-    const found = readRegular(path, 'a document', LARGEST_DOCUMENT)
-    if (Buffer.isBuffer(found)) return parsed(found.toString('utf8'), shown(path)) as object
-    const { code, words } = found
-    const isNone = code === 'ENOENT' || code === 'ENOTDIR'
-    throw new StratafsError(
-      isNone ? `${shown(this.directory)} is no OCI image layout: ${name}: ${code}` : `${shown(path)} ${words}`,
-    )
-  }
-
-  #write(name: string, document: unknown): void {
-    const temporary = `${this.directory}/.${name}-${process.pid}-${randomBytes(4).toString('hex')}`
-    writeSynced(temporary, Buffer.from(`${JSON.stringify(document)}\n`))
-    renameSync(pathBytes(temporary), this.#path(name))
-    this.#syncDirectory('.')
-  }
-
-  #syncDirectory(name: string): void {
-    const fd = openSync(this.#path(name), 'r')
-    fsyncSync(fd)
-    closeSync(fd)
   }
 }

@@ -94,8 +94,7 @@ function usersOfLayers(store: LayerStore): (layer: string) => string | null {
 
 /** Takes the entry out of index.json, then removes what only it led to. Each step is alone with the index. */
 function removeFromLayout(layout: Layout, entry: Descriptor): { blobs: string[]; bytes: number } {
-  const leaving = new Set<string>()
-  reach(layout, entry, leaving, false)
+  const leaving = reach(layout, [entry], false)
   return noted(layout, [...leaving], () => {
     layout.changeIndex((manifests) => {
       // What the others need has to be known before anything changes.

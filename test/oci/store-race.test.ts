@@ -23,6 +23,8 @@ const RACER = join(checkoutRoot(), 'dist/test/oci/store-racer.js')
 const WORKS = ['import', 'commit', 'rm', 'unpack', 'mount'] as const
 const TAGS = ['a', 'b', 'c', 'd']
 const CONTENTS = 3
+/** A request that takes longer hangs: it is named, and the test ends. */
+const ANSWER_SECONDS = 60
 
 /** mulberry32: the same numbers for the same seed. */
 function numbers(seed: number): () => number {
@@ -50,14 +52,24 @@ class Racer {
   /** A new one that waits for orders: what is killed shall be at work. */
   static async ready(): Promise<Racer> {
     const racer = new Racer()
-    await racer.#lines.next()
+    await racer.#line('the first word')
     return racer
+  }
+
+  async #line(question: string): Promise<IteratorResult<string>> {
+    const limit = new AbortController()
+    const late = sleep(ANSWER_SECONDS * 1000, null, limit)
+    const line = await Promise.race([this.#lines.next(), late.catch(() => null)])
+    limit.abort()
+    if (line !== null) return line
+    await this.kill()
+    throw new Error(`no answer in ${ANSWER_SECONDS} s: ${question}`)
   }
 
   /** Null: it was killed before it answered. */
   async order(order: Order): Promise<Answer | null> {
     this.#child.stdin!.write(`${JSON.stringify(order)}\n`)
-    const { value, done } = await this.#lines.next()
+    const { value, done } = await this.#line(JSON.stringify(order))
     return done ? null : JSON.parse(value)
   }
 
@@ -205,6 +217,7 @@ describe('a layout and a store that several programs use at once', () => {
         for (let round = 1; round <= ROUNDS; round++) {
           await race.round()
           if (round % 20 === 0) await race.clean()
+          if (round % 100 === 0) console.log(`${round} rounds, ${race.killed} killed`)
         }
         await race.clean()
         if (process.env.STRATAFS_RACE_ROUNDS !== undefined) console.log(race.killed, race.pairs)
