@@ -67,6 +67,8 @@ export const limits: readonly Limit[] = [
       'rename: WHITEOUT leaves a whiteout device where the file was',
       'rename of directories: EXCHANGE of two lower directories',
       'rename of directories: EXCHANGE of a lower directory with a lower file',
+      'odd modes: a lower directory of mode 0555 is renamed in its parent, and exchanged',
+      'protection: an append-only lower file lets its times be set to now, and stays append-only once copied up',
     ],
   },
   {
@@ -108,6 +110,8 @@ export const limits: readonly Limit[] = [
     cases: [
       'holes, fallocate, ranges, tmpfile: fallocate lengthens a lower file; KEEP_SIZE does not',
       'holes, fallocate, ranges, tmpfile: fallocate PUNCH_HOLE and ZERO_RANGE clear a range of a lower file',
+      'attributes: writing and fallocate clear setgid without group execute when somebody outside the group does it',
+      'protection: an open for writing of an immutable file is EPERM, of an append-only one it has to append',
     ],
   },
   {
@@ -118,6 +122,7 @@ export const limits: readonly Limit[] = [
       'holes, fallocate, ranges, tmpfile: O_TMPFILE: written, read, nlink 0, and linked into place',
       'holes, fallocate, ranges, tmpfile: O_TMPFILE that is never linked leaves nothing',
       'holes, fallocate, ranges, tmpfile: O_TMPFILE with O_EXCL cannot be linked',
+      'protection: an immutable lower directory takes no names and loses none; its files can be written',
     ],
   },
   {
@@ -126,6 +131,11 @@ export const limits: readonly Limit[] = [
     cause: 'fuse-native has no callback for ioctl',
     cases: [
       'persistence: inode flags of a new file are set, read, and obeyed',
+      'protection: an immutable lower file cannot be changed, renamed, linked, replaced or removed',
+      'protection: flags set in the mount protect, and are a mark in the upper',
+      'protection: a mark of protection in the upper counts, whatever the real flags are',
+      'protection: rmdir of a protected directory that is not empty is EPERM, as is one over a protected one',
+      'protection: chattr moves the time of change',
       'persistence: setting an inode flag on a lower file copies it up',
     ],
   },

@@ -31,6 +31,8 @@ export type Planting =
   | { readonly what: 'remove'; readonly path: string }
 
 export class Stage {
+  /** As the mount option: whether owners kept in attributes count. */
+  xattrPermissions: 0 | 1 | 2 = 0
   readonly directory = mkdtempSync(join(tmpdir(), 'stratafs-index-'))
   readonly lowers: string[] = []
   readonly prefix = native.hasCapability(21) === 1 ? 'trusted.overlay.' : 'user.overlay.'
@@ -117,7 +119,7 @@ export class Stage {
       squashToRoot: false,
       squashToUid: null,
       squashToGid: null,
-      xattrPermissions: 0,
+      xattrPermissions: this.xattrPermissions,
       staticNlink: false,
       acl: true,
       index: 'on',
