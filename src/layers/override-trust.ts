@@ -3,7 +3,7 @@
  * user class on it, so that one found on a layer is believed only where the mount asks for it, and only where nobody but the
  * mount's own user could have set it. Devices are never made of one, and set-id bits only where they give no power away.
  */
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../syscalls/constants.js'
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { inInitialNamespace, isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
@@ -12,8 +12,6 @@ import { type Override, overrideNames } from './ownership.js'
 const SETID = 0o6000
 const STICKY = 0o1000
 const PRIVILEGED = 'security.'
-const BLOCK = 0o060000
-const CHAR = 0o020000
 
 /** fuse-overlayfs's xattr_permissions: 0 none, 1 what only root can set, 2 that of any user, too. */
 export type XattrPermissions = 0 | 1 | 2
@@ -58,7 +56,7 @@ export function trusts(attribute: string, stat: Float64Array): boolean {
 
 /** What is left of an override: no device, and no set-id bits where `powerful`, for they would be honoured. */
 export function tamed(override: Override, powerful: boolean): Override {
-  const isDevice = override.type === BLOCK || override.type === CHAR
+  const isDevice = override.type === S_IFBLK || override.type === S_IFCHR
   const strips = powerful && override.type !== S_IFDIR
   return {
     ...override,

@@ -4,23 +4,12 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { at, makeRoom, removeRoom, run, stratafs } from './room.js'
 
-const stratafs = new URL('../../src/cli/stratafs.cjs', import.meta.url).pathname
 const OVERRIDES = ['user.containers.override_stat', 'user.fuseoverlayfs.override_stat']
 const SETID = 0o6000
-
-let room = ''
-const at = (...parts: string[]): string => join(room, ...parts)
-
-function run(program: string, ...words: string[]): string {
-  const done = spawnSync(program, words, { cwd: room, encoding: 'utf8', timeout: 60_000 })
-  assert.equal(done.status, 0, `${program} ${words.join(' ')}: ${done.stderr}`)
-  return done.stdout
-}
 
 const mount = (options: string): string =>
   run(process.execPath, stratafs, '-o', `lowerdir=top:lower,upperdir=upper,workdir=work${options}`, 'merged')
@@ -38,7 +27,7 @@ function code(act: () => unknown): string {
 
 describe('marks that a layer’s user can make', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
   beforeEach(() => {
-    room = mkdtempSync(join(tmpdir(), 'stratafs-trust-'))
+    makeRoom('stratafs-trust-')
     for (const name of ['top', 'lower', 'lower/secret', 'lower/dir', 'upper', 'work', 'merged']) mkdirSync(at(name))
     writeFileSync(at('lower/secret/file'), 'x')
     chmodSync(at('lower/secret'), 0o700)
@@ -46,7 +35,7 @@ describe('marks that a layer’s user can make', { skip: process.getuid?.() === 
   afterEach(() => {
     spawnSync(process.execPath, [stratafs, 'unmount', at('merged')])
     spawnSync('umount', ['-l', at('merged')])
-    rmSync(room, { recursive: true, force: true })
+    removeRoom()
   })
 
   for (const options of [',userxattr', ',userxattr,redirect_dir=on,metacopy=on'])

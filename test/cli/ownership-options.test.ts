@@ -3,21 +3,9 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-
-const stratafs = new URL('../../src/cli/stratafs.cjs', import.meta.url).pathname
-
-let room = ''
-const at = (...parts: string[]): string => join(room, ...parts)
-
-function run(program: string, ...words: string[]): string {
-  const done = spawnSync(program, words, { cwd: room, encoding: 'utf8', timeout: 60_000 })
-  assert.equal(done.status, 0, `${program} ${words.join(' ')}: ${done.stderr}`)
-  return done.stdout
-}
+import { at, makeRoom, removeRoom, run, stratafs } from './room.js'
 
 function owner(...parts: string[]): string {
   const stat = lstatSync(at(...parts))
@@ -35,8 +23,7 @@ function makeAsFive(): void {
 
 describe('ownership options', { skip: process.getuid?.() === 0 ? false : 'needs root' }, () => {
   beforeEach(() => {
-    room = mkdtempSync(join(tmpdir(), 'stratafs-owners-'))
-    chmodSync(room, 0o755)
+    makeRoom('stratafs-owners-')
     for (const name of ['lower', 'upper', 'work', 'merged']) mkdirSync(at(name))
     writeFileSync(at('lower/file'), 'x')
     chownSync(at('lower/file'), 100_005, 100_006)
@@ -46,7 +33,7 @@ describe('ownership options', { skip: process.getuid?.() === 0 ? false : 'needs 
   afterEach(() => {
     spawnSync(process.execPath, [stratafs, 'unmount', at('merged')])
     spawnSync('umount', ['-l', at('merged')])
-    rmSync(room, { recursive: true, force: true })
+    removeRoom()
   })
 
   it('uidmapping and gidmapping, with a leading colon, map both ways', () => {
