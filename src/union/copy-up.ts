@@ -22,7 +22,7 @@ import { listingAdd } from './merged-directory.js'
 import type { Node } from './node.js'
 import { setTimes } from './set-times.js'
 import { touchedNode } from './touched.js'
-import { placeOf, type Union, type Writable } from './union.js'
+import { placeOf, statNode, type Union, type Writable } from './union.js'
 
 /**
  * Makes `node` an upper one; 0 or -errno. `size`: how much of a regular file's content will still be needed (0 before a
@@ -75,11 +75,10 @@ function bringUpParent(u: Union, node: Node): number {
 }
 
 function start(u: Union, node: Node, size: number, metadata: boolean, brought: Bringing | null): Job | number {
-  const from = placeOf(u, node)
-  if (from < 0) return from
-  const fromName = u.placeName
-  const errno = native.statat(from, fromName)
+  const errno = statNode(u, node)
   if (errno < 0) return errno
+  const from = placeOf(u, node)
+  const fromName = u.placeName
   if (size < 0 && isBeyondCounting(native.stat)) return -Errno.EFBIG
   const stat = native.stat.slice()
   const dir = node.dir?.lowers.at(0) ?? node.at!

@@ -3,6 +3,7 @@
  * that take it as their first argument, one file per topic: search and lookup, attributes, copy-up, names, data. All of it
  * runs on the engine's thread, each operation to its end, so nothing here is ever seen half changed.
  */
+import { Errno } from '../base/errno.js'
 import type { LowerIndex } from '../index/lower-index.js'
 import { type Layer, Refusal } from '../layers/layer.js'
 import type { MarkStore } from '../layers/marks.js'
@@ -11,8 +12,9 @@ import type { Parts } from '../layers/parts.js'
 import type { DirCache, RealDir } from '../layers/real-dir.js'
 import type { Whiteouts, WrittenAs } from '../layers/whiteouts.js'
 import type { Workdir } from '../layers/workdir.js'
+import { S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { STAT_SLOTS } from '../syscalls/stat.js'
+import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import type { Attr, DataBinding, FsStat, Opened } from './answers.js'
 import type { UnionConfig } from './config.js'
 import { CopiesAhead } from './copies-ahead.js'
@@ -158,10 +160,12 @@ export function topDir(node: Node): RealDir {
   return node.dir!.upper ?? node.dir!.lowers.at(0)!
 }
 
-/** Stats `node` where it lies; fills `native.stat`. */
+/** Stats `node` where it lies; fills `native.stat`. -ESTALE: by now something of another type lies there. */
 export function statNode(u: Union, node: Node): number {
   const fd = placeOf(u, node)
-  return fd < 0 ? fd : native.statat(fd, u.placeName)
+  const errno = fd < 0 ? fd : native.statat(fd, u.placeName)
+  if (errno < 0) return errno
+  return (native.stat[Stat.MODE]! & S_IFMT) === node.type ? errno : -Errno.ESTALE
 }
 
 export function emptyAttr(): Attr {
