@@ -95,7 +95,7 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
-  u.stopMakingRoom = onNoRoom(() => shrinkKept(u))
+  u.stopMakingRoom = onNoRoom(() => giveUp(u))
   return u
 }
 
@@ -259,6 +259,13 @@ function makeRoot(u: Union, upper: Layer | null): void {
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
   u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
   u.root.nlookup = 1
+}
+
+/** Files made ahead hold two descriptors each, and are worth least. */
+function giveUp(u: Union): boolean {
+  const ahead = u.ahead.made.size > 0
+  dropAhead(u)
+  return shrinkKept(u) || ahead
 }
 
 /** Ends the union: what was written is on disk, every descriptor closed. */
