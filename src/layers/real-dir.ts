@@ -75,7 +75,7 @@ export class DirCache {
     const parentFd = this.fd(parent)
     if (parentFd < 0) return parentFd
     let fd = this.#open(parentFd, dir.name)
-    if (fd === -Errno.EMFILE && this.#shrink()) fd = this.#open(parentFd, dir.name)
+    if ((fd === -Errno.EMFILE || fd === -Errno.ENFILE) && this.shrink()) fd = this.#open(parentFd, dir.name)
     if (fd >= 0) this.#keep(dir, fd)
     return fd
   }
@@ -103,7 +103,7 @@ export class DirCache {
   #open(parentFd: number, name: string): number {
     if (this.readable) {
       const fd = native.openat(parentFd, name, O_DIRECTORY | O_NOFOLLOW, 0)
-      if (fd >= 0 || fd === -Errno.EMFILE) return fd
+      if (fd >= 0 || fd === -Errno.EMFILE || fd === -Errno.ENFILE) return fd
     }
     return native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   }
@@ -144,9 +144,9 @@ export class DirCache {
   }
 
   /** Descriptors are scarce here: half of them go, for good; false where none can. */
-  #shrink(): boolean {
+  shrink(): boolean {
     const before = this.#size
-    this.capacity = Math.max(16, before >> 1)
+    this.capacity = Math.max(4, before >> 1)
     while (this.#size > this.capacity && this.#evict());
     return this.#size < before
   }

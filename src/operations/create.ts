@@ -22,7 +22,7 @@ import {
 import { native } from '../syscalls/native.js'
 import { fillAttr, readAttr } from '../union/attributes.js'
 import { copyUp } from '../union/copy-up.js'
-import { keepData, withRoom } from '../union/data.js'
+import { keepData } from '../union/data.js'
 import { childOf, placeFile, remember } from '../union/lookup.js'
 import { listingAdd } from '../union/merged-directory.js'
 import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
@@ -55,7 +55,7 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   const kept = checkImmutable(parent)
   if (kept < 0) return kept
   const isDirectory = (mode & S_IFMT) === S_IFDIR
-  const made = withRoom(u, () => makeEntry(u, caller, parent, name, isDirectory, act))
+  const made = makeEntry(u, caller, parent, name, isDirectory, act)
   if (made < 0) return made
   return publish(u, caller, parent, name, mode, made)
 }

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Native } from '../../native-bindings/index.js'
 import { nodeNative } from './node-native.js'
+import { withRoom } from './room.js'
 
 export type {
   Device,
@@ -49,4 +50,4 @@ const loaded = load()
 export const addonObstacle: string | null = typeof loaded === 'string' ? loaded : null
 
 /** The system calls. Failures are negative error numbers. A copy of the addon's surface: tests put hooks into it. */
-export const native: Native = typeof loaded === 'string' ? nodeNative() : { ...loaded }
+export const native: Native = withRoom(typeof loaded === 'string' ? nodeNative() : { ...loaded })

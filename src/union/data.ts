@@ -18,12 +18,28 @@ import { placeOf, type Union } from './union.js'
 
 const OWNER_MAY_ALL = 0o600
 const SETGID = 0o2000
+/** Below that a mount would open everything anew. */
+const LEAST_FILES = 4
 
 /** The nodes that have a descriptor, those kept longest first. */
 export class DataFiles {
   readonly nodes = new Set<Node>()
 
+  #last: Node | null = null
+  #before: Node | null = null
+
   constructor(public capacity: number) {}
+
+  /** `node`'s descriptor is about to be used: it stays until two others were; an operation needs two at once at most. */
+  handOut(node: Node): void {
+    if (node === this.#last) return
+    this.#before = this.#last
+    this.#last = node
+  }
+
+  isInUse(node: Node): boolean {
+    return node === this.#last || node === this.#before
+  }
 }
 
 /**
@@ -31,8 +47,9 @@ export class DataFiles {
  * whoever opens it appends, which is all that an append-only file lets anybody do.
  */
 export function dataOf(u: Union, node: Node, write: boolean, append = false): number {
+  u.files.handOut(node)
   if (node.dataFd >= 0 && (node.dataWritable || !write)) return node.dataFd
-  const fd = withRoom(u, () => openContent(u, node, write, append))
+  const fd = openContent(u, node, write, append)
   if (fd >= 0) keepData(u, node, fd, write)
   return fd
 }
@@ -55,29 +72,29 @@ function makeRoom(u: Union): void {
   if (nodes.size < capacity) return
   let patience = 64
   for (const node of nodes) {
-    if (patience-- > 0 && u.binding.used(node.id)) {
+    if (patience-- > 0 && (u.files.isInUse(node) || u.binding.used(node.id))) {
       // Goes to the end of the order, and is met again there.
       nodes.delete(node)
       nodes.add(node)
       continue
     }
-    return dropData(u, node)
+    if (!u.files.isInUse(node)) return dropData(u, node)
   }
 }
 
-/** Runs `open`, a second time with half of the descriptors let go, for good, where there were too many. */
-export function withRoom(u: Union, open: () => number): number {
-  const fd = open()
-  return fd === -Errno.EMFILE && shrink(u) ? open() : fd
+/** Half of the descriptors of contents and of directories go, for good; false where none could. */
+export function shrinkKept(u: Union): boolean {
+  const files = shrinkFiles(u)
+  return u.cache.shrink() || files
 }
 
-function shrink(u: Union): boolean {
+function shrinkFiles(u: Union): boolean {
   const { files } = u
   const before = files.nodes.size
-  files.capacity = Math.max(8, before >> 1)
+  files.capacity = Math.max(LEAST_FILES, before >> 1)
   for (const node of files.nodes) {
     if (files.nodes.size < files.capacity) break
-    dropData(u, node)
+    if (!files.isInUse(node)) dropData(u, node)
   }
   return files.nodes.size < before
 }

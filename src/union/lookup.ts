@@ -15,7 +15,7 @@ import { O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/consta
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from './attributes.js'
-import { dropData, withRoom } from './data.js'
+import { dropData } from './data.js'
 import { ABSENT, listedAt } from './merged-directory.js'
 import { addName, DirState, dropName, type Node } from './node.js'
 import { believedNumber, markedNumber } from './origin-claims.js'
@@ -237,7 +237,7 @@ export function pinFile(u: Union, node: Node): number {
   if (node.pin >= 0 || node.at === null) return 0
   const fd = u.cache.fd(node.at)
   if (fd < 0) return fd
-  const pin = withRoom(u, () => native.openat(fd, node.atName, O_PATH | O_NOFOLLOW, 0))
+  const pin = native.openat(fd, node.atName, O_PATH | O_NOFOLLOW, 0)
   if (pin < 0) return pin
   node.pin = pin
   return 0

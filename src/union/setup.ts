@@ -2,7 +2,7 @@
  * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
  * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { errnoName } from '../base/errno.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
@@ -25,12 +25,13 @@ import {
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
+import { onNoRoom } from '../syscalls/room.js'
 import { Stat } from '../syscalls/stat.js'
 import type { DataBinding } from './answers.js'
 import { cancelBringing } from './background-copy.js'
 import { redirectsUnder, type UnionConfig } from './config.js'
 import { dropAhead } from './copies-ahead.js'
-import { DataFiles } from './data.js'
+import { DataFiles, shrinkKept } from './data.js'
 import { dataWish } from './data-mode.js'
 import { InodeNumbers } from './inode-numbers.js'
 import { sweepIndex } from './link-counts.js'
@@ -41,6 +42,8 @@ import { type Abilities, type LogFunction, Union, type Writable } from './union.
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4
+/** Descriptors left to what is opened for one operation, and to the index, the control socket and copies beside the loop. */
+const FOR_THE_REST = 24
 /** Descriptors kept of files' contents, likewise. */
 const KEPT_FILES = 1024
 
@@ -93,6 +96,7 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
+  u.stopMakingRoom = onNoRoom(() => giveUp(u))
   return u
 }
 
@@ -104,11 +108,12 @@ function noteIdmapped(lowers: readonly Layer[], mappings: boolean): void {
   }
 }
 
-/** How many descriptors of a kind are kept: `most`, or a part of what this process may have. */
+/** How many descriptors of a kind are kept: `most`, or a part of what this process may have and has not used. */
 function kept(most: number): number {
   const limits = readFileSync('/proc/self/limits', 'latin1')
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? KEPT_PART * most)
-  return Math.min(most, Math.max(16, Math.floor(limit / KEPT_PART)))
+  const free = limit - readdirSync('/proc/self/fd').length - FOR_THE_REST
+  return Math.min(most, Math.max(4, Math.floor(Math.min(limit / KEPT_PART, free / 2))))
 }
 
 function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean): IdRules {
@@ -258,8 +263,16 @@ function makeRoot(u: Union, upper: Layer | null): void {
   u.root.nlookup = 1
 }
 
+/** Files made ahead hold two descriptors each, and are worth least. */
+function giveUp(u: Union): boolean {
+  const ahead = u.ahead.made.size > 0
+  dropAhead(u)
+  return shrinkKept(u) || ahead
+}
+
 /** Ends the union: what was written is on disk, every descriptor closed. */
 export function tearDown(u: Union): void {
+  u.stopMakingRoom()
   cancelBringing(u)
   dropAhead(u)
   native.stopWarming()

@@ -101,6 +101,8 @@ export class Union {
   readonly ahead = new CopiesAhead()
   /** Directories that are read before somebody asks for them. */
   readonly walk = new WalkAhead()
+  /** Ends the giving up of descriptors where none is free. */
+  stopMakingRoom: () => void = () => undefined
   /** The last `childOf` filled `attr`. */
   attrFresh = false
   /** The nodeid of the directory that was listed last with attributes; 0: none. */

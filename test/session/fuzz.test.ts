@@ -39,6 +39,9 @@ function survives(kernel: SyntheticKernel, bytes: Uint8Array): void {
   assert.doesNotMatch(kernel.session.describeReply(length), /\n/)
 }
 
+/** How many runs: as many as STRATAFS_FUZZ_RUNS says (`npm run fuzz`), else `few`. */
+const runs = (few: number): number => Number(process.env.STRATAFS_FUZZ_RUNS ?? few)
+
 describe('garbage', () => {
   const kernel = new SyntheticKernel()
   kernel.initNewest()
@@ -52,7 +55,7 @@ describe('garbage', () => {
 
   it('random bytes', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 256 }), (bytes) => survives(kernel, bytes)).beforeEach(clear), {
-      numRuns: 10_000,
+      numRuns: runs(10_000),
     })
     assert.deepEqual(kernel.faults, [])
   })
@@ -64,13 +67,13 @@ describe('garbage', () => {
           survives(kernel, request({ opcode, nodeid }, bytes)),
         )
         .beforeEach(clear),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     )
     assert.deepEqual(kernel.faults, [])
   })
 
   it('sound requests with bytes changed, the header’s too', () => {
-    fc.assert(fc.property(mutated, (bytes) => survives(kernel, bytes)).beforeEach(clear), { numRuns: 20_000 })
+    fc.assert(fc.property(mutated, (bytes) => survives(kernel, bytes)).beforeEach(clear), { numRuns: runs(20_000) })
     assert.deepEqual(kernel.faults, [])
   })
 
@@ -82,7 +85,7 @@ describe('garbage', () => {
           survives(kernel, request({ opcode: Opcode[name], nodeid: 3 }, bytes))
         })
         .beforeEach(clear),
-      { numRuns: 10_000 },
+      { numRuns: runs(10_000) },
     )
     assert.deepEqual(kernel.faults, [])
   })
@@ -98,7 +101,7 @@ describe('garbage', () => {
         reached += ranged.operations.calls.length
         for (const [method, ...args] of ranged.operations.calls) checkArguments(method, args)
       }),
-      { numRuns: 20_000 },
+      { numRuns: runs(20_000) },
     )
     assert.ok(reached > 5000, `${reached} calls`)
   })
