@@ -45,7 +45,7 @@ function defaultConfig(): Draft['config'] {
     data: 'auto',
     writeback: false,
     index: 'on',
-    indexFill: 'visited',
+    indexFill: 'background',
   }
 }
 
