@@ -69,7 +69,7 @@ async function status(target: LayerTarget, json: boolean): Promise<number> {
     print(
       `${so.path}: ${entries} entries in ${directories} directories, ${upperEntries} of the upper, ${sizeText(bytes)}`,
     )
-    print(`${complete ? 'complete' : 'filled as directories are visited'}, ${stateOf(so)}`)
+    print(`${complete ? 'complete' : 'not complete yet'}, ${stateOf(so)}`)
     for (const { ord, root, edited } of so.layers) {
       print(`  lower ${ord} ${root}${edited === 0 ? '' : ` (found edited ${edited} times)`}`)
     }

@@ -13,7 +13,7 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
   index=on|off|immutable                    a database of which layer owns a name, held against the layers;
                                             immutable: they never change, so nobody looks at them
-  index_fill=visited|background             what comes into it: what was visited, or everything at once
+  index_fill=background|visited             what comes into it: everything, in lulls, or only what was visited
   userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all. With such marks, which are
                                             an ordinary user's, redirects and metacopies are off (EXDEV) unless
                                             redirect_dir=on or metacopy=on is given and nobody else may enter

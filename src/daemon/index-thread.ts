@@ -14,7 +14,7 @@ import { WIDE } from '../index/compare-ahead.js'
 import { markInUse, removeDatabase } from '../index/in-use.js'
 import type { StackConfig } from '../index/lower-stack.js'
 import type { WriterStart } from '../index/shared-state.js'
-import { type FromWriter, type MountedIndexFacts, newSharedState } from '../index/shared-state.js'
+import { type FromWriter, type MountedIndexFacts, newSharedState, openingFacts } from '../index/shared-state.js'
 import { sharedDirectory } from '../index/stack-identity.js'
 import { O_DIRECTORY, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -63,13 +63,9 @@ export class IndexThread {
     const immutable = config.index === 'immutable'
     this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port }
     this.facts = {
-      path,
+      ...openingFacts(path),
       state: path === null ? 'none' : 'opening',
-      complete: false,
       from: 'shared',
-      downgrade: null,
-      filling: null,
-      failed: 0,
       immutable,
     }
   }

@@ -46,7 +46,7 @@ function defaultConfig(): Draft['config'] {
     data: 'auto',
     writeback: false,
     index: 'on',
-    indexFill: 'visited',
+    indexFill: 'background',
   }
 }
 

@@ -6,6 +6,7 @@ import type { RealDir } from '../layers/real-dir.js'
 import type { LowerStack } from './lower-stack.js'
 import { readDirectoryRows } from './read-directory.js'
 import type { RowSink } from './row-sink.js'
+import type { ChildDirectory } from './rows.js'
 
 export interface BuildProgress {
   readonly directories: number
@@ -22,16 +23,29 @@ interface Waiting {
   readonly parts: readonly RealDir[]
 }
 
+/** A directory whose rows need not be read. */
+export interface KnownDirectory {
+  readonly id: number
+  readonly entries: number
+  readonly directories: readonly ChildDirectory[]
+}
+
+/** Says which directories have rows that can be kept; null: this one is to be read. */
+export type Known = (path: string, parts: readonly RealDir[]) => KnownDirectory | null
+
 /** A walk over a stack that can be done in steps. */
 export class TreeWalk {
   directories = 0
   entries = 0
+  /** Of these entries those that were read, for they had no rows to be kept. */
+  read = 0
   readonly failures: { path: string; errno: number }[] = []
   readonly #waiting: Waiting[]
 
   constructor(
     private readonly stack: LowerStack,
     private readonly sink: RowSink,
+    private readonly known: Known = () => null,
   ) {
     this.#waiting = [{ path: '', parent: 0, parts: stack.roots }]
   }
@@ -53,17 +67,28 @@ export class TreeWalk {
     return { directories, entries, failures, waiting: this.#waiting.length }
   }
 
-  #next({ path, parent, parts }: Waiting): void {
+  #next(waiting: Waiting): void {
+    const { path, parts } = waiting
+    const known = this.known(path, parts)
+    if (known === null) return this.#read(waiting)
+    this.#walked(path, known)
+  }
+
+  #read({ path, parent, parts }: Waiting): void {
     const rows = readDirectoryRows(this.stack, path, parts)
     if (typeof rows === 'number') {
       this.failures.push({ path, errno: rows })
       return
     }
     const id = this.sink.put(rows, parent)
+    this.read += rows.names.length + 1
+    this.#walked(path, { id, entries: rows.names.length, directories: rows.directories })
+  }
+
+  #walked(path: string, { id, entries, directories }: KnownDirectory): void {
     this.directories++
-    this.entries += rows.names.length
+    this.entries += entries
     const prefix = path === '' ? '' : `${path}/`
-    for (const child of rows.directories)
-      this.#waiting.push({ path: prefix + child.name, parent: id, parts: child.parts })
+    for (const child of directories) this.#waiting.push({ path: prefix + child.name, parent: id, parts: child.parts })
   }
 }

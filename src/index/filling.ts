@@ -1,13 +1,15 @@
 /**
- * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told to whoever
- * watches, in a lull and with pauses as long unless somebody waits for it, and in the end a copy for other mounts over the same
- * layers.
+ * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told to
+ * whoever watches, in a lull and with pauses as long unless somebody waits for it. Directories whose rows are there and
+ * right are not read again, so that many short mounts complete a large tree, too. Where much was read, a copy is left
+ * for other mounts over the same layers.
  */
-import { TreeWalk } from './builder.js'
+import { type Known, TreeWalk } from './builder.js'
 import type { Commits } from './commits.js'
 import type { LowerStack } from './lower-stack.js'
 import { Lull, STEP_MS } from './lull.js'
-import { StoreSink } from './row-sink.js'
+import { type RowSink, StoreSink } from './row-sink.js'
+import type { DirectoryRows } from './rows.js'
 import { publishCopy } from './shared-stacks.js'
 import type { IndexFacts } from './shared-state.js'
 import { stackIdentity } from './stack-identity.js'
@@ -15,6 +17,10 @@ import type { IndexStore } from './store.js'
 
 const TELL_MS = 100
 const AT_ONCE = { go: true, pause: 0 }
+/** Nobody waits for the walk: where it is never quiet it takes a hundredth of the time. */
+const BUSY_MS = 99 * STEP_MS
+/** So many rows are read sooner than a copy of them would pay. */
+const PUBLISHED_ROWS = 10_000
 
 /** What a walk needs of the writer. */
 export interface FillingHost {
@@ -23,29 +29,34 @@ export interface FillingHost {
   tell(facts: Partial<IndexFacts>): void
 }
 
-export class Filling {
-  readonly #walk: TreeWalk
+export class Filling implements RowSink {
+  #walk: TreeWalk
+  readonly #sink: StoreSink
   readonly #lull: Lull
   /** When the progress was told last, ms. */
   #told = 0
   #ended = false
   #timer: NodeJS.Timeout | null = null
   #hurries = false
+  #again = false
+  /** Rows read before this walk, which began anew. */
+  #readBefore = 0
 
   private constructor(
     private readonly host: FillingHost,
     private readonly stack: LowerStack,
     private readonly store: IndexStore,
+    private readonly known: Known,
   ) {
-    this.#walk = new TreeWalk(stack, new StoreSink(store))
-    this.#lull = new Lull(host.shared)
+    this.#sink = new StoreSink(store)
+    this.#walk = new TreeWalk(stack, this, known)
+    this.#lull = new Lull(host.shared, BUSY_MS)
   }
 
-  /** Begins a walk; null where everything has been read. */
-  static begin(host: FillingHost, stack: LowerStack, store: IndexStore): Filling | null {
-    if (store.meta('complete') === 1) return null
+  /** Begins a walk. `known`: which directories need not be read. */
+  static begin(host: FillingHost, stack: LowerStack, store: IndexStore, known: Known): Filling {
     host.tell({ failed: 0, downgrade: null, filling: { directories: 0, entries: 0, waiting: 1 } })
-    const filling = new Filling(host, stack, store)
+    const filling = new Filling(host, stack, store, known)
     setImmediate(() => filling.#on())
     return filling
   }
@@ -60,6 +71,25 @@ export class Filling {
     this.#hurries = true
   }
 
+  /** There is something new where it may have been already: it goes through the tree once more. */
+  again(): void {
+    this.#again = true
+  }
+
+  put(rows: DirectoryRows, parent: number): number {
+    this.host.commits.renewed()
+    if (this.store.meta('complete') === 1) {
+      this.store.begin()
+      this.store.setMeta('complete', 0)
+      this.host.tell({ complete: false })
+    }
+    return this.#sink.put(rows, parent)
+  }
+
+  flush(): void {
+    this.#sink.flush()
+  }
+
   /** Ends it where it is. */
   stop(): void {
     this.#ended = true
@@ -70,7 +100,6 @@ export class Filling {
     if (this.#ended) return
     const { go, pause } = this.#hurries ? AT_ONCE : this.#lull.look()
     if (!go) return this.#later(pause)
-    this.host.commits.renewed()
     let done = false
     this.host.commits.write(() => {
       done = this.#walk.step(STEP_MS)
@@ -88,20 +117,34 @@ export class Filling {
   }
 
   #finish(): void {
+    if (this.#again) return this.#beginAnew()
     const failed = this.#walk.failures.length
     const complete = failed === 0
     this.host.commits.write(() => this.store.setMeta('complete', complete ? 1 : 0))
     if (this.#ended) return
     this.#ended = true
     this.host.commits.commit()
-    this.host.tell({ complete, filling: null, failed })
-    if (complete) publishCopy(this.store.db, stackIdentity(this.stack))
+    this.host.tell({ complete, filling: null, failed, coverage: this.#coverage() })
+    const read = this.#readBefore + this.#walk.read
+    if (complete && read >= (this.#hurries ? 1 : PUBLISHED_ROWS)) publishCopy(this.store.db, stackIdentity(this.stack))
+  }
+
+  #beginAnew(): void {
+    this.#again = false
+    this.#readBefore += this.#walk.read
+    this.#walk = new TreeWalk(this.stack, this, this.known)
+    this.#later(STEP_MS)
+  }
+
+  #coverage(): { read: number; found: number } {
+    const { directories, waiting, failures } = this.#walk.progress
+    return { read: directories, found: directories + waiting + failures.length }
   }
 
   #tellProgress(): void {
     if (Date.now() - this.#told < TELL_MS) return
     this.#told = Date.now()
     const { directories, entries, waiting } = this.#walk.progress
-    this.host.tell({ filling: { directories, entries, waiting } })
+    this.host.tell({ filling: { directories, entries, waiting }, coverage: this.#coverage() })
   }
 }

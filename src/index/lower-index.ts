@@ -57,6 +57,13 @@ export class LowerIndex implements ViewKeeper {
     return parts > 1 || (parts === 1 && this.immutable)
   }
 
+  /** Somebody came by a directory that is not served: its rows are for people. It is told once for each directory. */
+  came(dir: IndexedDirectory): void {
+    dir.indexed = NEVER
+    if (Atomics.load(this.options.shared, Slot.COMPLETE) === 1) return
+    this.#writer.came(commonPath(dir.lowers)!)
+  }
+
   /** The view of the lower parts of `dir`; null where the layers have to be asked. */
   view(c: SearchContext, dir: IndexedDirectory): LowerView | null {
     const slot = dir.indexed

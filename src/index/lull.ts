@@ -10,23 +10,30 @@ export const LULL_MS = 50
 export const STEP_MS = 20
 /** After so many looks in vain, 5 s, it is not waited for any longer. */
 export const PATIENCE = 100
+/** After that a step is made so often: a twentieth of the time. */
+export const BUSY_PAUSE_MS = 19 * STEP_MS
 
 export class Lull {
   #turns = -1
   #inVain = 0
 
-  constructor(private readonly shared: Int32Array) {}
+  /** `busyPause`: milliseconds between two steps where it is never quiet. */
+  constructor(
+    private readonly shared: Int32Array,
+    private readonly busyPause = BUSY_PAUSE_MS,
+  ) {}
 
   /**
    * Asked for as long as something is to be read: in how many milliseconds to ask again, and whether to read some of it before. In a
-   * lull it is read without pauses, and when patience is at its end with pauses.
+   * lull it is read without pauses, and when patience is at its end with long ones.
    */
   look(): { readonly go: boolean; readonly pause: number } {
     const turns = Atomics.load(this.shared, Slot.TURNS)
     const isQuiet = turns === this.#turns && turns % 2 === 0
     this.#turns = turns
     this.#inVain = isQuiet ? 0 : this.#inVain + 1
-    return { go: isQuiet || this.#inVain > PATIENCE, pause: isQuiet ? 0 : LULL_MS }
+    if (isQuiet) return { go: true, pause: 0 }
+    return this.#inVain > PATIENCE ? { go: true, pause: this.busyPause } : { go: false, pause: LULL_MS }
   }
 
   /** Nothing is to be read any more: the next time patience begins anew. */

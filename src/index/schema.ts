@@ -1,5 +1,5 @@
 /**
- * The database's shape, version 3, and every statement that is used on it. docs/index.md explains it to people, who may
+ * The database's shape, version 4, and every statement that is used on it. docs/index.md explains it to people, who may
  * query it with plain sqlite3 while the filesystem is mounted. Names and paths are BLOBs, because they are bytes; the
  * views show them as text. A path is relative to the merged root, without a slash in front; the root is empty.
  */
@@ -7,7 +7,7 @@ import { STAT_COLUMNS, VIEW_COLUMNS } from './stat-rows.js'
 
 /** `stra` as a number: whose database this is. */
 export const APPLICATION_ID = 0x73747261
-export const SCHEMA_VERSION = 3
+export const SCHEMA_VERSION = 4
 
 /** Bits of dirs.flags. */
 export const DirFlag = {
@@ -71,6 +71,12 @@ WHERE NOT EXISTS (SELECT 1 FROM upper u
 UNION ALL
 SELECT '/' || CAST(path AS TEXT), -1, 'upper', ${KIND}, mode, size, uid, gid, mtime, ino, links
 FROM upper WHERE NOT whiteout;
+CREATE VIEW coverage AS
+SELECT (SELECT count(*) FROM dirs) AS directories_read,
+  (SELECT count(*) FROM entries WHERE mode >> 12 = 4) + 1 AS directories_found,
+  coalesce((SELECT value FROM meta WHERE key = 'complete'), 0) AS complete,
+  (SELECT CASE WHEN d.value = 'clean' THEN 'clean' WHEN d.value = u.value THEN 'followed' ELSE 'unread' END
+    FROM (SELECT 1) LEFT JOIN meta d ON d.key = 'dirty' LEFT JOIN meta u ON u.key = 'upper_read') AS upper;
 `
 
 /** Everything a new database is made with. */
@@ -97,6 +103,8 @@ export const Sql = {
   stampsOf: 'SELECT stamps FROM dirs WHERE id = ? AND read_at = ?',
   stampedDir: 'SELECT id, layers, stamps FROM dirs WHERE path = ?',
   dirIdOf: 'SELECT id FROM dirs WHERE path = ?',
+  knownDir: 'SELECT id, layers, stamps, racy, read_at, flags, count FROM dirs WHERE path = ?',
+  childDirectories: 'SELECT name, layer, layers, flags FROM entries WHERE dir = ? AND mode >> 12 = 4',
   maxDirId: 'SELECT coalesce(max(id), 0) FROM dirs',
   putDir: `INSERT INTO dirs (id, parent, path, layers, stamps, read_at, racy, flags, count, sum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET parent = excluded.parent,

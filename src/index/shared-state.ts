@@ -16,6 +16,8 @@ export const Slot = {
   PENDING: 3,
   /** Goes up when a request begins and when it has been answered: odd while one is served. */
   TURNS: 4,
+  /** 1: every directory of the lower layers has rows, so that visits need not be told for their sake. */
+  COMPLETE: 5,
 } as const
 
 const SLOTS = Object.keys(Slot).length
@@ -52,8 +54,9 @@ export function turnsOf(shared: Int32Array): Int32Array {
 }
 
 /** Before anything is known of the database at `path`. */
-export function openingFacts(path: string): IndexFacts {
-  return { path, state: 'opening', complete: false, from: 'new', downgrade: null, filling: null, failed: 0 }
+export function openingFacts(path: string | null): IndexFacts {
+  const unread = { complete: false, filling: null, failed: 0, coverage: null, upperRead: false }
+  return { path, state: 'opening', from: 'new', downgrade: null, ...unread }
 }
 
 /** What the writer of a mount is started with. */
@@ -87,6 +90,8 @@ export type ToWriter =
   | { readonly kind: 'visit'; readonly path: string; readonly edited: readonly number[]; readonly why: VisitReason }
   /** Paths of the merged tree whose upper part has changed. */
   | { readonly kind: 'touched'; readonly paths: readonly string[] }
+  /** Read these directories of the lower layers, where they have no rows. */
+  | { readonly kind: 'came'; readonly paths: readonly string[] }
   /** Reading failed: SQLite's code. */
   | { readonly kind: 'damaged'; readonly code: string }
   /** Read the whole tree. */
@@ -121,6 +126,10 @@ export interface IndexFacts {
   readonly filling: { readonly directories: number; readonly entries: number; readonly waiting: number } | null
   /** Directories that the last such walk could not read. */
   readonly failed: number
+  /** Directories that the last such walk has read or found unchanged, and those it knows of; null: there was none yet. */
+  readonly coverage: { readonly read: number; readonly found: number } | null
+  /** The upper's rows are what the upper is, but for the last second. */
+  readonly upperRead: boolean
 }
 
 /** The same as a mount tells it. */

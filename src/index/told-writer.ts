@@ -19,6 +19,7 @@ export class ToldWriter {
   readonly #posted = new Set<string>()
   readonly #editedLayers = new Set<number>()
   #touched: string[] = []
+  #came: string[] = []
 
   constructor(private readonly options: ToldWriterOptions) {}
 
@@ -54,9 +55,18 @@ export class ToldWriter {
     else Atomics.store(this.options.shared, Slot.PENDING, 1)
   }
 
+  /** Somebody came by the directory at `path`, which is to have rows, though nobody waits for them. */
+  came(path: string): void {
+    this.#came.push(path)
+    if (this.#came.length >= HELD_BACK) this.flush()
+    else Atomics.store(this.options.shared, Slot.PENDING, 1)
+  }
+
   /** Tells what has been held back. */
   flush(): void {
     Atomics.store(this.options.shared, Slot.PENDING, 0)
+    if (this.#came.length > 0) this.options.post({ kind: 'came', paths: this.#came })
+    this.#came = []
     if (this.#touched.length === 0) return
     this.options.post({ kind: 'touched', paths: this.#touched })
     this.#touched = []

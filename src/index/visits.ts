@@ -8,20 +8,28 @@ import type { LowerStack } from './lower-stack.js'
 import { readDirectoryRows } from './read-directory.js'
 import type { IndexStore } from './store.js'
 
-/** Reads the lower directory at `path`, again where it was read; the number of rows written, 0 where there is no such directory. */
-export function readVisited(stack: LowerStack, store: IndexStore, path: string): number {
+export interface Visited {
+  /** Rows written, 0 where there is no such directory. */
+  readonly rows: number
+  /** It was read again, and has directories now that were never read. */
+  readonly grown: boolean
+}
+
+/** Reads the lower directory at `path`, again where it was read. */
+export function readVisited(stack: LowerStack, store: IndexStore, path: string): Visited {
   return new Visit(stack, store).run(path)
 }
 
 class Visit {
   #rows = 0
+  #grown = false
 
   constructor(
     private readonly stack: LowerStack,
     private readonly store: IndexStore,
   ) {}
 
-  run(path: string): number {
+  run(path: string): Visited {
     let parts: readonly RealDir[] = this.stack.roots
     let at = ''
     let id = this.store.idOf('')
@@ -35,13 +43,17 @@ class Visit {
       const known = this.store.idOf(at)
       id = known === 0 || at === path ? this.#read(at, parts, id) : known
     }
-    return this.#rows
+    return { rows: this.#rows, grown: this.#grown }
   }
 
   #read(path: string, parts: readonly RealDir[], parent: number): number {
     const rows = readDirectoryRows(this.stack, path, parts)
     if (typeof rows === 'number') return 0
     this.#rows += rows.names.length + 1
+    if (this.store.idOf(path) !== 0) {
+      const prefix = path === '' ? '' : `${path}/`
+      this.#grown ||= rows.directories.some(({ name }) => this.store.idOf(prefix + name) === 0)
+    }
     return this.store.put(rows, parent)
   }
 }

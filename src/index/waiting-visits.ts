@@ -17,6 +17,10 @@ export class WaitingVisits {
     this.#lull = new Lull(shared)
   }
 
+  get size(): number {
+    return this.#paths.size
+  }
+
   /** The directory at `path` is to be read, again where it was read. */
   add(path: string): void {
     this.#paths.add(path)

@@ -10,6 +10,7 @@ import { compareAhead } from './compare-ahead.js'
 import { codeOf } from './database.js'
 import { Filling } from './filling.js'
 import { removeMark } from './in-use.js'
+import { KnownDirectories } from './known-directories.js'
 import { LowerStack } from './lower-stack.js'
 import { openForWriting, removeDatabase, setAside } from './opening.js'
 import {
@@ -24,13 +25,12 @@ import {
 } from './shared-state.js'
 import type { IndexStore } from './store.js'
 import { UpperRows } from './upper-rows.js'
-import { readVisited } from './visits.js'
-import { WaitingVisits } from './waiting-visits.js'
+import { Visiting } from './visiting.js'
 
 /** What is to be read at the end of the mount is read for so long: the next one can read it as well. */
 const LAST_MS = 100
-
-type Visit = Extract<ToWriter, { kind: 'visit' }>
+/** After an error of place, a full disk, the walk over the tree is tried again so much later. */
+const RETRY_MS = 60_000
 
 export class IndexWriter {
   readonly #stack: LowerStack
@@ -40,7 +40,9 @@ export class IndexWriter {
   #store: IndexStore | null = null
   #facts: IndexFacts
   #filling: Filling | null = null
-  readonly #visits: WaitingVisits
+  readonly #visits: Visiting
+  readonly #since = Date.now()
+  #retry: NodeJS.Timeout | null = null
   readonly #commits: Commits
   /** Changes of the upper were told and could not be written: its rows are wrong until it is read again. */
   #upperLost = false
@@ -54,8 +56,9 @@ export class IndexWriter {
     this.#upperFd = start.upperFd
     this.#facts = openingFacts(start.path)
     const { shared } = start
-    this.#commits = new Commits({ shared, store: () => this.#store, failed: (error) => this.#failed(error) })
-    this.#visits = new WaitingVisits(shared, (paths) => this.#commits.write(() => this.#read(paths)))
+    const store = (): IndexStore | null => this.#store
+    this.#commits = new Commits({ shared, store, failed: (error) => this.#failed(error) })
+    this.#visits = new Visiting({ shared, commits: this.#commits, store, grown: () => this.#hasGrown() }, stack)
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -68,7 +71,6 @@ export class IndexWriter {
     }
     const writer = new IndexWriter(start, stack, say)
     writer.#open()
-    if (start.fill) writer.#commits.write(() => writer.#fill())
     return writer
   }
 
@@ -99,8 +101,9 @@ export class IndexWriter {
   }
 
   #carryOut(message: ToWriter): void {
-    if (message.kind === 'visit') this.#visit(message)
+    if (message.kind === 'visit') this.#visits.visit(message)
     else if (message.kind === 'touched') this.#touched(message.paths)
+    else if (message.kind === 'came') this.#visits.cameBy(message.paths)
     else if (message.kind === 'fill') this.#fillSoon()
   }
 
@@ -112,16 +115,18 @@ export class IndexWriter {
     this.#store = opened.store
     opened.store.takeStored()
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
-    this.#tell({ state: 'ready', complete: opened.store.meta('complete') === 1, from: opened.from, filling: null })
+    const complete = opened.store.meta('complete') === 1
+    this.#tell({ state: 'ready', complete, from: opened.from, filling: null, coverage: null })
     clearAhead(shared)
     Atomics.add(shared, Slot.EPOCH, 1)
     Atomics.store(shared, Slot.STATE, State.READY)
     Atomics.add(shared, Slot.GENERATION, 1)
     // It opens the database while nobody waits for it.
     if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
-    if (opened.dirty) this.#commits.write(() => this.#scanUpper())
+    this.#commits.write(() => (opened.dirty ? this.#scanUpper() : this.#upperIsRead()))
     const { wide } = this.start
     if (wide !== null) this.#commits.write(() => compareAhead(this.#stack, opened.store, shared, wide))
+    if (this.start.fill && (wide !== null || !complete)) this.#commits.write(() => this.#fill())
   }
 
   #without(why: string): void {
@@ -136,6 +141,7 @@ export class IndexWriter {
 
   #tell(facts: Partial<IndexFacts>): void {
     this.#facts = { ...this.#facts, ...facts }
+    Atomics.store(this.start.shared, Slot.COMPLETE, this.#facts.complete ? 1 : 0)
     this.say({ kind: 'facts', facts: this.#facts })
   }
 
@@ -148,6 +154,7 @@ export class IndexWriter {
       this.#visits.clear()
       this.#stopFilling(code)
       this.#upperLost = true
+      this.#tell({ upperRead: false })
       if (this.#store?.db.inTransaction) this.#store.db.exec('ROLLBACK')
       this.#store?.takeStored()
       return
@@ -160,6 +167,12 @@ export class IndexWriter {
     if (this.#filling?.isUnderWay !== true) return
     this.#filling.stop()
     this.#tell({ filling: null, downgrade: `it cannot be written now (${code})` })
+    if (this.start.fill) this.#retry ??= setTimeout(() => this.#fillAgain(), RETRY_MS)
+  }
+
+  #fillAgain(): void {
+    this.#retry = null
+    this.#commits.write(() => this.#fill())
   }
 
   /** Sets the database aside, once for each that turns out bad, and begins another. */
@@ -195,6 +208,13 @@ export class IndexWriter {
     this.#store!.begin()
     this.#commits.changed(this.#upper?.scan() ?? 0)
     this.#upperLost = false
+    this.#upperIsRead()
+  }
+
+  #upperIsRead(): void {
+    this.#store!.begin()
+    this.#store!.setMeta('upper_read', this.start.mount)
+    this.#tell({ upperRead: true })
   }
 
   #touched(told: readonly string[]): void {
@@ -202,26 +222,17 @@ export class IndexWriter {
     this.#commits.changed(this.#upper?.followAll(told) ?? 0)
   }
 
-  #visit({ path, edited, why }: Visit): void {
-    if (why === 'early' && this.#store!.idOf(path) !== 0) return
-    if (why !== 'stale') return this.#visits.add(path)
-    this.#store!.begin()
-    for (const layer of edited) this.#store!.noteEdited(layer)
-    this.#read([path])
-  }
-
-  #read(paths: Iterable<string>): void {
-    this.#store!.begin()
-    for (const path of paths) {
-      const rows = readVisited(this.#stack, this.#store!, path)
-      this.#commits.changed(rows)
-      if (rows > 0) this.#commits.renewed()
-    }
+  /** An edited layer has directories that have no rows. */
+  #hasGrown(): void {
+    this.#store!.setMeta('complete', 0)
+    this.#tell({ complete: false })
+    if (this.#filling?.isUnderWay) this.#filling.again()
+    else if (this.start.fill) this.#fill()
   }
 
   /** Somebody has asked for it, and waits. */
   #fillSoon(): void {
-    this.#fill()
+    if (this.#store!.meta('complete') !== 1) this.#fill()
     this.#filling?.hurry()
   }
 
@@ -229,11 +240,13 @@ export class IndexWriter {
     if (this.#filling?.isUnderWay) return
     const tell = (facts: Partial<IndexFacts>): void => this.#tell(facts)
     const host = { shared: this.start.shared, commits: this.#commits, tell }
-    this.#filling = Filling.begin(host, this.#stack, this.#store!)
+    const known = new KnownDirectories(this.#stack, this.#store!, this.start.wide === null ? null : this.#since)
+    this.#filling = Filling.begin(host, this.#stack, this.#store!, (path, parts) => known.at(path, parts))
   }
 
   #end(): void {
     this.#filling?.stop()
+    if (this.#retry !== null) clearTimeout(this.#retry)
     this.readWaiting(LAST_MS)
     this.#visits.clear()
     // What could not be written may be now; else the database stays marked.

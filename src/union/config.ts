@@ -45,7 +45,7 @@ export interface UnionConfig {
   readonly writeback: boolean
   /** Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers. */
   readonly index: 'on' | 'off' | 'immutable'
-  /** When the database is filled: with what is visited, or with everything in the background. */
+  /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
   readonly indexFill: 'visited' | 'background'
 }
 

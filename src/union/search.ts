@@ -5,6 +5,7 @@
  */
 import { Errno } from '../base/errno.js'
 import type { LowerView } from '../index/view.js'
+import { NEVER } from '../index/view-contract.js'
 import { type Found, inspect, searchParts } from '../layers/top-down.js'
 import { native } from '../syscalls/native.js'
 import type { DirState } from './node.js'
@@ -14,7 +15,11 @@ export { Found, inspect, joinRedirect } from '../layers/top-down.js'
 
 /** What the index knows of the lower parts of `dir`; null where they must be asked. */
 export function viewOf(u: Union, dir: DirState): LowerView | null {
-  return u.lowerIndex?.serves(dir.lowers.length) ? u.lowerIndex.view(u, dir) : null
+  const index = u.lowerIndex
+  if (index === null) return null
+  if (index.serves(dir.lowers.length)) return index.view(u, dir)
+  if (dir.indexed !== NEVER && dir.lowers.length === 1) index.came(dir)
+  return null
 }
 
 /** Searches `name` in `dir`; `first` as for `searchParts`. */

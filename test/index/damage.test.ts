@@ -101,7 +101,7 @@ for (const [words, damage] of Object.entries(damages)) {
       const run = look(stage, index, right)
       assert.equal(setAside(stage).length, 1, run.log.join('\n'))
       assert.match(run.log.join('\n'), /set aside as .*begun anew/)
-      if (words.includes('version')) assert.match(run.log.join('\n'), /of version (1|2|99), not 3: set aside/)
+      if (words.includes('version')) assert.match(run.log.join('\n'), /of version (1|2|99), not 4: set aside/)
       assert.deepEqual(look(stage, index, right).log, [])
       assert.equal(statusOf(index).fault, null)
     }),

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { mock, type TestContext, test } from 'node:test'
-import { LULL_MS, Lull, PATIENCE } from '../../src/index/lull.js'
+import { BUSY_PAUSE_MS, LULL_MS, Lull, PATIENCE } from '../../src/index/lull.js'
 import { newSharedState, Slot, State, turnsOf } from '../../src/index/shared-state.js'
 import { WaitingVisits } from '../../src/index/waiting-visits.js'
 import { overFiles, picture, Run, type Stage } from './stage.js'
@@ -37,7 +37,7 @@ test('in a mount that is never quiet it goes on after a while, with pauses; afte
   }
   for (let round = 0; round < 2; round++) {
     for (let i = 0; i < PATIENCE; i++) assert.deepEqual(busy(), PAUSED)
-    for (let i = 0; i < 3; i++) assert.deepEqual(busy(), { go: true, pause: LULL_MS })
+    for (let i = 0; i < 3; i++) assert.deepEqual(busy(), { go: true, pause: BUSY_PAUSE_MS })
     assert.deepEqual(lull.look(), QUIET)
   }
 })
