@@ -86,6 +86,7 @@ const FLAG_WORDS: readonly (readonly [bit: number, word: string])[] = [
   [MountFlag.SYNCHRONOUS, 'sync'],
   [MountFlag.DIRSYNC, 'dirsync'],
   [MountFlag.NOATIME, 'noatime'],
+  [MountFlag.NOSYMFOLLOW, 'nosymfollow'],
 ]
 
 /** The option words fusermount3 understands. */

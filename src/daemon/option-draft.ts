@@ -33,6 +33,7 @@ function defaultConfig(): Draft['config'] {
     xino: 'auto',
     volatile: false,
     fsync: true,
+    strictSync: false,
     noatime: false,
     uidMapping: [],
     gidMapping: [],

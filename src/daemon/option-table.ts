@@ -5,7 +5,7 @@
  */
 import type { Draft } from './option-draft.js'
 import { splitLowers, unescapePath } from './option-split.js'
-import { Expectation, id, idMapping, oneOf, onOff, seconds, wholeNumber } from './option-values.js'
+import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, wholeNumber } from './option-values.js'
 import { MountFlag } from './settings.js'
 
 export interface OptionRow {
@@ -57,6 +57,9 @@ const ignoredAloud = (name: string, why: string): OptionRow => ({
     return undefined
   },
 })
+
+/** What it promises is not done, so it is not taken. */
+const refused = (why: string): OptionRow => ({ takes: 'nothing', apply: () => `is not supported: ${why}` })
 
 /** Only one of its values can be had. */
 const only = (wanted: readonly string[], why: string): OptionRow => ({
@@ -116,16 +119,19 @@ const behaviour: Record<string, OptionRow> = {
     () => {},
   ),
   verity: only(['off'], 'digests of lower files are not checked'),
+  override_creds: ignored,
+  nooverride_creds: refused('layers are always accessed with the rights of whoever mounted; leave it away'),
   volatile: flag(({ config }) => {
     config.volatile = true
     config.fsync = false
+    config.strictSync = false
   }),
-  fsync: value(
-    (given) => wholeNumber(given, 1),
-    ({ config }, number) => {
-      config.fsync = number === 1 && !config.volatile
-    },
-  ),
+  fsync: value(fsyncMode, ({ config }, mode) => {
+    // fuse-overlayfs's numbers do not take `volatile` back; the kernel's words do.
+    if (mode !== '0' && mode !== '1') config.volatile = mode === 'volatile'
+    config.fsync = mode !== '0' && !config.volatile
+    config.strictSync = mode === 'strict'
+  }),
   static_nlink: flag(({ config }) => {
     config.staticNlink = true
   }),
@@ -198,6 +204,10 @@ const mount: Record<string, OptionRow> = {
   sync: mountFlag(MountFlag.SYNCHRONOUS, true),
   async: mountFlag(MountFlag.SYNCHRONOUS, false),
   dirsync: mountFlag(MountFlag.DIRSYNC, true),
+  nosymfollow: mountFlag(MountFlag.NOSYMFOLLOW, true),
+  symfollow: mountFlag(MountFlag.NOSYMFOLLOW, false),
+  lazytime: mountFlag(MountFlag.LAZYTIME, true),
+  nolazytime: mountFlag(MountFlag.LAZYTIME, false),
   nodiratime: mountFlag(MountFlag.NODIRATIME, true),
   diratime: mountFlag(MountFlag.NODIRATIME, false),
   atime: flag(({ config, settings }) => {
@@ -221,7 +231,7 @@ const mount: Record<string, OptionRow> = {
     settings.allowRoot = true
   }),
   default_permissions: ignored,
-  remount: { takes: 'nothing', apply: () => 'is not supported: unmount, then mount with the new options' },
+  remount: { takes: 'nothing', apply: () => 'is for a mount that stands: `mount -o remount,ro MERGED`' },
 }
 
 const daemon: Record<string, OptionRow> = {
@@ -254,7 +264,7 @@ const MEANINGLESS =
   'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
   'direct_io big_writes max_read max_write max_readahead nonempty intr hard_remove ' +
   'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +
-  'relatime norelatime strictatime nostrictatime lazytime nolazytime iversion noiversion ' +
+  'relatime norelatime strictatime nostrictatime iversion noiversion ' +
   'private shared slave unbindable rprivate rshared rslave runbindable'
 
 /** Every known option by name. */

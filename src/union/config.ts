@@ -21,6 +21,8 @@ export interface UnionConfig {
   readonly volatile: boolean
   /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
   readonly fsync: boolean
+  /** Whatever is copied up is on disk before its name is: also directories, and files whose content stays below. */
+  readonly strictSync: boolean
   readonly noatime: boolean
   readonly uidMapping: readonly IdRange[]
   readonly gidMapping: readonly IdRange[]

@@ -111,6 +111,7 @@ export class Stage {
       xino: 'auto',
       volatile: false,
       fsync: false,
+      strictSync: false,
       noatime: false,
       uidMapping: [],
       gidMapping: [],
