@@ -4,8 +4,8 @@
  * and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
 import type { Draft } from './option-draft.js'
-import { splitLowers, unescapePath } from './option-split.js'
-import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, wholeNumber } from './option-values.js'
+import { splitDataLowers, unescapePath } from './option-split.js'
+import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './option-values.js'
 import { MountFlag } from './settings.js'
 
 export interface OptionRow {
@@ -46,6 +46,11 @@ const text = (written: string): string => written
 const path = (written: string): string | Expectation =>
   written === '' ? new Expectation('must be a path') : unescapePath(written)
 
+const dataLowers = (written: string) => {
+  const split = splitDataLowers(written)
+  return typeof split === 'string' ? new Expectation(split) : split
+}
+
 /** Means nothing here, and nobody misses it. */
 const ignored: OptionRow = { takes: 'either', apply: () => undefined }
 
@@ -68,11 +73,22 @@ const only = (wanted: readonly string[], why: string): OptionRow => ({
 })
 
 const layers: Record<string, OptionRow> = {
-  lowerdir: value(splitLowers, ({ config }, lowers) => {
+  lowerdir: value(dataLowers, ({ config }, { lowers, data }) => {
     config.lowers = lowers
+    config.dataLowers = data
   }),
-  'lowerdir+': value(path, ({ config }, lower) => {
-    config.lowers = [...config.lowers, lower]
+  'lowerdir+': {
+    takes: 'value',
+    apply({ config }, written) {
+      const lower = path(written)
+      if (lower instanceof Expectation) return lower.words
+      if (config.dataLowers.length > 0) return 'names a layer after a data-only one: name it before'
+      config.lowers = [...config.lowers, lower]
+      return undefined
+    },
+  },
+  'datadir+': value(path, ({ config }, lower) => {
+    config.dataLowers = [...config.dataLowers, lower]
   }),
   upperdir: value(path, ({ config }, upper) => {
     config.upper = upper
@@ -118,7 +134,9 @@ const behaviour: Record<string, OptionRow> = {
     (given) => oneOf(given, ['on', 'off', 'null', 'auto']),
     () => {},
   ),
-  verity: only(['off'], 'digests of lower files are not checked'),
+  verity: value(verity, ({ config }, word) => {
+    config.verity = word === 'on'
+  }),
   override_creds: ignored,
   nooverride_creds: refused('layers are always accessed with the rights of whoever mounted; leave it away'),
   volatile: flag(({ config }) => {

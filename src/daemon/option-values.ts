@@ -26,6 +26,12 @@ export function fsyncMode(value: string): 'auto' | 'strict' | 'volatile' | '0' |
   return oneOf(value, ['auto', 'strict', 'volatile', '0', '1'])
 }
 
+/** `on` is kept by refusing what has a digest; `require` would need each digest checked. */
+export function verity(value: string): 'off' | 'on' | Expectation {
+  if (value !== 'require') return oneOf(value, ['off', 'on', 'require']) as 'off' | 'on' | Expectation
+  return new Expectation('is not supported: digests of lower files are not checked')
+}
+
 /** A whole number from 0 to `largest`. */
 export function wholeNumber(value: string, largest: number): number | Expectation {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN

@@ -5,6 +5,7 @@
  */
 import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../index/api.js'
 import { USER_MARKS } from '../layers/marks.js'
+import { trapsOf } from '../layers/traps.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
 import type { PlainLayers } from './layer-reader.js'
@@ -23,9 +24,9 @@ export interface StackTarget {
 
 /** The layers of a mount. */
 export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refused> {
-  const { lowers, upper, work, redirectDir } = mount.state.config
+  const { lowers, dataLowers = [], upper, work, redirectDir } = mount.state.config
   const userxattr = await usesUserMarks(mount)
-  return target({ lowers, upper, work, userxattr, redirectDir }, mount)
+  return target({ lowers, dataLowers, upper, work, userxattr, redirectDir }, mount)
 }
 
 /**
@@ -56,7 +57,11 @@ export function plainTarget(
 }
 
 function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Refused {
-  const stack = stackConfig(layers.lowers, layers.userxattr, layers.redirectDir)
+  const stack = {
+    ...stackConfig(layers.lowers, layers.userxattr, layers.redirectDir),
+    leadsBelow: (layers.dataLowers ?? []).length > 0,
+    traps: trapsOf([layers.upper, layers.work]),
+  }
   const shared = layers.work === null
   const index = layers.work === null ? sharedIndex(stack) : workdirIndex(layers.work)
   return typeof index === 'string' ? { layers, stack, index, shared, mount } : index

@@ -8,9 +8,11 @@ import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { findData } from './data-only.js'
 import { Found, type LowerAnswers, type SearchContext, type SearchedDirectory } from './found.js'
 import { type Marks, noMarks } from './marks.js'
 import { RealDir } from './real-dir.js'
+import { isTrap, NO_TRAPS } from './traps.js'
 
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
@@ -26,6 +28,8 @@ class Search {
   lacksContent = false
   /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
   path: string[] | null = null
+  /** Where data-only layers would have the content, from their roots; null where the metacopy does not say. */
+  #dataPath: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
   #below = false
 
@@ -41,7 +45,7 @@ class Search {
   /** Looks for the name in one part of the directory. `more`: further parts follow. */
   visit(dir: RealDir, more: boolean): void {
     const u = this.u
-    this.#below = dir.layer.index + 1 < u.lowers.length
+    this.#below = dir.layer.index + 1 < u.lowers.length || (u.dataLayers ?? []).length > 0
     const fd = u.cache.fd(dir)
     if (fd < 0) return this.#fail(fd)
     const errno = native.statat(fd, this.name)
@@ -93,6 +97,10 @@ class Search {
       this.done = true
       return null
     }
+    if (isTrap(this.u.traps ?? NO_TRAPS, native.stat)) {
+      this.#fail(-Errno.ELOOP)
+      return null
+    }
     const marks = more ? this.#marks(fd, name) : noMarks
     // What is left of the path is at its end, however long a redirect has made what comes before.
     const at = this.path!.length - (path.length - i)
@@ -106,6 +114,7 @@ class Search {
       this.done = true
       return
     }
+    if (!dir.layer.isUpper && isTrap(this.u.traps ?? NO_TRAPS, native.stat)) return this.#fail(-Errno.ELOOP)
     const part = new RealDir(dir.layer, dir, this.name)
     const isTop = found.type === 0
     if (isTop) this.#top(S_IFDIR)
@@ -142,7 +151,7 @@ class Search {
     if (marked) found.marks = this.#marks(fd, this.name)
     this.lacksContent = found.marks.metacopy && type === S_IFREG
     this.done = !(this.lacksContent && this.#below)
-    if (!this.done) this.#redirect(found.marks)
+    if (!this.done) this.#leadOn(found.marks)
   }
 
   /** A file below one that is already found: the content of a metacopy, or hidden. */
@@ -156,7 +165,27 @@ class Search {
     this.lacksContent = marks.metacopy
     if (!marks.metacopy) return
     this.done = false
+    this.#leadOn(marks)
+  }
+
+  /** A metacopy says where its content is. */
+  #leadOn(marks: Marks): void {
+    if (marks.digest && this.u.config.verity) return this.#fail(-Errno.EIO)
+    if (marks.redirect !== null)
+      this.#dataPath = marks.redirect.startsWith('/') ? marks.redirect.slice(1).split('/') : null
     this.#redirect(marks)
+  }
+
+  /** What no layer of the namespace has. */
+  lookInDataOnly(): void {
+    const path = this.#dataPath
+    if (path === null) return
+    const data = findData(this.u, path)
+    if (typeof data === 'number') return this.#fail(data)
+    if (data === null) return
+    this.found.data = data
+    this.found.dataName = path[path.length - 1]!
+    this.lacksContent = false
   }
 
   #redirect(marks: Marks): void {
@@ -225,6 +254,7 @@ export function searchParts(
     s.visit(part, i + 1 < parts)
   }
   if (s.path !== null) followPath(u, s, deepest)
+  if (s.lacksContent && s.found.error === 0) s.lookInDataOnly()
   // As ovl_lookup(): a hole is not to be taken for the content.
   if (s.lacksContent && s.found.error === 0) s.found.error = -Errno.EIO
   return s.found

@@ -72,12 +72,13 @@ async function prefixOf({ socket, state }: FoundMount): Promise<string> {
 }
 
 function stackOf(config: UnionConfig, prefix: string): StackConfig {
-  const { upper, work, lowers, redirectDir, squashToRoot } = config
+  const { upper, work, lowers, dataLowers = [], redirectDir, squashToRoot } = config
   const squash = squashToRoot ? 0 : null
   return {
     upper,
     work,
     lowers,
+    dataLowers,
     prefix,
     redirectDir,
     uids: { ranges: config.uidMapping, squash: config.squashToUid ?? squash },

@@ -10,6 +10,10 @@ export type { IdRange }
 export interface UnionConfig {
   /** Absolute paths, latin1, top first; 1 to 500. */
   readonly lowers: readonly string[]
+  /** Below them all, and not in the namespace: only an absolute redirect of a metacopy leads there. Like `lowers`. */
+  readonly dataLowers?: readonly string[]
+  /** Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a lower. */
+  readonly avoid?: readonly string[]
   readonly upper: string | null
   readonly work: string | null
   readonly readonly: boolean
@@ -18,6 +22,8 @@ export interface UnionConfig {
   readonly redirectDir: 'on' | 'off' | 'follow' | 'nofollow'
   readonly metacopy: boolean
   readonly xino: 'on' | 'off' | 'auto'
+  /** A metacopy that carries a digest of its content is EIO, for digests are not checked. */
+  readonly verity?: boolean
   readonly volatile: boolean
   /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
   readonly fsync: boolean

@@ -11,6 +11,7 @@ import { originMark } from '../layers/origin-mark.js'
 import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
 import { shownRoots } from '../layers/top-down.js'
+import { type Traps, trapAt, trapsOf } from '../layers/traps.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
 import { CAP_DAC_READ_SEARCH, O_DIRECTORY, RENAME_WHITEOUT, S_IFCHR, S_IFDIR } from '../syscalls/constants.js'
@@ -46,6 +47,8 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
   }
+  const data = openData(config, paths.length)
+  if (data instanceof Refusal) return data
   const cache = new DirCache(kept(KEPT_DIRECTORIES))
   const files = new DataFiles(kept(KEPT_FILES))
   const upper = openWritable(config, engine)
@@ -70,14 +73,33 @@ export function setUp(config: UnionConfig, binding: DataBinding, log: LogFunctio
     log,
     uids,
     gids,
-    dataWish(config, all),
+    dataWish(config, [...all, ...data]),
     files,
+    data,
+    trapsFor(config, upper?.writable ?? null),
   )
   for (const layer of all) layer.override = findOverride(layer)
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
   return u
+}
+
+/** The upper and the workdir are not entered from below. */
+function trapsFor({ avoid = [] }: UnionConfig, writable: Writable | null): Traps {
+  if (writable === null) return trapsOf(avoid)
+  return [...trapsOf(avoid), ...trapAt(writable.layer.rootFd, ''), ...trapAt(writable.work.baseFd, '')]
+}
+
+/** The data-only layers, numbered on from `first`. */
+function openData(config: UnionConfig, first: number): Layer[] | Refusal {
+  const layers: Layer[] = []
+  for (const [index, path] of (config.dataLowers ?? []).entries()) {
+    const layer = openLower(path, first + index)
+    if (layer instanceof Refusal) return layer
+    layers.push(layer)
+  }
+  return layers
 }
 
 /** Notes which layers lie on idmapped mounts; `mappings`: this mount has some of its own, which are not for those. */
@@ -229,5 +251,5 @@ export function tearDown(u: Union): void {
     work.close()
     layer.close()
   }
-  for (const layer of u.lowers) layer.close()
+  for (const layer of [...u.lowers, ...u.dataLayers]) layer.close()
 }

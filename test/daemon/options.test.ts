@@ -35,7 +35,10 @@ const layers: [text: string, expected: Partial<UnionConfig>][] = [
   ['lowerdir=/a=b', { lowers: ['/a=b'] }],
   ['lowerdir=a:../b', { lowers: ['/here/a', '/here/../b'] }],
   ['lowerdir=/\xe9\xff', { lowers: ['/\xe9\xff'] }],
-  ['lowerdir=/a::/b:', { lowers: ['/a', '/b'] }],
+  ['lowerdir=/a::/b:', { lowers: ['/a'], dataLowers: ['/b'] }],
+  ['lowerdir=/a:/c::d::/e', { lowers: ['/a', '/c'], dataLowers: ['/here/d', '/e'] }],
+  ['lowerdir=/a\\:\\:/b', { lowers: ['/a::/b'], dataLowers: [] }],
+  ['lowerdir+=/a,lowerdir+=/b,datadir+=/d,datadir+=/e:f', { lowers: ['/a', '/b'], dataLowers: ['/d', '/e:f'] }],
   ['lowerdir=/x,lowerdir=/a', { lowers: ['/a'] }],
   ['lowerdir=/x,lowerdir+=/y:z', { lowers: ['/x', '/y:z'] }],
   [
@@ -205,7 +208,14 @@ const strictOnly: [text: string, words: RegExp][] = [
   ['lowerdir=/a,volatile=1', /^option volatile takes no value \(given: 1\)$/],
   ['lowerdir=/a,timeout', /^option timeout needs a value: timeout=…$/],
   ['lowerdir=/a,workdir=/w', /^option workdir=\/w needs an upperdir: /],
-  ['lowerdir=/a::/b', /^option lowerdir has an empty path in it/],
+  ['lowerdir=/a:', /^option lowerdir has an empty path in it/],
+  ['lowerdir=:/a', /^option lowerdir has an empty path in it/],
+  ['lowerdir=/a:::/b', /^option lowerdir=\/a:::\/b has more than two colons in a row/],
+  ['lowerdir=/a::/d:/b', /^option lowerdir=\/a::\/d:\/b has a layer after a data-only one/],
+  ['lowerdir=::/d', /^option lowerdir has|^no lower/],
+  ['datadir+=/d,lowerdir+=/a', /^option lowerdir\+=\/a names a layer after a data-only one/],
+  ['datadir+=/d', /^no lower directory/],
+  ['lowerdir=/a,verity=require', /^option verity=require is not supported: digests/],
 ]
 for (const [text, expected] of strictOnly) {
   test(`refused by the strict only: ${text}`, () => {

@@ -37,7 +37,7 @@ test('read only and back, with the other flags kept', needsRoot, (t) => {
 test('what has no upper directory does not become writable; what is not mounted is not remounted', needsRoot, (t) => {
   const w = workspace(t)
   assert.match(w.run('mount', '-o', 'remount,ro', w.merged).stderr, /is not a stratafs mount/)
-  assert.equal(w.run('mount', '--lower', w.lower, w.merged).status, 0)
+  assert.equal(w.run('mount', '--lower', w.base, w.merged).status, 0)
   const refused = w.run('mount', '-o', 'remount,rw', w.merged)
   assert.match(refused.stderr, /was mounted to be read only: unmount it, then mount it with upperdir and workdir/)
   assert.notEqual(refused.status, 0)
