@@ -8,6 +8,8 @@ export type RunMount = (given: MountArguments) => Promise<number>
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
 const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fuse-overlayfs have them):
   lowerdir=A:B upperdir= workdir=           the layers; in A, write \\: and \\, for : and ,
+  lowerdir=A::D datadir+=D                  D: no names, only content of files that lead there by a mark
+  verity=off|on                             on: a file whose mark carries a digest is EIO
   ro volatile noatime                       read-only; sync nothing; leave access times
   remount                                   change ro, rw and the flags of mount(8) of the mount on MERGED
   fsync=auto|strict|volatile|0|1            sync copies of content (auto, 1), of everything (strict), of nothing

@@ -3,9 +3,9 @@
  * beside it. Pure.
  */
 
-import type { UnionConfig } from '../union/config.js'
 import { shown } from '../base/text.js'
 import type { MountedIndexFacts } from '../index/shared-state.js'
+import type { UnionConfig } from '../union/config.js'
 import { escapePath } from './option-split.js'
 import type { MountState } from './run-directory.js'
 import type { TransportFacts } from './transport-choice.js'

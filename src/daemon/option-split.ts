@@ -66,7 +66,7 @@ export interface SplitLowers {
   readonly data: string[]
 }
 
-/** As ovl_parse_param_lowerdir(), but that empty paths at either end are kept for the caller; words when refused. */
+/** As the kernel splits it, but that empty paths at either end are kept for the caller; words when refused. */
 export function splitDataLowers(value: string): SplitLowers | string {
   const lowers: string[] = []
   const data: string[] = []
