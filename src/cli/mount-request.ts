@@ -2,7 +2,7 @@
  * From arguments that were read, in whatever form, to a plan: options parsed, paths made absolute, and what has to be said
  * about it. Nothing is told or begun here, and little is loaded: the command and the launched background process both come this way.
  */
-import { escapePath } from '../daemon/option-split.js'
+import { escapePath, splitOptions } from '../daemon/option-split.js'
 import { type OptionContext, parseOptions } from '../daemon/options.js'
 import type { MountPlan, MountSettings } from '../daemon/settings.js'
 import type { MountProgramCall } from './mount-program.js'
@@ -61,6 +61,11 @@ export function commandRequest(given: MountArguments, cwd: string): MountRequest
 export function programRequest(form: MountProgramCall, cwd: string): MountRequest {
   const context = { strict: false, cwd, ...(form.source === undefined ? {} : { source: form.source }) }
   return { ...form, context }
+}
+
+/** Whether the option strings ask for a remount. */
+export function isRemount(texts: readonly string[]): boolean {
+  return texts.some((text) => splitOptions(text).some(({ name, value }) => name === 'remount' && value === null))
 }
 
 /** What `request` comes to, or why its options are refused. */

@@ -8,7 +8,11 @@ export type RunMount = (given: MountArguments) => Promise<number>
 /** What `-o` takes, for a person; daemon/option-table is the whole truth. */
 const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fuse-overlayfs have them):
   lowerdir=A:B upperdir= workdir=           the layers; in A, write \\: and \\, for : and ,
-  ro volatile fsync=0|1 noatime             read-only; sync nothing; no syncing; leave access times
+  lowerdir=A::D datadir+=D                  D: no names, only content of files that lead there by a mark
+  verity=off|on                             on: a file whose mark carries a digest is EIO
+  ro volatile noatime                       read-only; sync nothing; leave access times
+  remount                                   change ro, rw and the flags of mount(8) of the mount on MERGED
+  fsync=auto|strict|volatile|0|1            sync copies of content (auto, 1), of everything (strict), of nothing
   redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
   index=on|off|immutable                    a database of which layer owns a name, held against the layers;

@@ -6,10 +6,11 @@
 import { mountInBackground } from '../daemon/background.js'
 import type { MountPlan } from '../daemon/settings.js'
 import { complain, Exit } from './complain.js'
-import { type MountRequest, prepareMount } from './mount-request.js'
+import { isRemount, type MountRequest, prepareMount } from './mount-request.js'
 
 /** Mounts; the exit code. */
 export async function performMount(request: MountRequest): Promise<number> {
+  if (isRemount(request.options)) return performRemount(request)
   const prepared = prepareMount(request)
   if ('error' in prepared) {
     complain(prepared.error)
@@ -20,6 +21,15 @@ export async function performMount(request: MountRequest): Promise<number> {
   if (!here) for (const warning of warnings) complain(warning)
   if (request.pretend) return Exit.DONE
   return here ? inForeground(plan, warnings) : inBackground(plan, warnings)
+}
+
+/** Only the mount's flags: no daemon is begun. */
+async function performRemount({ mountpoint, context, options, pretend }: MountRequest): Promise<number> {
+  if (pretend) return Exit.DONE
+  const { remount } = await import('../daemon/remount.js')
+  const refused = remount(mountpoint.startsWith('/') ? mountpoint : `${context.cwd}/${mountpoint}`, options)
+  if (refused !== null) complain(refused.error)
+  return refused === null ? Exit.DONE : Exit.FAILED
 }
 
 async function inBackground(plan: MountPlan, warnings: readonly string[]): Promise<number> {

@@ -13,6 +13,7 @@ import { type MountPlan, othersMayEnter } from './settings.js'
 
 interface Places {
   readonly mountpoint: Place
+  /** Data-only ones last. */
   readonly lowers: readonly Place[]
   readonly upper: Place | null
   readonly work: Place | null
@@ -33,7 +34,10 @@ function checkPlaces(plan: MountPlan): MountPlan | Refused {
   const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
   if (error !== undefined) return { error }
   const { mountpoint, lowers, upper, work } = places
-  const paths = { lowers: lowers.map((lower) => lower.path), upper: upper?.path ?? null, work: work?.path ?? null }
+  const all = lowers.map((lower) => lower.path)
+  const merged = plan.config.lowers.length
+  const layers = { lowers: all.slice(0, merged), dataLowers: all.slice(merged) }
+  const paths = { ...layers, upper: upper?.path ?? null, work: work?.path ?? null }
   const config = { ...plan.config, ...paths, userRedirects: userRedirectsOf(plan) }
   return { ...plan, mountpoint: mountpoint.path, config }
 }
@@ -57,7 +61,7 @@ function findPlaces({ config, mountpoint: on }: MountPlan): Places | Refused {
   const mountpoint = findPlace('mountpoint', on)
   if ('error' in mountpoint) return mountpoint
   const lowers: Place[] = []
-  for (const path of config.lowers) {
+  for (const path of [...config.lowers, ...(config.dataLowers ?? [])]) {
     const lower = findPlace('lowerdir', path)
     if ('error' in lower) return lower
     lowers.push(lower)
@@ -97,22 +101,22 @@ function unwritable(place: Place): string | undefined {
 /** Upper and workdir may not share a tree with a lower: a write to the one would change the other. */
 function checkOverlaps({ lowers, upper, work }: Places): string | undefined {
   const writable = [upper, work].filter((place) => place !== null)
-  const above = writable.map(identitiesUpward)
   for (const lower of lowers) {
     const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower)
-    for (const [at, place] of writable.entries()) {
-      const words = overlap(lower, aboveLower, place, above[at])
+    for (const place of writable) {
+      const words = overlap(lower, aboveLower, place)
       if (words !== undefined) return words
     }
   }
   return undefined
 }
 
-function overlap(lower: Place, aboveLower: Set<string>, place: Place, abovePlace: Set<string>): string | undefined {
+function overlap(lower: Place, aboveLower: Set<string>, place: Place): string | undefined {
   const names = `lowerdir ${shown(lower.path)} and ${place.option} ${shown(place.path)}`
   const advice = 'name directories that do not lie in each other'
   if (lower.identity === place.identity) return `${names} are the same directory: ${advice}`
-  if (!abovePlace.has(lower.identity) && !aboveLower.has(place.identity)) return undefined
+  // A lower above the upper is fine: from it neither upper nor workdir is entered (layers/traps.ts).
+  if (!aboveLower.has(place.identity)) return undefined
   // A private clone of the outer mount does not show what is mounted inside it: then the two have nothing in common.
   if (lower.device !== place.device && canClone(lower)) return undefined
   return `${names} overlap: ${advice}`

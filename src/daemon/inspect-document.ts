@@ -5,6 +5,7 @@
 
 import { shown } from '../base/text.js'
 import type { MountedIndexFacts } from '../index/shared-state.js'
+import type { UnionConfig } from '../union/config.js'
 import { escapePath } from './option-split.js'
 import type { MountState } from './run-directory.js'
 import type { TransportFacts } from './transport-choice.js'
@@ -26,6 +27,12 @@ export interface InspectDocument {
   readonly Engine: Record<string, unknown> | null
 }
 
+/** As the option is written. */
+function lowerdir({ lowers, dataLowers = [] }: UnionConfig): string {
+  const path = (lower: string) => shown(escapePath(lower))
+  return [lowers.map(path).join(':'), ...dataLowers.map(path)].join('::')
+}
+
 /** From the state file and the engine's own description (null: it did not answer). */
 export function inspectDocument(
   state: MountState,
@@ -35,7 +42,7 @@ export function inspectDocument(
 ): InspectDocument {
   const { config } = state
   const data: Record<string, string> = {
-    LowerDir: config.lowers.map((lower) => shown(escapePath(lower))).join(':'),
+    LowerDir: lowerdir(config),
     MergedDir: shown(state.mountpoint),
   }
   if (config.upper !== null) data.UpperDir = shown(config.upper)

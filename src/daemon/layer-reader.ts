@@ -14,6 +14,7 @@ import type { Refused } from './places.js'
 /** Layers as a person names them. Paths absolute, latin1, top first. */
 export interface PlainLayers {
   readonly lowers: readonly string[]
+  readonly dataLowers?: readonly string[]
   readonly upper: string | null
   readonly work: string | null
   readonly userxattr: boolean | null
@@ -29,11 +30,13 @@ export class LayerReader {
 
   /** Opens the layers; or says which cannot be. */
   static open(layers: PlainLayers): LayerReader | Refused {
-    const { lowers, upper, userxattr, redirectDir } = layers
+    const { lowers, dataLowers = [], upper, work, userxattr, redirectDir } = layers
     const all = upper === null ? lowers : [upper, ...lowers]
     const config = {
       ...emptyDraft().config,
       lowers: all,
+      dataLowers,
+      avoid: [upper, work].filter((path) => path !== null),
       readonly: true,
       userxattr,
       redirectDir,

@@ -81,6 +81,7 @@ const FLAG_WORDS: readonly (readonly [bit: number, word: string])[] = [
   [MountFlag.SYNCHRONOUS, 'sync'],
   [MountFlag.DIRSYNC, 'dirsync'],
   [MountFlag.NOATIME, 'noatime'],
+  [MountFlag.NOSYMFOLLOW, 'nosymfollow'],
 ]
 
 /** The option words fusermount3 understands. */

@@ -40,6 +40,14 @@ export function parseMounts(text: string): MountEntry[] {
   return entries
 }
 
+/** The words of the mount's own flags and of its filesystem's, of what is mounted on `path`, topmost. */
+export function mountWords(path: string, text = readFileSync('/proc/self/mountinfo', 'latin1')): string[] {
+  const line = text.split('\n').findLast((each) => plain(each.split(' ')[4] ?? '') === path)
+  if (line === undefined) return []
+  const [before, after] = line.split(' - ')
+  return [...before.split(' ')[5].split(','), ...after.split(' ')[2].split(',')]
+}
+
 /** Space, tab, newline and backslash are written as `\040` and so on. */
 function plain(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_whole, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))

@@ -8,7 +8,7 @@ import type { MountSettings } from './settings.js'
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 export interface Draft {
-  readonly config: Writable<Omit<UnionConfig, 'lowers'>> & { lowers: string[] }
+  readonly config: Writable<Omit<UnionConfig, 'lowers' | 'dataLowers'>> & { lowers: string[]; dataLowers: string[] }
   readonly settings: Writable<MountSettings>
   /** What was given and is not done, in words. */
   readonly warnings: string[]
@@ -24,6 +24,7 @@ export function emptyDraft(): Draft {
 function defaultConfig(): Draft['config'] {
   return {
     lowers: [],
+    dataLowers: [],
     upper: null,
     work: null,
     readonly: false,
@@ -34,6 +35,7 @@ function defaultConfig(): Draft['config'] {
     xino: 'auto',
     volatile: false,
     fsync: true,
+    strictSync: false,
     noatime: false,
     uidMapping: [],
     gidMapping: [],

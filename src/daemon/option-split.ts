@@ -60,6 +60,29 @@ export function splitLowers(value: string): string[] {
   return lowers
 }
 
+/** The layers of a lowerdir value: `A:B` are merged, and each after `::` holds content only. */
+export interface SplitLowers {
+  readonly lowers: string[]
+  readonly data: string[]
+}
+
+/** As the kernel splits it, but that empty paths at either end are kept for the caller; words when refused. */
+export function splitDataLowers(value: string): SplitLowers | string {
+  const lowers: string[] = []
+  const data: string[] = []
+  const written = splitLowers(value)
+  const last = written.findLastIndex((path) => path !== '')
+  for (const [at, path] of written.entries()) {
+    const isData = at > 1 && written[at - 1] === '' && at <= last
+    if (path === '' && at > 0 && at < last) {
+      if (written[at - 1] === '') return 'has more than two colons in a row: write A:B for layers, A::D for data-only'
+    } else if (isData) data.push(path)
+    else if (data.length > 0 && path !== '') return 'has a layer after a data-only one: write A:B::D, data-only last'
+    else lowers.push(path)
+  }
+  return { lowers, data }
+}
+
 /** `\x` becomes `x`; a backslash at the very end stays. As ovl_unescape(). */
 export function unescapePath(value: string): string {
   return value.replace(/\\(.)/gs, '$1')

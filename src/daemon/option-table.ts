@@ -4,8 +4,8 @@
  * and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
 import type { Draft } from './option-draft.js'
-import { splitLowers, unescapePath } from './option-split.js'
-import { Expectation, id, idMapping, oneOf, onOff, seconds, wholeNumber } from './option-values.js'
+import { splitDataLowers, unescapePath } from './option-split.js'
+import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './option-values.js'
 import { MountFlag } from './settings.js'
 
 export interface OptionRow {
@@ -46,6 +46,11 @@ const text = (written: string): string => written
 const path = (written: string): string | Expectation =>
   written === '' ? new Expectation('must be a path') : unescapePath(written)
 
+const dataLowers = (written: string) => {
+  const split = splitDataLowers(written)
+  return typeof split === 'string' ? new Expectation(split) : split
+}
+
 /** Means nothing here, and nobody misses it. */
 const ignored: OptionRow = { takes: 'either', apply: () => undefined }
 
@@ -58,6 +63,9 @@ const ignoredAloud = (name: string, why: string): OptionRow => ({
   },
 })
 
+/** What it promises is not done, so it is not taken. */
+const refused = (why: string): OptionRow => ({ takes: 'nothing', apply: () => `is not supported: ${why}` })
+
 /** Only one of its values can be had. */
 const only = (wanted: readonly string[], why: string): OptionRow => ({
   takes: 'value',
@@ -65,11 +73,22 @@ const only = (wanted: readonly string[], why: string): OptionRow => ({
 })
 
 const layers: Record<string, OptionRow> = {
-  lowerdir: value(splitLowers, ({ config }, lowers) => {
+  lowerdir: value(dataLowers, ({ config }, { lowers, data }) => {
     config.lowers = lowers
+    config.dataLowers = data
   }),
-  'lowerdir+': value(path, ({ config }, lower) => {
-    config.lowers = [...config.lowers, lower]
+  'lowerdir+': {
+    takes: 'value',
+    apply({ config }, written) {
+      const lower = path(written)
+      if (lower instanceof Expectation) return lower.words
+      if (config.dataLowers.length > 0) return 'names a layer after a data-only one: name it before'
+      config.lowers = [...config.lowers, lower]
+      return undefined
+    },
+  },
+  'datadir+': value(path, ({ config }, lower) => {
+    config.dataLowers = [...config.dataLowers, lower]
   }),
   upperdir: value(path, ({ config }, upper) => {
     config.upper = upper
@@ -115,17 +134,22 @@ const behaviour: Record<string, OptionRow> = {
     (given) => oneOf(given, ['on', 'off', 'null', 'auto']),
     () => {},
   ),
-  verity: only(['off'], 'digests of lower files are not checked'),
+  verity: value(verity, ({ config }, word) => {
+    config.verity = word === 'on'
+  }),
+  override_creds: ignored,
+  nooverride_creds: refused('layers are always accessed with the rights of whoever mounted; leave it away'),
   volatile: flag(({ config }) => {
     config.volatile = true
     config.fsync = false
+    config.strictSync = false
   }),
-  fsync: value(
-    (given) => wholeNumber(given, 1),
-    ({ config }, number) => {
-      config.fsync = number === 1 && !config.volatile
-    },
-  ),
+  fsync: value(fsyncMode, ({ config }, mode) => {
+    // fuse-overlayfs's numbers do not take `volatile` back; the kernel's words do.
+    if (mode !== '0' && mode !== '1') config.volatile = mode === 'volatile'
+    config.fsync = mode !== '0' && !config.volatile
+    config.strictSync = mode === 'strict'
+  }),
   static_nlink: flag(({ config }) => {
     config.staticNlink = true
   }),
@@ -198,6 +222,10 @@ const mount: Record<string, OptionRow> = {
   sync: mountFlag(MountFlag.SYNCHRONOUS, true),
   async: mountFlag(MountFlag.SYNCHRONOUS, false),
   dirsync: mountFlag(MountFlag.DIRSYNC, true),
+  nosymfollow: mountFlag(MountFlag.NOSYMFOLLOW, true),
+  symfollow: mountFlag(MountFlag.NOSYMFOLLOW, false),
+  lazytime: mountFlag(MountFlag.LAZYTIME, true),
+  nolazytime: mountFlag(MountFlag.LAZYTIME, false),
   nodiratime: mountFlag(MountFlag.NODIRATIME, true),
   diratime: mountFlag(MountFlag.NODIRATIME, false),
   atime: flag(({ config, settings }) => {
@@ -221,7 +249,7 @@ const mount: Record<string, OptionRow> = {
     settings.allowRoot = true
   }),
   default_permissions: ignored,
-  remount: { takes: 'nothing', apply: () => 'is not supported: unmount, then mount with the new options' },
+  remount: { takes: 'nothing', apply: () => 'is for a mount that stands: `mount -o remount,ro MERGED`' },
 }
 
 const daemon: Record<string, OptionRow> = {
@@ -254,7 +282,7 @@ const MEANINGLESS =
   'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
   'direct_io big_writes max_read max_write max_readahead nonempty intr hard_remove ' +
   'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +
-  'relatime norelatime strictatime nostrictatime lazytime nolazytime iversion noiversion ' +
+  'relatime norelatime strictatime nostrictatime iversion noiversion ' +
   'private shared slave unbindable rprivate rshared rslave runbindable'
 
 /** Every known option by name. */

@@ -21,6 +21,17 @@ export function onOff(value: string): boolean | Expectation {
   return word instanceof Expectation ? word : word === 'on'
 }
 
+/** Kernel overlayfs's `auto`, `strict` and `volatile`, fuse-overlayfs's `0` and `1`. */
+export function fsyncMode(value: string): 'auto' | 'strict' | 'volatile' | '0' | '1' | Expectation {
+  return oneOf(value, ['auto', 'strict', 'volatile', '0', '1'])
+}
+
+/** `on` is kept by refusing what has a digest; `require` would need each digest checked. */
+export function verity(value: string): 'off' | 'on' | Expectation {
+  if (value !== 'require') return oneOf(value, ['off', 'on', 'require']) as 'off' | 'on' | Expectation
+  return new Expectation('is not supported: digests of lower files are not checked')
+}
+
 /** A whole number from 0 to `largest`. */
 export function wholeNumber(value: string, largest: number): number | Expectation {
   const number = /^\d+$/.test(value) ? Number(value) : Number.NaN

@@ -110,10 +110,11 @@ function settleLowers({ config }: Draft, { strict, cwd }: OptionContext): string
   const given = config.lowers.filter((lower) => lower !== '')
   if (given.length === 0) return 'no lower directory: give at least one, as --lower DIR or -o lowerdir=DIR'
   if (strict && given.length < config.lowers.length)
-    return 'option lowerdir has an empty path in it: write one colon between two paths, and `\\:` for a colon in a path'
-  if (given.length > MAX_LOWERS)
-    return `option lowerdir names ${given.length} directories; at most ${MAX_LOWERS} can be merged`
+    return 'option lowerdir has an empty path in it: write one colon between two paths, two before a data-only layer, and `\\:` for a colon in a path'
+  const count = given.length + config.dataLowers.length
+  if (count > MAX_LOWERS) return `option lowerdir names ${count} directories; at most ${MAX_LOWERS} can be merged`
   config.lowers = given.map((lower) => absolute(lower, cwd))
+  config.dataLowers = config.dataLowers.map((lower) => absolute(lower, cwd))
   return undefined
 }
 

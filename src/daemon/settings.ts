@@ -14,8 +14,10 @@ export const MountFlag = {
   NOEXEC: 8,
   SYNCHRONOUS: 16,
   DIRSYNC: 128,
+  NOSYMFOLLOW: 256,
   NOATIME: 1024,
   NODIRATIME: 2048,
+  LAZYTIME: 1 << 25,
 } as const
 
 /** How requests reach the engine. */

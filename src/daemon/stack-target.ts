@@ -5,6 +5,7 @@
  */
 import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../index/api.js'
 import { defaultPrefix, redirectsOffline, USER_MARKS } from '../layers/marks.js'
+import { trapsOf } from '../layers/traps.js'
 import { redirectsUnder } from '../union/config.js'
 import { askDaemon } from './control-client.js'
 import type { InspectDocument } from './inspect-document.js'
@@ -24,10 +25,10 @@ export interface StackTarget {
 
 /** The layers of a mount. */
 export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refused> {
-  const { lowers, upper, work } = mount.state.config
+  const { lowers, dataLowers = [], upper, work } = mount.state.config
   const userxattr = await usesUserMarks(mount)
   const { redirectDir } = redirectsUnder(mount.state.config, defaultPrefix(userxattr))
-  return target({ lowers, upper, work, userxattr, redirectDir }, mount)
+  return target({ lowers, dataLowers, upper, work, userxattr, redirectDir }, mount)
 }
 
 /**
@@ -58,7 +59,11 @@ export function plainTarget(
 }
 
 function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Refused {
-  const stack = stackConfig(layers.lowers, layers.userxattr, layers.redirectDir)
+  const stack = {
+    ...stackConfig(layers.lowers, layers.userxattr, layers.redirectDir),
+    leadsBelow: (layers.dataLowers ?? []).length > 0,
+    traps: trapsOf([layers.upper, layers.work]),
+  }
   const shared = layers.work === null
   const index = layers.work === null ? sharedIndex(stack) : workdirIndex(layers.work)
   return typeof index === 'string' ? { layers, stack, index, shared, mount } : index

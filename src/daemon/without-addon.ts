@@ -29,6 +29,8 @@ export function withoutAddon(
   const { config } = plan
   if (config.xattrPermissions !== 0)
     return { error: 'option xattr_permissions needs extended attributes, and without the addon there are none' }
+  if ((config.dataLowers ?? []).length > 0)
+    return { error: 'data-only layers (lowerdir=A::D) need extended attributes, and without the addon there are none' }
   const layers = [...config.lowers, ...(config.upper === null ? [] : [config.upper])]
   const looked = layers.map(marksIn)
   const refused = looked.find((found) => typeof found === 'string')

@@ -7,6 +7,7 @@ import { Layer, openLower, Refusal } from '../layers/layer.js'
 import { MarkStore } from '../layers/marks.js'
 import { DirCache, type RealDir } from '../layers/real-dir.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from '../layers/top-down.js'
+import { NO_TRAPS, type Traps } from '../layers/traps.js'
 import { Whiteouts } from '../layers/whiteouts.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 
@@ -16,6 +17,10 @@ export interface StackConfig {
   /** `trusted.overlay.` or `user.overlay.`. */
   readonly prefix: string
   readonly redirectDir: string
+  /** There are data-only layers below: also metacopies of the lowest layer have their content elsewhere. */
+  readonly leadsBelow?: boolean
+  /** The upper and the workdir, where they may lie below a layer. */
+  readonly traps?: Traps
   /**
    * Descriptors of the layers' roots, which whoever opens the stack takes over: once a mount stands a path may lead into it.
    */
@@ -59,6 +64,10 @@ export class LowerStack implements SearchContext {
       lowers.push(layer)
     }
     return new LowerStack(config, lowers, readsAll)
+  }
+
+  get traps(): Traps {
+    return this.config.traps ?? NO_TRAPS
   }
 
   /** The parts of the root. */

@@ -8,6 +8,7 @@
 import { packLayers } from '../layers/layer-list.js'
 import { joinedPart } from '../layers/parts.js'
 import type { RealDir } from '../layers/real-dir.js'
+import { isTrap } from '../layers/traps.js'
 import { DT_DIR, DT_UNKNOWN, S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
@@ -125,7 +126,7 @@ class DirectoryReading {
   /** A regular file's marks matter where something lies below that they could lead to. */
   #file(i: number, name: string, part: number): void {
     const dir = this.parts[part]!
-    if (dir.layer.index + 1 >= this.stack.lowers.length) return
+    if (dir.layer.index + 1 >= this.stack.lowers.length && !this.stack.config.leadsBelow) return
     const names = native.listxattr(this.stack.cache.fd(dir), name)
     if (typeof names === 'number' || names.length === 0) return
     if (!names.some((full) => full.startsWith(this.stack.marks.prefix))) return
@@ -136,6 +137,10 @@ class DirectoryReading {
 
   #directory(i: number, name: string, merged: MergedName): void {
     const dir = this.parts[merged.part]!
+    if (isTrap(this.stack.traps, this.#stats, i * STAT_SLOTS)) {
+      this.#flags[i] = EntryFlag.ASK
+      return
+    }
     // In the lowest layer of all there is nothing that a search could find out.
     if (dir.layer.index + 1 === this.stack.lowers.length) {
       this.#directories.push({ name, parts: [joinedPart(dir, name, this.stack.lowers.length)] })

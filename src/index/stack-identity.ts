@@ -21,11 +21,17 @@ export function layerIdentity(layer: Layer): string {
   return `${where} ${inode} ${stat[Stat.BTIME]}.${stat[Stat.BTIME_NS]} ${layer.path}`
 }
 
+/** Whether metacopies of the lowest layer are marked in the rows; said by a union's layers or by a stack's words. */
+function leadsBelow({ dataLayers = [], config }: SearchContext): boolean {
+  return dataLayers.length > 0 || config.leadsBelow === true
+}
+
 /** The identity of a whole stack: 40 hexadecimal digits. */
 export function stackIdentity(stack: SearchContext): string {
   const hash = createHash('sha256')
   const follow = stack.config.redirectDir !== 'nofollow'
   hash.update(`stratafs ${SCHEMA_VERSION}\n${stack.marks.prefix}\n${follow}\n`)
+  if (leadsBelow(stack)) hash.update('data-only below\n')
   for (const layer of stack.lowers) hash.update(`${layerIdentity(layer)}\n`, 'latin1')
   return hash.digest('hex').slice(0, 40)
 }

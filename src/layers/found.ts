@@ -6,17 +6,22 @@ import type { Layer } from './layer.js'
 import { type MarkStore, type Marks, noMarks } from './marks.js'
 import type { Parts } from './parts.js'
 import type { DirCache, RealDir } from './real-dir.js'
+import type { Traps } from './traps.js'
 import type { Whiteouts } from './whiteouts.js'
 
 /** What a search goes by: a union, or the lower layers alone when the index reads them. */
 export interface SearchContext {
   readonly lowers: readonly Layer[]
+  /** Below them all, reached only through an absolute redirect of a metacopy. */
+  readonly dataLayers?: readonly Layer[]
+  /** Directories that are not to be entered from a lower layer. */
+  readonly traps?: Traps
   readonly cache: DirCache
   readonly marks: MarkStore
   readonly whiteouts: Whiteouts
   /** Filled with the stat record of the topmost part of what was found. */
   readonly topStat: Float64Array
-  readonly config: { readonly redirectDir: string }
+  readonly config: { readonly redirectDir: string; readonly verity?: boolean; readonly leadsBelow?: boolean }
   /**
    * Hears of a search in several parts, of which the lowers from `at` on have not been asked yet; `name` null: for whatever will be
    * asked for next. Whether they are being read ahead.

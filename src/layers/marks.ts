@@ -29,6 +29,8 @@ export interface Marks {
   readonly xattrWhiteouts: boolean
   readonly redirect: string | null
   readonly metacopy: boolean
+  /** The metacopy carries a digest of its content. */
+  readonly digest: boolean
   readonly origin: Uint8Array | null
   readonly impure: boolean
   readonly nlink: string | null
@@ -43,12 +45,16 @@ export const noMarks: Marks = {
   xattrWhiteouts: false,
   redirect: null,
   metacopy: false,
+  digest: false,
   origin: null,
   impure: false,
   nlink: null,
   protection: null,
   inode: null,
 }
+
+/** Bytes of a metacopy mark before its digest; also without them it is one. As struct ovl_metacopy. */
+const METACOPY_HEADER = 4
 
 const FUSE_OVERLAYFS_OPAQUE = 'user.fuseoverlayfs.opaque'
 const FUSE_OVERLAYFS_ORIGIN = 'user.fuseoverlayfs.origin'
@@ -145,8 +151,10 @@ function applyMark(marks: { -readonly [K in keyof Marks]: Marks[K] }, mark: stri
     marks.opaque = marks.opaque || value[0] === 0x79
     marks.xattrWhiteouts = value[0] === 0x78
   } else if (mark === 'redirect') marks.redirect = validRedirect(latin1(value))
-  else if (mark === 'metacopy') marks.metacopy = true
-  else if (mark === 'origin') marks.origin = value
+  else if (mark === 'metacopy') {
+    marks.metacopy = true
+    marks.digest = value.length > METACOPY_HEADER
+  } else if (mark === 'origin') marks.origin = value
   else if (mark === 'impure') marks.impure = value[0] === 0x79
   else if (mark === 'nlink') marks.nlink = latin1(value)
   else if (mark === 'protattr') marks.protection = protectionBits(value)

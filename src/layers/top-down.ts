@@ -8,9 +8,11 @@ import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import { findData } from './data-only.js'
 import { Found, type LowerAnswers, type SearchContext, type SearchedDirectory } from './found.js'
 import { type Marks, noMarks, USER_MARKS } from './marks.js'
 import { RealDir } from './real-dir.js'
+import { isTrap, NO_TRAPS } from './traps.js'
 
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
@@ -28,6 +30,8 @@ class Search {
   refused = false
   /** An absolute redirect's components, once there is one: from then on lower layers are searched from their roots. */
   path: string[] | null = null
+  /** Where data-only layers would have the content, from their roots; null where the metacopy does not say. */
+  #dataPath: string[] | null = null
   /** The layer being looked at is not the lowest of all: a redirect can lead on from it. */
   #below = false
   /** The part looked at last has an absolute redirect, which leads out of any opaque directory above it. */
@@ -45,7 +49,7 @@ class Search {
   /** Looks for the name in one part of the directory. `more`: further parts follow. */
   visit(dir: RealDir, more: boolean): void {
     const u = this.u
-    this.#below = dir.layer.index + 1 < u.lowers.length
+    this.#below = dir.layer.index + 1 < u.lowers.length || (u.dataLayers ?? []).length > 0
     const fd = u.cache.fd(dir)
     if (fd < 0) return this.#fail(fd)
     const errno = native.statat(fd, this.name)
@@ -106,6 +110,10 @@ class Search {
       this.done = true
       return null
     }
+    if (isTrap(this.u.traps ?? NO_TRAPS, native.stat)) {
+      this.#fail(-Errno.ELOOP)
+      return null
+    }
     const part = new RealDir(dir.layer, dir, name)
     const marks = more ? this.#marks(fd, name) : noMarks
     if (this.found.error !== 0) return null
@@ -124,6 +132,7 @@ class Search {
       this.done = true
       return
     }
+    if (!dir.layer.isUpper && isTrap(this.u.traps ?? NO_TRAPS, native.stat)) return this.#fail(-Errno.ELOOP)
     const part = new RealDir(dir.layer, dir, this.name)
     const isTop = found.type === 0
     if (isTop) this.#top(S_IFDIR)
@@ -163,8 +172,8 @@ class Search {
     if (marked) found.marks = this.#marks(fd, this.name)
     this.lacksContent = found.marks.metacopy && type === S_IFREG
     this.done = !(this.lacksContent && this.#below)
-    if (this.lacksContent && !this.#readsMetacopies) this.#refuse(dir)
-    if (!this.done) this.#redirect(dir, found.marks)
+    if (this.lacksContent && !this.#readsMetacopy(dir, found.marks)) this.#refuse(dir)
+    if (!this.done) this.#leadOn(dir, found.marks)
   }
 
   /** A file below one that is already found: the content of a metacopy, or hidden. */
@@ -179,18 +188,45 @@ class Search {
     this.lacksContent = marks.metacopy
     if (!marks.metacopy) return
     this.done = false
-    this.#redirect(dir, marks)
+    this.#leadOn(dir, marks)
   }
 
   /** A metacopy that a layer's user can make shows what the reader of the mount can read, not what that user can. */
-  get #readsMetacopies(): boolean {
-    return this.u.config.redirectDir !== 'nofollow' || this.u.marks.prefix !== USER_MARKS
+  #readsMetacopy(dir: RealDir, marks: Marks): boolean {
+    if (this.u.config.redirectDir !== 'nofollow' || this.u.marks.prefix !== USER_MARKS) return true
+    return this.#isDataOnly(dir, marks)
+  }
+
+  /** Content that a lower metacopy has in a data-only layer needs no permission to follow, as in ovl_lookup() since 6.16. */
+  #isDataOnly(dir: RealDir, marks: Marks): boolean {
+    return !dir.layer.isUpper && (this.u.dataLayers?.length ?? 0) > 0 && (marks.redirect?.startsWith('/') ?? false)
   }
 
   /** A mark in `dir` leads somewhere and is not to be followed. */
   #refuse(dir: RealDir): void {
     if (dir.layer.isUpper) this.refused = true
     else this.#fail(-Errno.EPERM)
+  }
+
+  /** A metacopy says where its content is. */
+  #leadOn(dir: RealDir, marks: Marks): void {
+    if (marks.digest && this.u.config.verity) return this.#fail(-Errno.EIO)
+    if (marks.redirect !== null)
+      this.#dataPath = marks.redirect.startsWith('/') ? marks.redirect.slice(1).split('/') : null
+    if (this.u.config.redirectDir === 'nofollow' && this.#isDataOnly(dir, marks)) this.done = true
+    else this.#redirect(dir, marks)
+  }
+
+  /** What no layer of the namespace has. */
+  lookInDataOnly(): void {
+    const path = this.#dataPath
+    if (path === null) return
+    const data = findData(this.u, path)
+    if (typeof data === 'number') return this.#fail(data)
+    if (data === null) return
+    this.found.data = data
+    this.found.dataName = path[path.length - 1]!
+    this.lacksContent = false
   }
 
   #redirect(dir: RealDir, marks: Marks): void {
@@ -261,6 +297,7 @@ export function searchParts(
     s.visit(part, i + 1 < parts)
   }
   if (s.path !== null) followPath(u, s, deepest)
+  if (s.lacksContent && s.found.error === 0) s.lookInDataOnly()
   // As ovl_lookup(): a hole is not to be taken for the content.
   if (s.lacksContent && s.found.error === 0) s.found.error = -Errno.EIO
   return s.found

@@ -73,13 +73,14 @@ async function prefixOf({ socket, state }: FoundMount): Promise<string> {
 }
 
 function stackOf(config: UnionConfig, prefix: string): StackConfig {
-  const { upper, work, lowers, squashToRoot, xattrPermissions } = config
+  const { upper, work, lowers, dataLowers = [], squashToRoot, xattrPermissions } = config
   const { redirectDir } = redirectsUnder(config, prefix)
   const squash = squashToRoot ? 0 : null
   return {
     upper,
     work,
     lowers,
+    dataLowers,
     prefix,
     redirectDir,
     uids: { ranges: config.uidMapping, squash: config.squashToUid ?? squash },

@@ -24,6 +24,7 @@ export interface StackConfig {
   readonly work: string | null
   /** Top first. */
   readonly lowers: readonly string[]
+  readonly dataLowers?: readonly string[]
   readonly prefix: string
   readonly redirectDir: string
   readonly uids: IdRules
@@ -48,6 +49,7 @@ export class LayerStack implements SearchContext {
     readonly config: StackConfig,
     readonly upper: Layer | null,
     readonly lowers: readonly Layer[],
+    readonly dataLayers: readonly Layer[],
   ) {
     this.marks = new MarkStore(config.prefix)
     this.whiteouts = new Whiteouts(this.cache, this.marks)
@@ -59,8 +61,9 @@ export class LayerStack implements SearchContext {
     try {
       const upper = config.upper === null ? null : opening(config.upper, -1, opened)
       const lowers = config.lowers.map((path, index) => opening(path, index, opened))
+      const data = (config.dataLowers ?? []).map((path, index) => opening(path, lowers.length + index, opened))
       for (const layer of opened) layer.override = findOverride(layer.rootFd, config.xattrPermissions ?? 2)
-      const stack = new LayerStack(config, upper, lowers)
+      const stack = new LayerStack(config, upper, lowers, data)
       stack.#openLinks()
       return stack
     } catch (error) {
@@ -146,7 +149,7 @@ export class LayerStack implements SearchContext {
     this.cache.close()
     if (this.links !== null) native.close(this.links.fd)
     this.upper?.close()
-    for (const layer of this.lowers) layer.close()
+    for (const layer of [...this.lowers, ...this.dataLayers]) layer.close()
   }
 }
 

@@ -87,7 +87,7 @@ function usersOfLayers(store: LayerStore): (layer: string) => string | null {
     .filter((line) => line.includes('lowerdir='))
   return (layer) => {
     const path = store.layerPath(layer)
-    const ours = mounts.find(({ state }) => state.config.lowers.includes(path))
+    const ours = mounts.find(({ state }) => [...state.config.lowers, ...(state.config.dataLowers ?? [])].includes(path))
     return ours?.state.mountpoint ?? overlays.find((line) => line.includes(path))?.split(' ')[4] ?? null
   }
 }

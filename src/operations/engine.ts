@@ -100,6 +100,8 @@ function stackOf(u: Union): StackConfig {
     lowers: u.lowers.map((layer) => layer.path),
     prefix: u.marks.prefix,
     redirectDir: u.config.redirectDir,
+    leadsBelow: u.dataLayers.length > 0,
+    traps: u.traps,
     rootFds: u.lowers.map((layer) => layer.rootFd),
     mapped: u.lowers.map((layer) => layer.isMapped),
   }

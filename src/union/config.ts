@@ -11,6 +11,10 @@ export type { IdRange }
 export interface UnionConfig {
   /** Absolute paths, latin1, top first; 1 to 500. */
   readonly lowers: readonly string[]
+  /** Below them all, and not in the namespace: only an absolute redirect of a metacopy leads there. Like `lowers`. */
+  readonly dataLowers?: readonly string[]
+  /** Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a lower. */
+  readonly avoid?: readonly string[]
   readonly upper: string | null
   readonly work: string | null
   readonly readonly: boolean
@@ -24,9 +28,13 @@ export interface UnionConfig {
    */
   readonly userRedirects?: 'off' | 'on' | 'shared' | undefined
   readonly xino: 'on' | 'off' | 'auto'
+  /** A metacopy that carries a digest of its content is EIO, for digests are not checked. */
+  readonly verity?: boolean
   readonly volatile: boolean
   /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
   readonly fsync: boolean
+  /** Whatever is copied up is on disk before its name is: also directories, and files whose content stays below. */
+  readonly strictSync: boolean
   readonly noatime: boolean
   readonly uidMapping: readonly IdRange[]
   readonly gidMapping: readonly IdRange[]

@@ -7,7 +7,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { storedId } from '../layers/ownership.js'
-import { S_IFDIR, S_IFLNK, S_IFREG, S_PERMISSIONS } from '../syscalls/constants.js'
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFDIR, S_IFLNK, S_IFREG, S_PERMISSIONS } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { Bringing } from './background-copy.js'
@@ -49,7 +49,7 @@ export function build(job: Job): number {
   if (job.made >= 0) return useMade(job)
   const work = job.writable.work.fd
   if (node.type === S_IFREG) return buildFile(job)
-  if (node.type === S_IFDIR) return orElse(native.mkdirat(work, temporary, 0o700), () => dress(job, work, temporary))
+  if (node.type === S_IFDIR) return orElse(native.mkdirat(work, temporary, 0o700), () => dressDirectory(job, work))
   if (node.type === S_IFLNK) {
     const target = native.readlinkat(job.from, job.fromName)
     if (typeof target === 'number') return target
@@ -75,8 +75,20 @@ function buildFile(job: Job): number {
   job.file = fd
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = dress(job, fd, '')
-  // Of a file without content nothing has to be on disk before its name is: kernel overlayfs does not sync it either.
-  return errno >= 0 && job.size !== null && job.u.syncs ? native.fsync(fd) : errno
+  // Of a file without content nothing has to be on disk before its name is, as under the kernel: only `strict` syncs it.
+  const syncs = job.u.syncs && (job.size !== null || job.u.config.strictSync)
+  return errno >= 0 && syncs ? native.fsync(fd) : errno
+}
+
+/** With `fsync=strict` it is on disk before its name is. Opened first: its final mode may not let its owner in. */
+function dressDirectory(job: Job, work: number): number {
+  const { u, temporary } = job
+  if (!u.syncs || !u.config.strictSync) return dress(job, work, temporary)
+  const fd = native.openat(work, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+  if (fd < 0) return fd
+  const errno = orElse(dress(job, work, temporary), () => native.fsync(fd))
+  native.close(fd)
+  return errno
 }
 
 /** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */

@@ -13,6 +13,7 @@ import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
 import { makeMarked } from '../layers/shared-whiteout.js'
 import { shownRoots } from '../layers/top-down.js'
+import { type Traps, trapAt, trapsOf } from '../layers/traps.js'
 import { AUFS_PREFIX, Whiteouts, type WrittenAs } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
 import {
@@ -63,6 +64,8 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
     if (layer instanceof Refusal) return layer
     lowers.push(layer)
   }
+  const data = openData(config, paths.length)
+  if (data instanceof Refusal) return data
   const cache = new DirCache(kept(KEPT_DIRECTORIES))
   const files = new DataFiles(kept(KEPT_FILES))
   const upper = openWritable(config, engine)
@@ -88,8 +91,10 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
     log,
     uids,
     gids,
-    dataWish(config, all),
+    dataWish(config, [...all, ...data]),
     files,
+    data,
+    trapsFor(config, upper?.writable ?? null),
   )
   for (const layer of all) layer.override = findOverride(layer.rootFd, config.xattrPermissions)
   if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.downgrade(NOT_SHARED)
@@ -98,6 +103,23 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   makeRoot(u, upper?.writable.layer ?? null)
   u.stopMakingRoom = onNoRoom(() => giveUp(u))
   return u
+}
+
+/** The upper and the workdir are not entered from below. */
+function trapsFor({ avoid = [] }: UnionConfig, writable: Writable | null): Traps {
+  if (writable === null) return trapsOf(avoid)
+  return [...trapsOf(avoid), ...trapAt(writable.layer.rootFd, ''), ...trapAt(writable.work.baseFd, '')]
+}
+
+/** The data-only layers, numbered on from `first`. */
+function openData(config: UnionConfig, first: number): Layer[] | Refusal {
+  const layers: Layer[] = []
+  for (const [index, path] of (config.dataLowers ?? []).entries()) {
+    const layer = openLower(path, first + index)
+    if (layer instanceof Refusal) return layer
+    layers.push(layer)
+  }
+  return layers
 }
 
 /** Notes which layers lie on idmapped mounts; `mappings`: this mount has some of its own, which are not for those. */
@@ -291,5 +313,5 @@ export function tearDown(u: Union): void {
     work.close()
     layer.close()
   }
-  for (const layer of u.lowers) layer.close()
+  for (const layer of [...u.lowers, ...u.dataLayers]) layer.close()
 }

@@ -10,6 +10,7 @@ import type { MarkStore } from '../layers/marks.js'
 import type { IdRules } from '../layers/ownership.js'
 import type { Parts } from '../layers/parts.js'
 import type { DirCache, RealDir } from '../layers/real-dir.js'
+import type { Traps } from '../layers/traps.js'
 import type { Whiteouts, WrittenAs } from '../layers/whiteouts.js'
 import type { Workdir } from '../layers/workdir.js'
 import { S_IFMT } from '../syscalls/constants.js'
@@ -124,6 +125,8 @@ export class Union {
     /** What is wanted for file data. */
     readonly dataWish: DataWish,
     readonly files: DataFiles,
+    readonly dataLayers: readonly Layer[],
+    readonly traps: Traps,
   ) {}
 
   /** Says once, in the log and in `inspect`, what this mount does without. */

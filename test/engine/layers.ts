@@ -218,6 +218,7 @@ export class Run {
       xino: 'auto',
       volatile: false,
       fsync: false,
+      strictSync: false,
       noatime: false,
       uidMapping: [],
       gidMapping: [],

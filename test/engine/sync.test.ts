@@ -1,6 +1,6 @@
 /**
  * When a copy-up syncs: as kernel overlayfs does, which syncs a file once before its name is there, and not at all when its content
- * stays below (metacopy) or the mount is volatile; nor on tmpfs, where nothing outlives the machine. Counted in the system calls of the engine.
+ * stays below (metacopy, but for fsync=strict) or the mount is volatile; nor on tmpfs, where nothing outlives the machine. Counted in the system calls of the engine.
  */
 import assert from 'node:assert/strict'
 import { statfsSync } from 'node:fs'
@@ -27,6 +27,8 @@ describe('syncs of a copy-up', { skip }, () => {
     [
       ['by default', 'disk', { fsync: true }, 1],
       ['with metacopy=on', 'disk', { fsync: true, metacopy: true }, 0],
+      ['with fsync=strict', 'disk', { fsync: true, strictSync: true }, 1],
+      ['with fsync=strict,metacopy=on', 'disk', { fsync: true, strictSync: true, metacopy: true }, 1],
       ['with volatile', 'disk', { fsync: true, volatile: true }, 0],
       ['with fsync=0', 'disk', { fsync: false }, 0],
       ['with an upper on tmpfs', 'tmpfs', { fsync: true }, 0],

@@ -113,6 +113,7 @@ export class Stage {
       xino: 'auto',
       volatile: false,
       fsync: false,
+      strictSync: false,
       noatime: false,
       uidMapping: [],
       gidMapping: [],
