@@ -146,7 +146,7 @@ export interface Native {
   /** Begins, on a thread of its own, a file without a name in the directory `work` that is as the regular file `name` in `directory`
    * (of `limit` bytes at most): content, owner, mode, times, security label, with `origin` as its attribute `mark`, and fsynced
    * where `sync`. Returns its number (> 0). What has other attributes is not made. */
-  startAhead(
+  startPrefetchCopy(
     directory: number,
     name: string,
     work: number,
@@ -157,12 +157,12 @@ export interface Native {
   ): number
   /** The descriptor of such a file, now the caller's, waiting while it is being made; or why there is none: -EAGAIN where
    * nobody had begun it (and nobody will), -ENOENT a second after it was made, for it is let go of then. */
-  takeAhead(id: number): number
+  takePrefetchCopy(id: number): number
   /** Lets go of one; `wait`: until nobody works on it. */
-  dropAhead(id: number, wait: boolean): number
+  dropPrefetchCopy(id: number, wait: boolean): number
   /** Has the directory at `path` below a layer's `root` read on a thread of its own, with the inodes of up to `entries` of what is in
    * it, so that they are in the kernel's memory. -EAGAIN where too much is waiting. `root` stays open until `stopWarming`. */
-  warmDirectory(root: number, path: string, entries: number): number
+  prefetchDirectory(root: number, path: string, entries: number): number
   /** Forgets what of that has not begun, and waits for the rest. */
   stopWarming(): number
   /** Blocks of 512 bytes that this thread has had read from disks; `all`: and those threads, too. */

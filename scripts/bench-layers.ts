@@ -11,9 +11,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { diffStack } from '../src/oci/diff.js'
-import { LayerStack, SAME_IDS } from '../src/oci/diff-stack.js'
-import { checkoutRoot } from './check-imports.js'
+import { diffStack } from '../src/oci/changes/diff.js'
+import { LayerStack, SAME_IDS } from '../src/oci/changes/layer-stack.js'
+import { checkoutRoot } from './checkout.js'
 
 const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')
 const TAR = ['--xattrs', '--xattrs-include=*', '--acls']

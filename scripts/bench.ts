@@ -4,6 +4,7 @@
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { type AnyWorkload, measuresOf } from './bench/any-workload.js'
 import { type Arguments, HELP, readArguments } from './bench/arguments.js'
 import { contenders } from './bench/contenders.js'
 import type { Results } from './bench/figures.js'
@@ -14,7 +15,6 @@ import { memory, pageCache, start } from './bench/own-workloads.js'
 import { page, table } from './bench/page.js'
 import { plot } from './bench/plot.js'
 import { measure } from './bench/rounds.js'
-import { type AnyWorkload, measuresOf } from './bench/workload.js'
 import { stepWorkloads } from './bench/workloads.js'
 
 const FULL: Sizes = { big: 512, layers: 64, shared: 300 }

@@ -95,7 +95,7 @@ function pjdfstestSection(suite: Pjdfstest): string[] {
 }
 
 /** The whole page. */
-export function page(results: readonly ColumnResult[], suite: Pjdfstest): string {
+function page(results: readonly ColumnResult[], suite: Pjdfstest): string {
   const notes = new Notes()
   const tables = [...families(results)].flatMap(([family, names]) => familyTable(family, names, results, notes))
   const kernels = [...new Set(results.map((result) => result.kernel))].join(', ')

@@ -100,7 +100,7 @@ build_typescript() {
   if [ -f dist/.built ] && [ -z "$(find src test scripts native-bindings/index.d.ts tsconfig.json package.json \
     -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) -print -quit 2>/dev/null)" ]; then
     # tsc run alone leaves the modules as they are, in files of their own.
-    grep -q 'Made by scripts/join' dist/src/cli/stratafs.cjs || node dist/scripts/join.js
+    grep -q 'Made by scripts/bundle-dist' dist/src/cli/stratafs.cjs || node dist/scripts/bundle-dist.js
     return 0
   fi
   say 'compiling TypeScript (tsc)'

@@ -9,7 +9,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { KNOWN_VERSION } from '../src/transport/fuse-native-package.js'
+import { KNOWN_VERSION } from '../src/transport/fuse-native/package.js'
 import { type Limit, limits, mended } from '../test/conformance/limits.js'
 
 interface Outcome {
@@ -24,7 +24,7 @@ interface ColumnResult {
 }
 
 /** What a run left. */
-export interface Run {
+interface Run {
   readonly root: ColumnResult
   readonly fuseNative: ColumnResult
   /** Ids of the rows that were shown. */
@@ -125,7 +125,7 @@ const BARE: readonly (readonly [string, string])[] = [
 ]
 
 /** The whole page. */
-export function page(run: Run): string {
+function page(run: Run): string {
   const limitRows = limits.map((limit) => [limit.what, limit.cause, evidence(limit, run)])
   for (const { id } of mended) if (!run.shown.includes(id)) throw new Error(`the run did not show ${id}`)
   const mendedRows = mended.map(({ id, fault, instead }) => [fault, instead, `test \`${id}\``])

@@ -8,23 +8,22 @@
  */
 import { StratafsError } from './base/failure.js'
 import { fromText, shown } from './base/text.js'
-import { absolute, askOf, asText, inside, type Path, sound } from './calls.js'
-import { mountInBackground } from './daemon/background.js'
-import { makeBundle } from './daemon/bundle.js'
-import { askDaemon } from './daemon/control-client.js'
-import type { ControlRequest } from './daemon/control-protocol.js'
-import { findMount } from './daemon/find-mount.js'
-import type { InspectDocument } from './daemon/inspect-document.js'
-import { parseOptions } from './daemon/options.js'
-import { listMounts } from './daemon/run-directory.js'
-import { unmount as unmountPath } from './daemon/unmount.js'
-import type { PolicyWishes } from './oci/apply-policy.js'
-import type { Unpacked } from './oci/unpack.js'
-import type { Progress } from './oci/unpack-source.js'
+import { askDaemon } from './daemon/control/control-client.js'
+import type { ControlRequest } from './daemon/control/control-protocol.js'
+import { findMount } from './daemon/control/find-mount.js'
+import type { InspectDocument } from './daemon/control/inspect-document.js'
+import { unmount as unmountPath } from './daemon/control/unmount.js'
+import { listMounts } from './daemon/mount/run-directory.js'
+import { parseOptions } from './daemon/options/parse.js'
+import { mountInBackground } from './daemon/process/background.js'
+import { absolute, askOf, type Path, toBytes, toText, unwrap } from './library/paths.js'
+import type { PolicyOptions } from './oci/apply/policy.js'
+import type { Progress } from './oci/apply/source.js'
+import type { Unpacked } from './oci/apply/unpack.js'
+import { makeBundle } from './oci/bundle/bundle.js'
 
 export { StratafsError } from './base/failure.js'
-export type { Path } from './calls.js'
-export type { InspectDocument } from './daemon/inspect-document.js'
+export type { InspectDocument } from './daemon/control/inspect-document.js'
 export {
   type Archive,
   type Change,
@@ -35,10 +34,11 @@ export {
   commit,
   commitToImage,
   diff,
-} from './layers-out.js'
-export type { Unpacked } from './oci/unpack.js'
-export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './owner-index.js'
-export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './owners.js'
+} from './library/changes.js'
+export { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from './library/owner-index.js'
+export { type LayerSpace, listOwners, type Origin, spaceByLayer, which } from './library/owners.js'
+export type { Path } from './library/paths.js'
+export type { Unpacked } from './oci/apply/unpack.js'
 
 export interface MountOptions {
   /** Lower directories, top first; 1 to 500. */
@@ -66,18 +66,18 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
   const parsed = parseOptions(options.options === undefined ? [] : [fromText(options.options)], {
     strict: true,
     cwd: fromText(process.cwd()),
-    lowers: options.lower.map(inside),
-    ...(options.upper === undefined ? {} : { upper: inside(options.upper) }),
-    ...(options.work === undefined ? {} : { work: inside(options.work) }),
+    lowers: options.lower.map(toBytes),
+    ...(options.upper === undefined ? {} : { upper: toBytes(options.upper) }),
+    ...(options.work === undefined ? {} : { work: toBytes(options.work) }),
   })
-  const { config, settings, options: words, warnings } = sound(parsed)
+  const { config, settings, options: words, warnings } = unwrap(parsed)
   const plan = { config, settings, options: words, mountpoint: absolute(mountpoint) }
-  const { pid, mountpoint: real } = sound(await mountInBackground(plan, warnings))
+  const { pid, mountpoint: real } = unwrap(await mountInBackground(plan, warnings))
   const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
   return { mountpoint: shown(real), pid, warnings, unmount: end }
 }
 
-export interface ApplyOptions extends PolicyWishes {
+export interface ApplyOptions extends PolicyOptions {
   /** `sha256:…` that the archive, or its content, has to have. */
   readonly digest?: string
   readonly diffID?: string
@@ -89,10 +89,13 @@ export interface ApplyOptions extends PolicyWishes {
 
 /** Unpacks a layer's tar (plain, gzip or zstd) as the lower directory `directory`, all of it or nothing. */
 export async function apply(archive: Path, directory: Path, options: ApplyOptions = {}): Promise<Unpacked> {
-  const [{ policyOf }, { unpack }] = await Promise.all([import('./oci/apply-policy.js'), import('./oci/unpack.js')])
+  const [{ policyOf }, { unpack }] = await Promise.all([
+    import('./oci/apply/policy.js'),
+    import('./oci/apply/unpack.js'),
+  ])
   const { digest, diffID, volatile, signal, progress } = options
   const policy = policyOf(options)
-  const places = { archive: inside(archive), directory: absolute(directory) }
+  const places = { archive: toBytes(archive), directory: absolute(directory) }
   return unpack({ ...places, policy, digest, diffID, sync: volatile !== true, signal, progress })
 }
 
@@ -143,16 +146,16 @@ export async function bundle(
 ): Promise<{ readonly directory: string; readonly config: string; readonly root: string }> {
   const { command = [], uid = 0, gid = 0, terminal = false, readonly = false } = options
   const at = absolute(directory)
-  const choices = { command: command.map(inside), uid, gid, terminal, readonly }
-  const { config, root } = sound(makeBundle({ merged: absolute(mountpoint), directory: at, ...choices }))
+  const choices = { command: command.map(toBytes), uid, gid, terminal, readonly }
+  const { config, root } = unwrap(makeBundle({ merged: absolute(mountpoint), directory: at, ...choices }))
   return { directory: shown(at), config: shown(config), root: shown(root) }
 }
 
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
-  const { daemon } = sound(findMount(absolute(mountpoint)))
+  const { daemon } = unwrap(findMount(absolute(mountpoint)))
   if (daemon === null) {
     const words = 'its daemon is dead or another user’s: `stratafs unmount` takes a dead mount away'
-    throw new StratafsError(`${asText(mountpoint)} cannot be asked: ${words}`)
+    throw new StratafsError(`${toText(mountpoint)} cannot be asked: ${words}`)
   }
-  return askOf(daemon.socket, request, asText(mountpoint))
+  return askOf(daemon.socket, request, toText(mountpoint))
 }

@@ -123,7 +123,7 @@ int64_t Device::readRequest() {
     }
     if (got > 0) {
       counters[kRequests]++;
-      if (awake_.came(spin_.pays())) counters[kAwakenings]++;
+      if (awake_.came(spin_.shouldSpin())) counters[kAwakenings]++;
     }
     return got;
   }

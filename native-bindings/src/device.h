@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "awake.h"
+#include "cpu-latency.h"
 #include "spin.h"
 
 namespace stratafs {

@@ -144,7 +144,7 @@ static int ask(const char* mountpoint) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// The last word is the mount's own: as src/daemon/answers.ts and background.ts have it.
+// The last word is the mount's own: as src/daemon/mount/liveness.ts and background.ts have it.
 static int confirm(const char* mountpoint, pid_t daemon) {
   int answer = ask(mountpoint);
   if (answer == 0) return 0;

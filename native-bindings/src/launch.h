@@ -22,7 +22,7 @@ struct node {
   const char* background;
 };
 
-// One line on standard error, as the command writes it (src/cli/complain.ts).
+// One line on standard error, as the command writes it (src/cli/terminal/errors.ts).
 #define complain(...) (dprintf(STDERR_FILENO, "stratafs: " __VA_ARGS__))
 
 // What follows `begin` in `text`; NULL where it begins otherwise.

@@ -19,7 +19,7 @@ class Spin {
   bool until(Ready ready) {
     int64_t begin = now();
     began_ = begin;
-    if (!pays() || begin < heldUntil_) return false;
+    if (!shouldSpin() || begin < heldUntil_) return false;
     for (int64_t last = begin; last - begin < kLimit;) {
       if (ready()) {
         note(true);
@@ -39,7 +39,7 @@ class Spin {
   }
 
   // Whether requests follow each other closely, lately.
-  bool pays() const { return soon_ >= kWorth; }
+  bool shouldSpin() const { return soon_ >= kWorth; }
 
   // After a sleep that followed `until`: the request came.
   void awoke() { note(now() - began_ < kLimit + kWaking); }

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildIndex, stackConfig, statusOf } from '../../src/index/api.js'
+import { buildIndex, stackConfig, statusOf } from '../../src/owner-index/api.js'
 import { indexOf, type Place, subjects } from './subjects.js'
 
 const WIDTH = 100

@@ -6,8 +6,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildIndex, stackConfig } from '../../src/index/api.js'
-import { checkoutRoot } from '../check-imports.js'
+import { buildIndex, stackConfig } from '../../src/owner-index/api.js'
+import { checkoutRoot } from '../checkout.js'
 
 /** Layers in a directory `base`, by names relative to it, top first: mount options are one page at most. */
 export interface Place {

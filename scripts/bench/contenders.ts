@@ -1,11 +1,12 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
-import { chooseAwake, idleFacts } from '../../src/daemon/idle-processors.js'
-import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
+import { chooseAwake, idleFacts } from '../../src/daemon/engine/cpu-latency.js'
+import { loadFuseNative } from '../../src/transport/fuse-native/package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
-import { hasDataMode, inPath, kernelOverlayfs, ownCommand, program, type Side } from './sides.js'
+import { inPath } from './processes.js'
+import { hasDataMode, kernelOverlayfs, ownCommand, program, type Side } from './sides.js'
 
-export interface Contenders {
+interface Contenders {
   readonly sides: readonly Side[]
   readonly missing: readonly string[]
 }

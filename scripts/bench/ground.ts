@@ -80,7 +80,7 @@ export function clear(folder: string): void {
 }
 
 /** Mountpoints below `folder`, in the order in which they were mounted. */
-export function mountsBelow(folder: string): string[] {
+function mountsBelow(folder: string): string[] {
   const points = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')

@@ -1,7 +1,7 @@
 /** On what the figures were seen: for whoever compares them with others. */
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
-import { idleFacts } from '../../src/daemon/idle-processors.js'
+import { idleFacts } from '../../src/daemon/engine/cpu-latency.js'
 import { run } from './processes.js'
 
 /** Facts in words. `folder` is where the layers lie on disk. */

@@ -4,8 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { mustRun } from './processes.js'
-import { inPath } from './sides.js'
+import { inPath, mustRun } from './processes.js'
 
 export interface Sizes {
   /** MiB of the file that is read, and copied up. */

@@ -1,9 +1,9 @@
 /** The workloads about mounts themselves: how long one takes to stand, what it costs in memory, what ten share. */
 import { readFileSync } from 'node:fs'
+import type { OwnWorkload } from './any-workload.js'
 import { kilobytes, memoryOf } from './daemons.js'
 import type { Layers, Mounted } from './sides.js'
 import { dropCaches, type Stage } from './stage.js'
-import type { OwnWorkload } from './workload.js'
 
 const STARTS = 3
 const SHARERS = 10

@@ -3,14 +3,14 @@
  * what it started in turn. Everything that is timed runs in such a child, never in the process that serves a mount.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 const running = new Set<ChildProcess>()
 
 /** What a child left: its exit code, what it said on standard error, and what it wrote to descriptor 3. */
-export interface Outcome {
+interface Outcome {
   readonly code: number
   readonly errors: string
   readonly answer: string
@@ -90,3 +90,7 @@ function endGroup(pid: number): void {
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+export function inPath(command: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
+}

@@ -2,14 +2,15 @@
  * The order of measuring: for each workload, round by round, every side in turn (A B C A B C), so that what changes on the
  * machine meanwhile falls on all of them alike. A side that fails a workload is left out of it, aloud.
  */
+
+import { type AnyWorkload, measuresOf } from './any-workload.js'
 import type { Results, Row } from './figures.js'
 import type { Ground } from './ground.js'
 import type { Material } from './material.js'
 import type { Side } from './sides.js'
 import { Stage } from './stage.js'
-import { type AnyWorkload, measuresOf } from './workload.js'
 
-export interface Run {
+interface Run {
   readonly sides: readonly Side[]
   readonly workloads: readonly AnyWorkload[]
   readonly rounds: number

@@ -4,8 +4,8 @@
  * in what surroundings the work on it runs. What cannot be had here is left out, with the reason.
  */
 import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { checkoutRoot } from '../check-imports.js'
+import { join } from 'node:path'
+import { checkoutRoot } from '../checkout.js'
 import { deviceHolders, gone } from './daemons.js'
 import type { Namespace } from './namespace.js'
 import { mustRun, run } from './processes.js'
@@ -95,10 +95,6 @@ async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly num
 export function ownCommand(): string[] {
   const launcher = join(checkoutRoot(), 'native-bindings/build/Release/launch')
   return existsSync(launcher) ? [launcher] : [process.execPath, join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')]
-}
-
-export function inPath(command: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, command)))
 }
 
 /** Whether our mount takes `-o data=MODE`. Pretends only: nothing is mounted. */

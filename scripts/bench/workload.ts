@@ -4,7 +4,6 @@
  */
 import type { Medium } from './ground.js'
 import type { Material } from './material.js'
-import type { Stage } from './stage.js'
 
 /** One figure that is measured. */
 export interface Measure {
@@ -41,19 +40,4 @@ export interface Workload {
   /** As many times the rounds that were asked for: what takes a tenth of a second varies more than what takes one. */
   readonly times?: number
   readonly steps: readonly Step[]
-}
-
-/** A workload that mounts by itself: figures by the measure's id. */
-export interface OwnWorkload {
-  readonly measures: readonly Measure[]
-  /** Once is enough: what it finds does not vary. */
-  readonly once?: boolean
-  run(stage: Stage): Promise<Readonly<Record<string, number>>>
-}
-
-export type AnyWorkload = Workload | OwnWorkload
-
-export function measuresOf(workload: AnyWorkload): readonly Measure[] {
-  if ('measures' in workload) return workload.measures
-  return workload.steps.flatMap((step) => (step.measure === undefined ? [] : [step.measure]))
 }

@@ -65,8 +65,3 @@ export function errnoName(errno: number): string {
 
 /** An object, or -errno. */
 export type Result<T extends object | string> = T | number
-
-/** True when `result` is a failure: a negative error number in place of the value. */
-export function failed<T extends object | string>(result: Result<T>): result is number {
-  return typeof result === 'number'
-}

@@ -6,7 +6,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { pino } from 'pino'
 
-export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 export type Level = (typeof LEVELS)[number]
 
 /** One record: what happened in words, and the facts as fields. */
@@ -21,7 +21,7 @@ export interface Logger {
 }
 
 /** A file (latin1 path, appended to), or an open descriptor, as JSON or as lines for a reader. */
-export type LogTarget = { readonly file: string } | { readonly fd: number; readonly readable: boolean }
+type LogTarget = { readonly file: string } | { readonly fd: number; readonly readable: boolean }
 
 export function isLevel(word: string): word is Level {
   return (LEVELS as readonly string[]).includes(word)

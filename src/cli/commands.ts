@@ -5,17 +5,17 @@
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
-import { nearest } from '../daemon/nearest.js'
-import { applyCommand } from './apply.js'
-import { type Add, last, list, type Outcome } from './command.js'
-import { commitCommand } from './commit.js'
-import { complain, Exit } from './complain.js'
-import { diffCommand } from './diff.js'
-import { imageCommand } from './image.js'
-import { mountCommand, type RunMount } from './mount.js'
-import { COMMANDS } from './mount-program.js'
-import { duCommand, indexCommand, lsCommand, whichCommand } from './owner-commands.js'
-import { packageVersion } from './version.js'
+import { nearest } from '../daemon/options/nearest.js'
+import { applyCommand } from './commands/apply.js'
+import { commitCommand } from './commands/commit.js'
+import { diffCommand } from './commands/diff.js'
+import { duCommand, indexCommand, lsCommand, whichCommand } from './commands/owner-commands.js'
+import { imageCommand } from './image/image.js'
+import { mountCommand, type RunMount } from './mount/mount.js'
+import { COMMANDS } from './mount/mount-program.js'
+import { type Add, last, list, type Outcome } from './terminal/command.js'
+import { Exit, printError } from './terminal/errors.js'
+import { packageVersion } from './terminal/version.js'
 
 /** Runs the command that `args` (latin1) name, `mount` by `runMount`; the exit code. */
 export async function runCommands(args: readonly string[], runMount: RunMount = mountNow): Promise<number> {
@@ -30,14 +30,14 @@ export async function runCommands(args: readonly string[], runMount: RunMount = 
     if (!(error instanceof UsageError)) throw error
     const missing = error.message.startsWith('Not enough non-option arguments')
     const words = missing ? `${first}: a directory or file has to be named` : shown(error.message)
-    complain(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
+    printError(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
     return Exit.USAGE
   }
   return outcome.code
 }
 
 const mountNow: RunMount = async (given) => {
-  const { runMount } = await import('./mount-command.js')
+  const { runMount } = await import('./mount/mount-command.js')
   return runMount(given)
 }
 
@@ -55,7 +55,7 @@ function spareHelp(parser: Argv): void {
 
 function unknownCommand(word: string): number {
   const near = nearest(word, COMMANDS)
-  complain(
+  printError(
     `unknown command ${shown(word)}${near === null ? '' : `: did you mean ${near}?`} (stratafs --help lists them)`,
   )
   return Exit.USAGE
@@ -103,7 +103,7 @@ const unmountCommand: Add = (parser, outcome) =>
         .option('lazy', { type: 'boolean', describe: 'also while files are open in it' })
         .example('$0 unmount merged', ''),
     async (given) => {
-      const { runUnmount } = await import('./ask-commands.js')
+      const { runUnmount } = await import('./commands/mount-queries.js')
       outcome.code = await runUnmount(given.merged, given.lazy === true)
     },
   )
@@ -124,7 +124,7 @@ const inspectCommand: Add = (parser, outcome) =>
         .example("$0 inspect merged --format '{{.GraphDriver.Data.UpperDir}}'", 'where the changes are')
         .example('$0 inspect --all', ''),
     async (given) => {
-      const { runInspect } = await import('./ask-commands.js')
+      const { runInspect } = await import('./commands/mount-queries.js')
       outcome.code = await runInspect(given.merged, given.all === true, last(given.format))
     },
   )
@@ -139,7 +139,7 @@ const statsCommand: Add = (parser, outcome) =>
         .option('json', { type: 'boolean', describe: 'as JSON' })
         .example('$0 stats merged', ''),
     async (given) => {
-      const { runStats } = await import('./ask-commands.js')
+      const { runStats } = await import('./commands/mount-queries.js')
       outcome.code = await runStats(given.merged, given.json === true)
     },
   )
@@ -160,7 +160,7 @@ const bundleCommand: Add = (parser, outcome) =>
         .example('$0 bundle merged box -- /bin/ls -la /', 'then: runc run -b box NAME')
         .example('$0 bundle -t --user 1000 merged shell', 'a shell for user 1000'),
     async (given) => {
-      const { runBundle } = await import('./bundle-command.js')
+      const { runBundle } = await import('./commands/bundle-command.js')
       outcome.code = await runBundle({
         merged: given.merged,
         directory: given.directory,

@@ -3,9 +3,9 @@
  * one of the commands, which yargs reads.
  */
 import { basename } from 'node:path'
-import { currentDirectory, rawArguments } from './arguments.js'
-import { complain, Exit, told } from './complain.js'
-import { isMountProgramForm, parseMountProgram } from './mount-program.js'
+import { isMountProgramForm, parseMountProgram } from './mount/mount-program.js'
+import { currentDirectory, rawArguments } from './terminal/arguments.js'
+import { Exit, printError, told } from './terminal/errors.js'
 
 const VERSION_WORDS = ['--version', '-V', '-v']
 
@@ -32,13 +32,13 @@ async function runMountProgram(name: string, args: readonly string[]): Promise<n
   if (form.kind === 'version') return printVersion()
   if (form.kind === 'help') return printUsage(name)
   if (form.kind === 'error') {
-    complain(`${form.error} (stratafs --help shows how)`)
+    printError(`${form.error} (stratafs --help shows how)`)
     return Exit.USAGE
   }
-  for (const warning of form.warnings) complain(warning)
+  for (const warning of form.warnings) printError(warning)
   const [{ performMount }, { programRequest }] = await Promise.all([
-    import('./perform-mount.js'),
-    import('./mount-request.js'),
+    import('./mount/perform-mount.js'),
+    import('./mount/mount-request.js'),
   ])
   return performMount(programRequest(form, currentDirectory()))
 }
@@ -49,7 +49,7 @@ function endWithReader(): void {
 }
 
 async function printVersion(): Promise<number> {
-  const { versionText } = await import('./version.js')
+  const { versionText } = await import('./terminal/version.js')
   process.stdout.write(versionText())
   return Exit.DONE
 }

@@ -12,82 +12,14 @@ import {
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
   O_PATH,
-  O_RDONLY,
-  ST_NOSUID,
-  TMPFS_MAGIC,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { FsStatSlot, Stat } from '../syscalls/stat.js'
-import { RealDir } from './real-dir.js'
+import { Stat } from '../syscalls/stat.js'
+import { Layer } from './layer-dir.js'
 
 /** Why a mount was refused when it was set up: a sentence for the person who asked. */
 export class Refusal {
   constructor(readonly message: string) {}
-}
-
-export class Layer {
-  readonly root: RealDir
-  /** The filesystem's uuid, or null where it tells none. */
-  readonly uuid: Uint8Array | null
-  /** `major:minor` of the root. */
-  readonly device: string
-  readonly deviceMajor: number
-  readonly deviceMinor: number
-  /** Whether the mount it lies on is nosuid. */
-  readonly nosuid: boolean
-  /** Whether it lies in memory alone, where nothing is ever synced. */
-  readonly isMemory: boolean
-  /** The xattr that overrides owner and mode in this layer, or null. */
-  override: string | null = null
-  /** Its owners come mapped already, so that uid and gid mappings are not for it. */
-  idmapped = false
-  /** The mount it lies on is idmapped: its owners are not those on the disk, and others on the next such mount. */
-  isMapped = false
-  #handleFd = -1
-
-  constructor(
-    /** The upper is -1, lowers count from 0, top first. */
-    readonly index: number,
-    readonly path: string,
-    readonly rootFd: number,
-    readonly isPrivate: boolean,
-  ) {
-    this.root = new RealDir(this, null, '')
-    native.statat(rootFd, '')
-    this.device = deviceOfStat()
-    this.deviceMajor = native.stat[Stat.DEV_MAJOR]!
-    this.deviceMinor = native.stat[Stat.DEV_MINOR]!
-    const uuid = native.filesystemUuid(rootFd)
-    this.uuid = typeof uuid === 'number' ? null : uuid
-    native.statfs(rootFd)
-    this.isMemory = native.fsstat[FsStatSlot.TYPE] === TMPFS_MAGIC
-    this.nosuid = (native.fsstat[FsStatSlot.FLAGS]! & ST_NOSUID) !== 0
-  }
-
-  get isUpper(): boolean {
-    return this.index < 0
-  }
-
-  /** A descriptor that open_by_handle_at accepts as the mount (O_PATH is not); opened on first use. */
-  handleFd(): number {
-    if (this.#handleFd < 0) this.#handleFd = native.openat(this.rootFd, '.', O_RDONLY | O_DIRECTORY, 0)
-    return this.#handleFd
-  }
-
-  close(): void {
-    if (this.#handleFd >= 0) native.close(this.#handleFd)
-    native.close(this.rootFd)
-  }
-
-  /** The layer's name for a person: `upper` or `lower N`, N from 0 at the top. */
-  get label(): string {
-    return this.isUpper ? 'upper' : `lower ${this.index}`
-  }
-}
-
-/** `major:minor` of the file that `native.stat` describes. */
-export function deviceOfStat(): string {
-  return `${native.stat[Stat.DEV_MAJOR]}:${native.stat[Stat.DEV_MINOR]}`
 }
 
 /** Devices belong to the merged tree's programs: in a layer this process opens none, whatever somebody puts there. */
@@ -109,7 +41,7 @@ function openFailure(option: string, path: string, errno: number): string {
 }
 
 /** The upper layer and the descriptor of its workdir, both reached through one mount so that files can move between them. */
-export interface UpperRoots {
+interface UpperRoots {
   readonly layer: Layer
   readonly workFd: number
 }
@@ -155,7 +87,7 @@ function sameMount(a: number, b: number): boolean {
 }
 
 /** The deepest directory that holds both of two absolute paths. */
-export function commonAncestor(a: string, b: string): string {
+function commonAncestor(a: string, b: string): string {
   const left = a.split('/')
   const right = b.split('/')
   let shared = 0

@@ -10,7 +10,7 @@ import { CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, FS_APPEND_FL, FS_IMMUTABLE_FL } fro
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 
-export type MarkName =
+type MarkName =
   | 'opaque'
   | 'redirect'
   | 'metacopy'

@@ -1,10 +1,10 @@
 /** The origin mark of an inode in a layer: asked of its filesystem here, put together in file-handle. */
 import { native } from '../syscalls/native.js'
 import { encodeOrigin } from './file-handle.js'
-import type { RealDir } from './real-dir.js'
+import type { LayerDir } from './layer-dir.js'
 
 /** The origin mark of a lower inode; null where its filesystem hands out no handles or tells no uuid. */
-export function originMark(fd: number, name: string, dir: RealDir): Uint8Array | null {
+export function originMark(fd: number, name: string, dir: LayerDir): Uint8Array | null {
   const uuid = dir.layer.uuid
   if (uuid === null) return null
   const handle = native.nameToHandle(fd, name)

@@ -1,5 +1,5 @@
 /**
- * Which owner overrides (`override_stat` attributes, layers/ownership.ts) are believed. Whoever may write a file can set those of the
+ * Which owner overrides (`override_stat` attributes, layers/id-mapping.ts) are believed. Whoever may write a file can set those of the
  * user class on it, so that one found on a layer is believed only where the mount asks for it, and only where nobody but the
  * mount's own user could have set it. Devices are never made of one, and set-id bits only where they give no power away.
  */
@@ -7,7 +7,7 @@ import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../syscalls/constant
 import { native } from '../syscalls/native.js'
 import { inInitialNamespace, isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
-import { type Override, overrideNames } from './ownership.js'
+import { type Override, overrideNames } from './id-mapping.js'
 
 const SETID = 0o6000
 const STICKY = 0o1000

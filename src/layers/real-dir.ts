@@ -9,47 +9,12 @@
 import { Errno } from '../base/errno.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import type { Layer } from './layer.js'
-
-/** What is known of a directory's own whiteout marks; found out once, on the first look inside. */
-export type Spelling = 'unknown' | 'plain' | 'marked'
-
-export class RealDir {
-  /** Descriptor, or -1; owned by the cache (the layer's root descriptor is owned by the layer). */
-  fd = -1
-  /** Last use, in the cache's ticks. */
-  tick = 0
-  /** In the cache's list, between those that were used after and before it. */
-  cached = false
-  newer: RealDir | null = null
-  older: RealDir | null = null
-  /** A directory that has been removed: its descriptor is all there is, and stays until `release`. */
-  pinned = false
-  /** Holds names that begin with `.wh.`: 'marked'. */
-  aufs: Spelling = 'unknown'
-  /** The directory's own marks have been read. */
-  inspected = false
-  /** Marked opaque=x: empty files with the xattr `whiteout` are whiteouts. */
-  xattrWhiteouts = false
-
-  constructor(
-    readonly layer: Layer,
-    public parent: RealDir | null,
-    public name: string,
-  ) {}
-
-  /** The path below the layer's root, '' for the root itself. */
-  path(): string {
-    const names: string[] = []
-    for (let dir: RealDir = this; dir.parent !== null; dir = dir.parent) names.push(dir.name)
-    return names.reverse().join('/')
-  }
-}
+import type { LayerDir } from './layer-dir.js'
 
 /** A list from the directory that was used last to the one not used for longest, so that nothing has to be searched. */
 export class DirCache {
-  #newest: RealDir | null = null
-  #oldest: RealDir | null = null
+  #newest: LayerDir | null = null
+  #oldest: LayerDir | null = null
   #size = 0
   #tick = 1
 
@@ -65,7 +30,7 @@ export class DirCache {
   }
 
   /** A descriptor of `dir`, valid until the end of the operation, or -errno. */
-  fd(dir: RealDir): number {
+  fd(dir: LayerDir): number {
     if (dir.fd >= 0) {
       if (dir.tick !== this.#tick) this.#use(dir)
       return dir.fd
@@ -81,13 +46,13 @@ export class DirCache {
   }
 
   /** Closes `dir`'s descriptor: it is gone, or its node is. */
-  release(dir: RealDir): void {
+  release(dir: LayerDir): void {
     dir.pinned = false
     if (dir.cached) this.#drop(dir)
   }
 
   /** Opens and keeps `dir` for as long as its node lives: it is about to lose its name. */
-  pin(dir: RealDir): void {
+  pin(dir: LayerDir): void {
     this.fd(dir)
     dir.pinned = true
   }
@@ -108,21 +73,21 @@ export class DirCache {
     return native.openat(parentFd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   }
 
-  #keep(dir: RealDir, fd: number): void {
+  #keep(dir: LayerDir, fd: number): void {
     if (this.#size >= this.capacity) this.#evict()
     dir.fd = fd
     dir.tick = this.#tick
     this.#link(dir)
   }
 
-  #use(dir: RealDir): void {
+  #use(dir: LayerDir): void {
     dir.tick = this.#tick
     if (!dir.cached || dir === this.#newest) return
     this.#unlink(dir)
     this.#link(dir)
   }
 
-  #link(dir: RealDir): void {
+  #link(dir: LayerDir): void {
     dir.cached = true
     dir.older = this.#newest
     if (this.#newest === null) this.#oldest = dir
@@ -131,7 +96,7 @@ export class DirCache {
     this.#size++
   }
 
-  #unlink(dir: RealDir): void {
+  #unlink(dir: LayerDir): void {
     const { newer, older } = dir
     if (newer === null) this.#newest = older
     else newer.older = older
@@ -167,7 +132,7 @@ export class DirCache {
     return false
   }
 
-  #drop(dir: RealDir): void {
+  #drop(dir: LayerDir): void {
     native.close(dir.fd)
     dir.fd = -1
     this.#unlink(dir)

@@ -20,8 +20,9 @@ import {
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
+import type { LayerDir } from './layer-dir.js'
 import type { MarkStore } from './marks.js'
-import type { DirCache, RealDir } from './real-dir.js'
+import type { DirCache } from './real-dir.js'
 import type { SharedWhiteout } from './shared-whiteout.js'
 
 export const AUFS_PREFIX = '.wh.'
@@ -42,7 +43,7 @@ export class Whiteouts {
   ) {}
 
   /** Whether (fd, name), which `native.stat` describes, is a whiteout. `dir` is the directory it lies in. */
-  isWhiteout(dir: RealDir, fd: number, name: string): boolean {
+  isWhiteout(dir: LayerDir, fd: number, name: string): boolean {
     const stat = native.stat
     const type = stat[Stat.MODE]! & S_IFMT
     if (type === S_IFCHR) return stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
@@ -51,16 +52,16 @@ export class Whiteouts {
   }
 
   /** Whether `dir` holds `.wh.NAME`. Costs nothing in a directory without any such name. */
-  hasAufsWhiteout(dir: RealDir, fd: number, name: string): boolean {
+  hasAufsWhiteout(dir: LayerDir, fd: number, name: string): boolean {
     return this.#speaksAufs(dir, fd) && native.statat(fd, AUFS_PREFIX + name) >= 0
   }
 
   /** Whether `dir` is made opaque by `.wh..wh..opq`. */
-  isAufsOpaque(dir: RealDir, fd: number): boolean {
+  isAufsOpaque(dir: LayerDir, fd: number): boolean {
     return this.#speaksAufs(dir, fd) && native.statat(fd, AUFS_OPAQUE) >= 0
   }
 
-  #speaksAufs(dir: RealDir, fd: number): boolean {
+  #speaksAufs(dir: LayerDir, fd: number): boolean {
     if (dir.aufs === 'unknown') dir.aufs = native.hasPrefix(fd, '', AUFS_PREFIX) > 0 ? 'marked' : 'plain'
     return dir.aufs === 'marked'
   }
@@ -69,7 +70,7 @@ export class Whiteouts {
    * Splits a directory's own entries into what it shows and what it hides below. Calls `show(name, type)` and
    * `hide(name)`; returns 1 when `.wh..wh..opq` makes it opaque, 0 when not, -errno.
    */
-  list(dir: RealDir, show: (name: string, type: number) => void, hide: (name: string) => void): number {
+  list(dir: LayerDir, show: (name: string, type: number) => void, hide: (name: string) => void): number {
     const fd = this.cache.fd(dir)
     if (fd < 0) return fd
     const entries = native.readDirectory(fd, '')
@@ -85,13 +86,13 @@ export class Whiteouts {
     return opaque
   }
 
-  #isHidden(dir: RealDir, fd: number, name: string, type: number): boolean {
+  #isHidden(dir: LayerDir, fd: number, name: string, type: number): boolean {
     const possible = type === DT_CHR || type === DT_UNKNOWN || (type === DT_REG && dir.xattrWhiteouts)
     return possible && native.statat(fd, name) >= 0 && this.isWhiteout(dir, fd, name)
   }
 
   /** Hides `name` in `dir`, where nothing of that name stands. One act on disk. */
-  make(dir: RealDir, name: string): number {
+  make(dir: LayerDir, name: string): number {
     const fd = this.cache.fd(dir)
     if (fd < 0) return fd
     if (this.writtenAs !== 'aufs') {
@@ -109,7 +110,7 @@ export class Whiteouts {
   }
 
   /** Before a whiteout comes into `dir`: marked files count in a directory marked opaque=x only. 0 or -errno. */
-  prepare(dir: RealDir): number {
+  prepare(dir: LayerDir): number {
     if (this.writtenAs !== 'xattr' || dir.xattrWhiteouts) return 0
     const fd = this.cache.fd(dir)
     const errno = fd < 0 ? fd : this.marks.set(fd, '', 'opaque', 'x')
@@ -120,7 +121,7 @@ export class Whiteouts {
   }
 
   /** Before `dir` is marked opaque, which ends opaque=x: removes the marked files, which would be shown; 0 or -errno. */
-  removeMarked(dir: RealDir): number {
+  removeMarked(dir: LayerDir): number {
     if (!dir.xattrWhiteouts) return 0
     const hidden: string[] = []
     const listed = this.list(
@@ -137,7 +138,7 @@ export class Whiteouts {
   }
 
   /** Takes back what hides `name` in `dir`, in whichever spelling. */
-  remove(dir: RealDir, name: string): number {
+  remove(dir: LayerDir, name: string): number {
     const fd = this.cache.fd(dir)
     if (fd < 0) return fd
     if (dir.aufs !== 'plain') native.unlinkat(fd, AUFS_PREFIX + name, 0)

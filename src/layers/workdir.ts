@@ -19,8 +19,8 @@ import {
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { type Layer, Refusal } from './layer.js'
-import { RealDir } from './real-dir.js'
+import { Refusal } from './layer.js'
+import { type Layer, LayerDir } from './layer-dir.js'
 import { SharedWhiteout } from './shared-whiteout.js'
 
 const OWNER_MAY_ALL = 0o700
@@ -30,7 +30,7 @@ export class Workdir {
   /** What whiteouts in the upper are links of. */
   readonly whiteout: SharedWhiteout
   /** `index/`, or null where the lower filesystems hand out no file handles. */
-  index: RealDir | null = null
+  index: LayerDir | null = null
 
   private constructor(
     readonly baseFd: number,
@@ -78,7 +78,7 @@ export class Workdir {
   openIndex(): boolean {
     const fd = openOrMake(this.baseFd, 'index')
     if (fd < 0) return false
-    this.index = new RealDir(this.layer, this.layer.root, 'index')
+    this.index = new LayerDir(this.layer, this.layer.root, 'index')
     this.index.fd = fd
     this.index.pinned = true
     return true
@@ -121,7 +121,7 @@ function openOrMake(baseFd: number, name: string): number {
 }
 
 /** Empties the directory `fd`, as far as that is permitted. */
-export function sweep(fd: number): void {
+function sweep(fd: number): void {
   const entries = native.readDirectory(fd, '')
   if (typeof entries === 'number') return
   entries.names.forEach((name, i) => {
@@ -131,7 +131,7 @@ export function sweep(fd: number): void {
 }
 
 /** Removes the directory `name` in `fd` with everything in it. */
-export function removeTree(fd: number, name: string): number {
+function removeTree(fd: number, name: string): number {
   const dir = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   if (dir < 0) return dir
   sweep(dir)

@@ -4,19 +4,19 @@
  */
 
 import { Errno } from '../base/errno.js'
+import { formatOverride, storedId } from '../layers/id-mapping.js'
 import { trusts } from '../layers/override-trust.js'
-import { formatOverride, storedId } from '../layers/ownership.js'
 import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
-import { readAttr, readOverride } from '../union/attributes.js'
-import { changedByAnyId } from '../union/backing.js'
-import { copyUp } from '../union/copy-up.js'
-import type { Node } from '../union/node.js'
-import { checkImmutable } from '../union/protection.js'
-import { touchedNode } from '../union/touched.js'
-import { placeOf, statNode, type Union } from '../union/union.js'
+import { readAttr, readOverride } from '../union/context/attributes.js'
+import { notifyIndexOfNode } from '../union/context/index-updates.js'
+import { checkImmutable } from '../union/context/protection.js'
+import { locate, statNode, type Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { invalidateIfSplit } from '../union/data/backing.js'
+import type { Node } from '../union/nodes/node.js'
 import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
@@ -48,8 +48,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
-  touchedNode(u, node)
-  changedByAnyId(u, node)
+  notifyIndexOfNode(u, node)
+  invalidateIfSplit(u, node)
   return errno < 0 ? errno : attrOf(u, node, nodeid)
 }
 
@@ -77,9 +77,9 @@ function checkProtected(u: Union, node: Node, changes: SetAttr): number {
 }
 
 function applyAll(u: Union, node: Node, changes: SetAttr): number {
-  const fd = placeOf(u, node)
+  const fd = locate(u, node)
   if (fd < 0) return fd
-  const name = u.placeName
+  const name = u.locatedName
   let errno = 0
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
   const owned = changes.uid !== undefined || changes.gid !== undefined
@@ -93,11 +93,13 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
 }
 
 function setSize(node: Node, fd: number, name: string, size: number): number {
-  return node.dataFd >= 0 && node.dataWritable ? native.ftruncate(node.dataFd, size) : native.truncateat(fd, name, size)
+  return node.contentFd >= 0 && node.dataWritable
+    ? native.ftruncate(node.contentFd, size)
+    : native.truncateat(fd, name, size)
 }
 
 /** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`. */
-export function killSetid(fd: number, name: string, anyGroup = false): number {
+function killSetid(fd: number, name: string, anyGroup = false): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]!
@@ -146,15 +148,15 @@ function changeOverride(u: Union, node: Node, attribute: string, changes: SetAtt
     gid: changes.gid === undefined ? base.gid : storedId(u.gids, changes.gid),
     mode: changes.mode === undefined ? base.mode : changes.mode & 0o7777,
   })
-  const fd = placeOf(u, node)
-  const kept = keepToUs(u, fd, u.placeName, stat)
-  return kept < 0 ? kept : native.setxattr(fd, u.placeName, attribute, Buffer.from(text, 'latin1'), 0)
+  const fd = locate(u, node)
+  const kept = keepToUs(u, fd, u.locatedName, stat)
+  return kept < 0 ? kept : native.setxattr(fd, u.locatedName, attribute, Buffer.from(text, 'latin1'), 0)
 }
 
 /** What an override stands on belongs to this process alone, or the override would not be believed (layers/override-trust). */
 function keepToUs(u: Union, fd: number, name: string, stat: Float64Array): number {
   const uid = stat[Stat.UID]!
-  const foreign = uid !== 0 && uid !== u.ownUid && u.writable!.abilities.changeIds && isMachineRoot()
+  const foreign = uid !== 0 && uid !== u.ownUid && u.writable!.capabilities.changeIds && isMachineRoot()
   const errno = foreign ? native.chownat(fd, name, u.ownUid, u.ownGid) : 0
   const mode = stat[Stat.MODE]!
   if (errno < 0 || (mode & S_IFMT) === S_IFLNK || (mode & OTHERS_WRITE) === 0) return errno

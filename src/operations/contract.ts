@@ -4,9 +4,16 @@
  * atomic against the others. A number returned is >= 0 or -errno. Answers that are more than a number are left in the
  * one scratch object named by the method (`attr`, `opened`, `fsstat`): copy them out before the next call.
  */
-import type { Attr, DataTerms, FsStat, Opened } from '../union/answers.js'
+import type { Attr, DataModeAgreed, FsStat, Opened } from '../union/context/results.js'
 
-export { type Attr, type DataBinding, type DataTerms, type FsStat, type Opened, unbound } from '../union/answers.js'
+export {
+  type Attr,
+  type DataBinding,
+  type DataModeAgreed as DataTerms,
+  type FsStat,
+  type Opened,
+  unbound,
+} from '../union/context/results.js'
 
 /** Who asks: ids as the kernel gave them; `umask` is 0 where the request carries none. */
 export interface Caller {
@@ -54,7 +61,7 @@ export interface Operations {
   readonly fsstat: FsStat
 
   /** What the connection agreed on about file data; before that, and without it, every open is answered. */
-  begin(terms: DataTerms): void
+  begin(terms: DataModeAgreed): void
   /** The nodeid of `name`, its lookup count raised by one, `attr` filled; 0 when the name is absent (cacheable). */
   lookup(parent: number, name: string): number
   forget(nodeid: number, count: number): void

@@ -3,7 +3,7 @@
  */
 
 import { Errno } from '../base/errno.js'
-import { RealDir } from '../layers/real-dir.js'
+import { LayerDir } from '../layers/layer-dir.js'
 import {
   O_CREAT,
   O_EXCL,
@@ -20,16 +20,16 @@ import {
   S_PERMISSIONS,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { fillAttr, readAttr } from '../union/attributes.js'
-import { copyUp } from '../union/copy-up.js'
-import { keepData } from '../union/data.js'
-import { childOf, placeFile, remember } from '../union/lookup.js'
-import { listingAdd } from '../union/merged-directory.js'
-import { asCaller, checkName, type Make, makeEntry, writeOverride } from '../union/names.js'
-import { addName, DirState, type Node } from '../union/node.js'
-import { checkImmutable } from '../union/protection.js'
-import { touched } from '../union/touched.js'
-import type { Union } from '../union/union.js'
+import { fillAttr, readAttr } from '../union/context/attributes.js'
+import { notifyIndex } from '../union/context/index-updates.js'
+import { checkImmutable } from '../union/context/protection.js'
+import type { Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { keepContentFd } from '../union/data/content-fd.js'
+import { asCaller, checkName, createUpper, type Make, writeOverride } from '../union/entries/create-entry.js'
+import { addLookup, childOf, placeFile } from '../union/lookup/lookup.js'
+import { listingAdd } from '../union/lookup/merged-directory.js'
+import { addName, DirState, type Node } from '../union/nodes/node.js'
 import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
 import { answerOpen, mayMap, open } from './open.js'
@@ -42,7 +42,7 @@ function make(u: Union, caller: Caller, parentId: number, name: string, mode: nu
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
   const node = makeNode(u, caller, parent, name, mode, act)
-  return typeof node === 'number' ? node : remember(node)
+  return typeof node === 'number' ? node : addLookup(node)
 }
 
 /** The node of a new entry, `u.attr` filled; `act` returns 0 or a descriptor to serve it from. */
@@ -55,7 +55,7 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   const kept = checkImmutable(parent)
   if (kept < 0) return kept
   const isDirectory = (mode & S_IFMT) === S_IFDIR
-  const made = makeEntry(u, caller, parent, name, isDirectory, act)
+  const made = createUpper(u, caller, parent, name, isDirectory, act)
   if (made < 0) return made
   return publish(u, caller, parent, name, mode, made)
 }
@@ -78,15 +78,15 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
   if (!isDirectory) placeFile(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, mode)
-  touched(u, parent, name, true)
+  notifyIndex(u, parent, name, true)
   fillAttr(u, node, u.topStat)
-  if (fd > 0 && type === S_IFREG) keepData(u, node, fd, true)
+  if (fd > 0 && type === S_IFREG) keepContentFd(u, node, fd, true)
   return node
 }
 
 /** A directory just made, of which nothing has to be found out: a look into it would move its atime. */
-function emptyDir(parent: RealDir, name: string): RealDir {
-  const made = new RealDir(parent.layer, parent, name)
+function emptyDir(parent: LayerDir, name: string): LayerDir {
+  const made = new LayerDir(parent.layer, parent, name)
   made.aufs = 'plain'
   return made
 }
@@ -149,7 +149,7 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   if (typeof node === 'number') return node
   answerOpen(u, node, true)
   if (mayMap(u, flags)) u.attr.lasting = false
-  return remember(node)
+  return addLookup(node)
 }
 
 function openExisting(u: Union, parent: Node, name: string, flags: number): number {
@@ -158,7 +158,7 @@ function openExisting(u: Union, parent: Node, name: string, flags: number): numb
   const errno = open(u, node.id, flags & ~(O_CREAT | O_TRUNC))
   if (errno < 0) return errno
   const known = readAttr(u, node)
-  return known < 0 ? known : remember(node)
+  return known < 0 ? known : addLookup(node)
 }
 
 /** An unnamed file in the upper part of `parent`. */
@@ -168,7 +168,7 @@ export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number
   const kept = checkImmutable(parent)
   const errno = kept < 0 ? kept : copyUp(u, parent)
   if (errno < 0) return errno
-  if (!u.writable!.abilities.tmpfile) return -Errno.EOPNOTSUPP
+  if (!u.writable!.capabilities.tmpfile) return -Errno.EOPNOTSUPP
   const fd = u.cache.fd(parent.dir!.upper!)
   const permissions = diskMode(u, mode) & S_PERMISSIONS
   const file = asCaller(u, caller, () => native.openat(fd, '.', O_TMPFILE | O_RDWR | (flags & O_EXCL), permissions))
@@ -184,10 +184,10 @@ function unnamedNode(u: Union, file: number): number {
   const node = u.nodes.create(S_IFREG, u.inodes.ofStat(u.topStat), null)
   node.inUpper = true
   node.removed = true
-  node.pin = native.openat(file, '', O_PATH, 0)
-  if (node.pin < 0) return node.pin
-  keepData(u, node, file, true)
+  node.unlinkedFd = native.openat(file, '', O_PATH, 0)
+  if (node.unlinkedFd < 0) return node.unlinkedFd
+  keepContentFd(u, node, file, true)
   fillAttr(u, node, u.topStat)
   answerOpen(u, node, true)
-  return remember(node)
+  return addLookup(node)
 }

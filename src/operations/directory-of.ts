@@ -2,9 +2,9 @@
  * From the numbers of a request to nodes: what every operation does first.
  */
 import { Errno } from '../base/errno.js'
-import { childOf } from '../union/lookup.js'
-import type { Node } from '../union/node.js'
-import type { Union } from '../union/union.js'
+import type { Union } from '../union/context/union.js'
+import { childOf } from '../union/lookup/lookup.js'
+import type { Node } from '../union/nodes/node.js'
 
 /** The node, or -ESTALE: the kernel names only what it was told and has not forgotten. */
 export function nodeOf(u: Union, nodeid: number): Node | number {

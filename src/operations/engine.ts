@@ -2,17 +2,18 @@
  * The engine as its surroundings see it: made from a configuration, asked by a transport through `operations`, described
  * for people, ended. Everything in it runs on the thread that made it.
  */
-import type { LowerIndex } from '../index/lower-index.js'
-import type { StackConfig } from '../index/lower-stack.js'
-import { stackIdentity } from '../index/stack-identity.js'
-import type { DataBinding, DataTerms } from '../union/answers.js'
-import type { UnionConfig } from '../union/config.js'
-import { noteWritten } from '../union/data.js'
-import { type DataWish, settledMode } from '../union/data-mode.js'
+
+import { stackIdentity } from '../owner-index/database/stack-identity.js'
+import type { LowerIndex } from '../owner-index/engine/lower-index.js'
+import type { StackConfig } from '../stack/lower-stack.js'
+import type { UnionConfig } from '../union/context/config.js'
+import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
+import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
+import { type LogFunction, Refusal, type Union } from '../union/context/union.js'
+import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion } from '../union/describe.js'
-import { type HiddenPath, type OwnedPage, type Ownership, ownerOf, ownersIn } from '../union/ownership.js'
 import { setUp, tearDown } from '../union/setup.js'
-import { type LogFunction, Refusal, type Union } from '../union/union.js'
+import { type HiddenPath, type OwnedPage, type Ownership, ownerOf, ownersIn } from '../union/which-layer.js'
 import { getattr, setattr } from './attributes.js'
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
@@ -28,7 +29,7 @@ import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 export interface Engine {
   readonly operations: Operations
   /** What is wanted for file data when the connection begins. */
-  readonly dataWish: DataWish
+  readonly dataWish: DataModeRequest
   describe(): Record<string, unknown>
   /** Says once, in the log and in `inspect`, what this mount does without. */
   downgrade(what: string): void
@@ -61,7 +62,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     operations: operationsOf(u),
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
-    downgrade: (what) => u.downgrade(what),
+    downgrade: (what) => u.degrade(what),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
     indexCounters: () => u.lowerIndex?.counters ?? null,
     stack: stackOf(u),
@@ -87,10 +88,10 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
 }
 
 /** The connection has begun. */
-function begin(u: Union, terms: DataTerms): void {
-  u.data = settledMode(u.dataWish, terms)
+function begin(u: Union, terms: DataModeAgreed): void {
+  u.data = negotiatedMode(u.dataWish, terms)
   if (u.config.data === 'passthrough' && !terms.passthrough)
-    u.downgrade(`data=passthrough is not to be had: ${u.data.why}`)
+    u.degrade(`data=passthrough is not to be had: ${u.data.why}`)
   const { passthrough, writeback, why } = u.data
   u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
 }

@@ -4,11 +4,11 @@
 import { Errno } from '../base/errno.js'
 import { S_IFDIR, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { copyUp } from '../union/copy-up.js'
-import { dataOf, rebindData } from '../union/data.js'
-import type { Node } from '../union/node.js'
-import { markProtection, PROTECTION } from '../union/protection.js'
-import { placeOf, type Union } from '../union/union.js'
+import { markProtection, PROTECTION } from '../union/context/protection.js'
+import { locate, type Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { contentFd, rebindData } from '../union/data/content-fd.js'
+import type { Node } from '../union/nodes/node.js'
 import { nodeOf } from './directory-of.js'
 
 const AUFS_NAME_MAX = 251
@@ -16,13 +16,13 @@ const AUFS_NAME_MAX = 251
 /** The real flags but for the two that protect, which are a mark; where no mark can be, they are real. */
 function applyFlags(u: Union, node: Node, fd: number, name: string, flags: number): number {
   const protection = flags & PROTECTION
-  if (!u.writable!.abilities.xattrs) {
+  if (!u.writable!.capabilities.xattrs) {
     const real = native.setFlags(fd, name, flags)
     if (real >= 0) node.protection = protection
     return real
   }
   // What was gathered before is still to come, and comes through this descriptor.
-  if (u.data.noOpen && node.type === S_IFREG && !node.dataWritable) dataOf(u, node, true)
+  if (u.data.noOpen && node.type === S_IFREG && !node.dataWritable) contentFd(u, node, true)
   // Real flags, which an older mount may have set, would refuse the mark.
   const set = native.setFlags(fd, name, flags & ~PROTECTION)
   const marked = set < 0 ? set : markProtection(u, fd, name, protection)
@@ -49,8 +49,8 @@ export function getFlags(u: Union, nodeid: number): number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (node.type !== S_IFREG && node.type !== S_IFDIR) return -Errno.ENOTTY
-  const fd = placeOf(u, node)
-  const flags = fd < 0 ? fd : native.getFlags(fd, u.placeName)
+  const fd = locate(u, node)
+  const flags = fd < 0 ? fd : native.getFlags(fd, u.locatedName)
   return flags < 0 ? flags : (flags & ~PROTECTION) | node.protection
 }
 
@@ -60,8 +60,8 @@ export function setFlags(u: Union, nodeid: number, flags: number): number {
   if (node.type !== S_IFREG && node.type !== S_IFDIR) return -Errno.ENOTTY
   const errno = copyUp(u, node)
   if (errno < 0) return errno
-  const fd = placeOf(u, node)
-  const set = fd < 0 ? fd : applyFlags(u, node, fd, u.placeName, flags)
+  const fd = locate(u, node)
+  const set = fd < 0 ? fd : applyFlags(u, node, fd, u.locatedName, flags)
   // The kernel does not know that this moved the time of change.
   if (set >= 0) u.binding.forgetAttributes(node.id)
   // What is open was opened under the flags before.

@@ -3,19 +3,20 @@
  * the whiteout is made first and takes the old name by an exchange. Nothing is lost at any moment: at worst, after a crash, a
  * name that has gone is shown once more.
  */
-import type { RealDir } from '../layers/real-dir.js'
+
+import type { LayerDir } from '../layers/layer-dir.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import type { Node } from '../union/node.js'
-import type { Union } from '../union/union.js'
+import type { Union } from '../union/context/union.js'
+import type { Node } from '../union/nodes/node.js'
 import { replaceByWhiteout } from './remove.js'
 
 export interface MarkedMove {
   readonly u: Union
   /** Upper directories, prepared for whiteouts. */
-  readonly from: RealDir
+  readonly from: LayerDir
   readonly oldName: string
-  readonly to: RealDir
+  readonly to: LayerDir
   readonly newName: string
   readonly node: Node
   /** What the new name shows. */

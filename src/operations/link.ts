@@ -5,18 +5,18 @@
 import { Errno } from '../base/errno.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { readAttr } from '../union/attributes.js'
-import { changedByAnyId } from '../union/backing.js'
-import { copyUp, markImpure } from '../union/copy-up.js'
-import { writeLinks } from '../union/link-counts.js'
-import { childOf, inodeKey, placeAgain, remember } from '../union/lookup.js'
-import { listingAdd } from '../union/merged-directory.js'
-import { checkName, makeEntry } from '../union/names.js'
-import { addName, type Node } from '../union/node.js'
-import { checkChange, checkImmutable } from '../union/protection.js'
-import { keepContent } from '../union/redirects.js'
-import { touched } from '../union/touched.js'
-import { placeOf, type Union } from '../union/union.js'
+import { readAttr } from '../union/context/attributes.js'
+import { notifyIndex } from '../union/context/index-updates.js'
+import { checkChange, checkImmutable } from '../union/context/protection.js'
+import { locate, type Union } from '../union/context/union.js'
+import { copyUp, markImpure } from '../union/copy-up/copy-up.js'
+import { invalidateIfSplit } from '../union/data/backing.js'
+import { checkName, createUpper } from '../union/entries/create-entry.js'
+import { keepMetacopyReachable } from '../union/entries/redirects.js'
+import { writeUnionNlink } from '../union/lookup/link-counts.js'
+import { addLookup, childOf, inodeKey, placeAgain } from '../union/lookup/lookup.js'
+import { listingAdd } from '../union/lookup/merged-directory.js'
+import { addName, type Node } from '../union/nodes/node.js'
 import { directoryOf, nodeOf } from './directory-of.js'
 
 const DAEMON = { uid: 0, gid: 0, umask: 0 }
@@ -37,32 +37,32 @@ export function link(u: Union, nodeid: number, newParentId: number, newName: str
   if (errno < 0) return errno
   publish(u, node, parent, newName)
   const read = readAttr(u, node)
-  return read < 0 ? read : remember(node)
+  return read < 0 ? read : addLookup(node)
 }
 
 function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
   let errno = copyUp(u, node, -1, true)
   if (errno >= 0) errno = copyUp(u, parent)
   if (errno >= 0 && node.hasOrigin) markImpure(u, parent)
-  if (errno >= 0) errno = keepContent(u, node)
-  if (errno >= 0) errno = writeLinks(u, node)
+  if (errno >= 0) errno = keepMetacopyReachable(u, node)
+  if (errno >= 0) errno = writeUnionNlink(u, node)
   if (errno < 0) return errno
   const identity = { ...DAEMON, uid: u.ownUid, gid: u.ownGid }
-  return makeEntry(u, identity, parent, newName, false, (fd, name) => {
-    const from = placeOf(u, node)
-    return from < 0 ? from : native.linkat(from, u.placeName, fd, name)
+  return createUpper(u, identity, parent, newName, false, (fd, name) => {
+    const from = locate(u, node)
+    return from < 0 ? from : native.linkat(from, u.locatedName, fd, name)
   })
 }
 
 /** One more name: the union's count of a group rises with the upper's own, so its mark stays true. */
 function publish(u: Union, node: Node, parent: Node, name: string): void {
   const upper = parent.dir!.upper!
-  if (node.pin >= 0 || node.at === null) placeAgain(node, upper, name)
+  if (node.unlinkedFd >= 0 || node.inodeDir === null) placeAgain(node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, node.type)
-  touched(u, parent, name)
+  notifyIndex(u, parent, name)
   if (node.links !== null) node.links.nlink++
-  changedByAnyId(u, node)
+  invalidateIfSplit(u, node)
   const fd = u.cache.fd(upper)
   if (fd >= 0 && native.statat(fd, name) >= 0 && native.stat[Stat.NLINK]! > 1)
     u.nodes.addKey(node, inodeKey(native.stat))
@@ -71,6 +71,6 @@ function publish(u: Union, node: Node, parent: Node, name: string): void {
 export function readlink(u: Union, nodeid: number): string | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
-  const fd = placeOf(u, node)
-  return fd < 0 ? fd : native.readlinkat(fd, u.placeName)
+  const fd = locate(u, node)
+  return fd < 0 ? fd : native.readlinkat(fd, u.locatedName)
 }

@@ -3,12 +3,13 @@
  */
 
 import { Errno } from '../base/errno.js'
-import { readAttr } from '../union/attributes.js'
-import { forgetGhost } from '../union/backing.js'
-import { aheadOfEntering } from '../union/entering-ahead.js'
-import { childOf, forgetUnused, remember } from '../union/lookup.js'
-import { expectReader } from '../union/page-cache.js'
-import type { Union } from '../union/union.js'
+import { readAttr } from '../union/context/attributes.js'
+import type { Union } from '../union/context/union.js'
+import { forgetGhost } from '../union/data/backing.js'
+import { forgetUnused } from '../union/data/forget.js'
+import { predictRead } from '../union/data/page-cache.js'
+import { addLookup, childOf } from '../union/lookup/lookup.js'
+import { prefetchSiblings } from '../union/read-ahead/sibling-prefetch.js'
 import { directoryOf } from './directory-of.js'
 
 export function lookup(u: Union, parentId: number, name: string): number {
@@ -19,13 +20,13 @@ export function lookup(u: Union, parentId: number, name: string): number {
   const node = childOf(u, parent, name)
   if (typeof node === 'number') return node
   if (u.attrFresh) {
-    if (node.dir !== null) aheadOfEntering(u, parent, name)
-    expectReader(u, node)
+    if (node.dir !== null) prefetchSiblings(u, parent, name)
+    predictRead(u, node)
   } else {
     const errno = readAttr(u, node)
     if (errno < 0) return errno
   }
-  return remember(node)
+  return addLookup(node)
 }
 
 export function forget(u: Union, nodeid: number, count: number): void {

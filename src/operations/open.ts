@@ -9,14 +9,14 @@ import { FallocateMode, OpenedFlag } from '../protocol/flags.js'
 import { O_ACCMODE, O_APPEND, O_DIRECTORY, O_RDONLY, O_RDWR, O_TRUNC, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { backingFor, closeBacking, LOOK_AGAIN, releaseGhost, withGhost } from '../union/backing.js'
-import { copyUp } from '../union/copy-up.js'
-import { dataOf, dropData } from '../union/data.js'
-import { forgetUnused } from '../union/lookup.js'
-import type { Node } from '../union/node.js'
-import { noteReader, storeSmall } from '../union/page-cache.js'
-import { checkChange, checkImmutable } from '../union/protection.js'
-import type { Union } from '../union/union.js'
+import { checkChange, checkImmutable } from '../union/context/protection.js'
+import type { Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { backingFor, closeBacking, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
+import { contentFd, dropContentFd } from '../union/data/content-fd.js'
+import { forgetUnused } from '../union/data/forget.js'
+import { countRead, preloadSmallFile } from '../union/data/page-cache.js'
+import type { Node } from '../union/nodes/node.js'
 import type { DataPort } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
@@ -26,7 +26,7 @@ const WRITER = 1
 
 export function open(u: Union, nodeid: number, flags: number): number {
   if (u.data.noOpen) return -Errno.ENOSYS
-  if (u.nodes.ghost(nodeid) !== undefined) return LOOK_AGAIN
+  if (u.nodes.ghost(nodeid) !== undefined) return RETRY_LOOKUP
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (node.dir !== null) return (flags & O_ACCMODE) === O_RDONLY ? 0 : -Errno.EISDIR
@@ -35,7 +35,7 @@ export function open(u: Union, nodeid: number, flags: number): number {
   const errno = write ? openForWriting(u, node, flags) : openForReading(u, node)
   if (errno < 0) return errno
   // Copied up under those who have it open: the name means another nodeid from now on.
-  if (node.id !== nodeid) return LOOK_AGAIN
+  if (node.id !== nodeid) return RETRY_LOOKUP
   answerOpen(u, node, write)
   // It may be mapped, and a write to a mapping of the backing is not told to the kernel's copy of the attributes.
   if (mayMap(u, flags)) u.binding.forgetAttributes(nodeid)
@@ -49,8 +49,8 @@ export function mayMap(u: Union, flags: number): boolean {
 
 /** A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened then. */
 function openForReading(u: Union, node: Node): number {
-  if (!u.data.passthrough) return dataOf(u, node, false)
-  storeSmall(u, node)
+  if (!u.data.passthrough) return contentFd(u, node, false)
+  preloadSmallFile(u, node)
   return 0
 }
 
@@ -63,7 +63,7 @@ function openForWriting(u: Union, node: Node, flags: number): number {
   const before = node.id
   const errno = copyUp(u, node, size)
   if (errno < 0 || node.id !== before) return errno
-  const fd = dataOf(u, node, true, (flags & O_APPEND) !== 0)
+  const fd = contentFd(u, node, true, (flags & O_APPEND) !== 0)
   return fd < 0 || !truncates ? fd : native.ftruncate(fd, 0)
 }
 
@@ -84,12 +84,12 @@ export function answerOpen(u: Union, node: Node, write: boolean): void {
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */
-export function contentOf(u: Union, node: Node, write: boolean, size = -1, append = false): number {
+function contentOf(u: Union, node: Node, write: boolean, size = -1, append = false): number {
   if (write) {
     const errno = copyUp(u, node, size)
     if (errno < 0) return errno
   }
-  return dataOf(u, node, write, append)
+  return contentFd(u, node, write, append)
 }
 
 export function release(u: Union, nodeid: number, fh: number): number {
@@ -104,7 +104,7 @@ export function release(u: Union, nodeid: number, fh: number): number {
   if (fh === WRITER && node.writers > 0) node.writers--
   if (node.opens > 0) return 0
   closeBacking(u, node)
-  if (!u.data.noOpen) dropData(u, node)
+  if (!u.data.noOpen) dropContentFd(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0
 }
@@ -117,7 +117,7 @@ function withContent(u: Union, nodeid: number, write: boolean, act: (fd: number,
   const fd = contentOf(u, node, write)
   if (fd < 0) return fd
   const result = act(fd, node)
-  if (node.opens === 0 && !u.data.noOpen) dropData(u, node)
+  if (node.opens === 0 && !u.data.noOpen) dropContentFd(u, node)
   return result
 }
 
@@ -129,7 +129,7 @@ function withReadable(u: Union, nodeid: number, act: (fd: number) => number): nu
 
 /** Only of what is not bound yet: the transport serves the rest. */
 export function read(u: Union, nodeid: number, length: number, offset: number, port: DataPort): number {
-  if (u.data.noOpen) noteReader(u)
+  if (u.data.noOpen) countRead(u)
   return withReadable(u, nodeid, (fd) => port.read(fd, length, offset))
 }
 

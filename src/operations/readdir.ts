@@ -2,12 +2,13 @@
  * readdir, with attributes where they are asked for: each entry given out with a nodeid has been looked up.
  */
 import { DT_DIR } from '../syscalls/constants.js'
-import { readAttr } from '../union/attributes.js'
-import { childOf, forgetUnused, remember } from '../union/lookup.js'
-import { listingOf } from '../union/merged-directory.js'
-import type { Node } from '../union/node.js'
-import type { Union } from '../union/union.js'
-import { aheadOfEntry, aheadOfWalk } from '../union/walk-ahead.js'
+import { readAttr } from '../union/context/attributes.js'
+import type { Union } from '../union/context/union.js'
+import { forgetUnused } from '../union/data/forget.js'
+import { addLookup, childOf } from '../union/lookup/lookup.js'
+import { listingOf } from '../union/lookup/merged-directory.js'
+import type { Node } from '../union/nodes/node.js'
+import { prefetchEntry, prefetchWalk } from '../union/read-ahead/walk.js'
 import type { EntrySink } from './contract.js'
 import { directoryOf } from './directory-of.js'
 
@@ -24,11 +25,11 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   const isRead = node.dir!.listing === null
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
-  if (isRead) aheadOfWalk(u, node, listing)
+  if (isRead) prefetchWalk(u, node, listing)
   let cookie = listing.next(Math.max(DOTS, offset))
   for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()
-    if (plus && listing.type(cookie) === DT_DIR) aheadOfEntry(u, node, listing, cookie)
+    if (plus && listing.type(cookie) === DT_DIR) prefetchEntry(u, node, listing, cookie)
     if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), wanted)) break
   }
   listing.unfinished = cookie >= 0
@@ -54,7 +55,7 @@ function give(u: Union, parent: Node, name: string, cookie: number, type: number
   const told = !plus || (again && child.nlookup > 0)
   const nodeid = !told && (u.attrFresh || readAttr(u, child) >= 0) ? child.id : 0
   const taken = sink.add(name, cookie, child.ino, listed, nodeid)
-  if (taken && nodeid > 0) remember(child)
+  if (taken && nodeid > 0) addLookup(child)
   else if (child.nlookup === 0) forgetUnused(u, child)
   return taken
 }

@@ -5,13 +5,13 @@
 import { Errno } from '../base/errno.js'
 import { AT_REMOVEDIR, RENAME_EXCHANGE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { copyUp } from '../union/copy-up.js'
-import { copyUpCounted, prepareLoss, publishLoss } from '../union/losing-names.js'
-import { holdsWhiteouts, isEmpty } from '../union/merged-directory.js'
-import type { Node } from '../union/node.js'
-import { checkDelete } from '../union/protection.js'
-import { isLowerPositive } from '../union/search.js'
-import type { Union } from '../union/union.js'
+import { checkDelete } from '../union/context/protection.js'
+import { isLowerPositive } from '../union/context/search.js'
+import type { Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { copyUpForUnlink, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
+import { holdsWhiteouts, isEmpty } from '../union/lookup/merged-directory.js'
+import type { Node } from '../union/nodes/node.js'
 import { directoryOf, existing } from './directory-of.js'
 
 export function unlink(u: Union, parentId: number, name: string): number {
@@ -46,7 +46,7 @@ function checkKind(u: Union, node: Node, directory: boolean): number {
 function removeName(u: Union, parent: Node, name: string, node: Node): number {
   const hides = isLowerPositive(u, parent.dir!, name)
   if (hides < 0) return hides
-  const counted = copyUpCounted(u, node, parent, name)
+  const counted = copyUpForUnlink(u, node, parent, name)
   if (counted < 0) return counted
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0) return upper
@@ -55,12 +55,12 @@ function removeName(u: Union, parent: Node, name: string, node: Node): number {
   const stands = looks ? native.statat(upper, name) : 0
   if (stands < 0 && stands !== -Errno.ENOENT) return stands
   const inUpper = node.isUpper && stands >= 0
-  const prepared = prepareLoss(u, node, parent, name)
+  const prepared = prepareUnlink(u, node, parent, name)
   if (prepared < 0) return prepared
   const errno = hides > 0 ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
   if (errno < 0) return errno
   // From here the name is gone on disk; nothing below may fail.
-  publishLoss(u, node, parent, name, inUpper)
+  publishUnlink(u, node, parent, name, inUpper)
   return 0
 }
 

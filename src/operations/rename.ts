@@ -1,24 +1,24 @@
 /**
- * rename and renameat2: plan (union/rename-plan), prepare, the one rename, publish. Everything up to the rename may fail and
+ * rename and renameat2: plan (union/entries/rename-plan.ts), prepare, the one rename, publish. Everything up to the rename may fail and
  * leaves the merged tree as it was; nothing after it may.
  */
 
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { clearEmpty, moveAside, moveBack } from '../union/clear-empty.js'
-import { copyUp, markImpure } from '../union/copy-up.js'
-import { childOf, placeFile } from '../union/lookup.js'
-import { copyUpCounted, copyUpName, prepareLoss, publishLoss } from '../union/losing-names.js'
-import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/merged-directory.js'
-import { checkName } from '../union/names.js'
-import { addName, dropName, type Node } from '../union/node.js'
-import { checkDelete, checkImmutable } from '../union/protection.js'
-import { keepContent, setOpaque, setRedirect } from '../union/redirects.js'
-import { planRename, type RenamePlan, type Target } from '../union/rename-plan.js'
-import { isLowerPositive } from '../union/search.js'
-import { touched } from '../union/touched.js'
-import type { Union } from '../union/union.js'
+import { notifyIndex } from '../union/context/index-updates.js'
+import { checkDelete, checkImmutable } from '../union/context/protection.js'
+import { isLowerPositive } from '../union/context/search.js'
+import type { Union } from '../union/context/union.js'
+import { copyUp, markImpure } from '../union/copy-up/copy-up.js'
+import { moveAside, moveBack, replaceByOpaqueEmpty } from '../union/entries/clear-empty.js'
+import { checkName } from '../union/entries/create-entry.js'
+import { keepMetacopyReachable, setOpaque, setRedirect } from '../union/entries/redirects.js'
+import { copyUpForUnlink, copyUpWithName, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
+import { planRename, type RenamePlan, type Target } from '../union/entries/rename-plan.js'
+import { childOf, placeFile } from '../union/lookup/lookup.js'
+import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/lookup/merged-directory.js'
+import { addName, dropName, type Node } from '../union/nodes/node.js'
 import { directoryOf, existing } from './directory-of.js'
 import { leaveMarked, type MarkedMove } from './leave-marked.js'
 
@@ -139,21 +139,22 @@ function prepare(m: Move, plan: RenamePlan): number {
   const { u, node, victim } = m
   let errno = copyUp(u, m.newParent)
   if (errno >= 0) errno = copyUp(u, m.oldParent)
-  if (errno >= 0) errno = copyUpName(u, node, m.oldParent, m.oldName)
-  if (errno >= 0 && plan.act === 'exchange' && victim !== null) errno = copyUpName(u, victim, m.newParent, m.newName)
+  if (errno >= 0) errno = copyUpWithName(u, node, m.oldParent, m.oldName)
+  if (errno >= 0 && plan.act === 'exchange' && victim !== null)
+    errno = copyUpWithName(u, victim, m.newParent, m.newName)
   if (errno < 0) return errno
   errno = prepareMarks(m, plan)
   if (errno < 0 || victim === null || (m.flags & RENAME_EXCHANGE) !== 0) return errno
   if (victim.dir !== null && makesWay(m)) errno = 0
-  else if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = clearEmpty(u, victim)
-  else errno = copyUpCounted(u, victim, m.newParent, m.newName)
-  return errno < 0 ? errno : prepareLoss(u, victim, m.newParent, m.newName)
+  else if (victim.dir !== null && holdsWhiteouts(u, victim.dir)) errno = replaceByOpaqueEmpty(u, victim)
+  else errno = copyUpForUnlink(u, victim, m.newParent, m.newName)
+  return errno < 0 ? errno : prepareUnlink(u, victim, m.newParent, m.newName)
 }
 
 /** The victim holds whiteouts, and no empty directory that says to be opaque can be had to stand in for it. */
 function makesWay({ u, victim, flags }: Move): boolean {
   if (victim === null || victim.dir === null || (flags & RENAME_EXCHANGE) !== 0) return false
-  return u.whiteouts.writeAufs && !u.writable!.abilities.xattrs && holdsWhiteouts(u, victim.dir)
+  return u.whiteouts.writeAufs && !u.writable!.capabilities.xattrs && holdsWhiteouts(u, victim.dir)
 }
 
 function prepareMarks(m: Move, plan: RenamePlan): number {
@@ -173,8 +174,8 @@ function prepareMarks(m: Move, plan: RenamePlan): number {
     const errno = setOpaque(u, victim!)
     if (errno < 0) return errno
   }
-  let kept = keepContent(u, node)
-  if (kept >= 0 && victim !== null && (m.flags & RENAME_EXCHANGE) !== 0) kept = keepContent(u, victim)
+  let kept = keepMetacopyReachable(u, node)
+  if (kept >= 0 && victim !== null && (m.flags & RENAME_EXCHANGE) !== 0) kept = keepMetacopyReachable(u, victim)
   if (kept < 0) return kept
   if (node.hasOrigin) markImpure(u, m.newParent)
   if (victim?.hasOrigin && (m.flags & RENAME_EXCHANGE) !== 0) markImpure(u, m.oldParent)
@@ -228,15 +229,15 @@ function move(m: Move): MarkedMove {
 function publish(m: Move, target: Target): void {
   const { u, node, victim, oldParent, oldName, newParent, newName } = m
   const exchange = (m.flags & RENAME_EXCHANGE) !== 0
-  if (victim !== null && !exchange) publishLoss(u, victim, newParent, newName, target === 'entry')
+  if (victim !== null && !exchange) publishUnlink(u, victim, newParent, newName, target === 'entry')
   dropName(node, oldParent, oldName)
   if (victim !== null && exchange) dropName(victim, newParent, newName)
   settle(node, oldParent, oldName, newParent, newName)
   if (victim !== null && exchange) settle(victim, newParent, newName, oldParent, oldName)
   else listingRemove(oldParent, oldName)
   listingAdd(newParent, newName, node.type)
-  touched(u, oldParent, oldName, true)
-  touched(u, newParent, newName, true)
+  notifyIndex(u, oldParent, oldName, true)
+  notifyIndex(u, newParent, newName, true)
   if (victim !== null && exchange) listingAdd(oldParent, oldName, victim.type)
 }
 
@@ -247,5 +248,5 @@ function settle(node: Node, from: Node, oldName: string, to: Node, newName: stri
     const upper = node.dir!.upper!
     upper.parent = to.dir!.upper
     upper.name = newName
-  } else if (node.at === from.dir!.upper && node.atName === oldName) placeFile(node, to.dir!.upper!, newName)
+  } else if (node.inodeDir === from.dir!.upper && node.inodeName === oldName) placeFile(node, to.dir!.upper!, newName)
 }

@@ -8,12 +8,12 @@ import { isForeign } from '../layers/marks.js'
 import { isOverride } from '../layers/override-trust.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { layerOf } from '../union/attributes.js'
-import { changedByAnyId } from '../union/backing.js'
-import { copyUp } from '../union/copy-up.js'
-import type { Node } from '../union/node.js'
-import { checkChange } from '../union/protection.js'
-import { placeOf, topDir, type Union } from '../union/union.js'
+import { layerOf } from '../union/context/attributes.js'
+import { checkChange } from '../union/context/protection.js'
+import { locate, topDir, type Union } from '../union/context/union.js'
+import { copyUp } from '../union/copy-up/copy-up.js'
+import { invalidateIfSplit } from '../union/data/backing.js'
+import type { Node } from '../union/nodes/node.js'
 import { nodeOf } from './directory-of.js'
 
 const VIRTUAL = 'user.stratafs.'
@@ -27,9 +27,9 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   if (attribute === CAPABILITY) return capabilitiesOf(u, node)
   if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
-  const fd = placeOf(u, node)
+  const fd = locate(u, node)
   if (fd < 0) return fd
-  const value = native.getxattr(fd, u.placeName, u.marks.stored(attribute))
+  const value = native.getxattr(fd, u.locatedName, u.marks.stored(attribute))
   if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
   return mapAcl(value, u.uids, u.gids, 'shown')
 }
@@ -37,9 +37,9 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
 /** Asked before every write and change of owner, nearly always in vain. */
 function capabilitiesOf(u: Union, node: Node): Uint8Array | number {
   if (node.withoutCapabilities) return -Errno.ENODATA
-  const fd = placeOf(u, node)
+  const fd = locate(u, node)
   if (fd < 0) return fd
-  const value = native.getxattr(fd, u.placeName, CAPABILITY)
+  const value = native.getxattr(fd, u.locatedName, CAPABILITY)
   node.withoutCapabilities = value === -Errno.ENODATA
   return value
 }
@@ -62,9 +62,9 @@ function virtual(node: Node, what: string): Uint8Array | number {
 }
 
 /** The absolute path of what `node` shows, in its layer. */
-export function realPath(node: Node): string {
+function realPath(node: Node): string {
   const layer = layerOf(node)!
-  const inside = node.dir !== null ? topDir(node).path() : joined(node.at!.path(), node.atName)
+  const inside = node.dir !== null ? topDir(node).path() : joined(node.inodeDir!.path(), node.inodeName)
   return inside === '' ? layer.path : `${layer.path === '/' ? '' : layer.path}/${inside}`
 }
 
@@ -82,9 +82,9 @@ export function setxattr(
 ): number {
   const node = writableNode(u, nodeid, attribute)
   if (typeof node === 'number') return node
-  const fd = placeOf(u, node)
+  const fd = locate(u, node)
   if (fd < 0) return fd
-  const name = u.placeName
+  const name = u.locatedName
   node.withoutCapabilities = false
   const stored = attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
   const errno = native.setxattr(fd, name, u.marks.stored(attribute), stored, flags)
@@ -96,8 +96,8 @@ export function removexattr(u: Union, nodeid: number, attribute: string): number
   if (typeof present === 'number' && present === -Errno.ENODATA) return present
   const node = writableNode(u, nodeid, attribute)
   if (typeof node === 'number') return node
-  const fd = placeOf(u, node)
-  return fd < 0 ? fd : native.removexattr(fd, u.placeName, u.marks.stored(attribute))
+  const fd = locate(u, node)
+  return fd < 0 ? fd : native.removexattr(fd, u.locatedName, u.marks.stored(attribute))
 }
 
 /** The node, copied up, or why `attribute` may not be changed. */
@@ -109,7 +109,7 @@ function writableNode(u: Union, nodeid: number, attribute: string): Node | numbe
   const kept = checkChange(node)
   const errno = kept < 0 ? kept : copyUp(u, node, -1, true)
   if (errno < 0) return errno
-  changedByAnyId(u, node)
+  invalidateIfSplit(u, node)
   return node
 }
 
@@ -123,9 +123,9 @@ function clearSetgid(fd: number, name: string): number {
 export function listxattr(u: Union, nodeid: number, uid: number): string[] | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
-  const fd = placeOf(u, node)
+  const fd = locate(u, node)
   if (fd < 0) return fd
-  const names = native.listxattr(fd, u.placeName)
+  const names = native.listxattr(fd, u.locatedName)
   if (typeof names === 'number') return names
   const shown: string[] = []
   for (const stored of names) {

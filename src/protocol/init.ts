@@ -16,7 +16,7 @@ import { InitFlag, InitFlag2 } from './flags.js'
 import { FUSE_KERNEL_MINOR_VERSION, FUSE_KERNEL_VERSION, FUSE_OLDEST_MINOR_VERSION } from './opcodes.js'
 
 /** fuse_init_in's fields. */
-export interface InitOffer {
+interface InitOffer {
   readonly major: number
   readonly minor: number
   readonly maxReadahead: number
@@ -34,7 +34,7 @@ export interface DataChoices {
 }
 
 /** What INIT agreed on about file data. */
-export interface DataTerms {
+interface DataModeAgreed {
   readonly passthrough: boolean
   /** OPEN and CREATE are declined, once each. */
   readonly noOpen: boolean
@@ -118,7 +118,7 @@ export function negotiate(offer: InitOffer, choices: InitChoices): InitAnswer | 
   }
 }
 
-function agreedData(offer: InitOffer, wanted: DataChoices): DataTerms {
+function agreedData(offer: InitOffer, wanted: DataChoices): DataModeAgreed {
   const extended = (offer.flags & InitFlag.INIT_EXT) !== 0
   const passthrough = wanted.passthrough && extended && (offer.flags2 & InitFlag2.PASSTHROUGH) !== 0
   const writeback = !passthrough && wanted.writeback && (offer.flags & InitFlag.WRITEBACK_CACHE) !== 0
@@ -126,7 +126,7 @@ function agreedData(offer: InitOffer, wanted: DataChoices): DataTerms {
 }
 
 /** What an agreement means for file data. */
-export function dataTerms(answer: InitAnswer): DataTerms {
+export function dataTerms(answer: InitAnswer): DataModeAgreed {
   return {
     passthrough: (answer.flags2 & InitFlag2.PASSTHROUGH) !== 0,
     noOpen: (answer.flags & InitFlag.NO_OPEN_SUPPORT) !== 0,
@@ -134,7 +134,7 @@ export function dataTerms(answer: InitAnswer): DataTerms {
   }
 }
 
-function wantedFlags(choices: InitChoices, data: DataTerms): number {
+function wantedFlags(choices: InitChoices, data: DataModeAgreed): number {
   let flags: number = ALWAYS
   flags |= data.noOpen ? InitFlag.NO_OPEN_SUPPORT : InitFlag.ATOMIC_O_TRUNC
   if (data.writeback) flags |= InitFlag.WRITEBACK_CACHE
@@ -144,7 +144,7 @@ function wantedFlags(choices: InitChoices, data: DataTerms): number {
   return flags
 }
 
-function wantedFlags2(choices: InitChoices, data: DataTerms): number {
+function wantedFlags2(choices: InitChoices, data: DataModeAgreed): number {
   return (choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0) | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
 }
 

@@ -75,9 +75,6 @@ export const IN_HEADER = 40
 /** Size of fuse_out_header, which opens every reply. */
 export const OUT_HEADER = 16
 
-/** The kernel reads a device buffer of at least this (FUSE_MIN_READ_BUFFER). */
-export const MIN_READ_BUFFER = 8192
-
 /** The kernel takes errors of -511 to 0 and refuses the whole reply otherwise. */
 export const MAX_REPLY_ERRNO = 511
 

@@ -9,7 +9,7 @@
 export type Format = (value: number) => string
 
 /** A family of bits, as flags.ts declares them. */
-export type FlagFamily = Readonly<Record<string, number>>
+type FlagFamily = Readonly<Record<string, number>>
 
 /** Shows the names of the set bits, and what is left over in hex; '0' for none. */
 export function flagNames(family: FlagFamily): Format {

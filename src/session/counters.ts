@@ -7,7 +7,7 @@ import { opcodeNames } from '../protocol/opcodes.js'
 const SLOTS = 64
 
 /** One message's counts. */
-export interface Count {
+interface Count {
   readonly requests: number
   /** Answers that were an error, expected ones (ENOENT, ENODATA) among them. */
   readonly errors: number

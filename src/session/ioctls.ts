@@ -61,7 +61,7 @@ const COMMON_FLAGS: ReadonlyArray<readonly [number, number]> = [
 ]
 
 /** FS_*_FL as FS_XFLAG_*; what has no counterpart is left out. */
-export function fsxFlags(flags: number): number {
+function fsxFlags(flags: number): number {
   let result = 0
   for (const [flag, xflag] of COMMON_FLAGS) if (flags & flag) result |= xflag
   return result

@@ -8,14 +8,14 @@
 import { Opcode } from '../protocol/opcodes.js'
 import * as requests from '../protocol/requests.js'
 import * as data from '../protocol/requests-data.js'
-import * as answers from './answers.js'
 import * as attributes from './attributes.js'
 import * as connection from './connection.js'
 import type { Context } from './context.js'
 import * as directories from './directories.js'
+import * as answers from './encoders.js'
 import * as files from './files.js'
 import { ioctl } from './ioctls.js'
-import * as names from './names.js'
+import * as names from './namespace.js'
 import * as xattrs from './xattrs.js'
 
 /** One row. */

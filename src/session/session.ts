@@ -15,10 +15,10 @@ import { Counters } from './counters.js'
 import { type Operation, operations as table } from './opcodes.js'
 
 /** Told of a bug: what was thrown, and the request in the trace's words. It must not throw. */
-export type Fault = (error: unknown, request: string) => void
+type Fault = (error: unknown, request: string) => void
 
 /** What a session is made of. */
-export interface SessionParts {
+interface SessionParts {
   readonly operations: Operations
   /** The transport's two buffers; both stay the same for ever. */
   readonly request: ArrayBuffer

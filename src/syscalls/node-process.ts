@@ -24,10 +24,10 @@ type Surroundings = Pick<
   | 'startCopy'
   | 'endCopy'
   | 'cancelCopy'
-  | 'startAhead'
-  | 'takeAhead'
-  | 'dropAhead'
-  | 'warmDirectory'
+  | 'startPrefetchCopy'
+  | 'takePrefetchCopy'
+  | 'dropPrefetchCopy'
+  | 'prefetchDirectory'
   | 'stopWarming'
   | 'diskBlocksRead'
   | 'hasCapability'
@@ -60,10 +60,10 @@ export const surroundings: Surroundings = {
   startCopy: refuse(Errno.ENOSYS),
   endCopy: refuse(Errno.ENOSYS),
   cancelCopy: refuse(Errno.ENOSYS),
-  startAhead: refuse(Errno.ENOSYS),
-  takeAhead: refuse(Errno.ENOSYS),
-  dropAhead: refuse(Errno.ENOSYS),
-  warmDirectory: refuse(Errno.ENOSYS),
+  startPrefetchCopy: refuse(Errno.ENOSYS),
+  takePrefetchCopy: refuse(Errno.ENOSYS),
+  dropPrefetchCopy: refuse(Errno.ENOSYS),
+  prefetchDirectory: refuse(Errno.ENOSYS),
   stopWarming: refuse(Errno.ENOSYS),
   diskBlocksRead: () => 0,
   hasCapability(capability) {

@@ -7,7 +7,7 @@ import type { Native } from '../../native-bindings/index.js'
 import { Errno } from '../base/errno.js'
 
 /** Lets descriptors go that are not in use; true where there were any. */
-export type MakeRoom = () => boolean
+type MakeRoom = () => boolean
 
 const opening: readonly (keyof Native)[] = [
   'openat',

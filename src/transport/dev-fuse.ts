@@ -12,7 +12,7 @@ import type { Session } from '../session/session.js'
 import type { Device } from '../syscalls/native.js'
 
 /** What the loop reports to while it serves. */
-export interface Wake {
+interface Wake {
   /** Called when another thread has signalled the wake descriptor: true ends the loop. It must not wait. */
   onWake(): boolean
   /** With it every request and reply is told in one line, READ and WRITE too. */

@@ -1,7 +1,7 @@
 /**
  * What a mount is made of and what it does without, for `inspect`.
  */
-import type { Union } from './union.js'
+import type { Union } from './context/union.js'
 
 /** The forms of a whiteout, in words. */
 const WHITEOUTS = { device: 'device 0:0', aufs: '.wh.NAME', xattr: 'file with the attribute whiteout' }

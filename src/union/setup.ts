@@ -3,42 +3,35 @@
  * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { errnoName } from '../base/errno.js'
+import { type IdMapping, overrideNames } from '../layers/id-mapping.js'
 import { idmappedAmong } from '../layers/idmapped.js'
-import { deviceOfStat, type Layer, openLower, openUpper, Refusal } from '../layers/layer.js'
-import { defaultPrefix, MarkStore, noMarks, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
+import { openLower, Refusal } from '../layers/layer.js'
+import type { Layer } from '../layers/layer-dir.js'
+import { defaultPrefix, MarkStore, noMarks, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
 import { findOverride } from '../layers/override-trust.js'
-import { type IdRules, overrideNames } from '../layers/ownership.js'
 import { DirCache } from '../layers/real-dir.js'
-import { makeMarked } from '../layers/shared-whiteout.js'
-import { shownRoots } from '../layers/top-down.js'
 import { type Traps, trapAt, trapsOf } from '../layers/traps.js'
-import { AUFS_PREFIX, Whiteouts, type WrittenAs } from '../layers/whiteouts.js'
-import { Workdir } from '../layers/workdir.js'
-import {
-  CAP_DAC_READ_SEARCH,
-  O_DIRECTORY,
-  RENAME_EXCHANGE,
-  RENAME_WHITEOUT,
-  S_IFCHR,
-  S_IFDIR,
-} from '../syscalls/constants.js'
+import { Whiteouts } from '../layers/whiteouts.js'
+import { shownRoots } from '../stack/search.js'
+import { CAP_DAC_READ_SEARCH, O_DIRECTORY, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
 import { onNoRoom } from '../syscalls/room.js'
-import { Stat } from '../syscalls/stat.js'
-import type { DataBinding } from './answers.js'
-import { cancelBringing } from './background-copy.js'
-import { redirectsUnder, type UnionConfig } from './config.js'
-import { dropAhead } from './copies-ahead.js'
-import { DataFiles, shrinkKept } from './data.js'
-import { dataWish } from './data-mode.js'
-import { InodeNumbers } from './inode-numbers.js'
-import { sweepIndex } from './link-counts.js'
-import { DirState } from './node.js'
-import { protectionOf } from './protection.js'
-import { type Abilities, type LogFunction, Union, type Writable } from './union.js'
+import { redirectsUnder, type UnionConfig } from './context/config.js'
+import { ContentFds } from './context/content-fds.js'
+import { dataWish } from './context/data-mode.js'
+import { protectionOf } from './context/protection.js'
+import type { DataBinding } from './context/results.js'
+import { type LogFunction, Union, type Writable } from './context/union.js'
+import { cancelBringing } from './copy-up/background-copy.js'
+import { dropAhead } from './copy-up/prefetch.js'
+import { shrinkKept } from './data/content-fd.js'
+import { sweepIndex } from './lookup/link-counts.js'
+import { InodeNumbers } from './nodes/inode-numbers.js'
+import { DirState } from './nodes/node.js'
+import { openWritable } from './probe-upper.js'
+import { prefetchSearch } from './read-ahead/walk.js'
 
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
@@ -67,7 +60,7 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   const data = openData(config, paths.length)
   if (data instanceof Refusal) return data
   const cache = new DirCache(kept(KEPT_DIRECTORIES))
-  const files = new DataFiles(kept(KEPT_FILES))
+  const files = new ContentFds(kept(KEPT_FILES))
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))
@@ -96,8 +89,9 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
     data,
     trapsFor(config, upper?.writable ?? null),
   )
+  u.searching = (lowers, at, name) => prefetchSearch(u, lowers, at, name)
   for (const layer of all) layer.override = findOverride(layer.rootFd, config.xattrPermissions)
-  if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.downgrade(NOT_SHARED)
+  if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.degrade(NOT_SHARED)
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   if (writable !== null) prepareUpper(u, writable)
   makeRoot(u, upper?.writable.layer ?? null)
@@ -138,140 +132,29 @@ function kept(most: number): number {
   return Math.min(most, Math.max(4, Math.floor(Math.min(limit / KEPT_PART, free / 2))))
 }
 
-function rules(ranges: IdRules['ranges'], squash: number | null, root: boolean): IdRules {
+function rules(ranges: IdMapping['ranges'], squash: number | null, root: boolean): IdMapping {
   return { ranges, squash: squash ?? (root ? 0 : null) }
-}
-
-interface OpenedUpper {
-  readonly writable: Writable
-  readonly prefix: string
-}
-
-function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusal | null {
-  if (config.upper === null || config.work === null || config.readonly) return null
-  const roots = openUpper(config.upper, config.work, config.noatime)
-  if (roots instanceof Refusal) return roots
-  const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
-  if (work instanceof Refusal) return work
-  const fits = probeMount(work, roots.layer, config)
-  if (fits !== null) return fits
-  const prefix = probePrefix(work.fd, config.userxattr)
-  const form = probeForm(work, prefix)
-  if (form === null) return noWhiteouts(config.upper)
-  const abilities: Abilities = {
-    whiteouts: form,
-    tmpfile: probeTmpfile(work),
-    xattrs: prefix !== null,
-    changeIds: (engine & 4) !== 0,
-  }
-  return {
-    writable: { layer: roots.layer, work, abilities },
-    prefix: prefix ?? (config.userxattr ? USER_MARKS : TRUSTED_MARKS),
-  }
-}
-
-/** What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched. */
-function probeMount(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
-  native.statat(upper.rootFd, '')
-  const mount = native.stat[Stat.MOUNT_ID]
-  const device = deviceOfStat()
-  native.statat(work.fd, '')
-  if (deviceOfStat() === device && native.stat[Stat.MOUNT_ID] === mount) return probeWritable(work, config)
-  return new Refusal(
-    `workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`,
-  )
-}
-
-function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
-  const name = work.temporary()
-  const made = native.mkdirat(work.fd, name, 0o700)
-  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (${errnoName(made)}): choose one that is`)
-  work.discard(name)
-  return null
-}
-
-/** The prefix under which marks can be set, or null where none can. */
-function probePrefix(workFd: number, userxattr: boolean | null): string | null {
-  const candidates = userxattr === null ? [TRUSTED_MARKS, USER_MARKS] : userxattr ? [USER_MARKS] : [TRUSTED_MARKS]
-  for (const prefix of candidates) {
-    const attribute = `${prefix}opaque`
-    if (native.setxattr(workFd, '', attribute, Buffer.from('n'), 0) < 0) continue
-    native.removexattr(workFd, '', attribute)
-    return prefix
-  }
-  return null
-}
-
-function probeWhiteout(work: Workdir): boolean {
-  const from = work.temporary()
-  const to = work.temporary()
-  let errno = native.mknodat(work.fd, from, S_IFCHR, 0, 0)
-  if (errno >= 0) errno = native.renameat(work.fd, from, work.fd, to, RENAME_WHITEOUT)
-  work.discard(from)
-  work.discard(to)
-  return errno >= 0
-}
-
-/** The first form of a whiteout that the filesystem takes; null where it takes none. */
-function probeForm(work: Workdir, prefix: string | null): WrittenAs | null {
-  if (probeWhiteout(work)) return 'device'
-  const name = `${AUFS_PREFIX}${work.temporary()}`
-  const file = work.createFile(name)
-  if (file >= 0) {
-    native.close(file)
-    native.unlinkat(work.fd, name, 0)
-    return 'aufs'
-  }
-  return prefix !== null && probeMarked(work, new MarkStore(prefix)) ? 'xattr' : null
-}
-
-/** Whether marked files can be made and exchanged for what they hide. */
-function probeMarked(work: Workdir, marks: MarkStore): boolean {
-  const [one, two] = [work.temporary(), work.temporary()]
-  const made = makeMarked(work.fd, one, marks) >= 0 && native.mkdirat(work.fd, two, 0o700) >= 0
-  const swapped = made && native.renameat(work.fd, one, work.fd, two, RENAME_EXCHANGE) >= 0
-  work.discard(one)
-  work.discard(two)
-  return swapped
-}
-
-function noWhiteouts(upper: string): Refusal {
-  return new Refusal(
-    `upperdir ${upper} can hold no whiteouts: its filesystem refuses devices 0:0, names that begin with .wh., and ` +
-      `extended attributes with RENAME_EXCHANGE; put upperdir and workdir on another filesystem`,
-  )
-}
-
-/** Whether files can be made without a name, and be given one. */
-function probeTmpfile(work: Workdir): boolean {
-  const fd = work.createFile('')
-  if (fd < 0) return false
-  const name = work.temporary()
-  const errno = native.linkat(fd, '', work.fd, name)
-  native.close(fd)
-  if (errno >= 0) work.discard(name)
-  return errno >= 0
 }
 
 /** Says what the upper cannot do, and opens what depends on it. */
 function prepareUpper(u: Union, writable: Writable): void {
-  u.whiteouts.writtenAs = writable.abilities.whiteouts
+  u.whiteouts.writtenAs = writable.capabilities.whiteouts
   if (u.whiteouts.writtenAs === 'xattr') {
     writable.work.whiteout.marks = u.marks
-    u.downgrade(
+    u.degrade(
       'upper cannot hold whiteout devices, nor names .wh.NAME: whiteouts are written as files with an attribute',
     )
   }
-  if (u.whiteouts.writeAufs) u.downgrade('upper cannot hold whiteout devices: whiteouts are written as .wh.NAME')
-  if (!writable.abilities.xattrs)
-    u.downgrade('upper has no extended attributes: directory rename, metacopy and origin are off')
-  if (!writable.abilities.tmpfile) u.downgrade('upper has no O_TMPFILE')
+  if (u.whiteouts.writeAufs) u.degrade('upper cannot hold whiteout devices: whiteouts are written as .wh.NAME')
+  if (!writable.capabilities.xattrs)
+    u.degrade('upper has no extended attributes: directory rename, metacopy and origin are off')
+  if (!writable.capabilities.tmpfile) u.degrade('upper has no O_TMPFILE')
   if (u.config.xattrPermissions !== 0)
     writable.layer.override ??= overrideNames[u.config.xattrPermissions === 1 ? 2 : 0]
   const lower = u.lowers[0]!
-  const handles = writable.abilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
+  const handles = writable.capabilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
   if (!handles || !writable.work.openIndex()) {
-    u.downgrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
+    u.degrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
   } else sweepIndex(u)
 }
 
@@ -287,7 +170,7 @@ function makeRoot(u: Union, upper: Layer | null): void {
 
 /** Files made ahead hold two descriptors each, and are worth least. */
 function giveUp(u: Union): boolean {
-  const ahead = u.ahead.made.size > 0
+  const ahead = u.ahead.prefetched.size > 0
   dropAhead(u)
   return shrinkKept(u) || ahead
 }
@@ -299,8 +182,8 @@ export function tearDown(u: Union): void {
   dropAhead(u)
   native.stopWarming()
   for (const node of u.nodes.values()) {
-    if (node.dataFd >= 0) native.close(node.dataFd)
-    if (node.pin >= 0) native.close(node.pin)
+    if (node.contentFd >= 0) native.close(node.contentFd)
+    if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
   }
   native.settleClosing()
   u.cache.close()

@@ -9,7 +9,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { checkoutRoot } from '../../scripts/check-imports.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
 import { notInstalled } from '../tools/installed.js'
 import type { ColumnResult, Outcome } from './case.js'
 import { families } from './families/all.js'
@@ -21,7 +21,7 @@ const full = process.env.STRATAFS_ATTACH === 'full'
 const only = process.env.STRATAFS_ATTACH_ONLY ?? ''
 
 /** Where the results lie until the page is made. */
-export const resultsDirectory = join(root, 'dist/attach')
+const resultsDirectory = join(root, 'dist/attach')
 
 /** Longest time for all the cases of one form. */
 const PATIENCE_MS = full ? 1_800_000 : 600_000

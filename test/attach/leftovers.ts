@@ -60,7 +60,7 @@ export function awaitPodman(): void {
 }
 
 /** Mountpoints of FUSE filesystems below the room, in any mount namespace. */
-export function mounts(scene: Scene): string[] {
+function mounts(scene: Scene): string[] {
   const tables = pids().map((pid) => text(`/proc/${pid}/mountinfo`))
   const points = tables.flatMap((table) =>
     table

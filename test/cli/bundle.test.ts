@@ -8,8 +8,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { parseUser } from '../../src/cli/bundle-command.js'
-import { type BundleChoices, bundleConfig } from '../../src/daemon/bundle-config.js'
+import { parseUser } from '../../src/cli/commands/bundle-command.js'
+import { type BundleChoices, bundleConfig } from '../../src/oci/bundle/bundle-config.js'
 import { needsRoot, workspace } from '../daemon/harness.js'
 
 const choices: BundleChoices = {

@@ -7,7 +7,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fromText } from '../../src/base/text.js'
-import { Layout, MediaType } from '../../src/oci/layout.js'
+import { Layout, MediaType } from '../../src/oci/image/layout.js'
 import { needsRoot, type Workspace, workspace } from '../daemon/harness.js'
 import { archive, directory, file, hardLink } from '../oci/archive.js'
 

@@ -1,7 +1,7 @@
 /** `--format` by a table: Go-template paths, plain paths, text around them, and what is refused. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatDocument } from '../../src/cli/format.js'
+import { formatDocument } from '../../src/cli/terminal/format.js'
 
 const document = {
   GraphDriver: { Name: 'stratafs', Data: { UpperDir: '/u', LowerDir: '/a:/b' } },

@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { checkoutRoot } from '../../scripts/check-imports.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
 import {
   daemonPids,
   eventually,

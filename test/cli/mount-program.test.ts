@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isMountProgramForm, type MountProgramCall, parseMountProgram } from '../../src/cli/mount-program.js'
+import { isMountProgramForm, type MountProgramCall, parseMountProgram } from '../../src/cli/mount/mount-program.js'
 
 const forms: [name: string, args: string, expected: boolean][] = [
   ['stratafs', '', false],

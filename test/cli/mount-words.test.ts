@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runCommands } from '../../src/cli/commands.js'
-import type { MountArguments } from '../../src/cli/mount-request.js'
-import { readMountWords } from '../../src/cli/mount-words.js'
+import { readMountWords } from '../../src/cli/mount/mount-fast-parse.js'
+import type { MountArguments } from '../../src/cli/mount/mount-request.js'
 
 /** As yargs reads it. */
 async function yargsReading(words: readonly string[]): Promise<MountArguments | null> {

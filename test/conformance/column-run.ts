@@ -14,7 +14,7 @@ import { Ground, processesOf } from './ground.js'
 import { Stage } from './stage.js'
 import { hasMarks } from './tree.js'
 
-export interface Outcome {
+interface Outcome {
   readonly family: string
   readonly name: string
   readonly outcome: 'pass' | 'fail' | 'skip' | 'limit'
@@ -22,7 +22,7 @@ export interface Outcome {
   readonly reason?: string
 }
 
-export interface ColumnResult {
+interface ColumnResult {
   readonly column: string
   readonly title: string
   readonly kernel: string
@@ -33,7 +33,7 @@ export interface ColumnResult {
 export const resultsDirectory = join(repository, 'dist/conformance')
 
 /** Why `column` does not play this case; null where it does. */
-export function skipReason(column: Column, one: Case): string | null {
+function skipReason(column: Column, one: Case): string | null {
   if (one.not?.[column.name]) return one.not[column.name]
   const missing = (one.needs ?? []).filter((capability) => !column.capabilities.has(capability))
   if (missing.length > 0) return `needs ${missing.join(', ')}`

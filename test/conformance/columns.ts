@@ -184,7 +184,7 @@ const fuseNative: Column = {
     if (root.available() !== true) return root.available()
     const loads =
       'import(process.argv[1]).then(m => { const r = m.loadFuseNative(); if (typeof r === "string") throw r })'
-    const module = join(repository, 'dist/src/transport/fuse-native-package.js')
+    const module = join(repository, 'dist/src/transport/fuse-native/package.js')
     const tried = spawnSync(process.execPath, ['-e', loads, module], { encoding: 'utf8' })
     return tried.status === 0 || `fuse-native cannot be loaded: ${tried.stderr.trim().split('\n').at(-1)}`
   },
@@ -273,7 +273,7 @@ const plainUser: Column = {
   },
 }
 
-export const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, user, fuseNative]
+const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

@@ -206,7 +206,7 @@ export function limitOf(family: string, name: string): Limit | null {
 }
 
 /** What the package does wrong or leaves out and the transport makes good. The fault itself is shown by a test. */
-export interface Mended {
+interface Mended {
   readonly id: string
   readonly fault: string
   readonly instead: string

@@ -57,9 +57,6 @@ export const XATTR = { CREATE: 1, REPLACE: 2 } as const
 /** FS_IOC_GETFLAGS. */
 export const FS_FL = { IMMUTABLE: 0x10, APPEND: 0x20, NODUMP: 0x40, NOATIME: 0x80 } as const
 
-/** access(2). */
-export const ACCESS = { F: 0, X: 1, W: 2, R: 4 } as const
-
 /** statx(2) result mask. */
 export const STATX_BTIME = 0x800
 

@@ -27,7 +27,7 @@ export interface Stat {
   readonly mask: number
 }
 
-export interface FsStat {
+interface FsStat {
   readonly type: number
   readonly bsize: number
   readonly blocks: number
@@ -36,7 +36,7 @@ export interface FsStat {
   readonly namelen: number
 }
 
-export interface Entry {
+interface Entry {
   readonly name: string
   /** DT_*. */
   readonly type: number

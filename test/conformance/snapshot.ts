@@ -7,7 +7,7 @@
 import { S } from './numbers.js'
 import type { Probe } from './probe.js'
 
-export interface Seen {
+interface Seen {
   readonly path: string
   readonly mode: number
   readonly uid: number
@@ -31,7 +31,7 @@ export interface SnapshotOptions {
 }
 
 /** All files in `root` as the probe sees them, unsorted. */
-export function see(probe: Probe, root: string): Seen[] {
+function see(probe: Probe, root: string): Seen[] {
   const tokens = probe.call('snapshot', root)
   const all: Seen[] = []
   for (let at = 0; at < tokens.length; ) {

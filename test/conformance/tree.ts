@@ -10,7 +10,7 @@ import type { Probe } from './probe.js'
 /** The mtime of everything planted that says no other: 2020-09-13 12:26:40.123456789. */
 export const PLANTED = 1_600_000_000_123_456_789n
 
-export interface Marks {
+interface Marks {
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
@@ -31,7 +31,7 @@ type Kind =
   | { readonly kind: 'hardlink'; readonly to: string }
   | { readonly kind: 'node'; readonly type: number; readonly rdev: readonly [number, number] }
 
-export type Node = Kind & { readonly marks: Marks }
+type Node = Kind & { readonly marks: Marks }
 
 /** Paths inside a layer, parents may be left out; `.` is the layer's root. */
 export type Tree = Readonly<Record<string, Node>>
@@ -72,7 +72,7 @@ export function hasMarks(tree: Tree): boolean {
   })
 }
 
-export interface Soil {
+interface Soil {
   /** Where xattrs called `overlay.` go: `trusted.` or `user.`. */
   readonly xattrPrefix: string
   readonly uid: number

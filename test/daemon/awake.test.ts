@@ -9,7 +9,8 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, readdirSync, readlinkSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type AwakeWish, chooseAwake, countOf, type IdleFacts, idleFacts } from '../../src/daemon/idle-processors.js'
+import { chooseAwake, countOf, type IdleFacts, idleFacts } from '../../src/daemon/engine/cpu-latency.js'
+import type { AwakeRequest } from '../../src/daemon/options/mount-settings.js'
 import { daemonPids, eventually, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
 const LATENCY = '/dev/cpu_dma_latency'
@@ -129,7 +130,7 @@ test('without the option it goes by the machine, and inspect says why', { skip }
 
 const HALTING: IdleFacts = { driver: 'haltpoll', polledNs: 0, processors: 2 }
 
-const choices: [wish: AwakeWish, facts: Partial<IdleFacts>, holds: boolean, why: RegExp][] = [
+const choices: [wish: AwakeRequest, facts: Partial<IdleFacts>, holds: boolean, why: RegExp][] = [
   ['auto', {}, true, /halt at once/],
   ['auto', { polledNs: 10_000 }, true, /guest_halt_poll_ns=10000/],
   ['auto', { polledNs: 200_000 }, false, /poll by themselves/],

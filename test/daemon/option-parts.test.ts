@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { editDistance, nearest } from '../../src/daemon/nearest.js'
-import { escapePath, splitLowers, splitOptions, unescapePath } from '../../src/daemon/option-split.js'
+import { editDistance, nearest } from '../../src/daemon/options/nearest.js'
+import { escapePath, splitLowers, splitOptions, unescapePath } from '../../src/daemon/options/split.js'
 
 const path = fc.string({ minLength: 1, unit: fc.constantFrom('a', ':', ',', '\\', '=', '/', ' ', '\xff') })
 

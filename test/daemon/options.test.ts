@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type OptionContext, type ParsedOptions, parseOptions } from '../../src/daemon/options.js'
-import { MountFlag, type MountSettings } from '../../src/daemon/settings.js'
-import type { UnionConfig } from '../../src/union/config.js'
+import { MountFlag, type MountSettings } from '../../src/daemon/options/mount-settings.js'
+import { type OptionContext, type ParsedOptions, parseOptions } from '../../src/daemon/options/parse.js'
+import type { UnionConfig } from '../../src/union/context/config.js'
 
 const lenient: OptionContext = { strict: false, cwd: '/here' }
 const strict: OptionContext = { strict: true, cwd: '/here' }

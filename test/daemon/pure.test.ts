@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readableLine } from '../../src/base/log.js'
-import { lineReader, MAX_LINE, parseRequest } from '../../src/daemon/control-protocol.js'
-import { inspectDocument } from '../../src/daemon/inspect-document.js'
-import { programOptions } from '../../src/daemon/mounter.js'
-import { mountedOn, mountHolding, parseMounts } from '../../src/daemon/mountinfo.js'
-import { parseOptions } from '../../src/daemon/options.js'
-import type { MountState } from '../../src/daemon/run-directory.js'
+import { lineReader, MAX_LINE, parseRequest } from '../../src/daemon/control/control-protocol.js'
+import { inspectDocument } from '../../src/daemon/control/inspect-document.js'
+import { programOptions } from '../../src/daemon/mount/mounter.js'
+import { mountedOn, mountHolding, parseMounts } from '../../src/daemon/mount/mountinfo.js'
+import type { MountState } from '../../src/daemon/mount/run-directory.js'
+import { parseOptions } from '../../src/daemon/options/parse.js'
 
 const TABLE = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 40 22 0:39 / /m\\040x rw,relatime - fuse.stratafs strata\\134fs rw,user_id=0

@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { mountWords } from '../../src/daemon/mountinfo.js'
-import { wantedFlags } from '../../src/daemon/remount.js'
-import { MountFlag } from '../../src/daemon/settings.js'
+import { wantedFlags } from '../../src/daemon/control/remount.js'
+import { mountWords } from '../../src/daemon/mount/mountinfo.js'
+import { MountFlag } from '../../src/daemon/options/mount-settings.js'
 import { MAIN, needsRoot, workspace } from './harness.js'
 
 const { RDONLY, NOSUID, NOATIME, LAZYTIME } = MountFlag

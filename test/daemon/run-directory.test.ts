@@ -4,7 +4,6 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { parseOptions } from '../../src/daemon/options.js'
 import {
   filesStem,
   listMounts,
@@ -13,7 +12,8 @@ import {
   removeFiles,
   runDirectory,
   writeState,
-} from '../../src/daemon/run-directory.js'
+} from '../../src/daemon/mount/run-directory.js'
+import { parseOptions } from '../../src/daemon/options/parse.js'
 
 function directory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'stratafs-run-'))

@@ -47,7 +47,7 @@ function passed(stack: Stack, scenario: Scenario, { make }: Passing): Seen {
   }
 }
 
-export type State = 'before' | 'after' | 'passing' | 'broken'
+type State = 'before' | 'after' | 'passing' | 'broken'
 
 /** Which of the states `seen` is, and if it is none, how it differs from the nearest. */
 export function judge(seen: Seen, e: Expectation): { state: State; why: string } {

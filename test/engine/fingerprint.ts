@@ -9,7 +9,7 @@ import { native } from '../../src/syscalls/native.js'
 import { Stat } from '../../src/syscalls/stat.js'
 
 /** Seconds; whatever is not older was written by a test. */
-export const START = Math.floor(Date.now() / 1000) - 2
+const START = Math.floor(Date.now() / 1000) - 2
 /** Throws where a call of the test's own failed. */
 export function check(result: number, what: string): void {
   if (result < 0) throw new Error(`${what}: errno ${-result}`)

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AT_FDCWD, S_IFCHR, S_IFIFO } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import type { UnionConfig } from '../../src/union/config.js'
+import type { UnionConfig } from '../../src/union/context/config.js'
 import { check, fingerprint } from './fingerprint.js'
 
 const OLD = 1_000_000_000
@@ -17,7 +17,7 @@ export const filesystems = { disk: tmpdir(), tmpfs: '/dev/shm' } as const
 export type FilesystemName = keyof typeof filesystems
 
 /** A default ACL that gives user 1000 and group 1002 rights: u:: rwx, u:1000 rw-, g:: r-x, g:1002 rwx, mask rwx, o:: r-x. */
-export const DEFAULT_ACL = aclOf([
+const DEFAULT_ACL = aclOf([
   [0x01, 7, 0xffffffff],
   [0x02, 6, 1000],
   [0x04, 5, 0xffffffff],

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { native } from '../../src/syscalls/native.js'
-import { Run, Stage } from '../index/stage.js'
+import { Run, Stage } from '../owner-index/stage.js'
 
 type Listed = Record<string, number>
 

@@ -7,13 +7,13 @@ import type { Caller, DataBinding, DataPort, Operations, SetAttr } from '../../s
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import type { UnionConfig } from '../../src/union/config.js'
+import type { UnionConfig } from '../../src/union/context/config.js'
 
 export const ROOT = 1
 const OLD_TIME = 900_000_000
 
 /** A caller who is neither the daemon nor an owner of anything. */
-export const SOMEBODY: Caller = { uid: 2000, gid: 2001, pid: 1, umask: 0o027 }
+const SOMEBODY: Caller = { uid: 2000, gid: 2001, pid: 1, umask: 0o027 }
 
 /** No transport serves by itself. */
 export const unbound: DataBinding = {

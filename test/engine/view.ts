@@ -13,7 +13,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/syscalls/constants.
 import { digest, shownTime } from './fingerprint.js'
 import { ROOT, type Session } from './session.js'
 
-export interface Entry {
+interface Entry {
   readonly ino: number
   readonly isDirectory: boolean
   /** What never may differ. */

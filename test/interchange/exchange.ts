@@ -28,7 +28,7 @@ const peer: Column = {
   },
 }
 
-export const sides: Readonly<Record<'kernel' | 'ours' | 'fuse-overlayfs', Column>> = {
+const sides: Readonly<Record<'kernel' | 'ours' | 'fuse-overlayfs', Column>> = {
   kernel,
   ours,
   'fuse-overlayfs': peer,

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { Errno } from '../../src/base/errno.js'
-import { Layer } from '../../src/layers/layer.js'
-import { DirCache, RealDir } from '../../src/layers/real-dir.js'
+import { Layer, LayerDir } from '../../src/layers/layer-dir.js'
+import { DirCache } from '../../src/layers/real-dir.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { Stat } from '../../src/syscalls/stat.js'
@@ -41,8 +41,8 @@ after(() => {
   rmSync(root, { recursive: true, force: true })
 })
 
-function directories(): RealDir[] {
-  return Array.from({ length: COUNT }, (_, i) => new RealDir(layer, layer.root, `d${i}`))
+function directories(): LayerDir[] {
+  return Array.from({ length: COUNT }, (_, i) => new LayerDir(layer, layer.root, `d${i}`))
 }
 
 describe('the directory cache', () => {
@@ -110,8 +110,8 @@ describe('the directory cache', () => {
 
   it('tells why a directory cannot be opened', () => {
     const cache = new DirCache(CAPACITY)
-    assert.equal(cache.fd(new RealDir(layer, layer.root, 'absent')), -2)
-    assert.equal(cache.fd(new RealDir(layer, new RealDir(layer, layer.root, 'absent'), 'x')), -2)
+    assert.equal(cache.fd(new LayerDir(layer, layer.root, 'absent')), -2)
+    assert.equal(cache.fd(new LayerDir(layer, new LayerDir(layer, layer.root, 'absent'), 'x')), -2)
   })
 
   it('opens directories for reading where it is asked to and may', (t) => {
@@ -129,7 +129,7 @@ describe('the directory cache', () => {
   })
 
   it('gives the path below the layer', () => {
-    const inner = new RealDir(layer, new RealDir(layer, layer.root, 'a'), 'b')
+    const inner = new LayerDir(layer, new LayerDir(layer, layer.root, 'a'), 'b')
     assert.deepEqual([layer.root.path(), inner.parent!.path(), inner.path()], ['', 'a', 'a/b'])
   })
 })

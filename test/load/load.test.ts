@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { checkoutRoot } from '../../scripts/check-imports.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
 
 const root = checkoutRoot()
 const seconds = Number(process.env.STRATAFS_LOAD_SECONDS ?? 30)

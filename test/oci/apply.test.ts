@@ -8,8 +8,8 @@ import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, wr
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { checkoutRoot } from '../../scripts/check-imports.js'
-import { aclFromText } from '../../src/oci/apply-acl.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { aclFromText } from '../../src/oci/apply/acl.js'
 import { AT_FDCWD, S_IFCHR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { isRoot, needsRoot, ok } from '../syscalls/support.js'
@@ -428,7 +428,7 @@ describe('as an ordinary user', { skip: needsRoot }, () => {
     const code = `
       process.setgroups([]); process.setgid(65534); process.setuid(65534)
       const { requestFor } = await import(${JSON.stringify(module)})
-      const { unpack } = await import(${JSON.stringify(module.replace('/test/oci/scratch.js', '/src/oci/unpack.js'))})
+      const { unpack } = await import(${JSON.stringify(module.replace('/test/oci/scratch.js', '/src/oci/apply/unpack.js'))})
       const result = await unpack(requestFor('archive', ${JSON.stringify(join(folder, 'layer'))}, ${JSON.stringify(wishes)}))
       console.log(JSON.stringify(result))`
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', code], {

@@ -3,7 +3,7 @@
  * strings, numbers may be any text.
  */
 
-export interface HeaderFields {
+interface HeaderFields {
   readonly name?: string
   readonly flag?: string
   readonly size?: number | string

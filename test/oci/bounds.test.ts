@@ -12,8 +12,8 @@ import { pipeline } from 'node:stream/promises'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { createGzip } from 'node:zlib'
-import { checkoutRoot } from '../../scripts/check-imports.js'
-import { removeUnpacked } from '../../src/oci/unpack-remove.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { removeUnpacked } from '../../src/oci/apply/remove.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { archive, directory, file, gnuLong, padded, pax, symlink } from './archive.js'
@@ -42,7 +42,7 @@ interface Cost {
 function costOf(folder: string, lowers?: readonly string[]): Cost {
   const code = `
     const { requestFor } = await import(${moduleUrl('test/oci/scratch.js')})
-    const { unpack } = await import(${moduleUrl('src/oci/unpack.js')})
+    const { unpack } = await import(${moduleUrl('src/oci/apply/unpack.js')})
     const { native } = await import(${moduleUrl('src/syscalls/native.js')})
     let calls = 0
     for (const [name, call] of Object.entries(native)) if (typeof call === 'function' && !/^[A-Z]/.test(name))

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StratafsError } from '../../src/base/failure.js'
-import { changed } from '../../src/oci/config-change.js'
+import { changed } from '../../src/oci/image/config-change.js'
 
 const base = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } } as const
 const run = (changes: string[], config: Record<string, unknown> = {}) => changed({ ...base, config }, changes).config

@@ -8,9 +8,9 @@ import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { aclFromText } from '../../src/oci/apply-acl.js'
-import { policyOf } from '../../src/oci/apply-policy.js'
-import { unpack } from '../../src/oci/unpack.js'
+import { aclFromText } from '../../src/oci/apply/acl.js'
+import { policyOf } from '../../src/oci/apply/policy.js'
+import { unpack } from '../../src/oci/apply/unpack.js'
 import {
   AT_FDCWD,
   O_CREAT,

@@ -7,7 +7,7 @@ import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { removeUnpacked } from '../../src/oci/unpack-remove.js'
+import { removeUnpacked } from '../../src/oci/apply/remove.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { archive, directory, file, hardLink, header, pax, symlink } from './archive.js'

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { digestOf } from '../../src/oci/digest.js'
+import { digestOf } from '../../src/oci/encoding/digest.js'
 
 const DIGEST = `sha256:${'0'.repeat(64)}`
 export const EVIL = 'x\u001b[2J\u202e\u009b\ny'
@@ -29,7 +29,7 @@ const PARTS = {
     annotations: { 'org.opencontainers.image.ref.name': 't' },
   },
 }
-export type Change = (part: string, value: object) => unknown
+type Change = (part: string, value: object) => unknown
 
 /** Writes a layout at `path` with one image, `t`. */
 export function write(path: string, change: Change): void {

@@ -9,8 +9,8 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { checkoutRoot } from '../../scripts/check-imports.js'
-import { type Descriptor, Layout, MediaType, type Platform } from '../../src/oci/layout.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { type Descriptor, Layout, MediaType, type Platform } from '../../src/oci/image/layout.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, unpackBytes } from './scratch.js'
 

@@ -5,8 +5,8 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PolicyWishes, policyOf } from '../../src/oci/apply-policy.js'
-import { type Unpacked, type UnpackRequest, unpack } from '../../src/oci/unpack.js'
+import { type PolicyOptions, policyOf } from '../../src/oci/apply/policy.js'
+import { type Unpacked, type UnpackRequest, unpack } from '../../src/oci/apply/unpack.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { Stat } from '../../src/syscalls/stat.js'
@@ -22,7 +22,7 @@ export async function inScratch<T>(work: (folder: string) => Promise<T> | T): Pr
   }
 }
 
-export interface Wishes extends PolicyWishes {
+export interface Wishes extends PolicyOptions {
   readonly digest?: string
   readonly diffID?: string
   readonly lowers?: readonly string[]
@@ -35,7 +35,7 @@ export function unpackBytes(folder: string, content: Buffer | Buffer[], wishes: 
   return unpack(requestFor(path, join(folder, 'layer'), wishes))
 }
 
-export function requestFor(path: string, directory: string, wishes: Wishes = {}): UnpackRequest {
+function requestFor(path: string, directory: string, wishes: Wishes = {}): UnpackRequest {
   const { digest, diffID, lowers } = wishes
   return { archive: path, directory, policy: policyOf(wishes), digest, diffID, lowers, sync: false }
 }
@@ -57,7 +57,7 @@ export interface Snapshot {
   group: string | null
 }
 
-export interface SnapshotOptions {
+interface SnapshotOptions {
   /** Leave the root out: who made it decided what it is. */
   readonly root?: boolean
   readonly mtimes?: boolean

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import type { TarEntry, TarSink } from '../../src/oci/tar-entry.js'
-import { TarReader } from '../../src/oci/tar-read.js'
+import type { TarEntry, TarSink } from '../../src/oci/tar/entry.js'
+import { TarReader } from '../../src/oci/tar/reader.js'
 import { archive, directory, file, gnuLong, hardLink, header, padded, pax, symlink } from './archive.js'
 
 interface Seen extends TarEntry {

@@ -1,52 +1,81 @@
 /**
- * The project's own rules, held by tests: imports point down, only syscalls/ knows the addon, files stay readable, and
- * nothing names the machine it was written on. The checks themselves are tested on made-up imports.
+ * The project's own rules, held by tests: rooms are imported downwards, nothing goes in a circle, no export is dead, files
+ * stay readable, and nothing names the machine it was written on. The checks themselves are tested on made-up sources.
  */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import {
-  checkImports,
-  checkoutRoot,
-  checkPlaces,
-  judgeImport,
-  privatePrefix,
-  sourceFiles,
-  specifiersIn,
-} from '../../scripts/check-imports.js'
+import { checkStructure } from '../../scripts/check-structure.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { findDeadExports } from '../../scripts/structure/exports.js'
+import { findCircles, judgeImport } from '../../scripts/structure/order.js'
+import { privatePrefix } from '../../scripts/structure/places.js'
+import { parseSource, type Source, sourceFiles } from '../../scripts/structure/sources.js'
 
 const root = checkoutRoot()
+/** No file of src is longer, in lines; no folder of src has more files of its own. */
+const LONGEST = 300
+const FULLEST = 20
 
-test('every import of src points down the list of folders', () => {
-  assert.deepEqual(checkImports(root), [])
+test('the structure of this checkout is whole', () => {
+  assert.deepEqual(checkStructure(root), [])
 })
 
-test('no tracked file names the place of this checkout', () => {
-  assert.deepEqual(checkPlaces(root), [])
-})
-
-test('an import up the list, of the addon, or from outside src is a fault', () => {
-  assert.equal(judgeImport('src/cli/main.ts', 'src/base/errno.js'), null)
-  assert.equal(judgeImport('src/cli/main.ts', 'src/index.js'), null)
-  assert.equal(judgeImport('src/index.ts', 'src/daemon/mount.js'), null)
-  assert.match(judgeImport('src/daemon/mount.ts', 'src/index.js')!, /above it/)
-  assert.equal(judgeImport('src/union/nodes.ts', 'src/union/lookup.js'), null)
+test('an import up the order, of the addon, or from outside src is a fault', () => {
+  assert.equal(judgeImport('src/cli/main.ts', 'src/base/errno.ts'), null)
+  assert.equal(judgeImport('src/cli/main.ts', 'src/index.ts'), null)
+  assert.equal(judgeImport('src/index.ts', 'src/daemon/mount/checks.ts'), null)
+  assert.match(judgeImport('src/daemon/mount/checks.ts', 'src/index.ts')!, /above/)
+  assert.equal(judgeImport('src/union/lookup/a.ts', 'src/union/nodes/b.ts'), null)
+  assert.match(judgeImport('src/union/nodes/b.ts', 'src/union/lookup/a.ts')!, /union\/lookup\/ is above union\/nodes\//)
   assert.equal(judgeImport('src/syscalls/native.ts', 'native-bindings/index.js'), null)
-  assert.match(judgeImport('src/base/errno.ts', 'src/cli/main.js')!, /above it/)
-  assert.match(judgeImport('src/syscalls/fd.ts', 'src/layers/layer.js')!, /above it/)
-  assert.match(judgeImport('src/union/nodes.ts', 'native-bindings/index.js')!, /only src\/syscalls/)
-  assert.match(judgeImport('src/union/nodes.ts', 'test/tree.js')!, /outside src/)
+  assert.match(judgeImport('src/base/errno.ts', 'src/cli/main.ts')!, /above/)
+  assert.match(judgeImport('src/union/nodes/a.ts', 'native-bindings/index.js')!, /only src\/syscalls/)
+  assert.match(judgeImport('src/union/nodes/a.ts', 'test/tree.ts')!, /outside src/)
 })
 
-test('specifiers are found in every spelling of an import', () => {
+test('imports are found in every spelling, and not in comments', () => {
   const text = `import type { A } from './a.js'
     export * from "../b.js"
     import './c.js'
     const d = await import('./d.js')
     new Worker(new URL('./e.js', import.meta.url))
-    import fs from 'node:fs'`
-  assert.deepEqual(specifiersIn(text), ['./a.js', '../b.js', './c.js', './d.js', './e.js'])
+    import fs from 'node:fs'
+    type F = import('./f.js').F
+    await import(\`./g/\${name}.js\`)
+    createRequire(import.meta.url)('./h.cjs')
+    // import './not.js'`
+  assert.deepEqual(
+    parseSource(text).imports.map(({ specifier }) => specifier),
+    ['./a.js', '../b.js', './c.js', './d.js', './e.js', './f.js', './g/', './h.cjs'],
+  )
+})
+
+/** Made-up files, by path. */
+function made(files: Record<string, string>): Map<string, Source> {
+  return new Map(Object.entries(files).map(([path, text]) => [path, parseSource(text)]))
+}
+
+test('a circle is found, of types too', () => {
+  const files = made({
+    'src/base/errno.ts': `import type { B } from './text.js'`,
+    'src/base/text.ts': `import { a } from './failure.js'`,
+    'src/base/failure.ts': `import { c } from './errno.js'`,
+  })
+  assert.deepEqual(findCircles(root, files), [
+    'src/base/errno.ts -> src/base/text.ts -> src/base/failure.ts -> src/base/errno.ts: a circle of imports',
+  ])
+  files.set('src/base/failure.ts', parseSource(''))
+  assert.deepEqual(findCircles(root, files), [])
+})
+
+test('an export that nobody imports is found', () => {
+  const files = made({
+    'src/base/errno.ts': 'export const used = 1\nexport function dead(): void {}\nexport interface Taken {}',
+    'src/base/text.ts': `import { type Taken, used } from './errno.js'`,
+  })
+  assert.deepEqual(findDeadExports(root, files), ['src/base/errno.ts: exports dead, which no other file imports'])
 })
 
 test('the private part of a path stops where a stranger could have the same', () => {
@@ -55,9 +84,16 @@ test('the private part of a path stops where a stranger could have the same', ()
   assert.equal(privatePrefix('/stratafs'), null)
 })
 
-test('files longer than 250 lines are named (a warning, not a failure)', (context) => {
-  for (const file of [...sourceFiles(root, 'src'), ...sourceFiles(root, 'test')]) {
+test('no file of src is over 300 lines, no folder has over 20 files', () => {
+  for (const file of sourceFiles(root, 'src')) {
     const lines = readFileSync(join(root, file), 'utf8').split('\n').length - 1
-    if (lines > 250) context.diagnostic(`${file} has ${lines} lines`)
+    assert.ok(lines <= LONGEST, `${file} has ${lines} lines`)
+  }
+  const folders = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter((e) =>
+    e.isDirectory(),
+  )
+  for (const { parentPath, name } of folders) {
+    const own = readdirSync(join(parentPath, name), { withFileTypes: true }).filter((entry) => entry.isFile())
+    assert.ok(own.length <= FULLEST, `${join(parentPath, name)} has ${own.length} files`)
   }
 })

@@ -9,12 +9,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { measuresOf } from '../../scripts/bench/any-workload.js'
 import { readArguments } from '../../scripts/bench/arguments.js'
 import { floorOf, median, type Results, ratio, shownFigure, shownRatio } from '../../scripts/bench/figures.js'
 import { page, table } from '../../scripts/bench/page.js'
 import { plot } from '../../scripts/bench/plot.js'
 import { waitedFor } from '../../scripts/bench/trips.js'
-import { measuresOf } from '../../scripts/bench/workload.js'
 import { stepWorkloads } from '../../scripts/bench/workloads.js'
 
 const results: Results = {

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { checkoutRoot } from '../../scripts/check-imports.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
 
 const root = checkoutRoot()
 let prefix = ''

@@ -4,7 +4,7 @@
  */
 import type { Attr, DataTerms, EntrySink, FsStat, Opened, Operations, SetAttr } from '../../src/operations/contract.js'
 
-export interface FakeEntry {
+interface FakeEntry {
   readonly name: string
   readonly nodeid: number
 }

@@ -8,7 +8,7 @@ import { Session } from '../../src/session/session.js'
 import { type Field, type Header, parseReply, type Reply, request, u32 } from '../protocol/messages.js'
 import { FakeOperations } from './fake-operations.js'
 
-export const CONFIG: SessionConfig = {
+const CONFIG: SessionConfig = {
   entryTimeout: 60,
   attrTimeout: 30,
   negativeTimeout: 10,

@@ -14,7 +14,7 @@ const ORIGIN = new Uint8Array([1, 0, 255])
 const LIMIT = 100_000
 
 function start({ fd }: Scratch, name: string): number {
-  return ok(native.startAhead(fd, name, fd, MARK, ORIGIN, LIMIT, true))
+  return ok(native.startPrefetchCopy(fd, name, fd, MARK, ORIGIN, LIMIT, true))
 }
 
 function pause(ms: number): void {
@@ -26,7 +26,7 @@ function made(scratch: Scratch, name: string): number {
   for (;;) {
     const id = start(scratch, name)
     pause(1)
-    const fd = native.takeAhead(id)
+    const fd = native.takePrefetchCopy(id)
     if (fd !== -Errno.EAGAIN) return fd
   }
 }
@@ -93,10 +93,10 @@ onEach('what nobody takes is let go of, and what is dropped at once', (scratch) 
   const before = openDescriptors()
   makeFile(scratch, 'f', 'x')
   const ids = Array.from({ length: 40 }, () => start(scratch, 'f'))
-  for (const id of ids.slice(0, 20)) assert.equal(native.dropAhead(id, true), 0)
-  assert.equal(native.dropAhead(ids[0]!, true), -Errno.ENOENT)
-  assert.equal(native.takeAhead(ids[0]!), -Errno.ENOENT)
+  for (const id of ids.slice(0, 20)) assert.equal(native.dropPrefetchCopy(id, true), 0)
+  assert.equal(native.dropPrefetchCopy(ids[0]!, true), -Errno.ENOENT)
+  assert.equal(native.takePrefetchCopy(ids[0]!), -Errno.ENOENT)
   for (let i = 0; i < 60 && openDescriptors() > before; i++) pause(100)
   assert.equal(openDescriptors(), before)
-  for (const id of ids.slice(20)) assert.equal(native.takeAhead(id), -Errno.ENOENT)
+  for (const id of ids.slice(20)) assert.equal(native.takePrefetchCopy(id), -Errno.ENOENT)
 })

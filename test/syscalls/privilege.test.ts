@@ -3,15 +3,15 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { checkoutRoot } from '../../scripts/check-imports.js'
+import { checkoutRoot } from '../../scripts/checkout.js'
 import { needsRoot } from './support.js'
 
 const CAP_CHOWN = 0
 const SOURCES = pathToFileURL(`${checkoutRoot()}/dist/src/`).href
 const ASK = `
   const { capable, isMachineRoot } = await import('${SOURCES}syscalls/privilege.js')
-  const { defaultStore } = await import('${SOURCES}oci/store.js')
-  const { sharedDirectory } = await import('${SOURCES}index/stack-identity.js')
+  const { defaultStore } = await import('${SOURCES}oci/store/store.js')
+  const { sharedDirectory } = await import('${SOURCES}owner-index/database/stack-identity.js')
   console.log(JSON.stringify([capable(${CAP_CHOWN}), isMachineRoot(), defaultStore(), sharedDirectory()]))`
 
 /** The answers of a process that `words` start. */

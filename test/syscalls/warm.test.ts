@@ -14,8 +14,8 @@ onEach('directories, files, links and names that are absent are taken alike', (s
   const before = openDescriptors()
   const blocks = native.diskBlocksRead(true)
   for (let i = 0; i < 20; i++)
-    for (const name of ['d', 'f', 'l', 'absent']) assert.equal(native.warmDirectory(scratch.fd, name, 20), 0)
-  assert.equal(native.warmDirectory(-1, 'd', 20), 0)
+    for (const name of ['d', 'f', 'l', 'absent']) assert.equal(native.prefetchDirectory(scratch.fd, name, 20), 0)
+  assert.equal(native.prefetchDirectory(-1, 'd', 20), 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)
   assert.ok(native.diskBlocksRead(true) >= blocks)
@@ -27,7 +27,7 @@ onEach('too much at once is refused, and forgotten by who stops', (scratch) => {
   for (let i = 0; i < 400; i++) makeFile(scratch, `d/${i}`)
   const before = openDescriptors()
   let refused = 0
-  for (let i = 0; i < 30_000; i++) if (native.warmDirectory(scratch.fd, 'd', 2000) === -Errno.EAGAIN) refused++
+  for (let i = 0; i < 30_000; i++) if (native.prefetchDirectory(scratch.fd, 'd', 2000) === -Errno.EAGAIN) refused++
   assert.ok(refused > 0)
   assert.equal(native.stopWarming(), 0)
   assert.equal(openDescriptors(), before)
@@ -41,7 +41,7 @@ onEach('nothing outside the layer is read, nor through a link', (scratch, t) => 
   const old = new Date(1_000_000_000_000)
   const readAt = (path: string, asked: string): number => {
     utimesSync(`${scratch.path}/${path}`, old, new Date())
-    assert.equal(native.warmDirectory(root, asked, 20), 0)
+    assert.equal(native.prefetchDirectory(root, asked, 20), 0)
     // What has not begun is forgotten by who stops.
     for (let i = 0; i < 100 && statSync(`${scratch.path}/${path}`).atimeMs === old.getTime(); i++)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)

@@ -8,8 +8,8 @@ import {
   ShortNumbers,
   statfsInts,
   statInts,
-} from '../../src/transport/fuse-native-answers.js'
-import { emptyAttr } from '../../src/union/union.js'
+} from '../../src/transport/fuse-native/answers.js'
+import { emptyAttr } from '../../src/union/context/union.js'
 
 describe('answers for fuse-native', () => {
   it('times are milliseconds rounded down, and 0 before 1970', () => {

@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { KNOWN_VERSION, loadFuseNative } from '../../src/transport/fuse-native-package.js'
+import { KNOWN_VERSION, loadFuseNative } from '../../src/transport/fuse-native/package.js'
 import { resultsDirectory } from '../conformance/column-run.js'
 import { limits, mended } from '../conformance/limits.js'
 import { isGone, MAIN } from '../daemon/harness.js'
@@ -171,7 +171,7 @@ describe('limits of fuse-native', () => {
   row('main-thread', async () => {
     const source = fs.readFileSync(createRequire(import.meta.url).resolve('fuse-native/fuse-native.c'), 'utf8')
     assert.match(source, /uv_async_init\(uv_default_loop\(\)/)
-    const module = new URL('../../src/transport/fuse-native-package.js', import.meta.url).href
+    const module = new URL('../../src/transport/fuse-native/package.js', import.meta.url).href
     const text = `import(${JSON.stringify(module)}).then((m) => postMessage(m.loadFuseNative()))`
     const script = `const { parentPort } = require('node:worker_threads'); const postMessage = (v) => parentPort.postMessage(v); ${text}`
     const worker = new Worker(script, { eval: true })

@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadFuseNative } from '../../src/transport/fuse-native-package.js'
+import { loadFuseNative } from '../../src/transport/fuse-native/package.js'
 
 const [mountpoint = '', timeout = '0'] = process.argv.slice(2)
 // Makes libfuse known to the linker.

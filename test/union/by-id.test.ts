@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ById } from '../../src/union/by-id.js'
+import { ById } from '../../src/union/nodes/id-map.js'
 
 const id = fc.oneof(fc.nat(300), fc.nat(2 ** 31 - 1), fc.constantFrom(2 ** 40, 2 ** 40 + 63, 2 ** 40 + 64))
 

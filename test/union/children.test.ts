@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Children } from '../../src/union/children.js'
+import { Children } from '../../src/union/nodes/children.js'
 
 const name = fc.oneof(fc.nat(60).map(String), fc.string({ maxLength: 3 }), fc.constantFrom('', 'é', 'a'.repeat(255)))
 const step = fc.tuple(fc.constantFrom('set', 'set', 'link', 'delete', 'get'), name)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { settledMode, wishFor } from '../../src/union/data-mode.js'
+import { negotiatedMode, wishFor } from '../../src/union/context/data-mode.js'
 
 const terms = { passthrough: false, noOpen: true, writeback: true }
 
@@ -29,7 +29,7 @@ describe('the data mode', () => {
 
   it('says what became of it', () => {
     const wish = wishFor({ data: 'auto', writeback: true }, true, false)
-    assert.match(settledMode(wish, terms).why, /kernel has no FUSE passthrough/)
-    assert.match(settledMode(wish, { passthrough: true, noOpen: false, writeback: false }).why, /root/)
+    assert.match(negotiatedMode(wish, terms).why, /kernel has no FUSE passthrough/)
+    assert.match(negotiatedMode(wish, { passthrough: true, noOpen: false, writeback: false }).why, /root/)
   })
 })

@@ -5,10 +5,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { encodeOrigin } from '../../src/layers/file-handle.js'
-import type { Layer } from '../../src/layers/layer.js'
+import type { Layer } from '../../src/layers/layer-dir.js'
 import { S_IFREG } from '../../src/syscalls/constants.js'
 import { STAT_SLOTS, Stat } from '../../src/syscalls/stat.js'
-import { InodeNumbers } from '../../src/union/inode-numbers.js'
+import { InodeNumbers } from '../../src/union/nodes/inode-numbers.js'
 
 const uuid = (n: number): Uint8Array => new Uint8Array(16).fill(n)
 

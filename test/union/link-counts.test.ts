@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseLinks } from '../../src/union/lookup.js'
+import { parseLinks } from '../../src/union/lookup/lookup.js'
 
 describe('an nlink mark', () => {
   const cases: [string | null, number, number, number | null][] = [

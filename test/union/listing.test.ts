@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Listing } from '../../src/union/listing.js'
+import { Listing } from '../../src/union/nodes/listing.js'
 
 /** One reader: goes on where it stopped, as readdir does with its cookie. */
 class Reader {

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { validRedirect } from '../../src/layers/marks.js'
+import { joinRedirect } from '../../src/stack/search-state.js'
 import { S_IFDIR } from '../../src/syscalls/constants.js'
-import { addName, DirState, Node } from '../../src/union/node.js'
-import { redirectPath } from '../../src/union/redirects.js'
-import { joinRedirect } from '../../src/union/search.js'
+import { redirectPath } from '../../src/union/entries/redirects.js'
+import { addName, DirState, Node } from '../../src/union/nodes/node.js'
 
 describe('a redirect read from a disk', () => {
   for (const value of ['a', 'a b', '..a', '.wh.x', '\xff', '/a', '/a/b/c', '/a/..b'])

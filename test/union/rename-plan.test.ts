@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Errno } from '../../src/base/errno.js'
-import { planRename, type RenameFacts, type RenamePlan, type Target } from '../../src/union/rename-plan.js'
+import { planRename, type RenameFacts, type RenamePlan, type Target } from '../../src/union/entries/rename-plan.js'
 
 const simple: RenameFacts = {
   exchange: false,

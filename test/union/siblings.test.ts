@@ -1,7 +1,7 @@
 /** How many directories beside those that were entered are read ahead: few at first, and more only while they are wanted. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { AllSiblings, Siblings } from '../../src/union/siblings.js'
+import { AllSiblings, Siblings } from '../../src/union/context/siblings.js'
 
 /** Enters `name` and begins as many others as it says, called by the numbers from `from` on. */
 function enter(siblings: Siblings, name: string, from: number): number {

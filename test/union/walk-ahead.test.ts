@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Errno } from '../../src/base/errno.js'
-import type { Layer } from '../../src/layers/layer.js'
-import { RealDir } from '../../src/layers/real-dir.js'
+import { type Layer, LayerDir } from '../../src/layers/layer-dir.js'
 import { DT_DIR, DT_REG, S_IFDIR } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
-import { aheadOfEntering } from '../../src/union/entering-ahead.js'
-import { Listing } from '../../src/union/listing.js'
-import { DirState, Node } from '../../src/union/node.js'
-import type { Union } from '../../src/union/union.js'
-import { aheadOfParts, aheadOfSearch, WalkAhead } from '../../src/union/walk-ahead.js'
+import { WalkAhead } from '../../src/union/context/read-ahead-state.js'
+import type { Union } from '../../src/union/context/union.js'
+import { Listing } from '../../src/union/nodes/listing.js'
+import { DirState, Node } from '../../src/union/nodes/node.js'
+import { prefetchSiblings } from '../../src/union/read-ahead/sibling-prefetch.js'
+import { prefetchParts, prefetchSearch } from '../../src/union/read-ahead/walk.js'
 
 const PARTS = 10
 
@@ -23,13 +23,13 @@ class Stand {
   room = Number.POSITIVE_INFINITY
   readonly u: Union
   readonly parts = Array.from({ length: PARTS }, (_, index) => {
-    const root = new RealDir({ index } as Layer, null, '')
-    return new RealDir(root.layer, root, 'd')
+    const root = new LayerDir({ position: index } as Layer, null, '')
+    return new LayerDir(root.layer, root, 'd')
   })
 
   constructor(t: TestContext) {
     this.u = { walk: new WalkAhead(), lowerIndex: null } as unknown as Union
-    t.mock.method(native, 'warmDirectory', (_root: number, path: string) => {
+    t.mock.method(native, 'prefetchDirectory', (_root: number, path: string) => {
       if (this.asked >= this.room) return -Errno.EAGAIN
       this.asked++
       this.paths.push(path)
@@ -41,7 +41,7 @@ class Stand {
   /** How many are read because `name` in `node` was entered, after something had to be read from the disk. */
   enter(node: Node, name = 'known'): number {
     this.blocks++
-    return this.count(() => aheadOfEntering(this.u, node, name))
+    return this.count(() => prefetchSiblings(this.u, node, name))
   }
 
   /** How many directories `act` has read. */
@@ -54,7 +54,7 @@ class Stand {
 
 test('the parts of a directory, once something is read after the first, and for some directories more', (t) => {
   const s = new Stand(t)
-  const read = (uppers: number): number => s.count(() => aheadOfParts(s.u, s.parts, uppers, null))
+  const read = (uppers: number): number => s.count(() => prefetchParts(s.u, s.parts, uppers, null))
   assert.deepEqual([read(0), read(0)], [0, 0])
   s.blocks++
   // The first of them is what the engine reads itself.
@@ -63,14 +63,14 @@ test('the parts of a directory, once something is read after the first, and for 
   while (read(0) > 0) more++
   assert.ok(more > 0 && more < 20, `${more}`)
   assert.equal(
-    s.count(() => aheadOfParts(s.u, s.parts.slice(0, 3), 0, null)),
+    s.count(() => prefetchParts(s.u, s.parts.slice(0, 3), 0, null)),
     0,
   )
 })
 
 test('the parts that a search has still to ask, once something was read since the last one', (t) => {
   const s = new Stand(t)
-  const search = (at: number, name = 'name'): number => s.count(() => aheadOfSearch(s.u, s.parts, at, name))
+  const search = (at: number, name = 'name'): number => s.count(() => prefetchSearch(s.u, s.parts, at, name))
   assert.deepEqual([search(0), search(2)], [0, 0])
   s.blocks++
   assert.deepEqual([search(2), search(2)], [PARTS - 2, 0])
@@ -137,7 +137,7 @@ test('who is read ahead of entering does not end it for who lists', (t) => {
   const s = new Stand(t)
   s.u.walk.left = 5
   const node = directory(s, [])
-  for (let i = 0; i < 100; i++) aheadOfEntering(s.u, node, String(i))
+  for (let i = 0; i < 100; i++) prefetchSiblings(s.u, node, String(i))
   assert.equal(s.u.walk.left, 5)
 })
 
@@ -147,7 +147,7 @@ test('none of them in memory, in few parts, without a listing, or where an index
   const count = (node: Node, reads: boolean, u = s.u): number =>
     names.reduce((sum, [name]) => {
       if (reads) s.blocks++
-      return sum + s.count(() => aheadOfEntering(u, node, name))
+      return sum + s.count(() => prefetchSiblings(u, node, name))
     }, 0)
   assert.equal(count(directory(s, names), false), 0)
   assert.equal(count(directory(s, names, s.parts.slice(0, 3)), true), 0)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { bundleConfig } from '../../../src/daemon/bundle-config.js'
+import { bundleConfig } from '../../../src/oci/bundle/bundle-config.js'
 import type { Case, Family } from '../case.js'
 import { expectNothingLeft } from '../leftovers.js'
 import { type Scene, USER_ID } from '../scene.js'

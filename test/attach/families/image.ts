@@ -14,7 +14,7 @@ find data many made bin -type d -exec stat -c '%n %F %a %u:%g' {} + 2>/dev/null 
 find data many made bin ! -type d -exec stat -c '%n %F %a %u:%g %h %s %Y' {} + 2>/dev/null | sort
 find data many made -type f -exec md5sum {} + 2>/dev/null | sort`
 
-export interface LayerEntry {
+interface LayerEntry {
   readonly name: string
   /** tar's first column: type and permissions. */
   readonly mode: string

@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Scene } from '../scene.js'
 
-export interface Layers {
+interface Layers {
   readonly upper: string
   readonly merged: string
   /** Mount options that name them, fit for both programs. */

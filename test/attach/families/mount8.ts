@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkoutRoot } from '../../../scripts/check-imports.js'
+import { checkoutRoot } from '../../../scripts/checkout.js'
 import type { Case, Family } from '../case.js'
 import { expectNothingLeft } from '../leftovers.js'
 import type { Scene } from '../scene.js'

@@ -6,7 +6,7 @@
  * An operation is one act on disk wherever the system calls allow it, and then a crash leaves the tree as it was or as it
  * shall be. Where they do not, `passing` names the states in between that may be met, each with the reason.
  */
-import type { UnionConfig } from '../../../src/union/config.js'
+import type { UnionConfig } from '../../../src/union/context/config.js'
 import type { Session } from '../session.js'
 
 export interface Passing {

@@ -1,0 +1,91 @@
+/**
+ * What the launched background process does once it is on its feet (see launched-main.ts): reads its arguments, tells the launcher what
+ * the command would tell, over descriptor 3, and serves. What it does not take, the launcher gives to the command: wrong usage,
+ * whatever stays in the foreground, the other transport. So there is one place for the words about each of these.
+ */
+import { closeSync, writeSync } from 'node:fs'
+import { sourceStack } from '../base/source-stack.js'
+import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
+import { stderrIsJournal } from '../daemon/process/journal.js'
+import { addonObstacle } from '../syscalls/native.js'
+import { readMountWords } from './mount/mount-fast-parse.js'
+import { isMountProgramForm, parseMountProgram } from './mount/mount-program.js'
+import {
+  commandRequest,
+  type MountRequest,
+  type Prepared,
+  prepareMount,
+  programRequest,
+} from './mount/mount-request.js'
+import { currentDirectory, rawArguments } from './terminal/arguments.js'
+import { Exit } from './terminal/errors.js'
+
+const LAUNCHER = 3
+let isHeard = true
+
+async function main(): Promise<void> {
+  const mount = addonObstacle === null ? readArguments() : null
+  if (mount === null) {
+    answer('other')
+    process.exit(0)
+  }
+  process.chdir('/')
+  for (const warning of mount.warnings) tell(`say ${warning}`)
+  const order = { plan: mount.plan, warnings: mount.warnings, journal: stderrIsJournal() }
+  process.exit(await serveInBackground(order, report))
+}
+
+/** What is to be mounted, and what to say about it first; null: that is the command's. */
+function readArguments(): Pick<Prepared, 'plan' | 'warnings'> | null {
+  const read = readRequest()
+  if (read === null) return null
+  const prepared = prepareMount(read.request)
+  if ('error' in prepared || prepared.here || prepared.plan.settings.transport === 'fuse-native') return null
+  return { plan: prepared.plan, warnings: [...read.warnings, ...prepared.warnings] }
+}
+
+function readRequest(): { readonly request: MountRequest; readonly warnings: readonly string[] } | null {
+  const [name = '', ...args] = rawArguments()
+  const cwd = currentDirectory()
+  if (isMountProgramForm(name, args)) {
+    const form = parseMountProgram(name, args)
+    if (form.kind !== 'mount' || form.pretend) return null
+    return { request: programRequest(form, cwd), warnings: form.warnings }
+  }
+  const given = args[0] === 'mount' ? readMountWords(args.slice(1)) : null
+  return given === null ? null : { request: commandRequest(given, cwd), warnings: [] }
+}
+
+async function report(outcome: BackgroundReport): Promise<void> {
+  if ('error' in outcome) refuse(outcome.error)
+  else answer(`ready ${outcome.mountpoint}`, 'latin1')
+}
+
+function refuse(words: string): void {
+  tell(`say ${words}`)
+  answer(`exit ${Exit.FAILED}`)
+}
+
+/** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
+function fail(error: unknown): void {
+  refuse(`the background process failed: ${sourceStack(error)}`)
+  process.exit(1)
+}
+
+/** The last word to the launcher. */
+function answer(word: string, encoding?: 'latin1'): void {
+  tell(word, encoding)
+  if (isHeard) closeSync(LAUNCHER)
+  isHeard = false
+}
+
+function tell(word: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+  if (!isHeard) return
+  try {
+    writeSync(LAUNCHER, Buffer.from(`${word}\0`, encoding))
+  } catch {
+    // The launcher went away: whether the mount stays is not its business any more.
+  }
+}
+
+void main().catch(fail)

@@ -1,0 +1,53 @@
+/** What `stratafs apply` does: unpacks with a progress bar, is ended cleanly by a signal, and tells what came of it. */
+import { printable, shown } from '../../base/text.js'
+import { type PolicyOptions, policyOf } from '../../oci/apply/policy.js'
+import { isStandardInput } from '../../oci/apply/source.js'
+import { type Unpacked, unpack } from '../../oci/apply/unpack.js'
+import { Exit, printError } from '../terminal/errors.js'
+import { interruptible } from '../terminal/interruptible.js'
+import { absolutePath } from '../terminal/paths.js'
+import { jsonText } from '../terminal/print.js'
+import { bytesText, progressBar } from '../terminal/progress.js'
+
+/** The command's arguments; paths are latin1. */
+export interface ApplyArguments {
+  readonly archive: string
+  readonly directory: string
+  readonly digest: string | undefined
+  readonly diffID: string | undefined
+  readonly wishes: PolicyOptions
+  readonly sync: boolean
+  readonly json: boolean
+}
+
+/** Unpacks; the exit code. */
+export async function runApply(given: ApplyArguments): Promise<number> {
+  const directory = absolutePath(given.directory)
+  const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'unpacking' : given.archive)))
+  const result = await interruptible((signal) =>
+    unpack({
+      archive: given.archive,
+      directory,
+      policy: policyOf(given.wishes),
+      digest: given.digest,
+      diffID: given.diffID,
+      sync: given.sync,
+      progress: bar.show,
+      signal,
+    }).finally(bar.clear),
+  )
+  if (typeof result === 'number') return result
+  for (const note of result.notes) printError(note)
+  process.stdout.write(given.json ? jsonText(documentOf(directory, result)) : wordsOf(given, result))
+  return Exit.DONE
+}
+
+function documentOf(directory: string, result: Unpacked) {
+  return { directory: shown(directory), ...result, implied: result.implied.map(shown) }
+}
+
+function wordsOf({ directory }: ApplyArguments, result: Unpacked): string {
+  const { entries, bytes, whiteouts, digest, diffID } = result
+  const hidden = whiteouts === 0 ? '' : `, ${whiteouts} whiteout${whiteouts === 1 ? '' : 's'}`
+  return `${printable(shown(directory))}: ${entries} entries, ${bytesText(bytes)}${hidden}\ndigest ${digest}\ndiffID ${diffID}\n`
+}

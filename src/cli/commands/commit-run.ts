@@ -1,0 +1,138 @@
+/** What `stratafs commit` and `image commit` do: write the layer, or tell what would be in it, and print its names. */
+import { StratafsError } from '../../base/failure.js'
+import { printable, shown } from '../../base/text.js'
+import { isStandardInput } from '../../oci/apply/source.js'
+import type { Archive } from '../../oci/commit/archive.js'
+import { type CommitRequest, commitArchive, commitImage, dryRun, type ImageWish } from '../../oci/commit/commit.js'
+import type { CommittedImage } from '../../oci/commit/image.js'
+import type { Summary } from '../../oci/commit/summary.js'
+import { type Compression, compressionOfName } from '../../oci/encoding/compression.js'
+import { Exit, printError } from '../terminal/errors.js'
+import { interruptible } from '../terminal/interruptible.js'
+import { absolutePath, newReferenceOf } from '../terminal/paths.js'
+import { jsonText } from '../terminal/print.js'
+import { bytesText, progressBar } from '../terminal/progress.js'
+import type { CommitSettings } from './commit-settings.js'
+
+export interface CommitArguments extends CommitSettings {
+  readonly output: string | undefined
+  /** LAYOUT:TAG. */
+  readonly image: string | undefined
+}
+
+const DEFAULT_DEPTH = 2
+const LEVELS = { none: [0, 0], gzip: [0, 9], zstd: [1, 22] } as const
+
+/** Commits; the exit code. */
+export async function runCommit(given: CommitArguments): Promise<number> {
+  if (given.dryRun) return runDryRun(given)
+  if ((given.output === undefined) === (given.image === undefined))
+    throw new StratafsError('say where the layer goes: --output FILE, or --image LAYOUT:TAG')
+  const { output } = given
+  const compression = given.compression ?? (output === undefined ? 'gzip' : compressionOfName(output))
+  const bar = progressBar('writing the layer')
+  const result = await interruptible((signal) => {
+    const wish: CommitRequest = {
+      source: given.source,
+      squash: given.squash,
+      live: given.live,
+      timestamp: timestampOf(given.timestamp),
+      compression,
+      level: levelOf(given.level, compression),
+      progress: (bytes) => bar.show(bytes, null),
+      signal,
+    }
+    return commit(given, wish).finally(bar.clear)
+  })
+  return typeof result === 'number' ? result : tell(given, result)
+}
+
+type Result = Archive & Partial<CommittedImage>
+
+function commit(given: CommitArguments, wish: CommitRequest): Promise<Result> {
+  if (given.image !== undefined) return commitImage(wish, imageWish(given, given.image, wish))
+  return commitArchive(wish, isStandardInput(given.output!) ? 1 : absolutePath(given.output!))
+}
+
+function imageWish(given: CommitArguments, image: string, wish: CommitRequest): ImageWish {
+  const { layout, tag } = newReferenceOf(image)
+  const now = wish.timestamp === null ? new Date() : new Date(wish.timestamp * 1000)
+  return {
+    directory: layout,
+    tag,
+    base: given.base,
+    waits: printError,
+    words: {
+      author: textOf(given.author),
+      comment: textOf(given.message),
+      changes: given.changes.map(shown),
+      createdBy: textOf(given.createdBy) ?? 'stratafs commit',
+      created: now.toISOString(),
+    },
+  }
+}
+
+/** Arguments are bytes; documents are text. */
+function textOf(given: string | undefined): string | undefined {
+  return given === undefined ? undefined : shown(given)
+}
+
+/** Seconds since 1970, from a number or a date. Throws StratafsError. */
+function timestampOf(given: string | undefined): number | null {
+  if (given === undefined) return null
+  const seconds = /^\d+$/.test(given) ? Number(given) : Math.floor(Date.parse(given) / 1000)
+  if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 8.64e12) return seconds
+  throw new StratafsError(
+    `--timestamp ${shown(given)}: give seconds since 1970, or a date such as 2024-01-31T12:00:00Z`,
+  )
+}
+
+function levelOf(given: string | undefined, compression: Compression): number | undefined {
+  if (given === undefined) return undefined
+  const [least, most] = LEVELS[compression]
+  const level = Number(given)
+  if (/^\d+$/.test(given) && level >= least && level <= most) return level
+  throw new StratafsError(`--level ${shown(given)}: ${compression} takes ${least} to ${most}`)
+}
+
+function tell(given: CommitArguments, result: Result): number {
+  for (const path of result.sockets) printError(`${path} is a socket, which no layer can hold: left out`)
+  for (const path of result.changedMeanwhile) printError(`${path} was written to while it was read`)
+  // With the archive on standard output nothing else may be there.
+  const stream = given.output !== undefined && isStandardInput(given.output) ? process.stderr : process.stdout
+  stream.write(given.json ? jsonText(result) : wordsOf(given, result))
+  return Exit.DONE
+}
+
+function wordsOf(given: CommitArguments, result: Result): string {
+  const { entries, whiteouts, size, bytes, digest, diffID, chainID, manifest } = result
+  const hidden = whiteouts === 0 ? '' : ` (${whiteouts} whiteout${whiteouts === 1 ? '' : 's'})`
+  return [
+    `${printable(shown(given.image ?? given.output!))}: ${entries} entries${hidden}, ${bytesText(bytes)} of files, ${bytesText(size)}`,
+    `digest ${digest}`,
+    `diffID ${diffID}`,
+    // A layer alone is a chain of one.
+    `chainID ${chainID ?? diffID}`,
+    ...(manifest === undefined ? [] : [`manifest ${manifest}`]),
+    '',
+  ].join('\n')
+}
+
+async function runDryRun(given: CommitArguments): Promise<number> {
+  const depth = given.depth === undefined ? DEFAULT_DEPTH : Number(given.depth)
+  if (!Number.isInteger(depth) || depth < 0)
+    throw new StratafsError(`--depth ${shown(given.depth ?? '')}: give a number of levels`)
+  const summary = await dryRun(given)
+  process.stdout.write(given.json ? jsonText(summary) : summaryText(summary, depth))
+  return Exit.DONE
+}
+
+function summaryText(summary: Summary, depth: number): string {
+  const rows = summary.directories.filter(({ path }) => path === '/' || path.split('/').length - 1 <= depth)
+  const lines = rows.map(({ path, bytes, entries, whiteouts }) => {
+    const hidden = whiteouts === 0 ? '' : `  ${whiteouts} deleted`
+    return `${bytesText(bytes).padStart(8)}  ${String(entries).padStart(7)} entries${hidden}  ${printable(path)}\n`
+  })
+  const sockets = summary.sockets.map((path) => `a socket is left out: ${printable(path)}\n`)
+  return [...lines, ...sockets].join('')
+}

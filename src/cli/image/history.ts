@@ -1,0 +1,19 @@
+/** `stratafs image history`: how an image came about. */
+import type { Add } from '../terminal/command.js'
+import { REFERENCE } from './options.js'
+
+export const imageHistory: Add = (parser, outcome) =>
+  parser.command(
+    'history <image>',
+    'how an image came about: created, created by, size, comment, and which layers are shared',
+    (command) =>
+      command
+        .positional('image', REFERENCE)
+        .option('json', { type: 'boolean', describe: 'in full, as JSON' })
+        .option('no-trunc', { type: 'boolean', describe: 'nothing is cut' })
+        .example('$0 image history ./images:app', ''),
+    async (given) => {
+      const { runImageHistory } = await import('./show-run.js')
+      outcome.code = runImageHistory(given.image, given.json === true, given['no-trunc'] === true)
+    },
+  )

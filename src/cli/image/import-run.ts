@@ -1,0 +1,59 @@
+/** What `stratafs image import` does. */
+import { StratafsError } from '../../base/failure.js'
+import { printable, shown } from '../../base/text.js'
+import { isStandardInput } from '../../oci/apply/source.js'
+import type { Compression } from '../../oci/encoding/compression.js'
+import { type Imported, importImage } from '../../oci/store/import.js'
+import { Exit, printError } from '../terminal/errors.js'
+import { interruptible } from '../terminal/interruptible.js'
+import { newReferenceOf } from '../terminal/paths.js'
+import { jsonText } from '../terminal/print.js'
+import { bytesText, progressBar } from '../terminal/progress.js'
+
+export interface ImageImportArguments {
+  readonly archive: string
+  readonly image: string
+  readonly compression: Compression | undefined
+  readonly message: string | undefined
+  readonly author: string | undefined
+  readonly platform: string | undefined
+  readonly changes: readonly string[]
+  readonly timestamp: string | undefined
+  readonly json: boolean
+}
+
+/** Imports; the exit code. */
+export async function runImageImport(given: ImageImportArguments): Promise<number> {
+  const reference = newReferenceOf(given.image)
+  const created = timestampOf(given.timestamp ?? process.env.SOURCE_DATE_EPOCH)
+  const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'importing' : given.archive)))
+  const result = await interruptible((signal) =>
+    importImage({
+      archive: given.archive,
+      reference,
+      compression: given.compression ?? null,
+      comment: shown(given.message ?? ''),
+      author: given.author === undefined ? null : shown(given.author),
+      platform: given.platform ?? null,
+      changes: given.changes.map(shown),
+      created,
+      progress: bar.show,
+      signal,
+      waits: printError,
+    }).finally(bar.clear),
+  )
+  if (typeof result === 'number') return result
+  process.stdout.write(given.json ? jsonText(result) : wordsOf(result))
+  return Exit.DONE
+}
+
+function timestampOf(text: string | undefined): Date {
+  if (text === undefined || text === '') return new Date()
+  const date = /^-?\d+$/.test(text) ? new Date(Number(text) * 1000) : new Date(text)
+  if (!Number.isNaN(date.getTime())) return date
+  throw new StratafsError(`timestamp ${shown(text)}: give seconds since 1970, or a time such as 2026-01-31T12:00:00Z`)
+}
+
+function wordsOf({ reference, manifest, digest, diffID, size, entries }: Imported): string {
+  return `${printable(reference)}: ${entries} entries, ${bytesText(size)}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
+}

@@ -1,0 +1,22 @@
+/** `stratafs image inspect`: one image in full, as JSON. */
+import { type Add, last } from '../terminal/command.js'
+import { REFERENCE } from './options.js'
+
+export const imageInspect: Add = (parser, outcome) =>
+  parser.command(
+    'inspect <image>',
+    'one image in full, as JSON',
+    (command) =>
+      command
+        .positional('image', REFERENCE)
+        .option('format', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'one value: {{.Config.Cmd}}, {{json .Layers}}',
+        })
+        .example("$0 image inspect ./images:app --format '{{json .Config}}'", ''),
+    async (given) => {
+      const { runImageInspect } = await import('./show-run.js')
+      outcome.code = runImageInspect(given.image, last(given.format))
+    },
+  )

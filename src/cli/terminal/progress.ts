@@ -1,0 +1,56 @@
+/**
+ * A bar for what takes a while: on standard error, only where that is a terminal, redrawn at most ten times a second, and
+ * gone when the work is done. What a program would read is never in it.
+ */
+
+const WIDTH = 30
+const INTERVAL_MS = 100
+
+interface Bar {
+  /** `done` of `total` bytes; null where nobody knows how many there are. */
+  show(done: number, total: number | null): void
+  /** Takes the bar away. */
+  clear(): void
+}
+
+/** A bar that begins with `label`; one that does nothing where nobody would see it. */
+export function progressBar(label: string, stream: NodeJS.WriteStream = process.stderr): Bar {
+  if (!stream.isTTY) return { show: () => {}, clear: () => {} }
+  let last = 0
+  let drawn = false
+  return {
+    show: (done, total) => {
+      const now = Date.now()
+      if (now - last < INTERVAL_MS) return
+      last = now
+      drawn = true
+      stream.write(`\r${barText(label, done, total, stream.columns ?? 80)}\x1b[K`)
+    },
+    clear: () => {
+      if (drawn) stream.write('\r\x1b[K')
+      drawn = false
+    },
+  }
+}
+
+/** The line. Pure. */
+function barText(label: string, done: number, total: number | null, columns: number): string {
+  const amount = total === null ? bytesText(done) : `${bytesText(done)} of ${bytesText(total)}`
+  if (total === null || total === 0) return `${label} ${amount}`.slice(0, columns - 1)
+  const part = Math.min(1, done / total)
+  const full = Math.round(part * WIDTH)
+  const bar = `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${String(Math.round(part * 100)).padStart(3)} %`
+  return `${label} ${bar} ${amount}`.slice(0, columns - 1)
+}
+
+/** `512 B`, `1.5 kB`, `170 MB`: decimal, three digits. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
+}

@@ -1,0 +1,62 @@
+/**
+ * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`, or
+ * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path` of
+ * a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
+ * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
+ * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone).
+ * Paths in it are latin1 strings, as everywhere inside.
+ */
+
+export type ControlRequest =
+  | { readonly command: 'inspect' }
+  | { readonly command: 'stats' }
+  | { readonly command: 'which'; readonly path: string }
+  | { readonly command: 'owners'; readonly path: string; readonly after: number }
+  | { readonly command: 'index'; readonly action: 'fill' | 'drop' }
+  | { readonly command: 'level'; readonly level: string }
+  | { readonly command: 'hold'; readonly seconds: number }
+  | { readonly command: 'release' }
+  | { readonly command: 'end' }
+
+export type ControlReply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: string }
+
+/** Longest line taken from a peer, in characters: a path and its frame. */
+export const MAX_LINE = 64 * 1024
+
+/** Splits a stream into lines; `take` gets each without its newline. False when a line grows too long. */
+export function lineReader(take: (line: string) => void): (chunk: string) => boolean {
+  let rest = ''
+  return (chunk) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+    return rest.length <= MAX_LINE
+  }
+}
+
+/** The request in `line`, or null when it is none. */
+export function parseRequest(line: string): ControlRequest | null {
+  try {
+    const value = JSON.parse(line) as Record<string, unknown>
+    const { command, path, after, action } = value
+    if (command === 'inspect' || command === 'stats') return { command }
+    if (command === 'release' || command === 'end') return { command }
+    if (command === 'which' && typeof path === 'string') return { command, path }
+    if (command === 'owners' && typeof path === 'string' && typeof after === 'number') return { command, path, after }
+    if (command === 'index' && (action === 'fill' || action === 'drop')) return { command, action }
+    if (command === 'hold' && isSeconds(value.seconds)) return { command, seconds: value.seconds }
+    if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
+    return null
+  } catch {
+    return null
+  }
+}
+
+/** The longest that a mount is held. */
+const LONGEST_HOLD_SECONDS = 3600
+
+function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= LONGEST_HOLD_SECONDS
+}

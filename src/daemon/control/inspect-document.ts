@@ -1,0 +1,64 @@
+/**
+ * The document that `inspect` prints: Docker's GraphDriver, so that scripts written for it go on working, and our facts
+ * beside it. Pure.
+ */
+
+import { shown } from '../../base/text.js'
+import type { MountedIndexFacts } from '../../owner-index/database/shared-state.js'
+import type { UnionConfig } from '../../union/context/config.js'
+import type { MountState } from '../mount/run-directory.js'
+import type { TransportFacts } from '../mount/transport-choice.js'
+import { escapePath } from '../options/split.js'
+
+export interface InspectDocument {
+  readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Record<string, string> }
+  readonly Mode: 'ro' | 'rw'
+  readonly Pid: number
+  readonly Since: string
+  readonly Device: string
+  readonly Log: string | null
+  readonly Options: readonly string[]
+  /** How requests come, and why so when nobody asked for it. */
+  readonly Transport: { readonly Name: string; readonly Why: string | null }
+  readonly Downgrades: readonly string[]
+  /** The database of owners; null where the mount has none. */
+  readonly Index: MountedIndexFacts | null
+  /** What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy. */
+  readonly Engine: Record<string, unknown> | null
+}
+
+/** As the option is written. */
+function lowerdir({ lowers, dataLowers = [] }: UnionConfig): string {
+  const path = (lower: string) => shown(escapePath(lower))
+  return [lowers.map(path).join(':'), ...dataLowers.map(path)].join('::')
+}
+
+/** From the state file and the engine's own description (null: it did not answer). */
+export function inspectDocument(
+  state: MountState,
+  facts: Record<string, unknown> | null,
+  index: MountedIndexFacts | null = null,
+  transport: TransportFacts = { name: 'dev-fuse', why: null, limits: [] },
+): InspectDocument {
+  const { config } = state
+  const data: Record<string, string> = {
+    LowerDir: lowerdir(config),
+    MergedDir: shown(state.mountpoint),
+  }
+  if (config.upper !== null) data.UpperDir = shown(config.upper)
+  if (config.work !== null) data.WorkDir = shown(config.work)
+  const { downgrades = [], ...engine } = facts ?? {}
+  return {
+    GraphDriver: { Name: 'stratafs', Data: data },
+    Mode: config.readonly ? 'ro' : 'rw',
+    Pid: state.pid,
+    Since: state.since,
+    Device: state.device,
+    Log: state.log === null ? null : shown(state.log),
+    Options: state.options.map(shown),
+    Transport: { Name: transport.name, Why: transport.why },
+    Downgrades: [...transport.limits, ...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
+    Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path) },
+    Engine: facts === null ? null : engine,
+  }
+}

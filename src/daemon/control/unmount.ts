@@ -1,0 +1,95 @@
+/**
+ * Unmounting from outside: takes the mount out of the tree and waits until its daemon has synced, released everything and
+ * gone, so that who called may use the directories at once. A daemon in another mount namespace is asked to do it itself, over its
+ * socket: a number in a file may mean another process by now, or in this pid namespace, so nothing is ever signalled by it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Errno } from '../../base/errno.js'
+import { shown } from '../../base/text.js'
+import type { Refused } from '../mount/directories.js'
+import { detach } from '../mount/mounter.js'
+import { copiesOf, processes } from '../mount/namespaces.js'
+import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
+import { untilGone } from './control-client.js'
+import { findMount } from './find-mount.js'
+
+/** How long a daemon may take to sync and to go. */
+const PATIENCE_MS = 30_000
+const POLL_MS = 10
+/** After so long it is looked whether it can go at all, and said what is waited for. */
+const LOOK_MS = 250
+const SILENCE_MS = 2_000
+
+/** Is told in sentences what the caller should know of an unmount that goes well. */
+type Notice = (sentence: string) => void
+
+/** Unmounts `path` (absolute): null, or why not. `lazy`: also while files are open, and without waiting for the daemon. */
+export async function unmount(path: string, lazy: boolean, notice: Notice): Promise<null | Refused> {
+  const target = findMount(path)
+  if ('error' in target) return target
+  if (target.entry === null) return target.daemon === null ? null : endElsewhere(target.daemon)
+  const result = detach(target.path, lazy)
+  if (typeof result === 'object') return result
+  if (result === -Errno.EBUSY) {
+    const advice = 'a program has a file or its current directory in it: end it (`fuser -vm` names it), or use --lazy'
+    return { error: `${shown(path)} is in use: ${advice}` }
+  }
+  return lazy || target.daemon === null ? sweep() : waitForEnd(target.daemon, notice)
+}
+
+/** Removes what dead daemons left. */
+function sweep(): null {
+  listMounts()
+  return null
+}
+
+/** Its end is the daemon's; with copies of the mount elsewhere there is none to wait for. */
+async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Refused> {
+  const { state } = daemon
+  const gone = endOf(daemon)
+  const begun = Date.now()
+  let isTold = false
+  while (Date.now() - begun < PATIENCE_MS) {
+    if (await Promise.race([gone(), sleep(LOOK_MS, false)])) return sweep()
+    const copies = copiesOf(state.device)
+    if (copies.length > 0) return noteCopies(state, copies, notice)
+    if (isTold || Date.now() - begun < SILENCE_MS) continue
+    notice(`${shown(state.mountpoint)} is unmounted; waiting for its daemon (${nameOf(state)}) to write everything out`)
+    isTold = true
+  }
+  return { error: `${shown(state.mountpoint)} is unmounted, but its daemon (${nameOf(state)}) has not ended` }
+}
+
+/** Asks whether the daemon has ended, at most for as long as nobody else needs to be asked. */
+function endOf({ state, socket }: FoundMount): () => Promise<boolean> {
+  if (state.pidNamespace !== ownPidNamespace()) {
+    const gone = untilGone(socket, null, PATIENCE_MS).then((how) => how === 'gone')
+    return () => gone
+  }
+  return async () => {
+    for (const until = Date.now() + LOOK_MS; isAlive(state); await sleep(POLL_MS)) if (Date.now() > until) return false
+    return true
+  }
+}
+
+function noteCopies({ mountpoint, config }: MountState, copies: readonly number[], notice: Notice): null {
+  const until = config.upper ? ', and its upperdir is in use until they are gone' : ''
+  notice(
+    `${shown(mountpoint)} is unmounted here; other mount namespaces still have it mounted (${processes(copies)}): ` +
+      `its daemon serves them on${until}`,
+  )
+  return null
+}
+
+/** Where the number means nothing to the reader, it is said whose it is. */
+function nameOf({ pid, pidNamespace }: MountState): string {
+  return pidNamespace === ownPidNamespace() ? `process ${pid}` : `process ${pid} of another pid namespace`
+}
+
+async function endElsewhere({ state, socket }: FoundMount): Promise<null | Refused> {
+  const how = await untilGone(socket, { command: 'end' }, PATIENCE_MS)
+  if (how === 'gone') return sweep()
+  const where = `${shown(state.mountpoint)} is mounted in another namespace`
+  if (how === 'late') return { error: `${where}, and its daemon (${nameOf(state)}) has not ended` }
+  return { error: `${where}, and its daemon (${nameOf(state)}) cannot be asked to end (${how.error})` }
+}

@@ -1,0 +1,72 @@
+/**
+ * Whether a mount keeps the machine's idle processors from halting in busy times (native-bindings/src/cpu-latency.h) where nobody has said:
+ * the wish goes for all processors, so it is made by itself only where it wins much and reaches nobody else.
+ */
+import { readFileSync } from 'node:fs'
+import type { AwakeRequest } from '../options/mount-settings.js'
+
+/** What the kernel tells of its idle processors; null: it does not. */
+export interface IdleFacts {
+  /** The cpuidle driver; nothing goes by a wish for latency without one. */
+  readonly driver: string | null
+  /** For how many nanoseconds at most a guest's idle processor looks for work before it halts. */
+  readonly polledNs: number | null
+  readonly processors: number
+}
+
+/** Whether to hold, and why so. */
+export interface AwakeChoice {
+  readonly holds: boolean
+  readonly why: string
+}
+
+/** The program's processor and the engine's. */
+const BOTH = 2
+
+/** What polls for as long as this finds most answers by itself: a request takes some 5 to 20 µs to serve. */
+const POLLED_ENOUGH_NS = 50_000
+
+/** Pure. `auto` holds on a guest whose processors halt at once when idle, and that has none beside the two which a request keeps busy. */
+export function chooseAwake(wish: AwakeRequest, facts: IdleFacts): AwakeChoice {
+  if (wish === 'off') return { holds: false, why: 'awake=0' }
+  if (facts.driver === null) return { holds: false, why: 'this kernel has no cpuidle driver, which alone goes by it' }
+  if (wish === 'on') return { holds: true, why: 'awake=1' }
+  if (facts.driver !== 'haltpoll' || facts.polledNs === null)
+    return { holds: false, why: `auto: waking costs little with cpuidle driver ${facts.driver}` }
+  if (facts.polledNs >= POLLED_ENOUGH_NS)
+    return { holds: false, why: `auto: idle processors poll by themselves (guest_halt_poll_ns=${facts.polledNs})` }
+  const { processors } = facts
+  if (processors < BOTH) return { holds: false, why: 'auto: program and mount share one processor' }
+  if (processors > BOTH) return { holds: false, why: `auto: it would go for all of ${processors} processors` }
+  return { holds: true, why: `auto: idle processors halt at once (guest_halt_poll_ns=${facts.polledNs})` }
+}
+
+const DRIVER = '/sys/devices/system/cpu/cpuidle/current_driver'
+const POLLED = '/sys/module/haltpoll/parameters/guest_halt_poll_ns'
+const ONLINE = '/sys/devices/system/cpu/online'
+
+/** Of this machine. */
+export function idleFacts(): IdleFacts {
+  const driver = read(DRIVER)
+  const polled = read(POLLED)
+  return {
+    driver: driver === 'none' ? null : driver,
+    polledNs: polled === null ? null : Number(polled),
+    processors: countOf(read(ONLINE) ?? ''),
+  }
+}
+
+/** How many a list such as `0-3,8` names (cpu lists, Documentation/admin-guide/cputopology.rst); many where it names none. */
+export function countOf(list: string): number {
+  const ranges = list.split(',').map((range) => range.split('-').map(Number))
+  const count = ranges.reduce((sum, [first, last = first]) => sum + last! - first! + 1, 0)
+  return list === '' || Number.isNaN(count) ? Number.POSITIVE_INFINITY : count
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What the main thread and the engine's thread say to each other. The engine's thread never waits for an answer, and it
+ * reads only when it was woken: while it serves it is in one native call, not in its event loop.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { Level } from '../../base/log.js'
+import type { StackConfig } from '../../stack/lower-stack.js'
+import type { UnionConfig } from '../../union/context/config.js'
+import type { AwakeRequest } from '../options/mount-settings.js'
+
+/** What an engine is built from. */
+export interface EngineStart {
+  readonly config: UnionConfig
+  /** Seconds for which the kernel may believe an answer; null: for ever. */
+  readonly timeout: number | null
+  readonly trace: boolean
+  /** Whether idle processors are kept from halting in busy times. */
+  readonly awake: AwakeRequest
+  /** The eventfd that wakes the loop. */
+  readonly wakeFd: number
+  /** The index of owners, or null where there is none. */
+  readonly index: EngineIndex | null
+}
+
+/** What the engine's thread needs to use the index. */
+export interface EngineIndex {
+  /** The database; null: the one shared by all mounts over these layers, when there is one. */
+  readonly path: string | null
+  readonly immutable: boolean
+  readonly shared: Int32Array
+  /** When the mount began, in ms. */
+  readonly since: number
+  /** To the writer; null where nobody writes. */
+  readonly port: MessagePort | null
+}
+
+/** Entries told in one answer about owners: nobody else is served meanwhile. */
+export const OWNERS_PER_ANSWER = 500
+
+/** What can be asked of a serving engine. `path` is relative to the mount's root, latin1. */
+export type Question =
+  | { readonly what: 'describe' }
+  | { readonly what: 'counters' }
+  | { readonly what: 'which'; readonly path: string }
+  | { readonly what: 'owners'; readonly path: string; readonly after: number }
+
+export type ToEngine =
+  /** The first message. */
+  | { readonly kind: 'build'; readonly start: EngineStart }
+  | { readonly kind: 'serve'; readonly fd: number }
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
+  /** Serve nothing until `gate` is not 0 any more; after so many milliseconds it is set to EXPIRED. */
+  | { readonly kind: 'hold'; readonly gate: Int32Array; readonly milliseconds: number }
+  | { readonly kind: 'stop' }
+
+export type FromEngine =
+  /** The layers are open, or why they cannot be. */
+  | { readonly kind: 'built'; readonly refusal: string }
+  | { readonly kind: 'built'; readonly refusal: null; readonly stack: StackConfig; readonly upperFd: number }
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  /** Nothing is served from here on. */
+  | { readonly kind: 'held' }
+  | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }
+  | { readonly kind: 'trace'; readonly line: string }
+  /** As `serve` in transport/dev-fuse returned; everything has been synced and released. */
+  | { readonly kind: 'ended'; readonly result: number }
+
+/** What a gate holds: closed, opened by the main thread, opened because it was closed for too long. */
+export const Gate = { CLOSED: 0, OPEN: 1, EXPIRED: 2 } as const

@@ -1,0 +1,190 @@
+/**
+ * The main thread's hold on the thread that writes the index: planned before the engine starts, which gets one end of
+ * their channel; started once the mount answers, so that nobody waits for it; ended after the engine, so that the last
+ * change is told. Without a workdir nobody writes, and the engine uses what is known of its layers already.
+ */
+
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import type { Log } from '../../base/log.js'
+import { sourceStack } from '../../base/source-stack.js'
+import { pathBytes } from '../../base/text.js'
+import { markInUse, removeDatabase } from '../../owner-index/database/in-use.js'
+import type { WriterStart } from '../../owner-index/database/shared-state.js'
+import {
+  type FromWriter,
+  type MountedIndexFacts,
+  newSharedState,
+  openingFacts,
+} from '../../owner-index/database/shared-state.js'
+import { sharedDirectory } from '../../owner-index/database/stack-identity.js'
+import { WIDE } from '../../owner-index/writer/stamp-check.js'
+import type { StackConfig } from '../../stack/lower-stack.js'
+import { O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import type { UnionConfig } from '../../union/context/config.js'
+import type { EngineIndex } from './engine-messages.js'
+import { WORKER_LIMITS } from './worker-limits.js'
+
+/** How long the writer may take to bring its last changes to disk. */
+const PATIENCE_MS = 20_000
+/**
+ * How old a mount gets before a database is begun for it. A runtime makes and unmounts many in a moment, and removes the
+ * workdir right after: a file that came into being then would be in its way, and nobody would ever ask it.
+ */
+const BEGIN_MS = 1000
+
+export class IndexThread {
+  readonly forEngine: EngineIndex
+  facts: MountedIndexFacts
+  readonly #channel = new MessageChannel()
+  readonly #shared = newSharedState()
+  #stack: { config: StackConfig; upperFd: number } | null = null
+  #worker: Worker | null = null
+  #ended: Promise<void> = Promise.resolve()
+  #waiting: NodeJS.Timeout | null = null
+
+  /** null: this mount has no index. */
+  static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
+    const path = config.work === null || config.readonly ? null : `${config.work}/index.db`
+    const mount = randomUUID()
+    if (path !== null) markKept(path, mount, !config.volatile, log)
+    if (config.index === 'off') return null
+    if (!isBelow(path ?? sharedDirectory(), mountpoint)) return new IndexThread(config, path, mount, wakeFd, log)
+    log('warn', 'the index would lie below the mountpoint: the mount works without it')
+    return null
+  }
+
+  private constructor(
+    private readonly config: UnionConfig,
+    private readonly path: string | null,
+    /** Names this mount in the database. */
+    private readonly mount: string,
+    private readonly wakeFd: number,
+    private readonly log: Log,
+  ) {
+    const port = path === null ? null : this.#channel.port1
+    const immutable = config.index === 'immutable'
+    this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port }
+    this.facts = {
+      ...openingFacts(path),
+      state: path === null ? 'none' : 'opening',
+      from: 'shared',
+      immutable,
+    }
+  }
+
+  /** What goes over to the engine's thread with `forEngine`. */
+  get transfer(): MessagePort[] {
+    return this.forEngine.port === null ? [] : [this.forEngine.port]
+  }
+
+  /** The engine has opened its layers; it waits meanwhile, so its descriptors are what they were. The writer gets its own. */
+  know(config: StackConfig, upperFd: number): void {
+    if (this.path === null) return
+    const own = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
+    this.#stack = { config: { ...config, rootFds: config.rootFds!.map(own) }, upperFd: own(upperFd) }
+  }
+
+  /** The mount answers: the writer may begin, at once where there is a database, which has to be marked as in use. */
+  start(): void {
+    if (this.path === null || this.#stack === null) return
+    if (existsSync(pathBytes(this.path))) this.#begin()
+    else this.#waiting = setTimeout(() => this.#begin(), BEGIN_MS).unref()
+  }
+
+  #begin(): void {
+    if (this.#waiting !== null) clearTimeout(this.#waiting)
+    this.#waiting = null
+    if (this.path === null || this.#stack === null || this.#worker !== null) return
+    const start: WriterStart = {
+      stack: this.#stack.config,
+      upperFd: this.#stack.upperFd,
+      path: this.path,
+      shared: this.#shared,
+      mount: this.mount,
+      fill: this.config.indexFill === 'background',
+      wide: this.config.index === 'immutable' ? null : WIDE,
+      wakeFd: this.wakeFd,
+    }
+    const engine = this.#channel.port2
+    const url = new URL('../../owner-index/writer/writer-worker.cjs', import.meta.url)
+    const workerData = { start, engine }
+    const options = { workerData, transferList: [engine], name: 'index', resourceLimits: WORKER_LIMITS }
+    try {
+      this.#worker = new Worker(url, options)
+    } catch (error) {
+      this.#failed(error as Error)
+      return this.#goWithout()
+    }
+    this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
+  }
+
+  /** The mount goes on without: the index is a cache. A thread may not be had where a limit of processes is reached. */
+  #failed(error: Error): void {
+    this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
+    this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
+  }
+
+  /** Closes what was made for a writer that never came to be. */
+  #goWithout(): void {
+    const { config, upperFd } = this.#stack ?? { config: { rootFds: [] }, upperFd: -1 }
+    for (const fd of [...config.rootFds!, upperFd]) if (fd >= 0) native.close(fd)
+    this.#stack = null
+    this.#channel.port2.close()
+  }
+
+  #listen(worker: Worker, end: () => void): void {
+    worker.on('message', (message: FromWriter) => {
+      if (message.kind === 'log') this.log(message.level, message.message, message.fields)
+      else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
+    })
+    worker.on('error', (error: Error) => this.#failed(error))
+    worker.on('exit', () => end())
+  }
+
+  /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */
+  fill(): boolean {
+    this.#begin()
+    this.#worker?.postMessage('fill')
+    return this.#worker !== null
+  }
+
+  /** Has everything thrown away and begun anew. False when nobody writes. */
+  drop(): boolean {
+    this.#begin()
+    this.#worker?.postMessage('drop')
+    return this.#worker !== null
+  }
+
+  /** After the engine: waits for the last commit when it ended as it should, else leaves the database marked. */
+  async finish(clean: boolean): Promise<void> {
+    if (this.#waiting !== null) clearTimeout(this.#waiting)
+    const worker = this.#worker
+    if (worker === null) return this.#goWithout()
+    if (!clean) worker.postMessage('crashed')
+    const late = setTimeout(() => void worker.terminate(), PATIENCE_MS)
+    await this.#ended
+    clearTimeout(late)
+    await worker.terminate()
+  }
+}
+
+/**
+ * A database that is there is marked before the mount answers, with or without a writer: what changes in the upper
+ * from now on is not in it. Where it cannot be marked (a full disk) it goes.
+ */
+function markKept(path: string, mount: string, synced: boolean, log: Log): void {
+  if (!existsSync(pathBytes(path))) return
+  try {
+    markInUse(path, mount, synced)
+  } catch (error) {
+    log('warn', 'the index cannot be marked as in use: it is begun anew', { why: (error as Error).message })
+    removeDatabase(path)
+  }
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory === '/' ? '/' : `${directory}/`)
+}

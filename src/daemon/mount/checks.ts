@@ -1,0 +1,143 @@
+/**
+ * What has to be true on disk before anything is mounted: every directory is there, none lies in another where writing to
+ * the one would change the other, the upper can be written, and the workdir is where a rename into the upper works. Each
+ * refusal is one sentence that names option, path and what to do. Nothing is changed but for the workdir that we chose
+ * ourselves, which is made. Runs before the mount, so no path here can lead into it.
+ */
+import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs'
+import { pathBytes, shown } from '../../base/text.js'
+import { native } from '../../syscalls/native.js'
+import type { UnionConfig } from '../../union/context/config.js'
+import { type MountPlan, othersMayEnter } from '../options/mount-settings.js'
+import { identitiesUpward, type Refused, type ResolvedDir, resolveDir } from './directories.js'
+
+interface Places {
+  readonly mountpoint: ResolvedDir
+  /** Data-only ones last. */
+  readonly lowers: readonly ResolvedDir[]
+  readonly upper: ResolvedDir | null
+  readonly work: ResolvedDir | null
+}
+
+/** The plan with every path resolved, or why it cannot be carried out. */
+export function checkPlan(plan: MountPlan): MountPlan | Refused {
+  const { work } = plan.config
+  const made = work !== null && plan.settings.makeWork && makeDirectory(work)
+  const checked = checkPlaces(plan)
+  if ('error' in checked && made) rmdirSync(pathBytes(work))
+  return checked
+}
+
+function checkPlaces(plan: MountPlan): MountPlan | Refused {
+  const places = findPlaces(plan)
+  if ('error' in places) return places
+  const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
+  if (error !== undefined) return { error }
+  const { mountpoint, lowers, upper, work } = places
+  const all = lowers.map((lower) => lower.path)
+  const merged = plan.config.lowers.length
+  const layers = { lowers: all.slice(0, merged), dataLowers: all.slice(merged) }
+  const paths = { ...layers, upper: upper?.path ?? null, work: work?.path ?? null }
+  const config = { ...plan.config, ...paths, userRedirects: userRedirectsOf(plan) }
+  return { ...plan, mountpoint: mountpoint.path, config }
+}
+
+/** Where others may enter, a mark that a layer's user made could show them what that user cannot read. */
+function userRedirectsOf({ config, settings }: MountPlan): UnionConfig['userRedirects'] {
+  return config.userRedirects === 'on' && othersMayEnter(settings) ? 'shared' : config.userRedirects
+}
+
+/** Whether it was made here and now. A failure shows when the directory is looked for. */
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(pathBytes(path), { mode: 0o700 })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findPlaces({ config, mountpoint: on }: MountPlan): Places | Refused {
+  const mountpoint = resolveDir('mountpoint', on)
+  if ('error' in mountpoint) return mountpoint
+  const lowers: ResolvedDir[] = []
+  for (const path of [...config.lowers, ...(config.dataLowers ?? [])]) {
+    const lower = resolveDir('lowerdir', path)
+    if ('error' in lower) return lower
+    lowers.push(lower)
+  }
+  const upper = config.upper === null ? null : resolveDir('upperdir', config.upper)
+  if (upper !== null && 'error' in upper) return upper
+  const work = config.work === null ? null : resolveDir('workdir', config.work)
+  if (work !== null && 'error' in work) return work
+  return { mountpoint, lowers, upper, work }
+}
+
+function checkUpper({ upper, work }: Places): string | undefined {
+  if (upper === null || work === null) return undefined
+  const readonly = unwritable(upper)
+  if (readonly !== undefined) return readonly
+  const named = `workdir ${shown(work.path)}`
+  const beside = `put it beside upperdir ${shown(upper.path)}`
+  if (work.identity === upper.identity) return `${named} is the upperdir itself: ${beside}`
+  if (identitiesUpward(work).has(upper.identity)) return `${named} lies inside the upperdir: ${beside}`
+  if (identitiesUpward(upper).has(work.identity)) return `upperdir ${shown(upper.path)} lies inside ${named}: ${beside}`
+  if (work.device !== upper.device) return `${named} is on another filesystem than the upperdir: ${beside}`
+  if (work.mountId !== upper.mountId) return `${named} is on another mount than the upperdir: ${beside}`
+  return unwritable(work)
+}
+
+function unwritable(place: ResolvedDir): string | undefined {
+  try {
+    accessSync(pathBytes(place.path), constants.W_OK | constants.X_OK)
+    return undefined
+  } catch (error) {
+    const readonly = (error as NodeJS.ErrnoException).code === 'EROFS'
+    const why = readonly ? 'is on a read-only filesystem' : 'cannot be written by you'
+    return `${place.option} ${shown(place.path)} ${why}: name another, or leave upperdir away for a read-only mount`
+  }
+}
+
+/** Upper and workdir may not share a tree with a lower: a write to the one would change the other. */
+function checkOverlaps({ lowers, upper, work }: Places): string | undefined {
+  const writable = [upper, work].filter((place) => place !== null)
+  for (const lower of lowers) {
+    const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower)
+    for (const place of writable) {
+      const words = overlap(lower, aboveLower, place)
+      if (words !== undefined) return words
+    }
+  }
+  return undefined
+}
+
+function overlap(lower: ResolvedDir, aboveLower: Set<string>, place: ResolvedDir): string | undefined {
+  const names = `lowerdir ${shown(lower.path)} and ${place.option} ${shown(place.path)}`
+  const advice = 'name directories that do not lie in each other'
+  if (lower.identity === place.identity) return `${names} are the same directory: ${advice}`
+  // A lower above the upper is fine: from it neither upper nor workdir is entered (layers/traps.ts).
+  if (!aboveLower.has(place.identity)) return undefined
+  // A private clone of the outer mount does not show what is mounted inside it: then the two have nothing in common.
+  if (lower.device !== place.device && canClone(lower)) return undefined
+  return `${names} overlap: ${advice}`
+}
+
+/** Whoever reads a layer must never come to the mountpoint: the engine would wait for itself. */
+function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | undefined {
+  const above = identitiesUpward(mountpoint)
+  for (const place of [...lowers, upper, work]) {
+    if (place === null || !above.has(place.identity) || canClone(place)) continue
+    return (
+      `mountpoint ${shown(mountpoint.path)} lies inside ${place.option} ${shown(place.path)}: ` +
+      'choose one outside the layers (only root can mount inside)'
+    )
+  }
+  return undefined
+}
+
+/** Whether this process may have a private copy of the mount that `place` lies on. */
+function canClone(place: ResolvedDir): boolean {
+  const fd = native.cloneMount(place.path, 0)
+  if (fd >= 0) native.close(fd)
+  return fd >= 0
+}

@@ -1,0 +1,85 @@
+/**
+ * A directory named by an option, looked at before mounting: resolved, known to exist and to be a directory, with the
+ * identity that tells whether two names mean one place. Failures are sentences that name the option and say what to do.
+ */
+import { realpathSync } from 'node:fs'
+import { Errno } from '../../base/errno.js'
+import { pathBytes, shown } from '../../base/text.js'
+import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { Stat } from '../../syscalls/stat.js'
+
+export interface ResolvedDir {
+  /** The option's name, for messages. */
+  readonly option: string
+  /** Absolute, without symbolic links. */
+  readonly path: string
+  readonly device: string
+  /** Device and inode: equal for two names of one directory, bind mounts included. */
+  readonly identity: string
+  readonly mountId: number
+}
+
+export type Refused = { readonly error: string }
+
+const DEAD = 'is a mount whose daemon has died'
+
+/** The directory `path`, or why it cannot be used. */
+export function resolveDir(option: string, path: string): ResolvedDir | Refused {
+  let real: string
+  try {
+    real = realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
+  } catch (error) {
+    return { error: `${option} ${shown(path)} ${wayOut(error as NodeJS.ErrnoException, path)}` }
+  }
+  if (isDead(real)) return { error: `${option} ${shown(path)} ${DEAD}: run \`stratafs unmount ${shown(path)}\` first` }
+  const errno = native.statat(AT_FDCWD, real)
+  if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (errno ${-errno})` }
+  const { stat } = native
+  if ((stat[Stat.MODE] & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
+  const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`
+  return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID] }
+}
+
+/** A dead mount's attributes may still be cached: only what asks the daemon each time tells. */
+function isDead(path: string): boolean {
+  const fd = native.openat(AT_FDCWD, path, O_PATH, 0)
+  if (fd < 0) return fd === -Errno.ENOTCONN
+  const errno = native.statfs(fd)
+  native.close(fd)
+  return errno === -Errno.ENOTCONN
+}
+
+/** What to do about a path that cannot be resolved. */
+function wayOut(error: NodeJS.ErrnoException, path: string): string {
+  switch (error.code) {
+    case 'ENOENT':
+      return 'does not exist: make it with mkdir, or name another'
+    case 'ENOTDIR':
+      return 'is not a directory: name one'
+    case 'EACCES':
+      return 'cannot be reached: a directory on the way to it is not open to you'
+    case 'ELOOP':
+      return 'leads through too many symbolic links'
+    case 'ENOTCONN':
+      return `${DEAD}: run \`stratafs unmount ${shown(path)}\` first`
+    default:
+      return `cannot be resolved: ${error.code ?? error.message}`
+  }
+}
+
+/** The device and inode that `native.stat` holds. */
+function identityOfStat(): string {
+  const { stat } = native
+  return [Stat.DEV_MAJOR, Stat.DEV_MINOR, Stat.INO_HIGH, Stat.INO_LOW].map((slot) => stat[slot]).join(':')
+}
+
+/** The identities of `place` and of every directory above it, nearest first. */
+export function identitiesUpward(place: ResolvedDir): Set<string> {
+  const found = new Set([place.identity])
+  for (let at = place.path; at !== '/'; ) {
+    at = at.slice(0, at.lastIndexOf('/')) || '/'
+    if (native.statat(AT_FDCWD, at) >= 0) found.add(identityOfStat())
+  }
+  return found
+}

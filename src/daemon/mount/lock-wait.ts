@@ -1,0 +1,43 @@
+/**
+ * Waiting for an upper whose last mount is on its way out. Unmounting does not wait for the daemon, which has still to sync;
+ * dockerd and podman mount the same directories again at once, and have to find them free. A mount that is still there is a
+ * mistake of the caller's, and is told without delay.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Refused } from './directories.js'
+import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { mountedOn, readMounts } from './mountinfo.js'
+import { copiesOf, processes } from './namespaces.js'
+import { listMounts, type MountState, ownPidNamespace } from './run-directory.js'
+
+/** As long as an unmount may wait for its daemon. */
+const PATIENCE_MS = 30_000
+const POLL_MS = 10
+
+/** Locks each of `places` (option and absolute path), all or none, as soon as the daemon that holds them has gone. */
+export async function lockWhenFree(
+  places: readonly (readonly [option: string, path: string])[],
+): Promise<DirectoryLocks | Refused> {
+  for (const until = Date.now() + PATIENCE_MS; ; await sleep(POLL_MS)) {
+    const locks = lockDirectories(places)
+    if ('release' in locks || locks.holder === undefined) return locks
+    const daemon = daemonOf(locks.holder, places)
+    if (Date.now() > until || (daemon !== null && isMounted(daemon))) return locks
+    const copies = daemon === null ? [] : copiesOf(daemon.device)
+    if (copies.length > 0)
+      return { error: `${locks.error}; it is mounted in another mount namespace (${processes(copies)})` }
+  }
+}
+
+/** The daemon with the lock: the process `holder`, or, where the kernel hides its pid, the one that a state file names for `places`. */
+function daemonOf(holder: number, places: readonly (readonly [option: string, path: string])[]): MountState | null {
+  const states = listMounts().map(({ state }) => state)
+  const here = states.find(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
+  const far = ({ config }: MountState) => places.some(([, path]) => path === config.upper || path === config.work)
+  return here ?? (holder === 0 ? states.find(far) : null) ?? null
+}
+
+/** Whether its mount is in the tree. Of one that cannot be found out it is not believed. */
+function isMounted({ mountpoint, device }: MountState): boolean {
+  return mountedOn(mountpoint, readMounts())?.device === device
+}

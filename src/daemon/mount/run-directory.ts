@@ -1,0 +1,206 @@
+/**
+ * Where mounts are found again: one directory per user, closed to others, with a socket and a state file for each mount.
+ * Files are named by a hash of the mountpoint and the daemon's pid, so that two mounts on one path (stacked, or in two
+ * mount namespaces) do not meet. What a dead daemon left is swept by whoever comes next. `STRATAFS_RUN_DIR` names another.
+ */
+import { createHash } from 'node:crypto'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import type { UnionConfig } from '../../union/context/config.js'
+
+/** What a state file holds. Paths are latin1 strings. */
+export interface MountState {
+  readonly pid: number
+  /** The daemon's start time in clock ticks since boot: with the pid it names one process for ever. */
+  readonly startTime: string
+  /** The pid namespace in which `pid` means something. */
+  readonly pidNamespace: string
+  /** `major:minor` of the mounted filesystem. */
+  readonly device: string
+  readonly mountpoint: string
+  readonly options: readonly string[]
+  readonly config: UnionConfig
+  /** Where the log is, or null. */
+  readonly log: string | null
+  /** ISO time of the mount. */
+  readonly since: string
+}
+
+export interface FoundMount {
+  readonly state: MountState
+  readonly socket: string
+}
+
+/** Longest path a unix socket can have, less the longest name we give it. */
+const LONGEST_DIRECTORY = 107 - 40
+
+/** Candidates, best first. In a user namespace root may not own /run, so all of them are looked through. */
+function candidates(): string[] {
+  const { STRATAFS_RUN_DIR: chosen, XDG_RUNTIME_DIR: runtime } = process.env
+  if (chosen) return [chosen]
+  const uid = process.getuid?.() ?? 0
+  const own = [...(runtime ? [join(runtime, 'stratafs')] : []), `/tmp/stratafs-${uid}`]
+  return uid === 0 ? ['/run/stratafs', ...own] : own
+}
+
+/** The run directory, made if need be; null where none can be had. */
+export function runDirectory(): string | null {
+  return candidates().find((path) => Buffer.byteLength(path) <= LONGEST_DIRECTORY && makePrivate(path)) ?? null
+}
+
+/** True when `path` is now a directory of ours that nobody else can enter. */
+function makePrivate(path: string): boolean {
+  try {
+    // Not with its parents: in /proc, where nothing can be made and nothing says so, Node would try for ever.
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return false
+  }
+  return isPrivate(path, true)
+}
+
+/** Why the directory that `STRATAFS_RUN_DIR` names cannot be used, with what to do; null where it can, or none is named. */
+export function runDirectoryObstacle(): string | null {
+  const { STRATAFS_RUN_DIR: path } = process.env
+  if (!path) return null
+  const why = isAbsolute(path) ? obstacleOf(path) : 'must be an absolute path'
+  return why === null ? null : `STRATAFS_RUN_DIR ${path} ${why}`
+}
+
+function obstacleOf(path: string): string | null {
+  if (Buffer.byteLength(path) > LONGEST_DIRECTORY)
+    return `is too long for the path of a socket: name one of ${LONGEST_DIRECTORY} bytes at most`
+  if (!makePrivate(path)) return whyNot(path)
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK)
+    return null
+  } catch (error) {
+    return `cannot be written to (${(error as NodeJS.ErrnoException).code}): name another`
+  }
+}
+
+function whyNot(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return 'does not exist and cannot be made: make it, or name another'
+  if (!stat.isDirectory()) return 'is no directory: name one'
+  return stat.uid === process.getuid?.() ? 'cannot be closed to others: chmod it to 0700' : 'is not yours: name another'
+}
+
+/** Whoever could write here could pretend to be a daemon of ours. */
+function isPrivate(path: string, repair: boolean): boolean {
+  try {
+    const stat = lstatSync(path)
+    if (!stat.isDirectory() || stat.uid !== process.getuid?.()) return false
+    if ((stat.mode & 0o077) === 0) return true
+    if (repair) chmodSync(path, 0o700)
+    return repair
+  } catch {
+    return false
+  }
+}
+
+/** The path without its ending for the files of the mount on `mountpoint` by process `pid`. */
+export function filesStem(directory: string, mountpoint: string, pid: number): string {
+  const hash = createHash('sha256').update(mountpoint, 'latin1').digest('hex').slice(0, 16)
+  return join(directory, `${hash}.${pid}`)
+}
+
+/** Writes the state in one step: a reader sees the whole of it or nothing. */
+export function writeState(stem: string, state: MountState): void {
+  writeFileSync(`${stem}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
+  renameSync(`${stem}.new`, `${stem}.json`)
+}
+
+/** Takes socket and state away. */
+export function removeFiles(stem: string): void {
+  for (const ending of ['json', 'sock', 'new']) rmSync(`${stem}.${ending}`, { force: true })
+}
+
+/** What names this process in a state file. */
+export function ownIdentity(): Pick<MountState, 'pid' | 'startTime' | 'pidNamespace'> {
+  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', pidNamespace: ownPidNamespace() }
+}
+
+/** What `pidNamespace` of a state file is compared with. */
+export function ownPidNamespace(): string {
+  return readlinkSync('/proc/self/ns/pid')
+}
+
+/**
+ * Field 22 of /proc/PID/stat; null when there is no such process, or only what is left of it until its parent looks (some
+ * init processes take their time). The name in field 2 may hold anything.
+ */
+function startTimeOf(pid: number): string | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19]
+  } catch {
+    return null
+  }
+}
+
+/** Whether the daemon still runs, as far as can be told from this pid namespace. */
+export function isAlive(state: MountState): boolean {
+  return state.pidNamespace !== ownPidNamespace() || startTimeOf(state.pid) === state.startTime
+}
+
+/** Every live mount of this user, oldest first. What the dead ones left is removed on the way. */
+export function listMounts(): FoundMount[] {
+  const found: FoundMount[] = []
+  for (const directory of candidates()) {
+    if (!isPrivate(directory, false)) continue
+    for (const file of readdirSync(directory)) {
+      if (!file.endsWith('.json')) continue
+      const stem = join(directory, file.slice(0, -'.json'.length))
+      const state = readState(`${stem}.json`)
+      if (state !== null && isAlive(state)) found.push({ state, socket: `${stem}.sock` })
+      else removeFiles(stem)
+    }
+  }
+  return found.sort((a, b) => a.state.since.localeCompare(b.state.since))
+}
+
+/**
+ * Removes what dead daemons left in `directory`, which is the run directory. Every mount does so when it begins: where nobody
+ * ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
+ */
+export function sweepDead(directory: string): void {
+  for (const file of readdirSync(directory)) {
+    const pid = /\.(\d+)\.json$/.exec(file)?.[1]
+    if (pid === undefined || startTimeOf(Number(pid)) !== null) continue
+    const state = readState(join(directory, file))
+    if (state === null || !isAlive(state)) removeFiles(join(directory, file.slice(0, -'.json'.length)))
+  }
+}
+
+/** Null when the file is gone meanwhile, or is none of ours. */
+function readState(path: string): MountState | null {
+  try {
+    const state = JSON.parse(readFileSync(path, 'utf8')) as Partial<MountState>
+    return isComplete(state) ? state : null
+  } catch {
+    return null
+  }
+}
+
+function isComplete(state: Partial<MountState>): state is MountState {
+  const texts = [state.startTime, state.pidNamespace, state.device, state.mountpoint, state.since]
+  const lowers: unknown = state.config?.lowers
+  const soundLists = [state.options, lowers].every(
+    (each) => Array.isArray(each) && each.every((one) => typeof one === 'string'),
+  )
+  return Number.isSafeInteger(state.pid) && texts.every((each) => typeof each === 'string') && soundLists
+}

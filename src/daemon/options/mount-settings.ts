@@ -1,0 +1,68 @@
+/**
+ * What the mount itself is told, beside the engine's configuration: the words for mount(2) and fusermount3, who may
+ * enter, how long the kernel may believe an answer, where the log goes. Plain data, so that it can be handed to the
+ * background process.
+ */
+import type { UnionConfig } from '../../union/context/config.js'
+/** MS_* of mount(2), those that a union mount can have. */
+export const MountFlag = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  SYNCHRONOUS: 16,
+  DIRSYNC: 128,
+  NOSYMFOLLOW: 256,
+  NOATIME: 1024,
+  NODIRATIME: 2048,
+  LAZYTIME: 1 << 25,
+} as const
+
+/** How requests reach the engine. */
+export type TransportName = 'dev-fuse' | 'fuse-native'
+
+export interface MountSettings {
+  /** What mount(8) shows as the source. */
+  readonly fsname: string
+  /** The filesystem type is `fuse.SUBTYPE`. */
+  readonly subtype: string
+  /** MountFlag bits. */
+  readonly flags: number
+  /** Others than the mounting user may enter; null: as usual, yes for root and no for everybody else. */
+  readonly allowOther: boolean | null
+  readonly allowRoot: boolean
+  /** Seconds for which the kernel may believe names and attributes; null: for ever. */
+  readonly timeout: number | null
+  /** Whether idle processors are kept from halting in busy times. */
+  readonly awake: AwakeRequest
+  /** Absolute latin1 path; null: the daemon's own choice. */
+  readonly logFile: string | null
+  /** Tell every request in one line. */
+  readonly trace: boolean
+  /** The workdir was not named but chosen beside the upperdir, and may be made. */
+  readonly makeWork: boolean
+  /** null: dev-fuse where the addon is there, else fuse-native. */
+  readonly transport: TransportName | null
+  /** Mount over fuse-native also where it does something wrong. */
+  readonly acceptLimits: boolean
+  /** Over fuse-native: fusermount takes the mount away when the daemon is killed. */
+  readonly autoUnmount: boolean
+}
+
+/** Everything one mount is made from. */
+export interface MountPlan {
+  readonly config: UnionConfig
+  readonly settings: MountSettings
+  /** Absolute latin1 path. */
+  readonly mountpoint: string
+  /** The option words as they were given, for inspect. */
+  readonly options: readonly string[]
+}
+
+/** Root's mounts are for everybody, as with fuse-overlayfs; `allow_root` asks for no more than root, who is the owner. */
+export function othersMayEnter(settings: MountSettings): boolean {
+  return settings.allowOther ?? (process.getuid?.() === 0 && !settings.allowRoot)
+}
+
+/** `awake=` as it was given; `auto` when it was not. */
+export type AwakeRequest = 'on' | 'off' | 'auto'

@@ -1,0 +1,298 @@
+/**
+ * Every mount option, one row each: whether it takes a value, and what it changes. The names are those of fuse-overlayfs
+ * and of kernel overlayfs, so that their users need not learn new ones; options that mount(8), podman or dockerd pass
+ * and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
+ */
+import type { Draft } from './draft.js'
+import { MountFlag } from './mount-settings.js'
+import { splitDataLowers, unescapePath } from './split.js'
+import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './values.js'
+
+interface OptionRow {
+  /** `either`: a value is allowed and not needed. */
+  readonly takes: 'nothing' | 'value' | 'either'
+  /** Changes the draft; the words of what was expected when the value is wrong. */
+  apply(draft: Draft, value: string): string | undefined
+}
+
+type Apply = (draft: Draft) => void
+
+/** A word without a value. */
+const flag = (change: Apply): OptionRow => ({
+  takes: 'nothing',
+  apply: (draft) => {
+    change(draft)
+    return undefined
+  },
+})
+
+/** A word with a value that `read` understands. */
+function value<T>(read: (text: string) => T | Expectation, change: (draft: Draft, value: T) => void): OptionRow {
+  const apply = (draft: Draft, text: string) => {
+    const result = read(text)
+    if (result instanceof Expectation) return result.words
+    change(draft, result)
+    return undefined
+  }
+  return { takes: 'value', apply }
+}
+
+const mountFlag = (bit: number, on: boolean) =>
+  flag(({ settings }) => {
+    settings.flags = on ? settings.flags | bit : settings.flags & ~bit
+  })
+
+const text = (written: string): string => written
+const path = (written: string): string | Expectation =>
+  written === '' ? new Expectation('must be a path') : unescapePath(written)
+
+const dataLowers = (written: string) => {
+  const split = splitDataLowers(written)
+  return typeof split === 'string' ? new Expectation(split) : split
+}
+
+/** Means nothing here, and nobody misses it. */
+const ignored: OptionRow = { takes: 'either', apply: () => undefined }
+
+/** Means something elsewhere that is not done here: said aloud. */
+const ignoredAloud = (name: string, why: string): OptionRow => ({
+  takes: 'either',
+  apply: (draft) => {
+    draft.warnings.push(`option ${name} is ignored: ${why}`)
+    return undefined
+  },
+})
+
+/** What it promises is not done, so it is not taken. */
+const refused = (why: string): OptionRow => ({ takes: 'nothing', apply: () => `is not supported: ${why}` })
+
+/** Only one of its values can be had. */
+const only = (wanted: readonly string[], why: string): OptionRow => ({
+  takes: 'value',
+  apply: (_draft, given) => (wanted.includes(given) ? undefined : `is not supported: ${why}`),
+})
+
+const layers: Record<string, OptionRow> = {
+  lowerdir: value(dataLowers, ({ config }, { lowers, data }) => {
+    config.lowers = lowers
+    config.dataLowers = data
+  }),
+  'lowerdir+': {
+    takes: 'value',
+    apply({ config }, written) {
+      const lower = path(written)
+      if (lower instanceof Expectation) return lower.words
+      if (config.dataLowers.length > 0) return 'names a layer after a data-only one: name it before'
+      config.lowers = [...config.lowers, lower]
+      return undefined
+    },
+  },
+  'datadir+': value(path, ({ config }, lower) => {
+    config.dataLowers = [...config.dataLowers, lower]
+  }),
+  upperdir: value(path, ({ config }, upper) => {
+    config.upper = upper
+  }),
+  workdir: value(path, ({ config }, work) => {
+    config.work = work
+  }),
+}
+
+const behaviour: Record<string, OptionRow> = {
+  userxattr: flag(({ config }) => {
+    config.userxattr = true
+  }),
+  redirect_dir: value(
+    (given) => oneOf(given, ['on', 'off', 'follow', 'nofollow']),
+    ({ config }, word) => {
+      config.redirectDir = word
+    },
+  ),
+  metacopy: value(onOff, ({ config }, on) => {
+    config.metacopy = on
+  }),
+  xino: value(
+    (given) => oneOf(given, ['on', 'off', 'auto']),
+    ({ config }, word) => {
+      config.xino = word
+    },
+  ),
+  index: value(
+    (given) => oneOf(given, ['on', 'off', 'immutable']),
+    ({ config }, word) => {
+      config.index = word
+    },
+  ),
+  index_fill: value(
+    (given) => oneOf(given, ['visited', 'background']),
+    ({ config }, word) => {
+      config.indexFill = word
+    },
+  ),
+  nfs_export: only(['off'], 'the mount cannot be exported over NFS'),
+  uuid: value(
+    (given) => oneOf(given, ['on', 'off', 'null', 'auto']),
+    () => {},
+  ),
+  verity: value(verity, ({ config }, word) => {
+    config.verity = word === 'on'
+  }),
+  override_creds: ignored,
+  nooverride_creds: refused('layers are always accessed with the rights of whoever mounted; leave it away'),
+  volatile: flag(({ config }) => {
+    config.volatile = true
+    config.fsync = false
+    config.strictSync = false
+  }),
+  fsync: value(fsyncMode, ({ config }, mode) => {
+    // fuse-overlayfs's numbers do not take `volatile` back; the kernel's words do.
+    if (mode !== '0' && mode !== '1') config.volatile = mode === 'volatile'
+    config.fsync = mode !== '0' && !config.volatile
+    config.strictSync = mode === 'strict'
+  }),
+  static_nlink: flag(({ config }) => {
+    config.staticNlink = true
+  }),
+  noacl: flag(({ config }) => {
+    config.acl = false
+  }),
+  acl: flag(({ config }) => {
+    config.acl = true
+  }),
+  data: value(
+    (given) => oneOf(given, ['auto', 'passthrough', 'cached']),
+    ({ config }, word) => {
+      config.data = word
+    },
+  ),
+  writeback: value(
+    (given) => wholeNumber(given, 1),
+    ({ config }, number) => {
+      config.writeback = number === 1
+    },
+  ),
+  awake: value(
+    (given) => oneOf(given, ['auto', '0', '1']),
+    ({ settings }, word) => {
+      settings.awake = word === 'auto' ? word : word === '1' ? 'on' : 'off'
+    },
+  ),
+  timeout: value(seconds, ({ settings }, time) => {
+    settings.timeout = time
+  }),
+}
+
+const owners: Record<string, OptionRow> = {
+  uidmapping: value(idMapping, ({ config }, ranges) => {
+    config.uidMapping = ranges
+  }),
+  gidmapping: value(idMapping, ({ config }, ranges) => {
+    config.gidMapping = ranges
+  }),
+  squash_to_root: flag(({ config }) => {
+    config.squashToRoot = true
+  }),
+  squash_to_uid: value(id, ({ config }, uid) => {
+    config.squashToUid = uid
+  }),
+  squash_to_gid: value(id, ({ config }, gid) => {
+    config.squashToGid = gid
+  }),
+  xattr_permissions: value(
+    (given) => wholeNumber(given, 2),
+    ({ config }, number) => {
+      config.xattrPermissions = number as 0 | 1 | 2
+    },
+  ),
+}
+
+const mount: Record<string, OptionRow> = {
+  ro: flag(({ config }) => {
+    config.readonly = true
+  }),
+  rw: flag(({ config }) => {
+    config.readonly = false
+  }),
+  suid: mountFlag(MountFlag.NOSUID, false),
+  nosuid: mountFlag(MountFlag.NOSUID, true),
+  dev: mountFlag(MountFlag.NODEV, false),
+  nodev: mountFlag(MountFlag.NODEV, true),
+  exec: mountFlag(MountFlag.NOEXEC, false),
+  noexec: mountFlag(MountFlag.NOEXEC, true),
+  sync: mountFlag(MountFlag.SYNCHRONOUS, true),
+  async: mountFlag(MountFlag.SYNCHRONOUS, false),
+  dirsync: mountFlag(MountFlag.DIRSYNC, true),
+  nosymfollow: mountFlag(MountFlag.NOSYMFOLLOW, true),
+  symfollow: mountFlag(MountFlag.NOSYMFOLLOW, false),
+  lazytime: mountFlag(MountFlag.LAZYTIME, true),
+  nolazytime: mountFlag(MountFlag.LAZYTIME, false),
+  nodiratime: mountFlag(MountFlag.NODIRATIME, true),
+  diratime: mountFlag(MountFlag.NODIRATIME, false),
+  atime: flag(({ config, settings }) => {
+    config.noatime = false
+    settings.flags &= ~MountFlag.NOATIME
+  }),
+  noatime: flag(({ config, settings }) => {
+    config.noatime = true
+    settings.flags |= MountFlag.NOATIME
+  }),
+  fsname: value(text, ({ settings }, name) => {
+    settings.fsname = unescapePath(name)
+  }),
+  subtype: value(text, ({ settings }, name) => {
+    settings.subtype = name
+  }),
+  allow_other: flag(({ settings }) => {
+    settings.allowOther = true
+  }),
+  allow_root: flag(({ settings }) => {
+    settings.allowRoot = true
+  }),
+  default_permissions: ignored,
+  remount: { takes: 'nothing', apply: () => 'is for a mount that stands: `mount -o remount,ro MERGED`' },
+}
+
+const daemon: Record<string, OptionRow> = {
+  transport: value(
+    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
+    ({ settings }, name) => {
+      settings.transport = name
+    },
+  ),
+  auto_unmount: flag(({ settings }) => {
+    settings.autoUnmount = true
+  }),
+  accept_limits: flag(({ settings }) => {
+    settings.acceptLimits = true
+  }),
+  log: value(path, ({ settings }, file) => {
+    settings.logFile = file
+  }),
+  debug: flag(({ settings }) => {
+    settings.trace = true
+  }),
+}
+
+const LABELS = 'files show the security labels their layers gave them'
+const labels = ['context', 'fscontext', 'defcontext', 'rootcontext', 'seclabel']
+
+/** fuse-overlayfs's and libfuse's tuning, and mount(8)'s words for fstab and for propagation. */
+const MEANINGLESS =
+  'threaded plugins fast_ino fast_ino_check noxattrs ino32_t max_idle_threads max_threads cachedir clone_fd ' +
+  'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
+  'direct_io big_writes max_read max_write max_readahead nonempty intr hard_remove ' +
+  'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +
+  'relatime norelatime strictatime nostrictatime iversion noiversion ' +
+  'private shared slave unbindable rprivate rshared rslave runbindable'
+
+/** Every known option by name. */
+export const optionTable: ReadonlyMap<string, OptionRow> = new Map([
+  ...Object.entries({ ...layers, ...behaviour, ...owners, ...mount, ...daemon }),
+  ...labels.map((name) => [name, ignoredAloud(name, LABELS)] as const),
+  ...MEANINGLESS.split(' ').map((name) => [name, ignored] as const),
+])
+
+/** Options of other programs that may stand in an fstab line: `x-systemd.automount`, `X-mount.mkdir`. */
+export function isForeign(name: string): boolean {
+  return /^x-/i.test(name)
+}

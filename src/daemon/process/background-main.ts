@@ -1,0 +1,29 @@
+/**
+ * The background process from its first moment, `MOUNTPOINT [here]`: closes what it inherited, begins the engine's thread
+ * unless the engine will run `here` on the main one, and only then loads the rest, since the two can go on side by side.
+ * Whatever is imported here delays the mount.
+ */
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import { O_CLOEXEC } from '../../syscalls/constants.js'
+import { addonObstacle } from '../../syscalls/native.js'
+import { beginEngineThread } from '../engine/prestarted-thread.js'
+
+closeInherited()
+if (process.argv[3] !== 'here' && addonObstacle === null) beginEngineThread()
+void import('./background-serve.js')
+
+/**
+ * Whoever called the command may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock.
+ * They are known by not being close-on-exec, which all of Node's own are. 0 to 3 are meant for us.
+ */
+function closeInherited(): void {
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) {
+    if (fd <= 3) continue
+    try {
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))
+      if (flags !== null && (Number.parseInt(flags[1], 8) & O_CLOEXEC) === 0) closeSync(fd)
+    } catch {
+      // The descriptor that listed the directory is gone by now.
+    }
+  }
+}

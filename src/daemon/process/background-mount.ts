@@ -1,0 +1,74 @@
+/**
+ * One mount in a background process, whoever started it: serves, and answers once. Its log goes to the file that was asked for,
+ * else to the journal when systemd started us, else beside the state file, where it stays only when the mount did not end well.
+ */
+import { rmSync } from 'node:fs'
+import { createLogger, type Logger } from '../../base/log.js'
+import { pathBytes, shown } from '../../base/text.js'
+import type { Refused } from '../mount/directories.js'
+import { filesStem, runDirectory } from '../mount/run-directory.js'
+import type { MountPlan } from '../options/mount-settings.js'
+import { runDaemon } from './daemon-process.js'
+
+/** What the background process is told. */
+export interface BackgroundOrder {
+  readonly plan: MountPlan
+  readonly warnings: readonly string[]
+  /** Its standard error is the journal: log there. */
+  readonly journal: boolean
+}
+
+/** What it answers, once. `mountpoint` is resolved. */
+export type BackgroundReport = { readonly pid: number; readonly mountpoint: string } | Refused
+
+/** Serves until the mount is gone; the exit code. A refusal is told to the starter, so the log has nothing to add. */
+export async function serveInBackground(
+  order: BackgroundOrder,
+  report: (outcome: BackgroundReport) => Promise<void>,
+): Promise<number> {
+  const { logFile: asked } = order.plan.settings
+  const own = asked === null && !order.journal ? ownLog(order.plan.mountpoint) : null
+  const plan: MountPlan = { ...order.plan, settings: { ...order.plan.settings, logFile: own ?? asked } }
+  const dropLog = () => {
+    if (own !== null) rmSync(pathBytes(own), { force: true })
+  }
+  const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
+    if ('error' in outcome) dropLog()
+    await report('error' in outcome ? outcome : { pid: process.pid, mountpoint: outcome.mountpoint })
+    return !('error' in outcome)
+  }
+  const code = await serve(plan, order, ready)
+  if (code === 0) dropLog()
+  return code
+}
+
+async function serve(
+  plan: MountPlan,
+  { journal, warnings }: BackgroundOrder,
+  ready: (outcome: { readonly mountpoint: string } | Refused) => Promise<boolean>,
+): Promise<number> {
+  const logger = openLog(plan.settings.logFile, journal)
+  if ('error' in logger) {
+    await ready(logger)
+    return 1
+  }
+  const trace = (line: string) => logger.log('info', line)
+  return runDaemon(plan, { logger, warnings, trace, ready })
+}
+
+function openLog(logFile: string | null, journal: boolean): Logger | Refused {
+  try {
+    return createLogger(
+      journal && logFile === null ? { fd: 2, readable: false } : { file: logFile ?? '/dev/null' },
+      'info',
+    )
+  } catch (error) {
+    return { error: `log file ${shown(logFile ?? '')} cannot be opened: ${(error as Error).message}` }
+  }
+}
+
+/** Null without a run directory: then there is no log. */
+function ownLog(mountpoint: string): string | null {
+  const directory = runDirectory()
+  return directory === null ? null : `${filesStem(directory, mountpoint, process.pid)}.log`
+}

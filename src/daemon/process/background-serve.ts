@@ -1,0 +1,36 @@
+/**
+ * What the background process that a command started does once it is on its feet (see background-main.ts): reads its order from
+ * descriptor 3, serves, and answers there once.
+ */
+import { Socket } from 'node:net'
+import { sourceStack } from '../../base/source-stack.js'
+import { lineReader } from '../control/control-protocol.js'
+import { type BackgroundOrder, type BackgroundReport, serveInBackground } from './background-mount.js'
+
+const socket = new Socket({ fd: 3 })
+socket.setEncoding('utf8')
+// The starter went away: whether the mount stays is not its business any more.
+socket.on('error', () => {})
+socket.on(
+  'data',
+  lineReader((line) => void main(JSON.parse(line) as BackgroundOrder).catch(fail)),
+)
+
+async function main(order: BackgroundOrder): Promise<void> {
+  process.exit(await serveInBackground(order, report))
+}
+
+/** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
+async function fail(error: unknown): Promise<void> {
+  await report({ error: `the background process failed: ${sourceStack(error)}` })
+  process.exit(1)
+}
+
+/** Sends the one answer and closes the line. */
+function report(outcome: BackgroundReport): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed) return resolve()
+    socket.once('close', () => resolve())
+    socket.end(`${JSON.stringify(outcome)}\n`, () => socket.destroy())
+  })
+}

@@ -1,0 +1,75 @@
+/**
+ * Sending a mount to the background: a process of its own session, in `/`, with nothing of ours open, told what to mount
+ * over a socket pair and answering there once it serves. The starter then asks the mount itself; only when that answers too is it
+ * mounted, else everything is taken away again.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { shown } from '../../base/text.js'
+import { lineReader } from '../control/control-protocol.js'
+import { mountAnswers } from '../mount/liveness.js'
+import type { MountPlan } from '../options/mount-settings.js'
+import type { BackgroundOrder, BackgroundReport } from './background-mount.js'
+import { stderrIsJournal } from './journal.js'
+
+const ANSWER_MS = 20_000
+
+/** Mounts in a background process and returns once the mount answers. */
+export async function mountInBackground(plan: MountPlan, warnings: readonly string[]): Promise<BackgroundReport> {
+  const journal = stderrIsJournal()
+  const child = startChild(plan, journal)
+  const report = await converse(child, { plan, warnings, journal })
+  if ('error' in report) return report
+  const silence = await mountAnswers(report.mountpoint, ANSWER_MS)
+  if (silence === null) return report
+  child.kill('SIGTERM')
+  return { error: `${silence}: the mount was taken away again` }
+}
+
+function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
+  const script = fileURLToPath(new URL('./background-main.cjs', import.meta.url))
+  const where = settings.transport === 'fuse-native' ? ['here'] : []
+  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
+  const { NODE_EXTRA_CA_CERTS: _unused, ...env } = process.env
+  // The mountpoint is there for whoever reads `ps`.
+  return spawn(process.execPath, [`--v8-pool-size=${helpers()}`, script, shown(mountpoint), ...where], {
+    cwd: '/',
+    env,
+    detached: true,
+    stdio: ['ignore', 'ignore', journal ? 'inherit' : 'ignore', 'pipe'],
+  })
+}
+
+/**
+ * Threads on which V8 compiles and collects garbage beside the engine: its own choice is four. At the start of a mount they would fill all
+ * CPUs of a small machine, and each request waits for two threads in turn, the program's and the engine's
+ * (docs/decisions/0020-the-first-second.md).
+ */
+function helpers(): number {
+  return Math.min(4, Math.max(1, availableParallelism() >> 1))
+}
+
+function converse(child: ChildProcess, order: BackgroundOrder): Promise<BackgroundReport> {
+  return new Promise((resolve) => {
+    const socket = child.stdio[3] as Socket
+    // Until it has answered this process lives on for its sake: its end is an answer too.
+    const finish = (report: BackgroundReport) => {
+      socket.destroy()
+      child.unref()
+      resolve(report)
+    }
+    socket.setEncoding('utf8')
+    socket.on(
+      'data',
+      lineReader((line) => finish(JSON.parse(line) as BackgroundReport)),
+    )
+    socket.on('error', () => finish({ error: 'the background process cannot be reached' }))
+    child.on('error', (error) => finish({ error: `the background process cannot be started: ${error.message}` }))
+    child.on('exit', (code, signal) =>
+      finish({ error: `the background process died before it mounted (${signal ?? code})` }),
+    )
+    socket.write(`${JSON.stringify(order)}\n`)
+  })
+}

@@ -1,0 +1,244 @@
+/**
+ * The composition root of one mount: checks, locks, engine, kernel, state file and control socket, in an order in which
+ * each step can be undone, and taken down in the reverse one. Nothing is mounted before everything that may be refused has
+ * been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
+ */
+import type { Server } from 'node:net'
+import { dirname } from 'node:path'
+import { Errno } from '../../base/errno.js'
+import { isLevel, type Logger } from '../../base/log.js'
+import { shown } from '../../base/text.js'
+import { addonObstacle } from '../../syscalls/native.js'
+import { loadFuseNative } from '../../transport/fuse-native/package.js'
+import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
+import { listen, type Peer } from '../control/control-server.js'
+import { Freezer } from '../control/freeze.js'
+import { inspectDocument } from '../control/inspect-document.js'
+import type { Ending, EngineHandle } from '../engine/engine-handle.js'
+import type { Question } from '../engine/engine-messages.js'
+import { startEngine } from '../engine/start-engine.js'
+import { checkPlan } from '../mount/checks.js'
+import type { Refused } from '../mount/directories.js'
+import { isDead } from '../mount/liveness.js'
+import { lockWhenFree } from '../mount/lock-wait.js'
+import type { DirectoryLocks } from '../mount/locks.js'
+import { mountedOn, readMounts } from '../mount/mountinfo.js'
+import {
+  filesStem,
+  type MountState,
+  ownIdentity,
+  removeFiles,
+  runDirectory,
+  runDirectoryObstacle,
+  sweepDead,
+  writeState,
+} from '../mount/run-directory.js'
+import { chooseTransport, type Obstacles, type TransportFacts } from '../mount/transport-choice.js'
+import { withoutAddon } from '../mount/without-addon.js'
+import type { MountPlan } from '../options/mount-settings.js'
+
+/** How long a mount that somebody else has put in our place may take to show that it is alive. */
+const DEAD_MS = 2_000
+
+/** How long open files may keep a mount that was told to end. */
+const GRACE_MS = 4_000
+
+const obstacles: Obstacles = {
+  addon: addonObstacle,
+  fuseNative: () => {
+    const loaded = loadFuseNative()
+    return typeof loaded === 'string' ? loaded : null
+  },
+}
+
+export class MountService {
+  /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
+  readonly ended: Promise<number>
+  readonly #stem: string | null
+  readonly #holding: Freezer
+  #server: Server | null = null
+  #stopping = false
+  #over = false
+
+  /** Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them. */
+  static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
+    const choice = chooseTransport(given, obstacles)
+    if ('error' in choice) return choice
+    const obstacle = runDirectoryObstacle()
+    if (obstacle !== null) return { error: obstacle }
+    const checked = checkPlan(choice.plan)
+    if ('error' in checked) return checked
+    const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
+    if ('error' in bare) return bare
+    const { plan } = bare
+    const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
+    const { upper, work } = plan.config
+    const locks = await lockWhenFree(
+      upper && work
+        ? ([
+            ['upperdir', upper],
+            ['workdir', work],
+          ] as const)
+        : [],
+    )
+    if ('error' in locks) return locks
+    const service = await MountService.#mount(plan, facts, logger, locks, trace)
+    if ('error' in service) locks.release()
+    else await service.#register()
+    return service
+  }
+
+  static async #mount(
+    plan: MountPlan,
+    transport: TransportFacts,
+    logger: Logger,
+    locks: DirectoryLocks,
+    trace: (line: string) => void,
+  ): Promise<MountService | Refused> {
+    if (transport.why !== null)
+      logger.log('warn', `serving over ${transport.name} because the addon is missing`, { why: transport.why })
+    for (const limit of transport.limits) logger.log('warn', limit)
+    const engine = await startEngine(plan, logger.log, trace)
+    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
+  }
+
+  private constructor(
+    readonly state: MountState,
+    private readonly transport: TransportFacts,
+    private readonly logger: Logger,
+    private readonly locks: DirectoryLocks,
+    private readonly engine: EngineHandle,
+  ) {
+    this.#holding = new Freezer(engine, logger.log)
+    const directory = runDirectory()
+    this.#stem = directory === null ? null : filesStem(directory, state.mountpoint, state.pid)
+    this.ended = engine.ended.then((ending) => this.#finish(ending))
+  }
+
+  /** Makes the mount findable. A mount that cannot be registered still serves. */
+  async #register(): Promise<void> {
+    const { logger } = this
+    if (this.#stem === null)
+      return logger.log('warn', 'no run directory: inspect, which and stats will not find this mount')
+    try {
+      this.#server = await listen(`${this.#stem}.sock`, (request, peer) => this.answer(request, peer))
+      if (this.#over) this.#forget()
+      else writeState(this.#stem, this.state)
+      sweepDead(dirname(this.#stem))
+    } catch (error) {
+      logger.log('warn', 'inspect, which and stats will not find this mount', { error: String(error) })
+    }
+  }
+
+  /** Answers a control request. */
+  async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
+    if (request.command === 'inspect') {
+      const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
+      const index = this.engine.index?.facts ?? null
+      return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
+    }
+    if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
+    if (request.command === 'release') return this.#holding.release(peer)
+    if (request.command === 'level') return this.#setLevel(request.level)
+    if (request.command === 'index') return this.#tellIndex(request.action)
+    if (request.command === 'stats') return this.#counters()
+    if (request.command === 'end') return this.#end()
+    const { command: what, ...about } = request
+    const result = await this.engine.ask({ what, ...about } as Question)
+    return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
+  }
+
+  async #counters(): Promise<ControlReply> {
+    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
+    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
+    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
+    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
+  }
+
+  #tellIndex(action: 'fill' | 'drop'): ControlReply {
+    const { index } = this.engine
+    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
+    const told = action === 'fill' ? index.fill() : index.drop()
+    return told
+      ? { ok: true, result: index.facts }
+      : { ok: false, error: 'this mount writes no index: it has no workdir' }
+  }
+
+  #end(): ControlReply {
+    this.logger.log('info', 'asked to end', { by: 'socket' })
+    void this.stop()
+    return { ok: true, result: null }
+  }
+
+  #setLevel(level: string): ControlReply {
+    if (!isLevel(level)) return { ok: false, error: `unknown level ${level}: trace, debug, info, warn or error` }
+    this.logger.setLevel(level)
+    return { ok: true, result: level }
+  }
+
+  /** Writes the counters into the log. */
+  async logCounters(): Promise<void> {
+    const counters = await this.engine.ask({ what: 'counters' })
+    this.logger.log('info', 'counters', counters as Record<string, unknown>)
+  }
+
+  /**
+   * Unmounts. While files are open in it the mount is taken out of the tree and served on for a few seconds, then the loop
+   * is ended. Called again it ends the loop at once.
+   */
+  async stop(): Promise<void> {
+    if (this.#over) return
+    if (this.#stopping) return this.engine.stop()
+    this.#stopping = true
+    const { mountpoint } = this.state
+    if (!this.#isMounted()) return this.engine.stop()
+    const errno = await this.engine.detach(mountpoint, false)
+    if (errno === 0) return
+    this.logger.log('warn', 'files are open in the mount: detached, served on until they are closed', {
+      mountpoint: shown(mountpoint),
+    })
+    const lazily = errno === -Errno.EBUSY ? await this.engine.detach(mountpoint, true) : errno
+    if (lazily !== 0) this.logger.log('error', 'cannot detach', { errno })
+    setTimeout(() => this.engine.stop(), GRACE_MS).unref()
+  }
+
+  /** Something else may have been mounted over it, or it is gone already: then there is nothing of ours to unmount. */
+  #isMounted(): boolean {
+    return mountedOn(this.state.mountpoint, readMounts())?.device === this.state.device
+  }
+
+  /**
+   * Whether the mount is still in the tree after its engine's end. Its place and its device's number do not say: once it is
+   * unmounted the kernel gives that number to the next filesystem, which may well be mounted on the same place. A mount
+   * that nobody serves any more answers ENOTCONN, and no other does. After a crash the device is still open, so that
+   * the number is ours, and there would be no answer.
+   */
+  async #isLeft(ending: Ending): Promise<boolean> {
+    return this.#isMounted() && ('crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS)))
+  }
+
+  /** Nobody finds the mount any more. */
+  #forget(): void {
+    this.#server?.close()
+    if (this.#stem !== null) removeFiles(this.#stem)
+  }
+
+  async #finish(ending: Ending): Promise<number> {
+    this.#over = true
+    const stillThere = await this.#isLeft(ending)
+    const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
+    if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
+    if (stillThere) await this.engine.detach(this.state.mountpoint, true)
+    this.#forget()
+    this.locks.release()
+    this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
+    return failed ? 1 : 0
+  }
+}
+
+function newState(plan: MountPlan): MountState {
+  const { mountpoint, options, config, settings } = plan
+  const device = mountedOn(mountpoint, readMounts())?.device ?? ''
+  const since = new Date().toISOString()
+  return { ...ownIdentity(), device, mountpoint, options, config, log: settings.logFile, since }
+}

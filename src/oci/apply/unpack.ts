@@ -1,0 +1,242 @@
+/**
+ * One archive becomes one directory, all of it or nothing. It is unpacked into a folder beside the directory, closed to
+ * others; compared with the digests that were expected; put on disk; and only then given its name, by one rename. So what has
+ * the name is whole, whatever was killed or lost power before. The folder is locked while it is worked in: one that nobody
+ * holds any more was left by a killed process, and is swept by whoever comes next.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { Errno, errnoName } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
+import { pathBytes, shown } from '../../base/text.js'
+import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { Stat } from '../../syscalls/stat.js'
+import { type Compression, decompress } from '../encoding/compression.js'
+import { TarReader } from '../tar/reader.js'
+import { type Applied, LayerWriter } from './layer-writer.js'
+import type { ApplyPolicy } from './policy.js'
+import { removeUnpacked } from './remove.js'
+import { ArchiveSource, type Progress } from './source.js'
+
+export interface UnpackRequest {
+  /** Latin1; `-` is standard input. */
+  readonly archive: string
+  /** Absolute, latin1: what does not exist, or an empty directory. */
+  readonly directory: string
+  readonly policy: ApplyPolicy
+  /** What the archive has to be: of the bytes as they are, and decompressed. `sha256:…`. */
+  readonly digest?: string | undefined
+  readonly diffID?: string | undefined
+  /** All layers beneath, top first, latin1; left out where nobody knows them. */
+  readonly lowers?: readonly string[] | undefined
+  /** Put everything on disk before it is believed. */
+  readonly sync: boolean
+  /** Chooses another name beside `directory`, which nothing has yet, once it is known what came of the layer. */
+  readonly nameFor?: ((unpacked: Unpacked) => string) | undefined
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Unpacked extends Applied {
+  readonly digest: string
+  readonly diffID: string
+  readonly compression: Compression
+  /** Of the archive as it is. */
+  readonly size: number
+}
+
+/** Unpacks an archive. Throws StratafsError with nothing left behind; an aborted signal's reason likewise. */
+export async function unpack(request: UnpackRequest): Promise<Unpacked> {
+  checkDigest('digest', request.digest)
+  checkDigest('diffID', request.diffID)
+  const target = findTarget(request.directory)
+  try {
+    const source = ArchiveSource.open(request.archive)
+    try {
+      return await unpackBeside(target, source, request)
+    } finally {
+      await source.close()
+    }
+  } finally {
+    native.close(target.parentFd)
+  }
+}
+
+function checkDigest(what: string, digest: string | undefined): void {
+  if (digest === undefined || /^sha256:[0-9a-f]{64}$/.test(digest)) return
+  throw new StratafsError(`${what} ${digest}: only sha256: with 64 hexadecimal digits can be verified`)
+}
+
+/** Where the directory is to appear. */
+interface Target {
+  readonly path: string
+  readonly parentFd: number
+  readonly name: string
+}
+
+function findTarget(path: string): Target {
+  const plain = path.replace(/(.)\/+$/, '$1')
+  const slash = plain.lastIndexOf('/')
+  const parent = realOf(plain.slice(0, slash) || '/')
+  const name = plain.slice(slash + 1)
+  if (name === '' || name === '.' || name === '..')
+    throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`)
+  const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
+  if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
+  const fault = occupied(parentFd, name)
+  if (fault === null) return { path: plain, parentFd, name }
+  native.close(parentFd)
+  throw new StratafsError(`${shown(path)} ${fault}`)
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new StratafsError(
+      `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${code}`}`,
+    )
+  }
+}
+
+/** Why nothing can appear there; null when it can. */
+function occupied(parentFd: number, name: string): string | null {
+  native.statat(parentFd, '')
+  const mountId = native.stat[Stat.MOUNT_ID]
+  const errno = native.statat(parentFd, name)
+  if (errno === -Errno.ENOENT) return null
+  if (errno < 0) return `cannot be looked at: ${errnoName(errno)}`
+  const isMounted = native.stat[Stat.MOUNT_ID] !== mountId
+  const entries = native.readDirectory(parentFd, name)
+  if (typeof entries === 'number') return 'is there already, and no directory: name a new one'
+  if (entries.names.length > 0) return 'is not empty: a layer is unpacked to a directory of its own'
+  return isMounted ? 'is a mountpoint: name a directory inside it' : null
+}
+
+async function unpackBeside(target: Target, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
+  sweepAbandoned(target)
+  const work = makeWork(target)
+  let done = false
+  try {
+    const unpacked = await fill(work.fd, source, request)
+    publish({ ...target, name: request.nameFor?.(unpacked) ?? target.name }, work, request.sync)
+    done = true
+    return unpacked
+  } catch (error) {
+    throw error instanceof StratafsError ? new StratafsError(`${shown(source.name)}: ${error.message}`) : error
+  } finally {
+    if (!done) removeUnpacked(target.parentFd, work.name)
+    native.close(work.fd)
+  }
+}
+
+interface Work {
+  readonly name: string
+  /** Of the folder; carries the lock. */
+  readonly fd: number
+}
+
+function prefixOf(target: Target): string {
+  // A long name has to leave room for what makes it another.
+  return `.${target.name.slice(0, 200)}.unpacking.`
+}
+
+function makeWork(target: Target): Work {
+  for (;;) {
+    const name = prefixOf(target) + randomBytes(6).toString('hex')
+    const made = native.mkdirat(target.parentFd, name, 0o700)
+    if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoName(made)}`)
+    const fd = native.openat(target.parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    // Somebody may have swept it before it was locked; then once more.
+    if (fd >= 0 && native.flock(fd, LOCK_EX | LOCK_NB) === 0 && native.statat(target.parentFd, name) === 0) {
+      for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
+      native.chmodat(fd, '', 0o700)
+      return { name, fd }
+    }
+    if (fd >= 0) native.close(fd)
+  }
+}
+
+/** What killed processes left beside this very target. */
+function sweepAbandoned(target: Target): void {
+  const entries = native.readDirectory(target.parentFd, '')
+  if (typeof entries === 'number') return
+  for (const name of entries.names) {
+    if (!name.startsWith(prefixOf(target))) continue
+    const fd = native.openat(target.parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    if (fd < 0) continue
+    if (native.flock(fd, LOCK_EX | LOCK_NB) === 0) removeUnpacked(target.parentFd, name)
+    native.close(fd)
+  }
+}
+
+async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
+  const lowers = request.lowers === undefined ? null : openLowers(request.lowers)
+  const writer = new LayerWriter(fd, request.policy, lowers)
+  try {
+    const { compression, contentDigest } = await stream(writer, source, request)
+    const digest = source.digest()
+    const diffID = contentDigest ?? digest
+    expect('digest', digest, request.digest)
+    const { isChunked } = source
+    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked ? CHUNKED : '')
+    return { ...writer.complete(), digest, diffID, compression, size: source.read }
+  } finally {
+    writer.close()
+    for (const lower of lowers ?? []) native.close(lower)
+  }
+}
+
+function openLowers(paths: readonly string[]): number[] {
+  const found: number[] = []
+  for (const path of paths) {
+    const fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+    if (fd >= 0) {
+      found.push(fd)
+      continue
+    }
+    for (const open of found) native.close(open)
+    // Without it, what the layer hides could not be told.
+    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(fd)}`)
+  }
+  return found
+}
+
+/** Reads it to its end. `contentDigest`: of what it decompresses to; null where it is not compressed. */
+async function stream(writer: LayerWriter, source: ArchiveSource, request: UnpackRequest) {
+  const reader = new TarReader(writer)
+  const content = createHash('sha256')
+  const { compression, content: pieces } = await decompress(source.chunks(request.progress, request.signal))
+  for await (const piece of pieces) {
+    // Uncompressed, the two hashes are one.
+    if (compression !== 'none') content.update(piece)
+    reader.push(piece)
+  }
+  reader.finish(request.digest !== undefined || request.diffID !== undefined)
+  return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
+}
+
+/** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
+const CHUNKED =
+  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with --dest-compress-format zstd or gzip'
+
+function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
+  if (expected === undefined || found === expected) return
+  throw new StratafsError(
+    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant${cause}`,
+  )
+}
+
+/** From here the directory is believed. */
+function publish(target: Target, work: Work, sync: boolean): void {
+  const synced = sync ? native.syncfs(work.fd) : 0
+  if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
+  const errno = native.renameat(target.parentFd, work.name, target.parentFd, target.name, 0)
+  if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
+    throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`)
+  }
+  if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoName(errno)}`)
+  if (sync) native.fsync(target.parentFd)
+}

@@ -1,0 +1,111 @@
+/**
+ * Which layers a command means: those of a mount, found by its mountpoint, or directories that are named one by one. Of a mount
+ * its daemon is asked how its marks are spelled; the layers themselves are read on disk, never through the mount.
+ */
+import { StratafsError } from '../../base/failure.js'
+import { shown } from '../../base/text.js'
+import { askDaemon } from '../../daemon/control/control-client.js'
+import { findMount } from '../../daemon/control/find-mount.js'
+import { type HeldMount, holdMount } from '../../daemon/control/hold-client.js'
+import type { InspectDocument } from '../../daemon/control/inspect-document.js'
+import type { FoundMount } from '../../daemon/mount/run-directory.js'
+import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { redirectsUnder, type UnionConfig } from '../../union/context/config.js'
+import { SAME_IDS, type StackConfig } from './layer-stack.js'
+
+/** What was asked for. Paths are absolute and latin1. */
+export type SourceRequest =
+  | { readonly merged: string }
+  | {
+      /** Null: the lower layers alone. */
+      readonly upper: string | null
+      /** Top first. */
+      readonly lowers: readonly string[]
+      readonly work: string | null
+      readonly userxattr: boolean | null
+    }
+
+export interface Source {
+  readonly stack: StackConfig
+  /** What to call it. */
+  readonly name: string
+  /** Of a mount: `major:minor`, where it is mounted here (null: elsewhere), and who serves it. */
+  readonly mount: { readonly device: string; readonly path: string | null; readonly daemon: FoundMount } | null
+}
+
+/** Finds the layers. Throws StratafsError. */
+export async function findSource(wish: SourceRequest): Promise<Source> {
+  if ('merged' in wish) return mountSource(wish.merged)
+  const { upper, lowers, work, userxattr } = wish
+  const prefix = defaultPrefix(userxattr)
+  const stack: StackConfig = {
+    upper,
+    work,
+    lowers,
+    prefix,
+    redirectDir: redirectsOffline(prefix),
+    uids: SAME_IDS,
+    gids: SAME_IDS,
+  }
+  return { stack, name: shown(upper ?? lowers[0] ?? ''), mount: null }
+}
+
+async function mountSource(merged: string): Promise<Source> {
+  const target = findMount(merged)
+  if ('error' in target) throw new StratafsError(target.error)
+  const { daemon } = target
+  if (daemon === null)
+    throw new StratafsError(
+      `${shown(merged)}: its daemon is dead or another user’s: name its layers instead, with --upper and --lower`,
+    )
+  const { state } = daemon
+  const stack = stackOf(state.config, await prefixOf(daemon))
+  const path = target.entry === null ? null : target.path
+  return { stack, name: shown(merged), mount: { device: state.device, path, daemon } }
+}
+
+async function prefixOf({ socket, state }: FoundMount): Promise<string> {
+  const reply = await askDaemon(socket, { command: 'inspect' })
+  const marks = reply.ok ? (reply.result as InspectDocument).Engine?.marks : undefined
+  return (marks as string | undefined) ?? defaultPrefix(state.config.userxattr)
+}
+
+function stackOf(config: UnionConfig, prefix: string): StackConfig {
+  const { upper, work, lowers, dataLowers = [], squashToRoot, xattrPermissions } = config
+  const { redirectDir } = redirectsUnder(config, prefix)
+  const squash = squashToRoot ? 0 : null
+  return {
+    upper,
+    work,
+    lowers,
+    dataLowers,
+    prefix,
+    redirectDir,
+    uids: { ranges: config.uidMapping, squash: config.squashToUid ?? squash },
+    xattrPermissions,
+    gids: { ranges: config.gidMapping, squash: config.squashToGid ?? squash },
+  }
+}
+
+/**
+ * Brings what programs have written in the mount to its upper and holds the mount still. Null where there is no mount to hold.
+ * Throws StratafsError where it cannot be held.
+ */
+export async function holdStill(source: Source, seconds: number): Promise<HeldMount | null> {
+  const { mount } = source
+  if (mount === null || source.stack.upper === null) return null
+  if (mount.path !== null) flush(mount.path)
+  const held = await holdMount(mount.daemon.socket, seconds)
+  if (!('error' in held)) return held
+  throw new StratafsError(`${source.name}: ${held.error}; with --live it is read while it is in use`)
+}
+
+/** Pages that were written and are still the kernel's. */
+function flush(merged: string): void {
+  const fd = native.openat(AT_FDCWD, merged, O_RDONLY | O_DIRECTORY, 0)
+  if (fd < 0) return
+  native.syncfs(fd)
+  native.close(fd)
+}

@@ -1,2 +1,0 @@
-/** How the thread that stores an archive begins: see ../cli/stratafs.cts. */
-void import('./tar-write-worker.js')

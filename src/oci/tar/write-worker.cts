@@ -1,0 +1,2 @@
+/** How the thread that stores an archive begins: see ../cli/stratafs.cts. */
+void import('./write-worker.js')

@@ -1,0 +1,99 @@
+/**
+ * Builds a database of its own over a whole tree, which takes its place by one rename when it is whole; of two builds at once
+ * the last one wins, and both were whole.
+ */
+import { renameSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { pathBytes, shown } from '../../base/text.js'
+import { Refusal } from '../../layers/layer.js'
+import { LowerStack, type StackConfig } from '../../stack/lower-stack.js'
+import { codeOf } from '../database/database.js'
+import { removeMark } from '../database/in-use.js'
+import { publish, temporaryEnding, temporaryShared } from '../database/shared-stacks.js'
+import { sharedPath, stackIdentity } from '../database/stack-identity.js'
+import { IndexStore } from '../database/store.js'
+import { BuildSink } from './build-sink.js'
+import { removeDatabase } from './opening.js'
+import { type BuildProgress, TreeWalk } from './tree-walk.js'
+import { scanUpper } from './upper-rows.js'
+
+const STEP_MS = 100
+
+export interface Built extends BuildProgress {
+  readonly path: string
+}
+
+/**
+ * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of the
+ * shared one. `upper`: what is there is read, too; without it the next mount does that. The database of a workdir that is
+ * mounted has a writer already: build the shared one, or have it filled.
+ */
+export async function buildIndex(
+  config: StackConfig,
+  path: string | null,
+  progress: (so: BuildProgress) => void = () => {},
+  upper: string | null = null,
+): Promise<Built | { error: string }> {
+  const stack = LowerStack.open(config, true)
+  if (stack instanceof Refusal) return { error: stack.message }
+  try {
+    return await build(stack, path, progress, upper)
+  } finally {
+    stack.close()
+  }
+}
+
+async function build(
+  stack: LowerStack,
+  path: string | null,
+  progress: (so: BuildProgress) => void,
+  upper: string | null,
+): Promise<Built | { error: string }> {
+  const identity = stackIdentity(stack)
+  const temporary = path === null ? temporaryShared(identity) : `${path}.${temporaryEnding()}`
+  if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
+  try {
+    const built = await buildInto(temporary, stack, progress, path === null ? 'clean' : 'built', upper)
+    if (path === null) return { ...built, path: publish(temporary, identity) }
+    removeDatabase(path)
+    renameSync(pathBytes(temporary), pathBytes(path))
+    removeMark(path)
+    return { ...built, path }
+  } catch (error) {
+    removeDatabase(temporary)
+    return { error: `the index cannot be built: ${codeOf(error)}` }
+  }
+}
+
+/** `mark`: whether the upper's rows are to be believed, where they are not read here. */
+async function buildInto(
+  temporary: string,
+  stack: LowerStack,
+  progress: (so: BuildProgress) => void,
+  mark: string,
+  upper: string | null,
+): Promise<BuildProgress> {
+  removeDatabase(temporary)
+  IndexStore.create(temporary, stack).close()
+  const sink = new BuildSink(temporary)
+  try {
+    const walk = new TreeWalk(stack, sink)
+    while (!walk.step(STEP_MS)) {
+      progress(walk.progress)
+      // The other thread is heard only when this one does nothing.
+      await turn()
+      await sink.room()
+    }
+    const store = await sink.end()
+    store.begin()
+    store.setMeta('complete', walk.failures.length === 0 ? 1 : 0)
+    store.setMeta('dirty', upper === null || !scanUpper(store, stack.marks, upper) ? mark : 'clean')
+    store.commit()
+    store.db.pragma('synchronous = FULL')
+    store.setMeta('built', new Date().toISOString())
+    progress(walk.progress)
+    return walk.progress
+  } finally {
+    await sink.close()
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * What one directory of the merged lower layers holds, as rows on their way into the database. Numbers of a file stay in
+ * the stat records in which they were read, one array for the whole directory.
+ */
+import type { LayerDir } from '../../layers/layer-dir.js'
+
+/** Names that are not shown, and why. */
+export interface HiddenName {
+  readonly name: string
+  readonly layer: number
+  /** DT_*; 0 for a whiteout. */
+  readonly type: number
+  /** The layer that hides it; null for a whiteout itself. */
+  readonly hider: number | null
+  readonly why: 'whiteout' | 'behind a whiteout' | 'behind a file' | 'behind an opaque directory' | 'not a directory'
+}
+
+/** A directory that stands in the one that was read. */
+export interface ChildDirectory {
+  readonly name: string
+  readonly parts: readonly LayerDir[]
+}
+
+/** What the database keeps of a directory. */
+export interface StoredRows {
+  readonly path: string
+  /** The layers joined, top first, and their stamps one after the other. */
+  readonly layers: readonly number[]
+  readonly stamps: Buffer
+  readonly racy: boolean
+  /** ms since the epoch, from before the first look. */
+  readonly readAt: number
+  /** DirFlag bits. */
+  readonly flags: number
+  /** Names in byte order, and for each: its owning layer, EntryFlag bits, the layers it joins (null: the owner alone). */
+  readonly names: readonly string[]
+  readonly owners: Int32Array
+  readonly entryFlags: Uint8Array
+  readonly joined: readonly (Buffer | null)[]
+  /** STAT_SLOTS numbers per name. */
+  readonly stats: Float64Array
+  readonly hidden: readonly HiddenName[]
+}
+
+/** The same, and where the directories in it lie. */
+export interface DirectoryRows extends StoredRows {
+  readonly directories: readonly ChildDirectory[]
+}
+
+/** One entry's share of its directory's checksum. Shares are added up, modulo 2^32, in any order. */
+export function checkShare(
+  name: string,
+  layer: number,
+  flags: number,
+  mode: number,
+  joined: Uint8Array | null,
+): number {
+  let hash = 0x811c9dc5 ^ (layer << 8) ^ flags ^ (mode << 16)
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
+  if (joined !== null) for (let i = 0; i < joined.length; i++) hash = Math.imul(hash ^ joined[i]!, 0x01000193)
+  return hash >>> 0
+}

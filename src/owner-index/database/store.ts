@@ -1,0 +1,194 @@
+/**
+ * The database being written: by the one writer of a mount, or by a build into a file of its own. Whoever calls decides
+ * where a transaction begins and ends. Errors of SQLite are thrown; the caller sets the database aside.
+ */
+
+import { bytesOf, latin1 } from '../../layers/marks.js'
+import { packLayers } from '../../stack/layer-list.js'
+import type { LowerStack } from '../../stack/lower-stack.js'
+import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
+import { type Connection, connect, type Statement } from './database.js'
+import { checkShare, type DirectoryRows, type HiddenName, type StoredRows } from './rows.js'
+import { CREATE, Sql } from './schema.js'
+import { layerIdentity, stackIdentity } from './stack-identity.js'
+import { inodeOf } from './stamps.js'
+import { derivedColumns, rowHash } from './stat-rows.js'
+
+export class IndexStore {
+  readonly #statements = new Map<string, Statement>()
+  #stored: number[] | null = null
+  #nextDir: number
+
+  private constructor(
+    readonly db: Connection,
+    readonly path: string,
+  ) {
+    this.#nextDir = (this.#run(Sql.maxDirId).pluck().get() as number) + 1
+  }
+
+  /** Takes over an existing database, which has been checked. */
+  static of(db: Connection, path: string): IndexStore {
+    return new IndexStore(db, path)
+  }
+
+  /** Makes the database of `stack` in the empty or missing file `path`. */
+  static create(path: string, stack: LowerStack): IndexStore {
+    const db = connect(path)
+    db.pragma('page_size = 8192')
+    db.exec(CREATE)
+    const store = new IndexStore(db, path)
+    store.begin()
+    store.setMeta('stack', stackIdentity(stack))
+    store.setMeta('created', new Date().toISOString())
+    for (const layer of stack.lowers) {
+      store.#run(Sql.addLayer).run(layer.position, 'lower', bytesOf(layer.path), layerIdentity(layer), layer.uuid)
+    }
+    store.commit()
+    return store
+  }
+
+  #run(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** The prepared statement of `sql`, for what is written beside this class. */
+  statement(sql: string): Statement {
+    return this.#run(sql)
+  }
+
+  /** The directories whose rows have been put in place since this was asked last; they are noted from the first time on. */
+  takeStored(): number[] {
+    this.#stored ??= []
+    return this.#stored.splice(0)
+  }
+
+  begin(): void {
+    if (!this.db.inTransaction) this.#run('BEGIN').run()
+  }
+
+  commit(): void {
+    if (this.db.inTransaction) this.#run('COMMIT').run()
+  }
+
+  close(): void {
+    this.db.close()
+  }
+
+  /** Closes it, marked as ended well. The mark comes last, when all before it is in the file itself. */
+  end(): void {
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.setMeta('dirty', 'clean')
+    this.db.pragma('wal_checkpoint(TRUNCATE)')
+    this.close()
+  }
+
+  meta(key: string): unknown {
+    return (this.#run(Sql.getMeta).raw().get(key) as unknown[] | undefined)?.[0] ?? null
+  }
+
+  setMeta(key: string, value: string | number | null): void {
+    this.#run(Sql.setMeta).run(key, value)
+  }
+
+  /** Notes that a layer turned out to be another one than when it was read. */
+  noteEdited(layer: number): void {
+    this.#run(Sql.layerEdited).run(layer)
+  }
+
+  /** The id of the directory at `path`, or 0. */
+  idOf(path: string): number {
+    return ((this.#run(Sql.dirIdOf).raw().get(bytesOf(path)) as number[] | undefined)?.[0] ?? 0) as number
+  }
+
+  /** Puts the rows of one directory in place of those that were there. `parent`: its parent's id, 0 for the root. */
+  put(rows: DirectoryRows, parent: number): number {
+    const known = this.idOf(rows.path)
+    if (known === 0) return this.#add(rows, parent)
+    this.#run(Sql.dropEntries).run(known)
+    this.#run(Sql.dropHidden).run(known)
+    this.#dropVanished(known, rows)
+    this.insert(known, rows, parent)
+    return known
+  }
+
+  #add(rows: DirectoryRows, parent: number): number {
+    const id = this.#nextDir++
+    this.insert(id, rows, parent)
+    return id
+  }
+
+  /** Adds the rows of directory `id`, of which there are none. */
+  insert(id: number, rows: StoredRows, parent: number): void {
+    this.#stored?.push(id)
+    const entry = this.#run(Sql.putEntry)
+    const { names, owners, entryFlags, joined, stats } = rows
+    let sum = 0
+    for (let i = 0; i < names.length; i++) {
+      const mode = stats[i * STAT_SLOTS + Stat.MODE]!
+      const flags = entryFlags[i]!
+      const share = checkShare(names[i]!, owners[i]!, flags, mode, joined[i]!)
+      entry.run(id, ...valuesOf(rows, i), rowHash(share, flags, stats, i * STAT_SLOTS))
+      sum += share
+    }
+    for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
+    const { path, layers, stamps, readAt, racy } = rows
+    const packed = packLayers(layers)
+    this.#run(Sql.putDir).run(
+      id,
+      parent,
+      bytesOf(path),
+      packed,
+      stamps,
+      readAt,
+      racy ? 1 : 0,
+      rows.flags,
+      names.length,
+      sum % 2 ** 32,
+    )
+  }
+
+  #insertHidden(id: number, { name, layer, type, hider, why }: HiddenName): void {
+    this.#run(Sql.putHidden).run(id, bytesOf(name), layer, type, hider, why)
+  }
+
+  /** Directories that are not shown any more go, with all below them. */
+  #dropVanished(id: number, rows: DirectoryRows): void {
+    const prefix = rows.path === '' ? '' : `${rows.path}/`
+    const present = new Set(rows.directories.map((child) => prefix + child.name))
+    for (const [child, path] of this.#run(Sql.childDirs).raw().all(id) as [number, Buffer][]) {
+      if (!present.has(latin1(path))) this.#dropTree(child)
+    }
+  }
+
+  #dropTree(id: number): void {
+    for (const [child] of this.#run(Sql.childDirs).raw().all(id) as [number][]) this.#dropTree(child)
+    for (const sql of [Sql.dropEntries, Sql.dropHidden, Sql.dropDir]) this.#run(sql).run(id)
+  }
+}
+
+/** What stands in the row of name number `i`, from `name` to `rdev`. */
+function valuesOf({ names, owners, entryFlags, joined, stats }: StoredRows, i: number): unknown[] {
+  const at = i * STAT_SLOTS
+  return [
+    Buffer.from(names[i]!, 'latin1'),
+    owners[i],
+    joined[i],
+    entryFlags[i],
+    stats[at + Stat.MODE],
+    stats[at + Stat.SIZE],
+    stats[at + Stat.UID],
+    stats[at + Stat.GID],
+    stats[at + Stat.MTIME],
+    stats[at + Stat.MTIME_NS],
+    stats[at + Stat.CTIME],
+    stats[at + Stat.CTIME_NS],
+    inodeOf(stats, at),
+    stats[at + Stat.NLINK],
+    ...derivedColumns(stats, at),
+  ]
+}

@@ -1,0 +1,67 @@
+/**
+ * What the engine is told when it starts: plain data, so that it can be handed to the engine's thread. Made from the
+ * mount options by daemon/options, which has checked the words; the engine checks what only the disk can tell.
+ */
+
+import type { IdRange } from '../../layers/id-mapping.js'
+import { USER_MARKS } from '../../layers/marks.js'
+
+export type { IdRange }
+
+export interface UnionConfig {
+  /** Absolute paths, latin1, top first; 1 to 500. */
+  readonly lowers: readonly string[]
+  /** Below them all, and not in the namespace: only an absolute redirect of a metacopy leads there. Like `lowers`. */
+  readonly dataLowers?: readonly string[]
+  /** Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a lower. */
+  readonly avoid?: readonly string[]
+  readonly upper: string | null
+  readonly work: string | null
+  readonly readonly: boolean
+  /** Use `user.overlay.*` for the marks; null: found out by trying. */
+  readonly userxattr: boolean | null
+  readonly redirectDir: 'on' | 'off' | 'follow' | 'nofollow'
+  readonly metacopy: boolean
+  /**
+   * Whether redirects and metacopies in `user.overlay.*`, which anybody can make, are written and followed: only where it was
+   * asked for. `shared`: asked for, but others may enter the mount, and would be shown what those who made them cannot read.
+   */
+  readonly userRedirects?: 'off' | 'on' | 'shared' | undefined
+  readonly xino: 'on' | 'off' | 'auto'
+  /** A metacopy that carries a digest of its content is EIO, for digests are not checked. */
+  readonly verity?: boolean
+  readonly volatile: boolean
+  /** false: fsync requests and copy-up do not sync (fuse-overlayfs's fsync=0). */
+  readonly fsync: boolean
+  /** Whatever is copied up is on disk before its name is: also directories, and files whose content stays below. */
+  readonly strictSync: boolean
+  readonly noatime: boolean
+  readonly uidMapping: readonly IdRange[]
+  readonly gidMapping: readonly IdRange[]
+  readonly squashToRoot: boolean
+  readonly squashToUid: number | null
+  readonly squashToGid: number | null
+  /** fuse-overlayfs's xattr_permissions: 0 off, 1 `security.fuseoverlayfs.*` (privileged), 2 `user.containers.*`. */
+  readonly xattrPermissions: 0 | 1 | 2
+  /** The mount has set-id bits and devices off, as fusermount3 has it. */
+  readonly nosuid?: boolean | undefined
+  readonly staticNlink: boolean
+  readonly acl: boolean
+  /** Where file data goes: straight to the layer's file, or through the mount's own page cache. */
+  readonly data: 'auto' | 'passthrough' | 'cached'
+  /** In the cached mode: the kernel gathers writes and hands them over later. */
+  readonly writeback: boolean
+  /** Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers. */
+  readonly index: 'on' | 'off' | 'immutable'
+  /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
+  readonly indexFill: 'visited' | 'background'
+}
+
+/** What is done with redirects and metacopies where the marks have this prefix; of users' marks by default nothing. */
+export function redirectsUnder(
+  config: Pick<UnionConfig, 'redirectDir' | 'metacopy' | 'userRedirects'>,
+  prefix: string,
+): Pick<UnionConfig, 'redirectDir' | 'metacopy'> {
+  if (prefix === USER_MARKS && config.userRedirects !== 'on') return { redirectDir: 'nofollow', metacopy: false }
+  return { redirectDir: config.redirectDir, metacopy: config.metacopy }
+}

@@ -1,0 +1,68 @@
+/**
+ * The union's link count of a hard-link group with names in a lower layer, kept as a mark on the upper inode. It is written
+ * relative to the one of the two real counts that the act at hand moves along with it, so that it is right before the act
+ * and after it, whenever a crash comes: `U+N` to the upper's, where a name of the union comes or goes with an upper link;
+ * `L+N` to the lower's, where the upper gains a link for a name that the union has already. As ovl_set_nlink_upper() and
+ * ovl_set_nlink_lower() in fs/overlayfs/util.c.
+ */
+import { Errno } from '../../base/errno.js'
+import { indexName } from '../../layers/file-handle.js'
+import { latin1 } from '../../layers/marks.js'
+import { S_IFREG } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { Stat } from '../../syscalls/stat.js'
+import { locate, type Union } from '../context/union.js'
+import type { Node } from '../nodes/node.js'
+import { parseLinks } from './lookup.js'
+
+/** Notes the union's link count of `node` at (fd, name), relative to a real count; 0 or -errno. */
+export function setNlinkMark(u: Union, node: Node, fd: number, name: string, to: 'U' | 'L', real: number): number {
+  const difference = node.links!.nlink - real
+  const errno = u.marks.set(fd, name, 'nlink', `${to}${difference < 0 ? '' : '+'}${difference}`)
+  // The kernel keeps `user.*` to regular files and directories: others stay together, their count is not kept.
+  return errno === -Errno.EPERM && node.type !== S_IFREG ? 0 : errno
+}
+
+/** Notes the union's link count in the upper, relative to the upper's own; 0 or -errno. */
+export function writeUnionNlink(u: Union, node: Node): number {
+  if (node.links === null || !node.inUpper) return 0
+  const fd = locate(u, node)
+  const name = u.locatedName
+  const errno = fd < 0 ? fd : native.statat(fd, name)
+  return errno < 0 ? errno : setNlinkMark(u, node, fd, name, 'U', native.stat[Stat.NLINK]!)
+}
+
+/** Gives an upper inode one more of its names in the upper, the directory `upper`; the union's count stays. As ovl_link_up(). */
+export function linkIntoUpper(u: Union, node: Node, upper: number, name: string): number {
+  const fd = locate(u, node)
+  if (fd < 0) return fd
+  const from = u.locatedName
+  const origin = u.marks.get(fd, from, 'origin')
+  const lower = typeof origin === 'number' ? null : u.inodes.originLinks(origin)
+  let errno = lower === null ? 0 : setNlinkMark(u, node, fd, from, 'L', lower)
+  if (errno >= 0) errno = native.linkat(fd, from, upper, name)
+  return errno < 0 ? errno : writeUnionNlink(u, node)
+}
+
+/** The last name of a group is gone: its entry in the index goes, too. */
+export function dropLinkIndexEntry(u: Union, node: Node): void {
+  const index = u.writable!.work.index
+  if (index === null) return
+  if (node.inodeDir === index) return void native.unlinkat(index.fd, node.inodeName, 0)
+  const fd = locate(u, node)
+  const origin = fd < 0 ? fd : u.marks.get(fd, u.locatedName, 'origin')
+  if (typeof origin !== 'number') native.unlinkat(index.fd, indexName(origin), 0)
+}
+
+/** Removes what a crash left in the index between the loss of a group's last name and that of its entry. */
+export function sweepIndex(u: Union): void {
+  const index = u.writable!.work.index!
+  const entries = native.readDirectory(index.fd, '')
+  if (typeof entries === 'number') return
+  for (const name of entries.names) {
+    if (native.statat(index.fd, name) < 0 || native.stat[Stat.NLINK] !== 1) continue
+    const mark = u.marks.get(index.fd, name, 'nlink')
+    if (typeof mark === 'number' || !latin1(mark).startsWith('U')) continue
+    if (parseLinks(latin1(mark), 1, 0) === null) native.unlinkat(index.fd, name, 0)
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * What a directory holds: the names of all its parts, top first, each once, without what a part above hides. Also whether
+ * it is empty, and the emptying of an upper directory whose only contents are whiteouts. Listings of directories in recent
+ * use are kept, bounded by the number of names they hold.
+ */
+import type { DirectoryView } from '../../owner-index/engine/directory-view.js'
+import { type LayerDirs, partsIn } from '../../stack/parts.js'
+import { MANY } from '../../stack/search.js'
+import { readOpaqueX } from '../../stack/search-state.js'
+import { native } from '../../syscalls/native.js'
+import { Stat } from '../../syscalls/stat.js'
+import { viewOf } from '../context/search.js'
+import type { Union } from '../context/union.js'
+import { Listing } from '../nodes/listing.js'
+import type { DirState, Node } from '../nodes/node.js'
+import { prefetchParts } from '../read-ahead/walk.js'
+
+const KEPT_LISTINGS = 128
+const KEPT_NAMES = 500_000
+
+/** The listing of `node`, from memory or from its parts; or -errno. */
+export function listingOf(u: Union, node: Node): Listing | number {
+  const dir = node.dir!
+  if (dir.listing !== null) {
+    u.listings.delete(node)
+    u.listings.add(node)
+    return dir.listing
+  }
+  const listing = node.removed ? new Listing() : readParts(u, dir)
+  if (typeof listing === 'number') return listing
+  dir.listing = listing
+  u.listings.add(node)
+  dropOldListings(u, node)
+  return listing
+}
+
+/** A name that no part of a directory shows. */
+export const ABSENT = -1
+/** The search for which a directory of many parts is read instead, so that it and the next are found at once. */
+const SEARCHES = 4
+/** And so many more once the listing has been dropped, or was not worth it: who goes through very many such directories gains nothing. */
+const AGAIN = 64
+/** Directories that say to be larger in all, in bytes, are not read for that: nobody has asked for their names. */
+const READABLE = 1 << 20
+
+/** The part of `node` to begin a search for `name` with, by a listing that pays to be read; ABSENT, or 0: anywhere. */
+export function listedAt(u: Union, node: Node, name: string): number {
+  const dir = node.dir!
+  if (dir.lowers.length < MANY || ++dir.searches < SEARCHES) return 0
+  dir.searches = SEARCHES - AGAIN
+  if (viewOf(u, dir) !== null || !isReadable(u, dir)) return 0
+  const listing = listingOf(u, node)
+  return typeof listing === 'number' ? 0 : listing.partOf(name)
+}
+
+/** Whether its parts say to be small enough to be read although nobody has asked for their names. */
+export function isReadable(u: Union, dir: DirState): boolean {
+  let size = 0
+  for (const part of dir.upper === null ? dir.lowers : [dir.upper, ...dir.lowers]) {
+    const fd = u.cache.fd(part)
+    if (fd < 0 || native.statat(fd, '') < 0) return false
+    size += native.stat[Stat.SIZE]!
+  }
+  return size <= READABLE
+}
+
+/** Too many: those that nobody is reading go first, the others only where memory asks for it. */
+function dropOldListings(u: Union, newest: Node): void {
+  let names = 0
+  for (const node of u.listings) names += node.dir!.listing?.length ?? 0
+  for (const unfinished of [false, true]) {
+    for (const node of u.listings) {
+      const few = u.listings.size <= KEPT_LISTINGS || unfinished
+      if (few && names <= KEPT_NAMES) return
+      if (node === newest || (node.dir!.listing?.unfinished ?? false) !== unfinished) continue
+      names -= node.dir!.listing?.length ?? 0
+      node.dir!.listing = null
+      u.listings.delete(node)
+    }
+  }
+}
+
+/** Joins the parts of a directory; or -errno. */
+function readParts(u: Union, dir: DirState): Listing | number {
+  const listing = new Listing()
+  const uppers = dir.upper === null ? 0 : 1
+  const count = uppers + dir.lowers.length
+  const hidden = new Set<string>()
+  const view = viewOf(u, dir)
+  // What is believed without a look is not read at all.
+  if (view !== null && u.lowerIndex!.immutable) u.walk.left = 0
+  else if (prefetchParts(u, dir.lowers, uppers, partsAsked(dir, view))) view?.readsAhead()
+  for (let part = 0; part < count; part++) {
+    if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
+    const below: string[] = []
+    const show = (name: string, type: number): void => {
+      if (!hidden.has(name) && !listing.has(name)) listing.add(name, type, part)
+    }
+    const real = part < uppers ? dir.upper! : dir.lowers.at(part - uppers)!
+    const fd = u.cache.fd(real)
+    if (fd >= 0) readOpaqueX(u, real, fd)
+    const opaque = u.whiteouts.list(real, show, (name) => below.push(name))
+    if (opaque < 0) return opaque
+    if (opaque > 0) break
+    for (const name of below) hidden.add(name)
+  }
+  return listing
+}
+
+/** With a view, the lower parts that are going to be looked into, for they own something; null: any may be. */
+function partsAsked(dir: DirState, view: DirectoryView | null): LayerDirs | null {
+  const owners = view?.owners ?? null
+  return owners === null ? null : partsIn(dir.lowers, owners)
+}
+
+/** Adds what the index says of all lower parts together; false when it cannot. */
+function addLowers(view: DirectoryView, listing: Listing, hidden: ReadonlySet<string>, part: number): boolean {
+  return view.list((name, type) => {
+    if (!hidden.has(name) && !listing.has(name)) listing.add(name, type >> 12, part)
+  })
+}
+
+/** Whether the merged directory holds nothing; 1, 0 or -errno. */
+export function isEmpty(u: Union, node: Node): number {
+  const listing = listingOf(u, node)
+  if (typeof listing === 'number') return listing
+  return listing.size === 0 ? 1 : 0
+}
+
+/** Whether an upper directory, empty as merged, has anything in it on disk: whiteouts. */
+export function holdsWhiteouts(u: Union, dir: DirState): boolean {
+  if (dir.upper === null) return false
+  const fd = u.cache.fd(dir.upper)
+  const entries = fd < 0 ? fd : native.readDirectory(fd, '')
+  return typeof entries !== 'number' && entries.names.length > 0
+}
+
+/** A name has come into being: readers that are under way will meet it. */
+export function listingAdd(node: Node, name: string, mode: number): void {
+  node.dir!.listing?.insert(name, (mode >> 12) & 15)
+}
+
+export function listingRemove(node: Node, name: string): void {
+  node.dir!.listing?.remove(name)
+}

@@ -1,0 +1,93 @@
+/**
+ * Every node of a mount: by the nodeid that the kernel was told, by what a hard link is on disk, and by nodeids that a node had
+ * before (ghosts).
+ */
+
+import type { LayerDir } from '../../layers/layer-dir.js'
+import { FUSE_ROOT_ID } from '../../protocol/opcodes.js'
+import { ById } from './id-map.js'
+import { type DirState, Node } from './node.js'
+
+/**
+ * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything else that
+ * is asked of it is asked of the node.
+ */
+export class StaleNodeid {
+  constructor(
+    readonly id: number,
+    readonly node: Node,
+    public nlookup: number,
+    public opens: number,
+    public backing: number,
+    /** Where the content lies. */
+    readonly dir: LayerDir,
+    readonly name: string,
+  ) {}
+}
+
+/** Every live node, by id and, for hard links, by what it is on disk. */
+export class NodeTable {
+  readonly #byId = new ById<Node>()
+  readonly #byKey = new Map<string, Node>()
+  readonly #ghosts = new Map<number, StaleNodeid>()
+  #next = FUSE_ROOT_ID
+
+  get size(): number {
+    return this.#byId.size
+  }
+
+  /** Also by a nodeid that has become a ghost. */
+  get(id: number): Node | undefined {
+    return this.#byId.get(id) ?? this.#ghosts.get(id)?.node
+  }
+
+  ghost(id: number): StaleNodeid | undefined {
+    return this.#ghosts.size === 0 ? undefined : this.#ghosts.get(id)
+  }
+
+  /** `node` goes on under a new nodeid; opens and lookups so far stay with the old one, and with the content in (dir, name). */
+  split(node: Node, dir: LayerDir, name: string): StaleNodeid {
+    const ghost = new StaleNodeid(node.id, node, node.nlookup, node.opens, node.backing, dir, name)
+    this.#ghosts.set(node.id, ghost)
+    this.#byId.delete(node.id)
+    node.id = this.#next++
+    this.#byId.set(node.id, node)
+    node.nlookup = 0
+    node.opens = 0
+    node.writers = 0
+    node.backing = 0
+    node.ghosts++
+    return ghost
+  }
+
+  deleteGhost(ghost: StaleNodeid): void {
+    if (this.#ghosts.delete(ghost.id)) ghost.node.ghosts--
+  }
+
+  create(type: number, ino: number, dir: DirState | null): Node {
+    const node = new Node(this.#next++, type, ino, dir)
+    this.#byId.set(node.id, node)
+    return node
+  }
+
+  /** The node of a real inode with several names. */
+  byKey(key: string): Node | undefined {
+    return this.#byKey.get(key)
+  }
+
+  addKey(node: Node, key: string): void {
+    if (this.#byKey.get(key) === node) return
+    this.#byKey.set(key, node)
+    node.keys = [...(node.keys ?? []), key]
+  }
+
+  /** Forgets a node for good. */
+  delete(node: Node): void {
+    this.#byId.delete(node.id)
+    for (const key of node.keys ?? []) if (this.#byKey.get(key) === node) this.#byKey.delete(key)
+  }
+
+  values(): IterableIterator<Node> {
+    return this.#byId.values()
+  }
+}

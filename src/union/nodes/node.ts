@@ -1,0 +1,185 @@
+/**
+ * What the engine remembers of a file for as long as the kernel knows it. A node is one inode of the merged tree: hard
+ * links share it, and a name may come to mean another node while this one is still open (nothing may assume one node per
+ * path for ever). It holds where the file lies, never what it contains: attributes are read from the layer each time the
+ * kernel, which caches them, asks.
+ */
+
+import type { LayerDir } from '../../layers/layer-dir.js'
+import { type OwnerViewSlot, UNTRIED } from '../../owner-index/engine/view-slot.js'
+import type { LayerDirs } from '../../stack/parts.js'
+import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
+import { Children } from './children.js'
+import type { Listing } from './listing.js'
+import { RareFields } from './rare-fields.js'
+
+/** What a directory is made of. */
+export class DirState {
+  readonly children = new Children<Node>()
+  /** Names in the order readdir tells them; kept while somebody reads it. */
+  listing: Listing | null = null
+  /** Where the lower parts are, when not under this name: the redirect mark of the upper. */
+  redirect: string | null = null
+  /** The upper carries the impure mark: some children have an origin. */
+  impure = false
+  /** What the index knows of the lower parts. */
+  ownerView: OwnerViewSlot = UNTRIED
+  /** Names searched without a listing, less those that have to be before one is considered again. */
+  searches = 0
+
+  constructor(
+    /** null until copied up. */
+    public upper: LayerDir | null,
+    /** Top first; empty for a pure upper. */
+    public lowers: LayerDirs,
+  ) {}
+
+  /** Joins an upper with lowers, or several lowers: as OVL_TYPE_MERGE(). */
+  get isMerge(): boolean {
+    return this.lowers.length > (this.upper === null ? 1 : 0)
+  }
+}
+
+/** Above the bits of S_IFMT. */
+const IN_UPPER = 1 << 16
+const HAS_ORIGIN = 1 << 17
+const REMOVED = 1 << 18
+const CLAIMS = 1 << 21
+/** FS_IMMUTABLE_FL and FS_APPEND_FL, moved up. */
+const PROTECTION_SHIFT = 15
+const PROTECTION_BITS = 0x30 << PROTECTION_SHIFT
+
+/**
+ * A field that begins so may hold anything. In one that has only ever held numbers V8 puts all of them into objects of their own, 16 bytes
+ * each, as soon as one is too large for 31 bits or comes from an array of doubles.
+ */
+const UNSET = undefined as unknown as number
+
+/** The same number; a small one without an object around it. */
+export function smi(number: number): number {
+  const small = number | 0
+  return small === number ? small : number
+}
+
+export class Node extends RareFields<Node> {
+  /** How often the kernel was told of it, less what it has forgotten. */
+  nlookup = 0
+  /** One name it has; `others` are further ones. A node without a name is removed but still in use. */
+  parent: Node | null = null
+  name = ''
+  inodeName = ''
+  /** Bytes of its content when it was last looked at, `tight`. */
+  size = UNSET
+  ino = UNSET
+  /** S_IFMT bits, and those below: a million nodes have them. */
+  private bits: number
+  /** Of a directory what it is made of, of anything else where it lies. */
+  private place: DirState | LayerDir | null
+
+  constructor(
+    public id: number,
+    type: number,
+    ino: number,
+    dir: DirState | null,
+  ) {
+    super()
+    this.bits = type
+    this.place = dir
+    this.size = 0
+    this.ino = smi(ino)
+  }
+
+  /** S_IFMT bits. */
+  get type(): number {
+    return this.bits & S_IFMT
+  }
+
+  /** A directory: what it is made of. */
+  get dir(): DirState | null {
+    return this.type === S_IFDIR ? (this.place as DirState | null) : null
+  }
+
+  /** Not a directory: where the inode lies. */
+  get inodeDir(): LayerDir | null {
+    return this.type === S_IFDIR ? null : (this.place as LayerDir | null)
+  }
+  set inodeDir(value: LayerDir | null) {
+    this.place = value
+  }
+
+  /** Where the inode lies is the upper. */
+  get inUpper(): boolean {
+    return (this.bits & IN_UPPER) !== 0
+  }
+  set inUpper(value: boolean) {
+    this.mark(IN_UPPER, value)
+  }
+
+  /** The upper was copied from a lower inode, as its origin mark says. */
+  get hasOrigin(): boolean {
+    return (this.bits & HAS_ORIGIN) !== 0
+  }
+  set hasOrigin(value: boolean) {
+    this.mark(HAS_ORIGIN, value)
+  }
+
+  /** All its names are gone. */
+  get removed(): boolean {
+    return (this.bits & REMOVED) !== 0
+  }
+  set removed(value: boolean) {
+    this.mark(REMOVED, value)
+  }
+
+  /** Its number is another inode's on disk, told by a mark, and claimed in `u.claims`. */
+  get claims(): boolean {
+    return (this.bits & CLAIMS) !== 0
+  }
+  set claims(value: boolean) {
+    this.mark(CLAIMS, value)
+  }
+
+  /** FS_IMMUTABLE_FL and FS_APPEND_FL. */
+  get protection(): number {
+    return (this.bits & PROTECTION_BITS) >> PROTECTION_SHIFT
+  }
+  set protection(flags: number) {
+    this.bits = (this.bits & ~PROTECTION_BITS) | ((flags << PROTECTION_SHIFT) & PROTECTION_BITS)
+  }
+
+  private mark(bit: number, value: boolean): void {
+    this.bits = value ? this.bits | bit : this.bits & ~bit
+  }
+
+  get isUpper(): boolean {
+    return this.dir === null ? this.inUpper : this.dir.upper !== null
+  }
+}
+
+/** Gives `node` the name `name` in `parent`. */
+export function addName(node: Node, parent: Node, name: string): void {
+  if (node.parent === null) {
+    node.parent = parent
+    node.name = name
+  }
+  const isOwn = node.parent === parent && node.name === name
+  if (!isOwn) {
+    node.others ??= []
+    node.others.push({ parent, name })
+  }
+  parent.dir!.children.set(name, node, isOwn)
+  node.removed = false
+}
+
+/** Takes one name from `node`; returns whether it has another one that is known. */
+export function dropName(node: Node, parent: Node, name: string): boolean {
+  parent.dir!.children.delete(name)
+  if (node.parent === parent && node.name === name) {
+    const next = node.others?.pop()
+    node.parent = next?.parent ?? null
+    node.name = next?.name ?? ''
+  } else if (node.others !== null) {
+    node.others = node.others.filter((alias) => alias.parent !== parent || alias.name !== name)
+  }
+  return node.parent !== null
+}

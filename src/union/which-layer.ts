@@ -1,0 +1,239 @@
+/**
+ * Which layer a path of the merged tree comes from, which others have its name, and why those do not show. The owner is found
+ * as every name is, by the engine's own search; the reasons are looked up in the layers, on the way from the root to the name:
+ * a layer falls out of it at the first directory where one above it has a whiteout, a file, or is opaque.
+ */
+import { Errno } from '../base/errno.js'
+import type { Layer, LayerDir } from '../layers/layer-dir.js'
+import { readOpaqueX } from '../stack/search-state.js'
+import { O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { layerOf } from './context/attributes.js'
+import { statNode, topDir, type Union } from './context/union.js'
+import { forgetUnused } from './data/forget.js'
+import { childOf } from './lookup/lookup.js'
+import { listingOf } from './lookup/merged-directory.js'
+import type { Node } from './nodes/node.js'
+
+/** Another layer that has the name. `why`: `merged`, `whiteout`, or what hides it there. */
+interface OtherLayer {
+  readonly index: number
+  readonly root: string
+  readonly why: string
+}
+
+/** Where one path of the merged tree comes from. Paths and roots latin1. */
+export interface Ownership {
+  readonly path: string
+  readonly layer: 'upper' | 'lower'
+  /** -1 for the upper, else the position among the lowers, top first. */
+  readonly index: number
+  readonly root: string
+  readonly realpath: string
+  readonly type: number
+  /** The other layers that have the name, top first. */
+  readonly also: readonly OtherLayer[]
+}
+
+/** A path that does not show, though layers have it. */
+export interface HiddenPath {
+  readonly path: string
+  readonly layer: null
+  readonly also: readonly OtherLayer[]
+}
+
+/** The directories on the way to a name: the name's own directory is last. */
+interface Way {
+  readonly nodes: readonly Node[]
+  readonly names: readonly string[]
+}
+
+/** Finds the owner of `path`, relative to the mount's root; or -errno. */
+export function ownerOf(u: Union, path: string): Ownership | HiddenPath | number {
+  u.cache.beginOperation()
+  const names = path.split('/').filter((part) => part !== '' && part !== '.')
+  const nodes: Node[] = [u.root]
+  for (const name of names) {
+    const child = nodes.at(-1)!.dir === null ? -Errno.ENOTDIR : childOf(u, nodes.at(-1)!, name)
+    if (typeof child === 'number') return absent(u, path, { nodes, names }, child === 0 ? -Errno.ENOENT : child)
+    nodes.push(child)
+  }
+  const node = nodes.pop()!
+  const answer = describeNode(u, path, node, { nodes, names })
+  forgetUnused(u, node)
+  return answer
+}
+
+function absent(u: Union, path: string, way: Way, errno: number): HiddenPath | number {
+  const also = errno === -Errno.ENOENT || errno === -Errno.ENOTDIR ? othersOf(u, way, []) : []
+  forgetUnused(u, way.nodes.at(-1)!)
+  return also.some(({ why }) => why !== 'whiteout') ? { path, layer: null, also } : errno
+}
+
+function describeNode(u: Union, path: string, node: Node, way: Way): Ownership | number {
+  const layer = layerOf(node)
+  if (layer === null) return -Errno.ENOENT
+  const inside =
+    node.dir !== null ? topDir(node).path() : [node.inodeDir!.path(), node.inodeName].filter((s) => s !== '').join('/')
+  const merged = node.dir === null ? [] : partsOf(node).slice(1)
+  return {
+    path,
+    layer: layer.isUpper ? 'upper' : 'lower',
+    index: layer.position,
+    root: layer.path,
+    realpath: inside === '' ? layer.path : `${layer.path}/${inside}`,
+    type: node.type,
+    also: [
+      ...merged.map((part) => ({ index: part.layer.position, root: part.layer.path, why: 'merged' })),
+      ...othersOf(u, way, [layer.position, ...merged.map((part) => part.layer.position)]),
+    ].sort((a, b) => a.index - b.index),
+  }
+}
+
+function partsOf(node: Node): LayerDir[] {
+  return node.dir!.upper === null ? [...node.dir!.lowers] : [node.dir!.upper, ...node.dir!.lowers]
+}
+
+/** The layers but `known` that have the name at the end of the way, and why they do not show there. */
+function othersOf(u: Union, way: Way, known: readonly number[]): OtherLayer[] {
+  const { names } = way
+  const name = names.at(-1)
+  if (name === undefined) return []
+  const layers = u.writable === null ? u.lowers : [u.writable.layer, ...u.lowers]
+  const found: OtherLayer[] = []
+  for (const layer of layers) {
+    if (known.includes(layer.position)) continue
+    const why = hiddenBecause(u, way, layer)
+    if (why !== null) found.push({ index: layer.position, root: layer.path, why })
+  }
+  return found
+}
+
+/** Why `layer` does not show what it has at the end of the way; null when it has nothing there. */
+function hiddenBecause(u: Union, { nodes, names }: Way, layer: Layer): string | null {
+  let depth = 0
+  while (depth + 1 < nodes.length && partIn(nodes[depth + 1]!, layer) !== undefined) depth++
+  const part = partIn(nodes[depth]!, layer)
+  if (part === undefined) return null
+  const rest = names.slice(depth)
+  const kind = kindAt(u, part, rest)
+  if (kind === null || kind === 'whiteout') return kind
+  const hider = hiddenBy(u, nodes[depth]!, rest[0]!, layer)
+  if (hider !== null) return hider
+  return kind === 'directory' ? 'hidden by a layer above' : 'not a directory'
+}
+
+function partIn(node: Node, layer: Layer): LayerDir | undefined {
+  return node.dir === null ? undefined : partsOf(node).find((part) => part.layer === layer)
+}
+
+/** What lies below `part` at the path `rest`. */
+function kindAt(u: Union, part: LayerDir, rest: readonly string[]): 'directory' | 'other' | 'whiteout' | null {
+  const fd = u.cache.fd(part)
+  if (fd < 0) return null
+  const name = rest.at(-1)!
+  if (rest.length === 1) return standsIn(u, part, fd, name)
+  const inside = native.openBeneath(fd, rest.slice(0, -1).join('/'), O_PATH | O_DIRECTORY, 0)
+  if (inside < 0) return null
+  const kind = standsIn(u, part, inside, name)
+  native.close(inside)
+  return kind
+}
+
+function standsIn(u: Union, part: LayerDir, fd: number, name: string): 'directory' | 'other' | 'whiteout' | null {
+  readOpaqueX(u, part, u.cache.fd(part))
+  if (native.statat(fd, name) < 0) return native.statat(fd, `.wh.${name}`) < 0 ? null : 'whiteout'
+  if (u.whiteouts.isWhiteout(part, fd, name)) return 'whiteout'
+  return (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR ? 'directory' : 'other'
+}
+
+/** What above `layer` ends the search of `name` in the directory `node`, in words; null when nothing does. */
+function hiddenBy(u: Union, node: Node, name: string, layer: Layer): string | null {
+  for (const part of partsOf(node)) {
+    if (part.layer === layer) return null
+    const kind = kindAt(u, part, [name])
+    const by = part.layer.isUpper ? 'the upper' : `lower ${part.layer.position}`
+    if (kind === 'whiteout') return `behind a whiteout in ${by}`
+    if (kind === 'other') return `behind a file in ${by}`
+    if (kind === 'directory' && isOpaque(u, part, name)) return `behind an opaque directory in ${by}`
+  }
+  return null
+}
+
+function isOpaque(u: Union, part: LayerDir, name: string): boolean {
+  const fd = u.cache.fd(part)
+  const marks = u.marks.read(fd, name)
+  if (typeof marks !== 'number' && marks.opaque) return true
+  const inside = native.openat(fd, name, O_PATH | O_DIRECTORY, 0)
+  if (inside < 0) return false
+  const opaque = native.statat(inside, '.wh..wh..opq') >= 0
+  native.close(inside)
+  return opaque || native.statat(fd, `.wh.${name}`) >= 0
+}
+
+/** An entry of a merged directory with its owner. */
+export interface OwnedEntry {
+  readonly name: string
+  readonly type: number
+  /** -1 for the upper, else the position among the lowers. */
+  readonly layer: number
+  /** All layers that a directory joins, top first; else the owner alone. */
+  readonly layers: readonly number[]
+  readonly size: number
+  /** 512-byte blocks on disk. */
+  readonly blocks: number
+  /** More than one for a file with several names: `inode` tells which belong together. */
+  readonly links: number
+  readonly inode: string
+}
+
+export interface OwnedPage {
+  readonly entries: readonly OwnedEntry[]
+  /** To be given as `after` for the rest; null at the end. */
+  readonly next: number | null
+}
+
+/** Up to `limit` entries of the directory at `path` from cookie `after` on (0: the first); or -errno. */
+export function ownersIn(u: Union, path: string, after: number, limit: number): OwnedPage | number {
+  u.cache.beginOperation()
+  let node: Node = u.root
+  for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
+    const child: Node | number = node.dir === null ? -Errno.ENOTDIR : childOf(u, node, name)
+    if (typeof child === 'number') return child === 0 ? -Errno.ENOENT : child
+    node = child
+  }
+  if (node.dir === null) return -Errno.ENOTDIR
+  const listing = listingOf(u, node)
+  if (typeof listing === 'number') return listing
+  const entries: OwnedEntry[] = []
+  let cookie = listing.next(after)
+  for (; cookie >= 0 && entries.length < limit; cookie = listing.next(cookie)) {
+    u.cache.beginOperation()
+    const entry = ownedEntry(u, node, listing.name(cookie))
+    if (entry !== null) entries.push(entry)
+    after = cookie
+  }
+  forgetUnused(u, node)
+  return { entries, next: cookie < 0 ? null : after }
+}
+
+function ownedEntry(u: Union, parent: Node, name: string): OwnedEntry | null {
+  const node = childOf(u, parent, name)
+  if (typeof node === 'number') return null
+  const errno = statNode(u, node)
+  const { stat } = native
+  const layers = node.dir === null ? [layerOf(node)?.position ?? -1] : partsOf(node).map((part) => part.layer.position)
+  const entry = {
+    name,
+    type: node.type,
+    layer: layers[0]!,
+    layers,
+    size: stat[Stat.SIZE]!,
+    blocks: stat[Stat.BLOCKS]!,
+    links: stat[Stat.NLINK]!,
+    inode: `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`,
+  }
+  if (node.nlookup === 0) forgetUnused(u, node)
+  return errno < 0 ? null : entry
+}
