@@ -16,6 +16,8 @@ export interface Source {
   readonly imports: readonly Import[]
   /** Names that it exports. */
   readonly exports: readonly string[]
+  /** Names that a program in a string takes from a module, as tests run them in processes of their own. */
+  readonly namesInText: readonly string[]
 }
 
 /** Every `.ts` and `.cts` file below `folder`, as paths relative to `root`. */
@@ -46,7 +48,12 @@ export function parseSource(text: string): Source {
     ts.forEachChild(node, visit)
   }
   visit(file)
-  return { imports, exports }
+  return { imports, exports, namesInText: namesInText(text) }
+}
+
+function namesInText(text: string): string[] {
+  const found = [...text.matchAll(/\{ ([\w, ]+) \} = await import\(\$/g)]
+  return found.flatMap((match) => match[1]!.split(', '))
 }
 
 function isExported(statement: ts.Statement): boolean {

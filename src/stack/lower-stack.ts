@@ -9,6 +9,7 @@ import { MarkStore } from '../layers/marks.js'
 import { DirCache } from '../layers/real-dir.js'
 import { NO_TRAPS, type Traps } from '../layers/traps.js'
 import { Whiteouts } from '../layers/whiteouts.js'
+import { descriptorsToKeep } from '../syscalls/room.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from './search.js'
 
@@ -34,6 +35,8 @@ export interface StackConfig {
 export type FoundInParts = Found & { readonly lowers: readonly LayerDir[] }
 
 const KEPT_DIRECTORIES = 2048
+/** A smaller part than the engine's: requests of programs come first. */
+const KEPT_PART = 16
 
 export class LowerStack implements SearchContext {
   readonly cache: DirCache
@@ -46,7 +49,7 @@ export class LowerStack implements SearchContext {
     readonly lowers: readonly Layer[],
     readsAll: boolean,
   ) {
-    this.cache = new DirCache(KEPT_DIRECTORIES, readsAll)
+    this.cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART), readsAll)
     this.marks = new MarkStore(config.prefix)
     this.whiteouts = new Whiteouts(this.cache, this.marks)
   }

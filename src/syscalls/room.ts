@@ -3,6 +3,7 @@
  * descriptors to let some go, and is made once more. Such a call has done nothing when it fails so. One place for all of
  * them, in the surface of the system calls, so that no call of the engine can be forgotten.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Native } from '../../native-bindings/index.js'
 import { Errno } from '../base/errno.js'
 
@@ -33,6 +34,18 @@ const opening: readonly (keyof Native)[] = [
   'syncfs',
 ]
 
+/** Left to what is opened for one operation, to the control socket, and to copies beside the loop. */
+const FOR_THE_REST = 24
+const LEAST_KEPT = 4
+
+/** How many descriptors of a kind are kept: `most`, or the `part`th part of what this process may have and has not used. */
+export function descriptorsToKeep(most: number, part: number): number {
+  const limits = readFileSync('/proc/self/limits', 'latin1')
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? part * most)
+  const free = limit - readdirSync('/proc/self/fd').length - FOR_THE_REST
+  return Math.min(most, Math.max(LEAST_KEPT, Math.floor(Math.min(limit / part, free / 2))))
+}
+
 const makers = new Set<MakeRoom>()
 let making = false
 
@@ -56,15 +69,29 @@ function makeRoom(calls: Native): boolean {
   }
 }
 
-/** `calls` in which each that opens is made a second time where there is room then. */
+function isFull(result: unknown): boolean {
+  return result === -Errno.EMFILE || result === -Errno.ENFILE
+}
+
+/** Other threads (copies, read-ahead, the index) hold descriptors for moments: so often, and so long, they are waited for. */
+const TRIES = 20
+const PAUSE_MS = 5
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
+/** `calls` in which each that opens is made again where there is room then. */
 export function withRoom(calls: Native): Native {
   const surface = calls as unknown as Record<string, (...args: unknown[]) => unknown>
   for (const name of opening) {
     const real = surface[name]!
     surface[name] = (...args) => {
-      const result = real(...args)
-      const isFull = result === -Errno.EMFILE || result === -Errno.ENFILE
-      return isFull && makeRoom(calls) ? real(...args) : result
+      let result = real(...args)
+      if (isFull(result) && makeRoom(calls)) result = real(...args)
+      for (let i = 0; isFull(result) && i < TRIES; i++) {
+        Atomics.wait(pause, 0, 0, PAUSE_MS)
+        makeRoom(calls)
+        result = real(...args)
+      }
+      return result
     }
   }
   return calls

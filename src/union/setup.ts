@@ -2,7 +2,6 @@
  * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
  * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
-import { readdirSync, readFileSync } from 'node:fs'
 import { type IdMapping, overrideNames } from '../layers/id-mapping.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { openLower, Refusal } from '../layers/layer.js'
@@ -17,7 +16,7 @@ import { shownRoots } from '../stack/search.js'
 import { CAP_DAC_READ_SEARCH, O_DIRECTORY, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
-import { onNoRoom } from '../syscalls/room.js'
+import { descriptorsToKeep, onNoRoom } from '../syscalls/room.js'
 import { redirectsUnder, type UnionConfig } from './context/config.js'
 import { ContentFds } from './context/content-fds.js'
 import { dataWish } from './context/data-mode.js'
@@ -36,8 +35,6 @@ import { prefetchSearch } from './read-ahead/walk.js'
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4
-/** Descriptors left to what is opened for one operation, and to the index, the control socket and copies beside the loop. */
-const FOR_THE_REST = 24
 /** Descriptors kept of files' contents, likewise. */
 const KEPT_FILES = 1024
 
@@ -59,8 +56,8 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   }
   const data = openData(config, paths.length)
   if (data instanceof Refusal) return data
-  const cache = new DirCache(kept(KEPT_DIRECTORIES))
-  const files = new ContentFds(kept(KEPT_FILES))
+  const cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART))
+  const files = new ContentFds(descriptorsToKeep(KEPT_FILES, KEPT_PART))
   const upper = openWritable(config, engine)
   if (upper instanceof Refusal) return upper
   const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))
@@ -122,14 +119,6 @@ function noteIdmapped(lowers: readonly Layer[], mappings: boolean): void {
     lowers[at]!.isMapped = isMapped
     lowers[at]!.idmapped = isMapped && mappings
   }
-}
-
-/** How many descriptors of a kind are kept: `most`, or a part of what this process may have and has not used. */
-function kept(most: number): number {
-  const limits = readFileSync('/proc/self/limits', 'latin1')
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? KEPT_PART * most)
-  const free = limit - readdirSync('/proc/self/fd').length - FOR_THE_REST
-  return Math.min(most, Math.max(4, Math.floor(Math.min(limit / KEPT_PART, free / 2))))
 }
 
 function rules(ranges: IdMapping['ranges'], squash: number | null, root: boolean): IdMapping {

@@ -35,7 +35,7 @@ export function unpackBytes(folder: string, content: Buffer | Buffer[], wishes: 
   return unpack(requestFor(path, join(folder, 'layer'), wishes))
 }
 
-function requestFor(path: string, directory: string, wishes: Wishes = {}): UnpackRequest {
+export function requestFor(path: string, directory: string, wishes: Wishes = {}): UnpackRequest {
   const { digest, diffID, lowers } = wishes
   return { archive: path, directory, policy: policyOf(wishes), digest, diffID, lowers, sync: false }
 }
