@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { diffStack } from '../src/oci/changes/diff.js'
-import { LayerStack, SAME_IDS } from '../src/oci/changes/layer-stack.js'
+import { LayerStack, SAME_IDS } from '../src/stack/layer-stack.js'
 import { checkoutRoot } from './checkout.js'
 
 const MAIN = join(checkoutRoot(), 'dist/src/cli/stratafs.cjs')

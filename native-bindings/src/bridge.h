@@ -70,46 +70,65 @@ using Bytes = Span<uint8_t>;
 using Doubles = Span<double>;
 using Ints = Span<int32_t>;
 
-template <class T> struct ArrayType;
-template <> struct ArrayType<uint8_t> { static constexpr napi_typedarray_type type = napi_uint8_array; };
-template <> struct ArrayType<double> { static constexpr napi_typedarray_type type = napi_float64_array; };
-template <> struct ArrayType<int32_t> { static constexpr napi_typedarray_type type = napi_int32_array; };
+template <class T>
+struct ArrayType;
+template <>
+struct ArrayType<uint8_t> {
+  static constexpr napi_typedarray_type type = napi_uint8_array;
+};
+template <>
+struct ArrayType<double> {
+  static constexpr napi_typedarray_type type = napi_float64_array;
+};
+template <>
+struct ArrayType<int32_t> {
+  static constexpr napi_typedarray_type type = napi_int32_array;
+};
 
 // One argument: `read` takes it from JavaScript (false: wrong type), `get` hands it to the function. Integers wrap
 // modulo 2^32 as in JavaScript, so that uid 4294967294 and -1 both arrive as they were meant.
-template <class T> struct Arg;
-template <> struct Arg<int> {
+template <class T>
+struct Arg;
+template <>
+struct Arg<int> {
   int value;
   bool read(napi_env env, napi_value v) { return napi_get_value_int32(env, v, &value) == napi_ok; }
   int get() const { return value; }
 };
-template <> struct Arg<uint32_t> {
+template <>
+struct Arg<uint32_t> {
   uint32_t value;
   bool read(napi_env env, napi_value v) { return napi_get_value_uint32(env, v, &value) == napi_ok; }
   uint32_t get() const { return value; }
 };
-template <> struct Arg<int64_t> {
+template <>
+struct Arg<int64_t> {
   int64_t value;
   bool read(napi_env env, napi_value v) { return napi_get_value_int64(env, v, &value) == napi_ok; }
   int64_t get() const { return value; }
 };
-template <> struct Arg<double> {
+template <>
+struct Arg<double> {
   double value;
   bool read(napi_env env, napi_value v) { return napi_get_value_double(env, v, &value) == napi_ok; }
   double get() const { return value; }
 };
-template <> struct Arg<bool> {
+template <>
+struct Arg<bool> {
   bool value;
   bool read(napi_env env, napi_value v) { return napi_get_value_bool(env, v, &value) == napi_ok; }
   bool get() const { return value; }
 };
-template <> struct Arg<napi_value> {
+template <>
+struct Arg<napi_value> {
   napi_value value;
   bool read(napi_env, napi_value v) { return value = v, true; }
   napi_value get() const { return value; }
 };
-template <> struct Arg<Text> : Text {};
-template <class T> struct Arg<Span<T>> {
+template <>
+struct Arg<Text> : Text {};
+template <class T>
+struct Arg<Span<T>> {
   Span<T> span;
   bool read(napi_env env, napi_value v) {
     napi_typedarray_type type;
@@ -123,8 +142,10 @@ template <class T> struct Arg<Span<T>> {
 
 inline napi_value toValue(napi_env env, int64_t number) {
   napi_value value = nullptr;
-  if (number == static_cast<int32_t>(number)) napi_create_int32(env, static_cast<int32_t>(number), &value);
-  else napi_create_int64(env, number, &value);
+  if (number == static_cast<int32_t>(number))
+    napi_create_int32(env, static_cast<int32_t>(number), &value);
+  else
+    napi_create_int64(env, number, &value);
   return value;
 }
 inline napi_value toValue(napi_env, napi_value value) { return value; }
@@ -177,7 +198,8 @@ napi_value entry(napi_env env, napi_callback_info info) {
 class Table {
  public:
   explicit Table(State* state) : state_(state) {}
-  template <auto F> void add(const char* name) {
+  template <auto F>
+  void add(const char* name) {
     rows.push_back({name, nullptr, entry<F>, nullptr, nullptr, nullptr, napi_enumerable, state_});
   }
   std::vector<napi_property_descriptor> rows;

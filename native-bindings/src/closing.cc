@@ -1,6 +1,6 @@
-// Descriptors closed on a thread of their own. The last descriptor of a file that has no name any more frees its inode and all its pages
-// or blocks, which takes longer than the request that took the name; nobody waits for it. As XFS does it in the kernel
-// (fs/xfs/xfs_icache.c, inodegc).
+// Descriptors closed on a thread of their own. The last descriptor of a file that has no name any more frees its inode
+// and all its pages or blocks, which takes longer than the request that took the name; nobody waits for it. As XFS does
+// it in the kernel (fs/xfs/xfs_icache.c, inodegc).
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +17,8 @@ namespace stratafs {
 
 namespace {
 
-// Space of which the filesystem does not know yet that it is free must stay little: what comes on top is closed by the caller.
+// Space of which the filesystem does not know yet that it is free must stay little: what comes on top is closed by the
+// caller.
 constexpr size_t kMost = 128;
 constexpr blkcnt_t kLargest = 512;  // blocks of 512 bytes
 // The thread looks by itself, so that nobody has to wake it, and ends when there was nothing for as many times.

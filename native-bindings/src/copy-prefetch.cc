@@ -1,6 +1,6 @@
-// Copies of lower files, made on threads of their own before anybody asked for them: without a name, with content, owner, mode,
-// attributes and times, and on disk if so wished. Who then copies such a file up has only to give it its name. What nobody
-// takes within a second is let go of, and leaves nothing behind.
+// Copies of lower files, made on threads of their own before anybody asked for them: without a name, with content,
+// owner, mode, attributes and times, and on disk if so wished. Who then copies such a file up has only to give it its
+// name. What nobody takes within a second is let go of, and leaves nothing behind.
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,8 +11,8 @@
 #include <string>
 
 #include "copy.h"
-#include "thread-pool.h"
 #include "place.h"
+#include "thread-pool.h"
 
 namespace stratafs {
 
@@ -30,8 +30,13 @@ enum class Stage { waiting, running, done };
 // One file to be made. The descriptors are its own.
 struct Task {
   Task(int source, int target, const Text& called, const Text& attribute, Bytes value, int64_t most, bool synced)
-      : directory(source), work(target), name(called.c()), mark(attribute.c()),
-        origin(value.data, value.data + value.length), limit(most), sync(synced) {}
+      : directory(source),
+        work(target),
+        name(called.c()),
+        mark(attribute.c()),
+        origin(value.data, value.data + value.length),
+        limit(most),
+        sync(synced) {}
   // Closed by the thread that needed them: who takes the file has none to close.
   Held directory;
   Held work;
@@ -46,8 +51,8 @@ struct Task {
   Clock::time_point ended{};
 };
 
-// Whether a file carries nothing but a label that a security module puts on every file: what else there may be is for the
-// engine to judge. 0: nothing at all, 1: a label, or -errno.
+// Whether a file carries nothing but a label that a security module puts on every file: what else there may be is for
+// the engine to judge. 0: nothing at all, 1: a label, or -errno.
 int labelled(int fd) {
   char names[kNames];
   ssize_t length = ::flistxattr(fd, names, sizeof names);
@@ -83,7 +88,8 @@ bool isRoomy(int fd) {
 
 // The file, or -errno.
 int64_t make(const Task& task) {
-  Held from(::openat(task.directory.fd(), task.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  Held from(
+      ::openat(task.directory.fd(), task.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat stat;
   if (from.bad() || ::fstat(from.fd(), &stat) != 0) return -errno;
   if (!S_ISREG(stat.st_mode) || stat.st_size > task.limit) return -EFBIG;
@@ -106,7 +112,7 @@ class CopyPrefetcher {
  public:
   int64_t start(std::shared_ptr<Task> task) {
     std::lock_guard<std::mutex> lock(guard_);
-    if (!crew_.add([this, task] { run(*task); })) return -EAGAIN;
+    if (!pool_.add([this, task] { run(*task); })) return -EAGAIN;
     tasks_[++last_] = std::move(task);
     return last_;
   }
@@ -173,7 +179,7 @@ class CopyPrefetcher {
   std::condition_variable done_;
   std::map<int, std::shared_ptr<Task>> tasks_;
   int last_ = 0;
-  ThreadPool crew_{kThreads, SIZE_MAX, [this] { return expire(); }};
+  ThreadPool pool_{kThreads, SIZE_MAX, [this] { return expire(); }};
 };
 
 // Never destroyed: its threads may outlive whatever ends the process.
@@ -182,7 +188,8 @@ CopyPrefetcher& makers() {
   return *all;
 }
 
-int64_t startPrefetchCopy(Call&, int directory, const Text& name, int work, const Text& mark, Bytes origin, int64_t limit, bool sync) {
+int64_t startPrefetchCopy(Call&, int directory, const Text& name, int work, const Text& mark, Bytes origin,
+                          int64_t limit, bool sync) {
   int from = ::fcntl(directory, F_DUPFD_CLOEXEC, 0);
   int to = ::fcntl(work, F_DUPFD_CLOEXEC, 0);
   auto task = std::make_shared<Task>(from, to, name, mark, origin, limit, sync);

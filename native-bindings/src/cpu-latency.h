@@ -1,8 +1,8 @@
-// Keeps the machine's idle processors from halting while requests follow each other closely. A program sleeps until it is
-// answered, its processor with nothing else to do halts, and waking that takes longer than most requests take to serve. An
-// open /dev/cpu_dma_latency holds what latency its holder can bear, in microseconds: with 0 idle processors poll
-// (Documentation/power/pm_qos_interface.rst). That goes for all of them, so it is held in busy times alone, and let go of some
-// milliseconds after the last request.
+// Keeps the machine's idle processors from halting while requests follow each other closely. A program sleeps until it
+// is answered, its processor with nothing else to do halts, and waking that takes longer than most requests take to
+// serve. An open /dev/cpu_dma_latency holds what latency its holder can bear, in microseconds: with 0 idle processors
+// poll (Documentation/power/pm_qos_interface.rst). That goes for all of them, so it is held in busy times alone, and
+// let go of some milliseconds after the last request.
 #pragma once
 
 #include <stdint.h>
@@ -27,8 +27,8 @@ class Awake {
     fd_ = fd;
   }
 
-  // A request came; `awaited`: it is asked right after the last answer, lately. True when that made it take hold. Where each
-  // takes a disk's time to answer there is nothing to win.
+  // A request came; `awaited`: it is asked right after the last answer, lately. True when that made it take hold. Where
+  // each takes a disk's time to answer there is nothing to win.
   bool came(bool awaited) {
     if (fd_ < 0) return false;
     int64_t at = Spin::now();
@@ -53,10 +53,10 @@ class Awake {
   }
 
  private:
-  static constexpr int kTurns = 32;                // so many requests of the other kind in a row, before it changes
+  static constexpr int kTurns = 32;  // so many requests of the other kind in a row, before it changes
   static constexpr int kCalm = 5;
-  static constexpr int64_t kClose = 1'000'000;     // nanoseconds from one request to the next
-  static constexpr int32_t kAny = 2'000'000'000;   // PM_QOS_CPU_LATENCY_DEFAULT_VALUE: no wish
+  static constexpr int64_t kClose = 1'000'000;    // nanoseconds from one request to the next
+  static constexpr int32_t kAny = 2'000'000'000;  // PM_QOS_CPU_LATENCY_DEFAULT_VALUE: no wish
 
   void ask(bool hold) {
     int32_t latency = hold ? 0 : kAny;

@@ -7,7 +7,8 @@
 namespace stratafs {
 
 // A text for a function that knows no JavaScript; valid for the call.
-template <> struct Arg<const char*> : Text {
+template <>
+struct Arg<const char*> : Text {
   const char* get() const { return c(); }
 };
 
@@ -43,8 +44,7 @@ bool addBuffers(napi_env env, napi_value self, Device& device, size_t requestByt
   device.requestBytes = requestBytes < Device::kLeastRequest ? Device::kLeastRequest : requestBytes;
   device.replyBytes = requestBytes < Device::kLeastReply ? Device::kLeastReply : requestBytes;
   return addBuffer(env, self, "request", device.requestBytes, &device.request) &&
-         addBuffer(env, self, "reply", device.replyBytes, &device.reply) &&
-         addCounters(env, self, &device.counters);
+         addBuffer(env, self, "reply", device.replyBytes, &device.reply) && addCounters(env, self, &device.counters);
 }
 
 // new Device(fd, wakeFd, bufferBytes)
@@ -92,14 +92,20 @@ napi_property_descriptor row(const char* name, napi_callback call) {
 
 napi_value deviceClass(napi_env env) {
   const napi_property_descriptor rows[] = {
-      row("next", method<&Device::next>),       row("send", method<&Device::send>),
-      row("bind", method<&Device::bind>),       row("unbind", method<&Device::unbind>),
-      row("direct", method<&Device::direct>),   row("readInto", method<&Device::readInto>),
-      row("writeFrom", method<&Device::writeFrom>), row("close", method<&Device::close>),
-      row("used", method<&Device::used>),       row("openBacking", method<&Device::openBacking>),
+      row("next", method<&Device::next>),
+      row("send", method<&Device::send>),
+      row("bind", method<&Device::bind>),
+      row("unbind", method<&Device::unbind>),
+      row("direct", method<&Device::direct>),
+      row("readInto", method<&Device::readInto>),
+      row("writeFrom", method<&Device::writeFrom>),
+      row("close", method<&Device::close>),
+      row("used", method<&Device::used>),
+      row("openBacking", method<&Device::openBacking>),
       row("closeBacking", method<&Device::closeBacking>),
       row("forgetAttributes", method<&Device::forgetAttributes>),
-      row("storeContent", method<&Device::storeContent>), row("readAhead", method<&Device::readAhead>),
+      row("storeContent", method<&Device::storeContent>),
+      row("readAhead", method<&Device::readAhead>),
       row("keepAwake", method<&Device::keepAwake>),
   };
   napi_value constructor = nullptr;

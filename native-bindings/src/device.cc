@@ -24,7 +24,7 @@ constexpr uint32_t kWrite = 16;
 constexpr uint32_t kWriteKillSuidgid = 4;
 constexpr uint32_t kTurnsBetweenWakeChecks = 64;
 constexpr uint32_t kWholeWindow = 128 << 10;  // of the mount's read-ahead (VM_READAHEAD_PAGES, include/linux/pagemap.h)
-constexpr size_t kDataAt = 80;  // of a WRITE: after fuse_in_header and fuse_write_in
+constexpr size_t kDataAt = 80;                // of a WRITE: after fuse_in_header and fuse_write_in
 
 // fuse_in_header: u32 len @0 · u32 opcode @4 · u64 unique @8 · u64 nodeid @16 · u32 uid gid pid @24 · u32 @36
 // fuse_read_in and fuse_write_in follow at 40: u64 fh @40 · u64 offset @48 · u32 size @56 · u32 flags @60 ·
@@ -54,8 +54,8 @@ int64_t killSuidOf(int fd) {
   return 0;
 }
 
-// The head of a notification, in zeroed memory: fuse_out_header with unique 0 and the notification's code in place of the error,
-// then the node, with which the notifications below begin.
+// The head of a notification, in zeroed memory: fuse_out_header with unique 0 and the notification's code in place of
+// the error, then the node, with which the notifications below begin.
 void beginNotice(uint8_t* message, size_t length, int32_t code, double nodeid) {
   store<uint32_t>(message, 0, static_cast<uint32_t>(length));
   store<int32_t>(message, 4, code);
@@ -167,17 +167,20 @@ bool Device::serve(size_t length, int64_t* error) {
   auto found = bindings_.find(load<uint64_t>(request, kNodeidAt));
   if (found == bindings_.end() || (opcode == kWrite && !found->second.writable)) return false;
   found->second.used = true;
-  if (opcode == kRead) answerRead(found->second);
-  else answerWrite(found->second, length);
+  if (opcode == kRead)
+    answerRead(found->second);
+  else
+    answerWrite(found->second, length);
   *error = settleReply(pending_);
   return true;
 }
 
-// A READ of a whole window is the mount's own read-ahead in one that reads on: the layer's file had better be read further ahead
-// than that, or disk and copying take turns (twice the window, mm/fadvise.c).
+// A READ of a whole window is the mount's own read-ahead in one that reads on: the layer's file had better be read
+// further ahead than that, or disk and copying take turns (twice the window, mm/fadvise.c).
 void Device::answerRead(Binding& binding) {
   uint32_t size = load<uint32_t>(request, kSizeAt);
-  if (size >= kWholeWindow && !std::exchange(binding.sequential, true)) ::posix_fadvise(binding.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  if (size >= kWholeWindow && !std::exchange(binding.sequential, true))
+    ::posix_fadvise(binding.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
   int64_t got = readInto(binding.fd, size, load<int64_t>(request, kOffsetAt));
   pending_ = finishReply(got, got > 0 ? static_cast<size_t>(got) : 0);
   if (got < 0) return;
@@ -271,7 +274,8 @@ void Device::readAhead(int dirFd, const char* name) {
 
 // Whoever was answered takes a while to get going; this falls into it.
 void Device::askAhead() {
-  int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(),
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd < 0) return;
   ::posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
   ::close(fd);

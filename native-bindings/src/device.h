@@ -17,15 +17,15 @@ namespace stratafs {
 struct Binding {
   int fd;
   bool writable;
-  bool used = true;  // since it was made, or since that was last asked
+  bool used = true;         // since it was made, or since that was last asked
   bool sequential = false;  // the file's own read-ahead was told so
 };
 
 class Device {
  public:
-  static constexpr size_t kHeader = 16;                        // fuse_out_header
-  static constexpr size_t kLeastReply = (1 << 20) + 4096;      // the largest max_write, and room for a header
-  static constexpr size_t kLeastRequest = 8192;                // FUSE_MIN_READ_BUFFER: the kernel refuses less
+  static constexpr size_t kHeader = 16;                    // fuse_out_header
+  static constexpr size_t kLeastReply = (1 << 20) + 4096;  // the largest max_write, and room for a header
+  static constexpr size_t kLeastRequest = 8192;            // FUSE_MIN_READ_BUFFER: the kernel refuses less
   enum Counter { kReads, kReadBytes, kWrites, kWrittenBytes, kRequests, kFailed, kAwakenings, kCounters };
 
   // Owns `fd`; the memory belongs to JavaScript and outlives the device.
@@ -76,7 +76,7 @@ class Device {
   Spin spin_;
   Awake awake_;
   std::vector<uint8_t> content_;  // of a file on its way into the page cache, behind the head of its message
-  int aheadDir_ = -1;  // with the name, what is to be read ahead after the next reply
+  int aheadDir_ = -1;             // with the name, what is to be read ahead after the next reply
   std::string aheadName_;
   size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
   std::unordered_map<uint64_t, Binding> bindings_;

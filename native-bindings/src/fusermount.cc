@@ -85,8 +85,10 @@ std::string readToEnd(int fd) {
   char part[1024];
   for (;;) {
     ssize_t got = ::read(fd, part, sizeof part);
-    if (got > 0) text.append(part, static_cast<size_t>(got));
-    else if (got == 0 || errno != EINTR) break;
+    if (got > 0)
+      text.append(part, static_cast<size_t>(got));
+    else if (got == 0 || errno != EINTR)
+      break;
   }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
@@ -134,8 +136,10 @@ napi_value fusermount(Call& call, const Text& program, const Text& options, cons
     std::string why = whyItFailed(program, errors.fd(), pid);
     return toString(call.env, why.data(), why.size());
   }
-  if (asksFor(options.c(), "auto_unmount")) ours.release();
-  else waitFor(pid);
+  if (asksFor(options.c(), "auto_unmount"))
+    ours.release();
+  else
+    waitFor(pid);
   return toValue(call.env, int64_t{fd});
 }
 

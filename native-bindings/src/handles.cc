@@ -82,9 +82,15 @@ int64_t statfs(Call& call, int fd) {
   struct statfs st;
   if (::fstatfs(fd, &st) != 0) return -errno;
   const double values[] = {
-      static_cast<double>(st.f_bsize),  static_cast<double>(st.f_frsize),  static_cast<double>(st.f_blocks),
-      static_cast<double>(st.f_bfree),  static_cast<double>(st.f_bavail),  static_cast<double>(st.f_files),
-      static_cast<double>(st.f_ffree),  static_cast<double>(st.f_namelen), static_cast<double>(static_cast<uint32_t>(st.f_type)),
+      static_cast<double>(st.f_bsize),
+      static_cast<double>(st.f_frsize),
+      static_cast<double>(st.f_blocks),
+      static_cast<double>(st.f_bfree),
+      static_cast<double>(st.f_bavail),
+      static_cast<double>(st.f_files),
+      static_cast<double>(st.f_ffree),
+      static_cast<double>(st.f_namelen),
+      static_cast<double>(static_cast<uint32_t>(st.f_type)),
       static_cast<double>(st.f_flags & ~kStValid),
   };
   memcpy(call.state.fsstat, values, sizeof values);

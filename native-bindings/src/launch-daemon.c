@@ -29,8 +29,8 @@ static bool stderrIsJournal(void) {
   return strcmp(ours, named) == 0;
 }
 
-// Whoever called may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock. Node would mark
-// them as not to be inherited further, and keep them.
+// Whoever called may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock. Node
+// would mark them as not to be inherited further, and keep them.
 static void closeFrom(int first) {
 #ifdef SYS_close_range
   if (syscall(SYS_close_range, (unsigned)first, ~0u, 0u) == 0) return;
@@ -44,14 +44,16 @@ static void closeFrom(int first) {
   closedir(list);
 }
 
-// For V8 to compile and collect on, beside the engine (docs/decisions/0020-the-first-second.md): half of the processors, at most four.
+// For V8 to compile and collect on, beside the engine (docs/decisions/0020-the-first-second.md): half of the
+// processors, at most four.
 static int helpers(void) {
   cpu_set_t set;
   int half = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) / 2 : 4;
   return half < 1 ? 1 : half > 4 ? 4 : half;
 }
 
-// The current directory stays the caller's until relative paths have been read. Returns only when there is no Node to start.
+// The current directory stays the caller's until relative paths have been read. Returns only when there is no Node to
+// start.
 static void becomeBackground(const struct call* call, const struct node* node, int channel) {
   setsid();
   bool isJournal = stderrIsJournal();
@@ -60,7 +62,8 @@ static void becomeBackground(const struct call* call, const struct node* node, i
     if (fd != STDERR_FILENO || !isJournal) dup2(null, fd);
   dup2(channel, kChannel);
   closeFrom(kChannel + 1);
-  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
+  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its
+  // start.
   unsetenv("NODE_EXTRA_CA_CERTS");
   unsetenv(NAME);
   // Of a caller's channel to a child that is Node, nothing is left but these names.
@@ -85,12 +88,16 @@ struct named {
 
 // Errors and signals as Node names them.
 static const struct named errors[] = {
-  {ENOTCONN, "ENOTCONN"}, {ECONNABORTED, "ECONNABORTED"}, {EIO, "EIO"}, {EACCES, "EACCES"}, {EPERM, "EPERM"},
-  {ENOENT, "ENOENT"}, {ENODEV, "ENODEV"}, {ESTALE, "ESTALE"}, {ENOMEM, "ENOMEM"}, {0, "errno"},
+    {ENOTCONN, "ENOTCONN"}, {ECONNABORTED, "ECONNABORTED"},
+    {EIO, "EIO"},           {EACCES, "EACCES"},
+    {EPERM, "EPERM"},       {ENOENT, "ENOENT"},
+    {ENODEV, "ENODEV"},     {ESTALE, "ESTALE"},
+    {ENOMEM, "ENOMEM"},     {0, "errno"},
 };
 static const struct named signals[] = {
-  {SIGKILL, "SIGKILL"}, {SIGTERM, "SIGTERM"}, {SIGSEGV, "SIGSEGV"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},
-  {SIGILL, "SIGILL"}, {SIGTRAP, "SIGTRAP"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}, {SIGQUIT, "SIGQUIT"}, {0, "signal"},
+    {SIGKILL, "SIGKILL"}, {SIGTERM, "SIGTERM"}, {SIGSEGV, "SIGSEGV"}, {SIGABRT, "SIGABRT"},
+    {SIGBUS, "SIGBUS"},   {SIGILL, "SIGILL"},   {SIGTRAP, "SIGTRAP"}, {SIGINT, "SIGINT"},
+    {SIGHUP, "SIGHUP"},   {SIGQUIT, "SIGQUIT"}, {0, "signal"},
 };
 
 // The name of `number`, which stays in `spare` where it is not in the list.
@@ -108,21 +115,23 @@ static int endOf(pid_t pid) {
   return status;
 }
 
-// It ended without a last word. One that said nothing and was not killed is a Node that did not come as far as our code: the command,
-// a Node as well, says why.
+// It ended without a last word. One that said nothing and was not killed is a Node that did not come as far as our
+// code: the command, a Node as well, says why.
 static int endedEarly(pid_t daemon, bool heard) {
   int status = endOf(daemon);
   if (!heard && WIFEXITED(status)) return kNotMine;
   char how[32];
   const char* name = how;
-  if (WIFSIGNALED(status)) name = nameOf(signals, WTERMSIG(status), how);
-  else snprintf(how, sizeof how, "%d", WEXITSTATUS(status));
+  if (WIFSIGNALED(status))
+    name = nameOf(signals, WTERMSIG(status), how);
+  else
+    snprintf(how, sizeof how, "%d", WEXITSTATUS(status));
   complain("the background process died before it mounted (%s)\n", name);
   return kFailed;
 }
 
-// The errno with which the mount answers, 0 when all is well; -1 when it does not in time. A process of its own asks: nothing but
-// killing it ends the wait for a mount whose engine hangs.
+// The errno with which the mount answers, 0 when all is well; -1 when it does not in time. A process of its own asks:
+// nothing but killing it ends the wait for a mount whose engine hangs.
 static int ask(const char* mountpoint) {
   int ended[2];
   // What we lack ourselves says nothing against the mount.
@@ -150,8 +159,10 @@ static int confirm(const char* mountpoint, pid_t daemon) {
   if (answer == 0) return 0;
   kill(daemon, SIGTERM);
   char spare[32];
-  if (answer < 0) complain("the mount did not answer within %d s", kAnswerSeconds);
-  else complain("the mount does not answer (%s)", nameOf(errors, answer, spare));
+  if (answer < 0)
+    complain("the mount did not answer within %d s", kAnswerSeconds);
+  else
+    complain("the mount does not answer (%s)", nameOf(errors, answer, spare));
   dprintf(STDERR_FILENO, ": the mount was taken away again\n");
   return kFailed;
 }
@@ -165,9 +176,12 @@ static int hear(int channel, pid_t daemon) {
   bool heard = false;
   while (from != NULL && getdelim(&message, &size, '\0', from) > 0) {
     const char* rest;
-    if ((rest = after("say ", message)) != NULL) complain("%s\n", rest);
-    else if ((rest = after("ready ", message)) != NULL) return confirm(rest, daemon);
-    else if ((rest = after("exit ", message)) != NULL) return atoi(rest);
+    if ((rest = after("say ", message)) != NULL)
+      complain("%s\n", rest);
+    else if ((rest = after("ready ", message)) != NULL)
+      return confirm(rest, daemon);
+    else if ((rest = after("exit ", message)) != NULL)
+      return atoi(rest);
     else if (strcmp(message, "other") == 0) {
       endOf(daemon);
       fclose(from);
@@ -196,4 +210,3 @@ int launch(const struct call* call, const struct node* node) {
   close(channel[1]);
   return hear(channel[0], daemon);
 }
-

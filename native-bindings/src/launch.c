@@ -1,21 +1,21 @@
-// The command without Node, for mounts in the background: Node takes longer to start than the rest of the command takes to
-// run, and the background process is a Node of its own. So this program, which people and runtimes call, starts that
+// The command without Node, for mounts in the background: Node takes longer to start than the rest of the command takes
+// to run, and the background process is a Node of its own. So this program, which people and runtimes call, starts that
 // process with their own arguments (src/cli/launched-main.ts), prints what it says, and asks the mount once it stands.
 //
 // It decides nothing. Only arguments that look like such a mount go this way; with all others, and where the background
 // process says that they are not for it, this program becomes the command itself (dist/src/cli/stratafs.cjs).
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 
 #include "launch.h"
 
-static char root[PATH_MAX];     // of the package
-static char node[PATH_MAX];     // the program, or its name in PATH
+static char root[PATH_MAX];  // of the package
+static char node[PATH_MAX];  // the program, or its name in PATH
 static char command[PATH_MAX * 2];
 static char background[PATH_MAX * 2];
 
@@ -70,8 +70,8 @@ static int becomeCommand(const struct call* call) {
 
 // ---- What looks like a mount in the background ----
 
-// Options of `stratafs mount`, with a value in the same argument or the next, and those of the mount-program form. The background
-// process reads them again, and rightly; nothing is lost by an argument that is not known here, but time.
+// Options of `stratafs mount`, with a value in the same argument or the next, and those of the mount-program form. The
+// background process reads them again, and rightly; nothing is lost by an argument that is not known here, but time.
 static const char* const commandOptions[] = {"--lower", "--upper", "--work", "--log-file", "--transport", NULL};
 static const char* const commandFlags[] = {"--accept-limits", NULL};
 static const char* const programOptions[] = {"-t", "-N", NULL};

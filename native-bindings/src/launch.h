@@ -1,5 +1,5 @@
-// What the two halves of the launcher share: launch.c decides and becomes the command, launch-daemon.c starts the background
-// process and hears it.
+// What the two halves of the launcher share: launch.c decides and becomes the command, launch-daemon.c starts the
+// background process and hears it.
 #pragma once
 
 #include <stdio.h>
@@ -28,6 +28,7 @@ struct node {
 // What follows `begin` in `text`; NULL where it begins otherwise.
 const char* after(const char* begin, const char* text);
 
-// Has the background process made the mount, and asks that. The status to end with, or kNotMine: the call is the command's.
+// Has the background process made the mount, and asks that. The status to end with, or kNotMine: the call is the
+// command's.
 enum { kNotMine = -1 };
 int launch(const struct call* call, const struct node* node);

@@ -1,5 +1,5 @@
-// One datagram to a unix socket, which Node cannot send: sd_notify(3) wants nothing more. A path that begins with `@` is
-// an abstract address, as in NOTIFY_SOCKET.
+// One datagram to a unix socket, which Node cannot send: sd_notify(3) wants nothing more. A path that begins with `@`
+// is an abstract address, as in NOTIFY_SOCKET.
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
-// The namespace is made once and kept as a descriptor. Each call is a process of its own that lives for its length: it shares
-// memory and descriptors with the thread that waits for it (as vfork(2)), because only a process with one thread may enter a user
-// namespace.
+// The namespace is made once and kept as a descriptor. Each call is a process of its own that lives for its length: it
+// shares memory and descriptors with the thread that waits for it (as vfork(2)), because only a process with one thread
+// may enter a user namespace.
 #include "owners-power.h"
 
 #include <fcntl.h>

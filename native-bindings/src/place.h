@@ -38,8 +38,10 @@ class Held {
 class ProcPath {
  public:
   explicit ProcPath(int fd) {
-    if (fd == AT_FDCWD) snprintf(text_, sizeof text_, ".");
-    else snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd);
+    if (fd == AT_FDCWD)
+      snprintf(text_, sizeof text_, ".");
+    else
+      snprintf(text_, sizeof text_, "/proc/self/fd/%d", fd);
   }
   const char* c() const { return text_; }
 
@@ -49,8 +51,8 @@ class ProcPath {
 
 inline int emptyPath(const Text& name) { return name.empty() ? AT_EMPTY_PATH : 0; }
 
-// Opens a place, O_CLOEXEC, never following a link in the last component. -1 and errno when it fails. A directory is mostly reached
-// from itself, in half the time of the way through /proc, but not by who may read and not search it.
+// Opens a place, O_CLOEXEC, never following a link in the last component. -1 and errno when it fails. A directory is
+// mostly reached from itself, in half the time of the way through /proc, but not by who may read and not search it.
 inline int openPlace(int fd, const Text& name, int flags, mode_t mode = 0) {
   if (name.empty() && (flags & O_DIRECTORY)) {
     int opened = ::openat(fd, ".", flags | O_CLOEXEC, mode);
@@ -60,8 +62,9 @@ inline int openPlace(int fd, const Text& name, int flags, mode_t mode = 0) {
   return ::openat(fd, name.c(), flags | O_NOFOLLOW | O_CLOEXEC, mode);
 }
 
-// Opens the regular file at a place, O_CLOEXEC, for its content. Whoever owns the layer may have put a pipe, a terminal or a link there,
-// or hold a lease on the file: O_NONBLOCK waits for none of them (EAGAIN for a lease). ESTALE where it is no regular file.
+// Opens the regular file at a place, O_CLOEXEC, for its content. Whoever owns the layer may have put a pipe, a terminal
+// or a link there, or hold a lease on the file: O_NONBLOCK waits for none of them (EAGAIN for a lease). ESTALE where it
+// is no regular file.
 inline int openContent(int fd, const Text& name, int flags) {
   int opened = openPlace(fd, name, flags | O_NONBLOCK | O_NOCTTY);
   struct stat st;
@@ -75,7 +78,8 @@ inline int openContent(int fd, const Text& name, int flags) {
 // a place. Opens it O_PATH for that, unless the place is a descriptor already.
 class Reached {
  public:
-  Reached(int fd, const Text& name) : held_(name.empty() ? -1 : openPlace(fd, name, O_PATH)), path_(name.empty() ? fd : held_.fd()) {
+  Reached(int fd, const Text& name)
+      : held_(name.empty() ? -1 : openPlace(fd, name, O_PATH)), path_(name.empty() ? fd : held_.fd()) {
     bad_ = !name.empty() && held_.bad();
   }
   bool bad() const { return bad_; }

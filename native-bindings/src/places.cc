@@ -12,8 +12,30 @@ namespace stratafs {
 namespace {
 
 enum Slot {
-  kMode, kNlink, kUid, kGid, kRdevMajor, kRdevMinor, kSize, kBlocks, kBlksize, kInoLow, kInoHigh, kDevMajor,
-  kDevMinor, kAtime, kAtimeNs, kMtime, kMtimeNs, kCtime, kCtimeNs, kBtime, kBtimeNs, kMountId, kAttributes, kSizeLow,
+  kMode,
+  kNlink,
+  kUid,
+  kGid,
+  kRdevMajor,
+  kRdevMinor,
+  kSize,
+  kBlocks,
+  kBlksize,
+  kInoLow,
+  kInoHigh,
+  kDevMajor,
+  kDevMinor,
+  kAtime,
+  kAtimeNs,
+  kMtime,
+  kMtimeNs,
+  kCtime,
+  kCtimeNs,
+  kBtime,
+  kBtimeNs,
+  kMountId,
+  kAttributes,
+  kSizeLow,
   kErrno,
   kSlots
 };

@@ -1,6 +1,6 @@
-// Directories of layers brought into the kernel's memory on threads of their own, before the engine comes to them: a walk over
-// what lies on a disk would wait for one block after the other, while the disk could look for several at once. Nothing is
-// kept here and nobody waits; what cannot be read is somebody else's to tell of.
+// Directories of layers brought into the kernel's memory on threads of their own, before the engine comes to them: a
+// walk over what lies on a disk would wait for one block after the other, while the disk could look for several at
+// once. Nothing is kept here and nobody waits; what cannot be read is somebody else's to tell of.
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/resource.h>
@@ -11,9 +11,9 @@
 #include <atomic>
 #include <string>
 
-#include "thread-pool.h"
 #include "directories.h"
 #include "place.h"
+#include "thread-pool.h"
 
 namespace stratafs {
 
@@ -28,8 +28,8 @@ int64_t blocksRead() {
   return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_inblock : 0;
 }
 
-// The directory at `path` below a layer's root, never through a link or into what is mounted there. A thread that no longer knows
-// the way because somebody has changed the layer has nothing to read.
+// The directory at `path` below a layer's root, never through a link or into what is mounted there. A thread that no
+// longer knows the way because somebody has changed the layer has nothing to read.
 int openInLayer(int root, const std::string& path) {
   struct open_how how = {};
   how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -44,12 +44,12 @@ struct Task {
   int entries;  // how many of its entries are looked at, so that their inodes are there
 };
 
-void warm(const Task& errand) {
-  Held fd(openInLayer(errand.root, errand.path));
+void warm(const Task& task) {
+  Held fd(openInLayer(task.root, task.path));
   if (fd.bad()) return;
   char marks[512];
   (void)!::flistxattr(fd.fd(), marks, sizeof marks);
-  int left = errand.entries;
+  int left = task.entries;
   forEachEntry(fd.fd(), [&](const Entry& entry) {
     struct stat stat;
     if (left-- > 0) (void)::fstatat(fd.fd(), entry.name, &stat, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
@@ -66,15 +66,15 @@ ThreadPool& warmers() {
   return *all;
 }
 
-void run(const Task& errand) {
+void run(const Task& task) {
   int64_t before = blocksRead();
-  warm(errand);
+  warm(task);
   blocks += blocksRead() - before;
 }
 
 int64_t prefetchDirectory(Call&, int root, const Text& path, int entries) {
-  Task errand{root, path.c(), entries};
-  return warmers().add([errand = std::move(errand)] { run(errand); }) ? 0 : -EAGAIN;
+  Task task{root, path.c(), entries};
+  return warmers().add([task = std::move(task)] { run(task); }) ? 0 : -EAGAIN;
 }
 
 int64_t stopWarming(Call&) { return warmers().stop(), 0; }

@@ -54,7 +54,7 @@ class Spin {
  private:
   // In nanoseconds.
   static constexpr int64_t kLimit = 60'000;
-  static constexpr int64_t kWaking = 60'000;      // what waking takes, in the worst case that still counts as soon
+  static constexpr int64_t kWaking = 60'000;  // what waking takes, in the worst case that still counts as soon
   static constexpr int64_t kPushedOff = 25'000;
   static constexpr int64_t kLeastBackoff = 1'000'000;
   static constexpr int64_t kMostBackoff = 64'000'000;

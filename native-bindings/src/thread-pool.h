@@ -1,4 +1,5 @@
-// Threads for errands that nobody waits for: begun when there is something to do, gone when there was nothing for a second.
+// Threads for tasks that nobody waits for: begun when there is something to do, gone when there was nothing for a
+// second.
 #pragma once
 
 #include <chrono>
@@ -16,16 +17,17 @@ class ThreadPool {
  public:
   using Task = std::function<void()>;
 
-  // At most `threads` at once, with at most `waiting` errands before them. `idle` is called by a thread that had nothing to
-  // do for a second; true: it is to stay.
-  ThreadPool(int threads, size_t waiting, std::function<bool()> idle) : most_(threads), room_(waiting), idle_(std::move(idle)) {}
+  // At most `threads` at once, with at most `waiting` tasks before them. `idle` is called by a thread that had nothing
+  // to do for a second; true: it is to stay.
+  ThreadPool(int threads, size_t waiting, std::function<bool()> idle)
+      : most_(threads), room_(waiting), idle_(std::move(idle)) {}
 
   // False where too much is waiting, or no thread can be had.
-  bool add(Task errand) {
+  bool add(Task task) {
     std::lock_guard<std::mutex> lock(guard_);
     if (queue_.size() >= room_) return false;
     if (resting_ <= queue_.size() && threads_ < most_ && !addThread()) return false;
-    queue_.push_back(std::move(errand));
+    queue_.push_back(std::move(task));
     wanted_.notify_one();
     return true;
   }
@@ -67,14 +69,14 @@ class ThreadPool {
     return stay;
   }
 
-  // What the errand holds is let go of before it counts as done.
+  // What the task holds is let go of before it counts as done.
   void runOne(std::unique_lock<std::mutex>& lock) {
-    Task errand = std::move(queue_.front());
+    Task task = std::move(queue_.front());
     queue_.pop_front();
     running_++;
     lock.unlock();
-    errand();
-    errand = nullptr;
+    task();
+    task = nullptr;
     lock.lock();
     running_--;
     done_.notify_all();

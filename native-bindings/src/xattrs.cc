@@ -1,6 +1,6 @@
 // Extended attributes of a place. Linux 6.13 has system calls with a directory descriptor; they are tried until one
-// answers ENOSYS, from then on the path goes through /proc. An empty name is the descriptor itself: the calls on descriptors do for
-// an open file, but refuse O_PATH (as the new ones do), and only that goes through /proc.
+// answers ENOSYS, from then on the path goes through /proc. An empty name is the descriptor itself: the calls on
+// descriptors do for an open file, but refuse O_PATH (as the new ones do), and only that goes through /proc.
 //
 // The kernel allocates and clears as many bytes as it is offered, so a small buffer is offered first: nearly every
 // answer is ENODATA or short.

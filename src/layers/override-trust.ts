@@ -3,13 +3,12 @@
  * user class on it, so that one found on a layer is believed only where the mount asks for it, and only where nobody but the
  * mount's own user could have set it. Devices are never made of one, and set-id bits only where they give no power away.
  */
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT } from '../syscalls/constants.js'
+import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_SETID } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { inInitialNamespace, isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Override, overrideNames } from './id-mapping.js'
 
-const SETID = 0o6000
 const STICKY = 0o1000
 const PRIVILEGED = 'security.'
 
@@ -60,11 +59,18 @@ export function tamed(override: Override, powerful: boolean): Override {
   const strips = powerful && override.type !== S_IFDIR
   return {
     ...override,
-    mode: strips ? override.mode & ~SETID : override.mode,
+    mode: strips ? override.mode & ~S_SETID : override.mode,
     type: isDevice ? 0 : override.type,
     major: 0,
     minor: 0,
   }
+}
+
+/** The mode with what `override` says: its permissions, and its type where neither is a directory. */
+export function overriddenMode(mode: number, override: Override): number {
+  const type = mode & S_IFMT
+  const isOther = override.type !== 0 && override.type !== S_IFDIR && type !== S_IFDIR
+  return (isOther ? override.type : type) | override.mode
 }
 
 /** Whether set-id bits that this process shows would give root's power to others. `nosuid`: the mount has them off. */

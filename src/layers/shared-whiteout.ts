@@ -42,14 +42,14 @@ export class SharedWhiteout {
 
   #begin(): string {
     const name = this.temporary()
-    const made = this.marks === null ? make(this.work, name) : makeMarked(this.work, name, this.marks)
+    const made = this.marks === null ? makeDevice(this.work, name) : makeMarked(this.work, name, this.marks)
     if (made >= 0) return name
     this.#refused = true
     return ''
   }
 
   #make(fd: number, name: string): number {
-    if (this.marks === null) return make(fd, name)
+    if (this.marks === null) return makeDevice(fd, name)
     const temporary = this.temporary()
     let errno = makeMarked(this.work, temporary, this.marks)
     if (errno >= 0) errno = native.renameat(this.work, temporary, fd, name, RENAME_NOREPLACE)
@@ -68,6 +68,7 @@ export function makeMarked(fd: number, name: string, marks: MarkStore): number {
   return errno
 }
 
-function make(fd: number, name: string): number {
+/** A device 0:0 at (fd, name); 0 or -errno. */
+export function makeDevice(fd: number, name: string): number {
   return native.mknodat(fd, name, S_IFCHR, 0, 0)
 }

@@ -13,6 +13,7 @@ import {
   DT_UNKNOWN,
   O_CREAT,
   O_EXCL,
+  O_NOFOLLOW,
   O_WRONLY,
   S_IFCHR,
   S_IFMT,
@@ -30,6 +31,12 @@ export const AUFS_OPAQUE = '.wh..wh..opq'
 
 /** How whiteouts are written: `device`: a character device 0:0; `aufs`: `.wh.NAME`; `xattr`: an empty file with the mark. */
 export type WrittenAs = 'device' | 'aufs' | 'xattr'
+
+/** Makes `.wh.NAME` in the directory `fd`; 0 or -errno. */
+export function makeAufsWhiteout(fd: number, name: string): number {
+  const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600)
+  return file < 0 ? file : native.close(file)
+}
 
 export class Whiteouts {
   /** Decided when the upper is probed. */
@@ -99,10 +106,10 @@ export class Whiteouts {
       const ready = this.prepare(dir)
       return ready < 0 ? ready : (this.shared?.place(fd, name) ?? -Errno.EROFS)
     }
-    const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY, 0o600)
-    if (file < 0) return file === -Errno.EEXIST ? 0 : file
+    const errno = makeAufsWhiteout(fd, name)
+    if (errno < 0) return errno === -Errno.EEXIST ? 0 : errno
     dir.aufs = 'marked'
-    return native.close(file)
+    return errno
   }
 
   get writeAufs(): boolean {

@@ -6,7 +6,7 @@
 import { Errno } from '../base/errno.js'
 import { formatOverride, storedId } from '../layers/id-mapping.js'
 import { trusts } from '../layers/override-trust.js'
-import { S_IFLNK, S_IFMT, S_IFREG, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
+import { S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
@@ -20,9 +20,7 @@ import type { Node } from '../union/nodes/node.js'
 import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
-const SETUID = 0o4000
 const OTHERS_WRITE = 0o022
-const SETGID = 0o2000
 const GROUP_EXECUTE = 0o010
 
 export function getattr(u: Union, nodeid: number): number {
@@ -104,7 +102,7 @@ function killSetid(fd: number, name: string, anyGroup = false): number {
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]!
   if ((mode & S_IFMT) !== S_IFREG) return 0
-  const kill = (mode & SETUID) | (anyGroup || (mode & GROUP_EXECUTE) !== 0 ? mode & SETGID : 0)
+  const kill = (mode & S_ISUID) | (anyGroup || (mode & GROUP_EXECUTE) !== 0 ? mode & S_ISGID : 0)
   return kill === 0 ? 0 : native.chmodat(fd, name, mode & 0o7777 & ~kill)
 }
 

@@ -5,7 +5,7 @@
 
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
-import type { StackConfig } from '../stack/lower-stack.js'
+import type { LowerStackConfig } from '../stack/lower-stack.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
@@ -37,7 +37,7 @@ export interface Engine {
   /** How the index has served; null where there is none. */
   indexCounters(): Readonly<Record<string, number>> | null
   /** What whoever writes the index needs to know; the descriptors are the engine's. */
-  readonly stack: StackConfig
+  readonly stack: LowerStackConfig
   /** The upper's root, or -1. */
   readonly upperFd: number
   /** Uses an index from now on. */
@@ -96,7 +96,7 @@ function begin(u: Union, terms: DataModeAgreed): void {
   u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
 }
 
-function stackOf(u: Union): StackConfig {
+function stackOf(u: Union): LowerStackConfig {
   return {
     lowers: u.lowers.map((layer) => layer.path),
     prefix: u.marks.prefix,

@@ -6,6 +6,7 @@ import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
 import { isForeign } from '../layers/marks.js'
 import { isOverride } from '../layers/override-trust.js'
+import { S_ISGID, XATTR_CAPABILITY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from '../union/context/attributes.js'
@@ -18,13 +19,11 @@ import { nodeOf } from './directory-of.js'
 
 const VIRTUAL = 'user.stratafs.'
 const ACL = 'system.posix_acl_'
-const CAPABILITY = 'security.capability'
-const SETGID = 0o2000
 
 export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Array | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
-  if (attribute === CAPABILITY) return capabilitiesOf(u, node)
+  if (attribute === XATTR_CAPABILITY) return capabilitiesOf(u, node)
   if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
   const fd = locate(u, node)
@@ -39,7 +38,7 @@ function capabilitiesOf(u: Union, node: Node): Uint8Array | number {
   if (node.withoutCapabilities) return -Errno.ENODATA
   const fd = locate(u, node)
   if (fd < 0) return fd
-  const value = native.getxattr(fd, u.locatedName, CAPABILITY)
+  const value = native.getxattr(fd, u.locatedName, XATTR_CAPABILITY)
   node.withoutCapabilities = value === -Errno.ENODATA
   return value
 }
@@ -117,7 +116,7 @@ function clearSetgid(fd: number, name: string): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]! & 0o7777
-  return (mode & SETGID) === 0 ? 0 : native.chmodat(fd, name, mode & ~SETGID)
+  return (mode & S_ISGID) === 0 ? 0 : native.chmodat(fd, name, mode & ~S_ISGID)
 }
 
 export function listxattr(u: Union, nodeid: number, uid: number): string[] | number {

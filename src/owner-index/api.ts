@@ -7,7 +7,7 @@ import { existsSync, statSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
 import { Refusal } from '../layers/layer.js'
 import { defaultPrefix } from '../layers/marks.js'
-import { LowerStack, type StackConfig } from '../stack/lower-stack.js'
+import { LowerStack, type LowerStackConfig } from '../stack/lower-stack.js'
 import { faultOf, removeDatabase } from './build/opening.js'
 import { scanUpper } from './build/upper-rows.js'
 import { type Connection, codeOf, connect } from './database/database.js'
@@ -18,7 +18,7 @@ import { sharedPath, stackIdentity } from './database/stack-identity.js'
 import { IndexStore } from './database/store.js'
 import { compareUpper, type Difference, verifyRows } from './verify.js'
 
-export type { StackConfig } from '../stack/lower-stack.js'
+export type { LowerStackConfig } from '../stack/lower-stack.js'
 export { type Built, buildIndex } from './build/build.js'
 export type { BuildProgress } from './build/tree-walk.js'
 export type { ListedEntry, OwnedPath, SpaceOfLayer } from './database/queries.js'
@@ -30,7 +30,7 @@ export function stackConfig(
   lowers: readonly string[],
   userxattr: boolean | null = null,
   redirectDir = 'on',
-): StackConfig {
+): LowerStackConfig {
   return { lowers, prefix: defaultPrefix(userxattr), redirectDir }
 }
 
@@ -40,7 +40,7 @@ export function workdirIndex(work: string): string {
 }
 
 /** Where the shared database of `config`'s layers is, or would be. */
-export function sharedIndex(config: StackConfig): string | { error: string } {
+export function sharedIndex(config: LowerStackConfig): string | { error: string } {
   return withStack(config, (stack) => sharedPath(stackIdentity(stack)))
 }
 
@@ -50,7 +50,7 @@ export function sharedIndex(config: StackConfig): string | { error: string } {
  */
 export function verifyIndex(
   path: string,
-  config: StackConfig,
+  config: LowerStackConfig,
   difference: (found: Difference) => void,
   upper: string | null = null,
 ): { readonly differences: number; readonly directories: number; readonly unread: number } | { error: string } {
@@ -163,7 +163,7 @@ export function openIndex(path: string): IndexQueries | { error: string } {
   return new IndexQueries(connect(path, { readonly: true, fileMustExist: true }))
 }
 
-function withStack<T>(config: StackConfig, use: (stack: LowerStack) => T): T | { error: string } {
+function withStack<T>(config: LowerStackConfig, use: (stack: LowerStack) => T): T | { error: string } {
   const stack = LowerStack.open(config)
   if (stack instanceof Refusal) return { error: stack.message }
   try {

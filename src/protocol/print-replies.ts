@@ -5,6 +5,7 @@
  */
 import { DIRENT_HEAD, direntSize } from './directory.js'
 import { InitFlag, InitFlag2, OpenedFlag } from './flags.js'
+import { OUT_HEADER } from './opcodes.js'
 import { flagNames, octal, quote } from './print.js'
 import { ENTRY_OUT_SIZE } from './replies.js'
 import type { ReplyBuffer } from './reply-buffer.js'
@@ -12,7 +13,6 @@ import type { ReplyBuffer } from './reply-buffer.js'
 /** Words for one kind of body. */
 export type ReplyPrinter = (reply: ReplyBuffer, size: number) => string
 
-const OUT_HEADER = 16
 const openedFlags = flagNames(OpenedFlag)
 const initFlags = flagNames(InitFlag)
 const initFlags2 = flagNames(InitFlag2)

@@ -14,7 +14,7 @@ import { STAT_SLOTS } from '../syscalls/stat.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from './search.js'
 
 /** What decides which rows a stack has. Plain data; paths absolute, latin1, top first. */
-export interface StackConfig {
+export interface LowerStackConfig {
   readonly lowers: readonly string[]
   /** `trusted.overlay.` or `user.overlay.`. */
   readonly prefix: string
@@ -45,7 +45,7 @@ export class LowerStack implements SearchContext {
   readonly topStat = new Float64Array(STAT_SLOTS)
 
   private constructor(
-    readonly config: StackConfig,
+    readonly config: LowerStackConfig,
     readonly lowers: readonly Layer[],
     readsAll: boolean,
   ) {
@@ -55,7 +55,7 @@ export class LowerStack implements SearchContext {
   }
 
   /** Opens every layer, or says which one cannot be. `readsAll`: every directory is going to be listed. */
-  static open(config: StackConfig, readsAll = false): LowerStack | Refusal {
+  static open(config: LowerStackConfig, readsAll = false): LowerStack | Refusal {
     const lowers: Layer[] = []
     const mapped = config.mapped ?? idmappedAmong(config.lowers)
     for (const [index, path] of config.lowers.entries()) {

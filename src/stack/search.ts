@@ -13,7 +13,7 @@ import { Search } from './search-state.js'
 export { Found, type LowerAnswers, type SearchContext, type SearchedDirectory }
 
 /** A search through so many parts is told of, when so many of them have been asked. */
-export const MANY = 8
+export const MANY_PARTS = 8
 const TRIED = 2
 
 /**
@@ -34,7 +34,7 @@ export function searchParts(
   for (let i = first; i < parts && !s.done && s.path === null; i++) {
     const mayAnswer = answers !== null && !s.refused && i >= uppers && deepest < 0 && s.found.type !== S_IFREG
     if (mayAnswer && answers.answer(u, dir, s.found, s.name)) break
-    if (i === first + TRIED && parts - first >= MANY) u.searching?.(dir.lowers, i - uppers, s.name)
+    if (i === first + TRIED && parts - first >= MANY_PARTS) u.searching?.(dir.lowers, i - uppers, s.name)
     const part = i < uppers ? dir.upper! : dir.lowers.at(i - uppers)!
     deepest = part.layer.position
     s.visit(part, i + 1 < parts)

@@ -50,6 +50,8 @@ export const S_IFIFO = 0o010000
 export const S_PERMISSIONS = 0o7777
 export const S_ISUID = 0o4000
 export const S_ISGID = 0o2000
+/** Both. */
+export const S_SETID = S_ISUID | S_ISGID
 export const S_ISVTX = 0o1000
 export const S_IRWXU = 0o700
 export const S_IRWXG = 0o070
@@ -82,6 +84,11 @@ export const UTIME_OMIT = 0x3ffffffe
 export const XATTR_CREATE = 1
 export const XATTR_REPLACE = 2
 export const XATTR_NAME_MAX = 255
+/** Bytes of a name, and of a path with its final 0. */
+export const NAME_MAX = 255
+export const PATH_MAX = 4096
+/** The attribute that holds a file's capabilities. */
+export const XATTR_CAPABILITY = 'security.capability'
 export const XATTR_SIZE_MAX = 65536
 
 /** renameat2(2) flags. */

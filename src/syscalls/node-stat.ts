@@ -3,12 +3,11 @@
  * mount of a descriptor is read from /proc.
  */
 import { type BigIntStats, readFileSync, statfsSync } from 'node:fs'
-import { ST_NOSUID } from './constants.js'
+import { NAME_MAX, ST_NOSUID } from './constants.js'
 import { FsStatSlot, Stat } from './stat.js'
 
 const SECOND = 1_000_000_000n
 const LOW = 0xffff_ffffn
-const NAME_MAX = 255
 
 /** As gnu_dev_major() and gnu_dev_minor(). */
 const major = (device: bigint): number => Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xffff_f000n))

@@ -2,10 +2,10 @@ import { errnoName } from '../base/errno.js'
 import { openUpper, Refusal } from '../layers/layer.js'
 import { deviceOfStat, type Layer } from '../layers/layer-dir.js'
 import { MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
-import { makeMarked } from '../layers/shared-whiteout.js'
+import { makeDevice, makeMarked } from '../layers/shared-whiteout.js'
 import { AUFS_PREFIX, type WrittenAs } from '../layers/whiteouts.js'
 import { Workdir } from '../layers/workdir.js'
-import { RENAME_EXCHANGE, RENAME_WHITEOUT, S_IFCHR } from '../syscalls/constants.js'
+import { RENAME_EXCHANGE, RENAME_WHITEOUT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { UnionConfig } from './context/config.js'
@@ -75,7 +75,7 @@ function probePrefix(workFd: number, userxattr: boolean | null): string | null {
 function probeWhiteout(work: Workdir): boolean {
   const from = work.temporary()
   const to = work.temporary()
-  let errno = native.mknodat(work.fd, from, S_IFCHR, 0, 0)
+  let errno = makeDevice(work.fd, from)
   if (errno >= 0) errno = native.renameat(work.fd, from, work.fd, to, RENAME_WHITEOUT)
   work.discard(from)
   work.discard(to)

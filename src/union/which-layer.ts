@@ -4,9 +4,8 @@
  * a layer falls out of it at the first directory where one above it has a whiteout, a file, or is opaque.
  */
 import { Errno } from '../base/errno.js'
-import type { Layer, LayerDir } from '../layers/layer-dir.js'
-import { readOpaqueX } from '../stack/search-state.js'
-import { O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import type { LayerDir } from '../layers/layer-dir.js'
+import { hiddenBecause } from '../stack/explain.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from './context/attributes.js'
@@ -92,7 +91,8 @@ function describeNode(u: Union, path: string, node: Node, way: Way): Ownership |
 }
 
 function partsOf(node: Node): LayerDir[] {
-  return node.dir!.upper === null ? [...node.dir!.lowers] : [node.dir!.upper, ...node.dir!.lowers]
+  if (node.dir === null) return []
+  return node.dir.upper === null ? [...node.dir.lowers] : [node.dir.upper, ...node.dir.lowers]
 }
 
 /** The layers but `known` that have the name at the end of the way, and why they do not show there. */
@@ -104,72 +104,10 @@ function othersOf(u: Union, way: Way, known: readonly number[]): OtherLayer[] {
   const found: OtherLayer[] = []
   for (const layer of layers) {
     if (known.includes(layer.position)) continue
-    const why = hiddenBecause(u, way, layer)
+    const why = hiddenBecause(u, { dirs: way.nodes.map(partsOf), names }, layer)
     if (why !== null) found.push({ index: layer.position, root: layer.path, why })
   }
   return found
-}
-
-/** Why `layer` does not show what it has at the end of the way; null when it has nothing there. */
-function hiddenBecause(u: Union, { nodes, names }: Way, layer: Layer): string | null {
-  let depth = 0
-  while (depth + 1 < nodes.length && partIn(nodes[depth + 1]!, layer) !== undefined) depth++
-  const part = partIn(nodes[depth]!, layer)
-  if (part === undefined) return null
-  const rest = names.slice(depth)
-  const kind = kindAt(u, part, rest)
-  if (kind === null || kind === 'whiteout') return kind
-  const hider = hiddenBy(u, nodes[depth]!, rest[0]!, layer)
-  if (hider !== null) return hider
-  return kind === 'directory' ? 'hidden by a layer above' : 'not a directory'
-}
-
-function partIn(node: Node, layer: Layer): LayerDir | undefined {
-  return node.dir === null ? undefined : partsOf(node).find((part) => part.layer === layer)
-}
-
-/** What lies below `part` at the path `rest`. */
-function kindAt(u: Union, part: LayerDir, rest: readonly string[]): 'directory' | 'other' | 'whiteout' | null {
-  const fd = u.cache.fd(part)
-  if (fd < 0) return null
-  const name = rest.at(-1)!
-  if (rest.length === 1) return standsIn(u, part, fd, name)
-  const inside = native.openBeneath(fd, rest.slice(0, -1).join('/'), O_PATH | O_DIRECTORY, 0)
-  if (inside < 0) return null
-  const kind = standsIn(u, part, inside, name)
-  native.close(inside)
-  return kind
-}
-
-function standsIn(u: Union, part: LayerDir, fd: number, name: string): 'directory' | 'other' | 'whiteout' | null {
-  readOpaqueX(u, part, u.cache.fd(part))
-  if (native.statat(fd, name) < 0) return native.statat(fd, `.wh.${name}`) < 0 ? null : 'whiteout'
-  if (u.whiteouts.isWhiteout(part, fd, name)) return 'whiteout'
-  return (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR ? 'directory' : 'other'
-}
-
-/** What above `layer` ends the search of `name` in the directory `node`, in words; null when nothing does. */
-function hiddenBy(u: Union, node: Node, name: string, layer: Layer): string | null {
-  for (const part of partsOf(node)) {
-    if (part.layer === layer) return null
-    const kind = kindAt(u, part, [name])
-    const by = part.layer.isUpper ? 'the upper' : `lower ${part.layer.position}`
-    if (kind === 'whiteout') return `behind a whiteout in ${by}`
-    if (kind === 'other') return `behind a file in ${by}`
-    if (kind === 'directory' && isOpaque(u, part, name)) return `behind an opaque directory in ${by}`
-  }
-  return null
-}
-
-function isOpaque(u: Union, part: LayerDir, name: string): boolean {
-  const fd = u.cache.fd(part)
-  const marks = u.marks.read(fd, name)
-  if (typeof marks !== 'number' && marks.opaque) return true
-  const inside = native.openat(fd, name, O_PATH | O_DIRECTORY, 0)
-  if (inside < 0) return false
-  const opaque = native.statat(inside, '.wh..wh..opq') >= 0
-  native.close(inside)
-  return opaque || native.statat(fd, `.wh.${name}`) >= 0
 }
 
 /** An entry of a merged directory with its owner. */

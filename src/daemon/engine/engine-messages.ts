@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { Level } from '../../base/log.js'
-import type { StackConfig } from '../../stack/lower-stack.js'
+import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { AwakeRequest } from '../options/mount-settings.js'
 
@@ -56,7 +56,7 @@ export type ToEngine =
 export type FromEngine =
   /** The layers are open, or why they cannot be. */
   | { readonly kind: 'built'; readonly refusal: string }
-  | { readonly kind: 'built'; readonly refusal: null; readonly stack: StackConfig; readonly upperFd: number }
+  | { readonly kind: 'built'; readonly refusal: null; readonly stack: LowerStackConfig; readonly upperFd: number }
   | { readonly kind: 'serving' }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   /** Nothing is served from here on. */

@@ -20,7 +20,7 @@ import {
 } from '../../owner-index/database/shared-state.js'
 import { sharedDirectory } from '../../owner-index/database/stack-identity.js'
 import { WIDE } from '../../owner-index/writer/stamp-check.js'
-import type { StackConfig } from '../../stack/lower-stack.js'
+import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import { O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
@@ -40,7 +40,7 @@ export class IndexThread {
   facts: MountedIndexFacts
   readonly #channel = new MessageChannel()
   readonly #shared = newSharedState()
-  #stack: { config: StackConfig; upperFd: number } | null = null
+  #stack: { config: LowerStackConfig; upperFd: number } | null = null
   #worker: Worker | null = null
   #ended: Promise<void> = Promise.resolve()
   #waiting: NodeJS.Timeout | null = null
@@ -81,7 +81,7 @@ export class IndexThread {
   }
 
   /** The engine has opened its layers; it waits meanwhile, so its descriptors are what they were. The writer gets its own. */
-  know(config: StackConfig, upperFd: number): void {
+  know(config: LowerStackConfig, upperFd: number): void {
     if (this.path === null) return
     const own = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
     this.#stack = { config: { ...config, rootFds: config.rootFds!.map(own) }, upperFd: own(upperFd) }

@@ -6,14 +6,11 @@
 import { readFileSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { shown } from '../../base/text.js'
-import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
+import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import type { Refused } from './directories.js'
-
-const LOCK_EX = 2
-const LOCK_NB = 4
 
 export interface DirectoryLocks {
   release(): void

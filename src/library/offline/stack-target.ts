@@ -10,13 +10,13 @@ import { type Refused, resolveDir } from '../../daemon/mount/directories.js'
 import type { FoundMount } from '../../daemon/mount/run-directory.js'
 import { defaultPrefix, redirectsOffline, USER_MARKS } from '../../layers/marks.js'
 import { trapsOf } from '../../layers/traps.js'
-import { type StackConfig, sharedIndex, stackConfig, workdirIndex } from '../../owner-index/api.js'
+import { type LowerStackConfig, sharedIndex, stackConfig, workdirIndex } from '../../owner-index/api.js'
 import { redirectsUnder } from '../../union/context/config.js'
 import type { PlainLayers } from './layer-reader.js'
 
 export interface StackTarget {
   readonly layers: PlainLayers
-  readonly stack: StackConfig
+  readonly stack: LowerStackConfig
   /** The database. */
   readonly index: string
   /** It is the shared one. */

@@ -5,7 +5,7 @@
 import { Errno } from '../../base/errno.js'
 import { formatOverride } from '../../layers/id-mapping.js'
 import type { MarkStore } from '../../layers/marks.js'
-import { S_IFMT, S_ISGID, S_ISUID } from '../../syscalls/constants.js'
+import { S_IFMT, S_SETID, XATTR_CAPABILITY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import { entryFault, printable, type TarEntry } from '../tar/entry.js'
@@ -13,8 +13,6 @@ import { kernelFault } from './faults.js'
 import type { ApplyPolicy, Notes } from './policy.js'
 import { type StoredXattr, storedXattrs } from './xattrs.js'
 
-const SETID = S_ISUID | S_ISGID
-const CAPABILITY = 'security.capability'
 const OVERRIDE = 'user.containers.override_stat'
 
 export class Attributes {
@@ -26,11 +24,11 @@ export class Attributes {
 
   /** The mode that it gets; a set-id bit may have to go. Set-id on a directory only says who inherits its group. */
   modeOf(entry: TarEntry): number {
-    if ((entry.mode & SETID) === 0 || entry.type === 'directory' || this.policy.setid === 'keep') return entry.mode
+    if ((entry.mode & S_SETID) === 0 || entry.type === 'directory' || this.policy.setid === 'keep') return entry.mode
     if (this.policy.setid === 'refuse')
       throw entryFault(entry.name, 'setuid or setgid, which was not to be allowed (--nosuid)')
     this.notes.add('setuid or setgid, left off because the file belongs to you here', entry.name)
-    return entry.mode & ~SETID
+    return entry.mode & ~S_SETID
   }
 
   /** Owner first, for it takes set-id and capabilities away; then attributes, mode, times. `madeAs`: the mode that it has now. */
@@ -60,7 +58,7 @@ export class Attributes {
   }
 
   #setXattr(fd: number, name: string, entry: TarEntry, { name: attribute, value }: StoredXattr): void {
-    if (attribute === CAPABILITY && !this.#mayHaveCapability(entry)) return
+    if (attribute === XATTR_CAPABILITY && !this.#mayHaveCapability(entry)) return
     const result = native.setxattr(fd, name, attribute, value, 0)
     if (result >= 0) return
     if (!mayBeLost(attribute, result))
@@ -84,7 +82,7 @@ export class Attributes {
   #override(fd: number, name: string, entry: TarEntry, mode: number): void {
     if (entry.type !== 'file' && entry.type !== 'directory') return
     const { uid, gid } = entry
-    const text = formatOverride({ uid, gid, mode: mode | (entry.mode & SETID), type: 0, major: 0, minor: 0 })
+    const text = formatOverride({ uid, gid, mode: mode | (entry.mode & S_SETID), type: 0, major: 0, minor: 0 })
     check(entry, 'noting its owner', native.setxattr(fd, name, OVERRIDE, Buffer.from(text), 0))
   }
 

@@ -4,12 +4,11 @@
  * name that leads out (`..`) or plays with the whiteouts' prefix is refused here; that the kernel too refuses to leave the
  * root, or to go through a symbolic link, is the second lock on the same door (tree.ts). Pure.
  */
+
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
+import { NAME_MAX, PATH_MAX } from '../../syscalls/constants.js'
 import { entryFault } from '../tar/entry.js'
 
-/** Longest name of an entry, and of a component: what Linux resolves in one call. */
-export const PATH_MAX = 4096
-const NAME_MAX = 255
 /** AUFS's own files in a layer's root (`.wh..wh.plnk`, `.wh..wh.aufs`): bookkeeping, not content. */
 const AUFS_META = '.wh..wh.'
 

@@ -3,7 +3,7 @@
  * some two thousand levels deep, and each of its entries spells all of them. So the directory at which the known part of a
  * path ends is found by halving, not by asking level after level. Pure.
  */
-import { PATH_MAX } from './names.js'
+import { PATH_MAX } from '../../syscalls/constants.js'
 
 /** Links followed on the way to one name, as Linux counts them. */
 const MOST_LINKS = 40

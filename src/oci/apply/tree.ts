@@ -7,18 +7,9 @@
  */
 import { Errno } from '../../base/errno.js'
 import type { StratafsError } from '../../base/failure.js'
-import { AUFS_PREFIX } from '../../layers/whiteouts.js'
-import {
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFMT,
-} from '../../syscalls/constants.js'
+import { makeDevice } from '../../layers/shared-whiteout.js'
+import { AUFS_PREFIX, makeAufsWhiteout } from '../../layers/whiteouts.js'
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import { entryFault, type TarEntry } from '../tar/entry.js'
@@ -269,11 +260,10 @@ export class ApplyTree {
 
   #makeWhiteout(fd: number, name: string): number {
     if (!this.#spellsAufs) {
-      const made = native.mknodat(fd, name, S_IFCHR, 0, 0)
+      const made = makeDevice(fd, name)
       if (made !== -Errno.EPERM) return made
       this.#spellsAufs = true
     }
-    const file = native.openat(fd, AUFS_PREFIX + name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0o600)
-    return file < 0 ? file : native.close(file)
+    return makeAufsWhiteout(fd, name)
   }
 }

@@ -4,11 +4,12 @@
  * again in the merged tree and never acts as a mark. Marks that have no such deeper form, and the names by which the mount
  * answers questions, are left out. Pure.
  */
+
 import { isForeign, type MarkStore } from '../../layers/marks.js'
+import { NAME_MAX } from '../../syscalls/constants.js'
 import { entryFault, printable, type TarEntry } from '../tar/entry.js'
 import { aclFromText } from './acl.js'
 
-const NAME_MAX = 255
 const VALUE_MAX = 65536
 /** Of all names of one file together: what Linux can list. */
 const LIST_MAX = 65536

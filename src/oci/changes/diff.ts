@@ -5,10 +5,10 @@
  */
 import { shown } from '../../base/text.js'
 import type { Layer } from '../../layers/layer-dir.js'
+import { LayerStack } from '../../stack/layer-stack.js'
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, S_IFSOCK } from '../../syscalls/constants.js'
 import { Stat } from '../../syscalls/stat.js'
 import { inodeKey } from '../../union/lookup/lookup.js'
-import { LayerStack } from './layer-stack.js'
 import { addHiddenLinks } from './links.js'
 import { byName } from './names.js'
 import { findSource, type SourceRequest } from './source.js'

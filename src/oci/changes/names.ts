@@ -7,8 +7,9 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
 import type { SearchedDirectory } from '../../stack/found.js'
+import { type LayerStack, pathOf } from '../../stack/layer-stack.js'
+import { joinPart } from '../../stack/merged-names.js'
 import { readOpaqueX } from '../../stack/search-state.js'
-import { type LayerStack, pathOf } from './layer-stack.js'
 
 /** Where a name shows first. */
 interface NamePlace {
@@ -34,22 +35,26 @@ export function listPart(
   readOpaqueX(stack, part, stack.fd(part))
   const opaque = stack.whiteouts.list(part, show, hide)
   if (opaque >= 0) return opaque === 1
-  throw new StratafsError(`${shown(pathOf(part, ''))} cannot be read: ${errnoName(opaque)}`)
+  throw unreadable(part, opaque)
+}
+
+function unreadable(part: LayerDir, errno: number): StratafsError {
+  return new StratafsError(`${shown(pathOf(part, ''))} cannot be read: ${errnoName(errno)}`)
 }
 
 /** Every name that the merged directory shows. Throws StratafsError. */
 export function mergedNames(stack: LayerStack, dir: SearchedDirectory): Map<string, NamePlace> {
   const names = new Map<string, NamePlace>()
+  const shown = {
+    has: (name: string): boolean => names.has(name),
+    add: (name: string, type: number, part: number): void => void names.set(name, { part, type }),
+  }
   const hidden = new Set<string>()
   for (const [part, real] of partsOf(dir).entries()) {
-    const hiding: string[] = []
-    const show = (name: string, type: number): void => {
-      if (!names.has(name) && !hidden.has(name)) names.set(name, { part, type })
-    }
-    const opaque = listPart(stack, real, show, (name) => hiding.push(name))
-    // Only now: a name beside its own `.wh.` is shown.
-    for (const name of hiding) hidden.add(name)
-    if (opaque) break
+    stack.cache.beginOperation()
+    const opaque = joinPart(stack, real, part, shown, hidden)
+    if (opaque < 0) throw unreadable(real, opaque)
+    if (opaque > 0) break
   }
   return names
 }

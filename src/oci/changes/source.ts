@@ -10,10 +10,10 @@ import { type HeldMount, holdMount } from '../../daemon/control/hold-client.js'
 import type { InspectDocument } from '../../daemon/control/inspect-document.js'
 import type { FoundMount } from '../../daemon/mount/run-directory.js'
 import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
+import { type LayerStackConfig, SAME_IDS } from '../../stack/layer-stack.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { redirectsUnder, type UnionConfig } from '../../union/context/config.js'
-import { SAME_IDS, type StackConfig } from './layer-stack.js'
 
 /** What was asked for. Paths are absolute and latin1. */
 export type SourceRequest =
@@ -28,7 +28,7 @@ export type SourceRequest =
     }
 
 export interface Source {
-  readonly stack: StackConfig
+  readonly stack: LayerStackConfig
   /** What to call it. */
   readonly name: string
   /** Of a mount: `major:minor`, where it is mounted here (null: elsewhere), and who serves it. */
@@ -40,7 +40,7 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
   if ('merged' in wish) return mountSource(wish.merged)
   const { upper, lowers, work, userxattr } = wish
   const prefix = defaultPrefix(userxattr)
-  const stack: StackConfig = {
+  const stack: LayerStackConfig = {
     upper,
     work,
     lowers,
@@ -72,7 +72,7 @@ async function prefixOf({ socket, state }: FoundMount): Promise<string> {
   return (marks as string | undefined) ?? defaultPrefix(state.config.userxattr)
 }
 
-function stackOf(config: UnionConfig, prefix: string): StackConfig {
+function stackOf(config: UnionConfig, prefix: string): LayerStackConfig {
   const { upper, work, lowers, dataLowers = [], squashToRoot, xattrPermissions } = config
   const { redirectDir } = redirectsUnder(config, prefix)
   const squash = squashToRoot ? 0 : null

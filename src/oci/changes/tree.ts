@@ -7,11 +7,11 @@
  */
 
 import type { Layer, LayerDir } from '../../layers/layer-dir.js'
+import type { LayerStack } from '../../stack/layer-stack.js'
 import type { LayerDirs } from '../../stack/parts.js'
 import type { Found, SearchedDirectory } from '../../stack/search.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { Stat } from '../../syscalls/stat.js'
-import type { LayerStack } from './layer-stack.js'
 import { byName, listPart, mergedNames } from './names.js'
 
 /** What stood under a name before, in the lower layers. */

@@ -9,8 +9,8 @@ import { shown } from '../../base/text.js'
 import { mapAcl } from '../../layers/acl.js'
 import { sameBytes } from '../../layers/file-handle.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
+import { type LayerStack, pathOf } from '../../stack/layer-stack.js'
 import { native } from '../../syscalls/native.js'
-import { type LayerStack, pathOf } from './layer-stack.js'
 import { byName } from './names.js'
 
 export type Xattr = readonly [name: string, value: Uint8Array]

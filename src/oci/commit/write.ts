@@ -8,6 +8,7 @@ import { Errno, errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
+import { type LayerStack, pathOf } from '../../stack/layer-stack.js'
 import {
   O_RDONLY,
   S_IFBLK,
@@ -20,7 +21,6 @@ import {
 } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
-import { type LayerStack, pathOf } from '../changes/layer-stack.js'
 import type { Present } from '../changes/tree.js'
 import { xattrsOf } from '../changes/xattrs.js'
 import { type EntryHeader, TypeFlag } from '../tar/write-header.js'

@@ -6,7 +6,7 @@ import { renameSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pathBytes, shown } from '../../base/text.js'
 import { Refusal } from '../../layers/layer.js'
-import { LowerStack, type StackConfig } from '../../stack/lower-stack.js'
+import { LowerStack, type LowerStackConfig } from '../../stack/lower-stack.js'
 import { codeOf } from '../database/database.js'
 import { removeMark } from '../database/in-use.js'
 import { publish, temporaryEnding, temporaryShared } from '../database/shared-stacks.js'
@@ -29,7 +29,7 @@ export interface Built extends BuildProgress {
  * mounted has a writer already: build the shared one, or have it filled.
  */
 export async function buildIndex(
-  config: StackConfig,
+  config: LowerStackConfig,
   path: string | null,
   progress: (so: BuildProgress) => void = () => {},
   upper: string | null = null,

@@ -2,7 +2,7 @@
  * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one blocking
  * call and reads no messages, but looking at a shared number costs nothing.
  */
-import type { StackConfig } from '../../stack/lower-stack.js'
+import type { LowerStackConfig } from '../../stack/lower-stack.js'
 
 /** Slots of the shared Int32Array. */
 export const Slot = {
@@ -61,7 +61,7 @@ export function openingFacts(path: string | null): IndexFacts {
 
 /** What the writer of a mount is started with. */
 export interface WriterStart {
-  readonly stack: StackConfig
+  readonly stack: LowerStackConfig
   readonly path: string
   readonly shared: Int32Array
   /** Names this mount in the database while it is mounted. */

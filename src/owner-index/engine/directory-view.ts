@@ -8,7 +8,13 @@
 
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { joinedPart, type LayerDirs, LayerSet, LazyLayerDirs, partIn, partsIn } from '../../stack/parts.js'
-import { type Found, type LowerAnswers, MANY, type SearchContext, type SearchedDirectory } from '../../stack/search.js'
+import {
+  type Found,
+  type LowerAnswers,
+  MANY_PARTS,
+  type SearchContext,
+  type SearchedDirectory,
+} from '../../stack/search.js'
 import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
@@ -197,7 +203,7 @@ export class DirectoryView implements LowerAnswers {
     const path = this.#pathOf(name)
     const { layers } = set
     // All of them may have to be read from a disk.
-    if (layers.length >= MANY) c.searching?.(partsIn(above, set), 0, name)
+    if (layers.length >= MANY_PARTS) c.searching?.(partsIn(above, set), 0, name)
     this.keeper.comparing()
     // The topmost last: its stat record is the directory's.
     for (let i = layers.length - 1; i >= 0; i--) {

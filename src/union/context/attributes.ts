@@ -6,8 +6,7 @@
 import { type Override, parseOverride, shownId } from '../../layers/id-mapping.js'
 import type { Layer } from '../../layers/layer-dir.js'
 import { latin1 } from '../../layers/marks.js'
-import { givesPower, tamed, trusts } from '../../layers/override-trust.js'
-import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
+import { givesPower, overriddenMode, tamed, trusts } from '../../layers/override-trust.js'
 import { native } from '../../syscalls/native.js'
 import { isBeyondCounting, Stat } from '../../syscalls/stat.js'
 import { type Node, smi } from '../nodes/node.js'
@@ -81,9 +80,7 @@ function applyOverride(u: Union, node: Node, attribute: string, stat: Float64Arr
   const attr = u.attr
   attr.uid = shownId(u.uids, override.uid)
   attr.gid = shownId(u.gids, override.gid)
-  attr.mode = (attr.mode & S_IFMT) | override.mode
-  if (override.type === 0 || override.type === S_IFDIR || node.dir !== null) return
-  attr.mode = override.type | override.mode
+  attr.mode = overriddenMode(attr.mode, override)
 }
 
 /** The owner and mode that `attribute` says for `node`, or null. */

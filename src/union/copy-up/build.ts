@@ -15,6 +15,7 @@ import {
   S_IFLNK,
   S_IFREG,
   S_PERMISSIONS,
+  S_SETID,
 } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
@@ -25,8 +26,6 @@ import type { PendingCopy } from '../nodes/pending-copy.js'
 import { createContent } from './content.js'
 import { setTimes } from './set-times.js'
 import { copyXattrs } from './xattrs.js'
-
-const SETID = 0o6000
 
 /** One copy-up under way. */
 export interface Job {
@@ -115,7 +114,7 @@ function copyAttributes(job: Job, fd: number, name: string): number {
   if (errno >= 0) errno = keepProtection(job, fd, name)
   if (errno < 0) return errno
   if (node.type !== S_IFLNK) {
-    const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~SETID : S_PERMISSIONS)
+    const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~S_SETID : S_PERMISSIONS)
     errno = native.chmodat(fd, name, mode)
   }
   return errno < 0 ? errno : setTimes(fd, name, stat)

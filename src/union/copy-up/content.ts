@@ -3,7 +3,7 @@
  * is copied beside the loop (background-copy), and whoever wanted it comes again.
  */
 import { Errno, PENDING } from '../../base/errno.js'
-import { O_RDONLY, O_RDWR } from '../../syscalls/constants.js'
+import { O_RDONLY, O_RDWR, XATTR_CAPABILITY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { isBeyondCounting, Stat } from '../../syscalls/stat.js'
 import { locate, statNode, type Union } from '../context/union.js'
@@ -13,8 +13,6 @@ import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
 import { isLargeCopy, restoreMetacopy, startBackgroundCopy } from './background-copy.js'
 import { setTimes } from './set-times.js'
-
-const CAPABILITY = 'security.capability'
 
 /** What is to be copied: an open lower file, the caller's to close, and how much of it. */
 interface Source {
@@ -104,7 +102,7 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Pendi
 type Kept = Pick<PendingCopy, 'stat' | 'capabilities'> & { readonly stat: Float64Array }
 
 function capabilitiesOf(fd: number): Uint8Array | null {
-  const value = native.getxattr(fd, '', CAPABILITY)
+  const value = native.getxattr(fd, '', XATTR_CAPABILITY)
   return typeof value === 'number' ? null : value
 }
 
@@ -129,7 +127,7 @@ function fillInPlace(u: Union, node: Node, target: number, keep: number, kept: K
 
 function settleContent(u: Union, fd: number, keep: number, { stat, capabilities }: Kept): number {
   let errno = native.ftruncate(fd, keep)
-  if (errno >= 0 && capabilities !== null) errno = native.setxattr(fd, '', CAPABILITY, capabilities, 0)
+  if (errno >= 0 && capabilities !== null) errno = native.setxattr(fd, '', XATTR_CAPABILITY, capabilities, 0)
   if (errno >= 0) errno = setTimes(fd, '', stat)
   if (errno >= 0 && u.syncs) errno = native.fsync(fd)
   return errno < 0 ? errno : u.marks.remove(fd, '', 'metacopy')

@@ -3,13 +3,14 @@
  * source. A POSIX ACL or a security label that cannot be kept fails the copy; other attributes that the upper's filesystem
  * does not know are left behind, as ovl_copy_xattr() does.
  */
+
 import { Errno } from '../../base/errno.js'
 import { mapAcl } from '../../layers/acl.js'
+import { XATTR_CAPABILITY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { Union } from '../context/union.js'
 
 const ACL = 'system.posix_acl_'
-const CAPABILITY = 'security.capability'
 
 /** Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. `mapped`: the source's ids are those the mount shows. */
 export function copyXattrs(
@@ -24,7 +25,7 @@ export function copyXattrs(
   const names = native.listxattr(from, fromName)
   if (typeof names === 'number') return names === -Errno.EOPNOTSUPP ? 0 : names
   for (const name of names) {
-    if (u.marks.shown(name) === null || (strip && name === CAPABILITY)) continue
+    if (u.marks.shown(name) === null || (strip && name === XATTR_CAPABILITY)) continue
     const value = native.getxattr(from, fromName, name)
     if (typeof value === 'number') {
       if (value === -Errno.ENODATA) continue

@@ -9,7 +9,7 @@
  * for. A node that has lost its last name is reached through its pin.
  */
 import { Errno } from '../../base/errno.js'
-import { FS_APPEND_FL, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_PERMISSIONS } from '../../syscalls/constants.js'
+import { FS_APPEND_FL, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_ISGID, S_PERMISSIONS } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import { notifyIndexOfNode } from '../context/index-updates.js'
@@ -17,7 +17,6 @@ import { locate, type Union } from '../context/union.js'
 import type { Node } from '../nodes/node.js'
 
 const OWNER_MAY_ALL = 0o600
-const SETGID = 0o2000
 /** Below that a mount would open everything anew. */
 const LEAST_FILES = 4
 
@@ -113,7 +112,7 @@ function openPlace(u: Union, node: Node, fd: number, name: string, flags: number
   if (opened !== -Errno.EACCES || !node.inUpper || native.statat(fd, name) < 0) return opened
   const mode = native.stat[Stat.MODE]! & S_PERMISSIONS
   // A mode with setgid could not be set again by somebody outside the group.
-  if (native.stat[Stat.UID] !== u.ownUid || (mode & SETGID) !== 0) return opened
+  if (native.stat[Stat.UID] !== u.ownUid || (mode & S_ISGID) !== 0) return opened
   if (native.chmodat(fd, name, mode | OWNER_MAY_ALL) < 0) return opened
   const forced = native.openFile(fd, name, flags)
   native.chmodat(fd, name, mode)

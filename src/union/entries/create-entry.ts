@@ -1,13 +1,13 @@
 /**
  * Giving names to new things in a directory of the upper. Where nothing stands in the way the new inode is made in place,
- * as the caller: owner, SGID inheritance, default ACLs and umask are then the filesystem's own doing. Where a whiteout
+ * as the caller: owner, S_ISGID inheritance, default ACLs and umask are then the filesystem's own doing. Where a whiteout
  * stands, it is built in the workdir and moved over the whiteout in one rename, a directory with the opaque mark set, so
  * that what the whiteout hid never shows. As ovl_create_upper() and ovl_create_over_whiteout() in fs/overlayfs/dir.c.
  */
 import { Errno } from '../../base/errno.js'
 import { formatOverride, storedId } from '../../layers/id-mapping.js'
 import { AUFS_PREFIX } from '../../layers/whiteouts.js'
-import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RENAME_EXCHANGE, S_IFMT } from '../../syscalls/constants.js'
+import { AT_REMOVEDIR, O_DIRECTORY, O_PATH, RENAME_EXCHANGE, S_IFMT, S_ISGID } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import type { Union } from '../context/union.js'
@@ -24,7 +24,6 @@ interface Identity {
 /** What is to be made: called with where; >= 0 (a descriptor, for a file that is opened at once) or -errno. */
 export type Make = (fd: number, name: string) => number
 
-const SGID = 0o2000
 const DEFAULT_ACL = 'system.posix_acl_default'
 
 /** 0, or why no entry `name` can be made: too long, or in the spelling that means a whiteout. */
@@ -131,7 +130,7 @@ function makeStagingDirectory(u: Union, fd: number): Stage {
   const gid = native.stat[Stat.GID]!
   const acl = u.config.acl ? native.getxattr(fd, '', DEFAULT_ACL) : -Errno.EOPNOTSUPP
   if (typeof acl === 'number' && acl !== -Errno.ENODATA && acl !== -Errno.EOPNOTSUPP) return { fd: acl, name: '' }
-  if ((mode & SGID) === 0 && typeof acl === 'number') return { fd: work.fd, name: '' }
+  if ((mode & S_ISGID) === 0 && typeof acl === 'number') return { fd: work.fd, name: '' }
   const name = work.temporary()
   const errno = native.mkdirat(work.fd, name, 0o700)
   if (errno < 0) return { fd: errno, name: '' }
@@ -147,7 +146,7 @@ function setStagingAttributes(fd: number, mode: number, gid: number, acl: Uint8A
   let errno = native.chownat(fd, '', -1, gid)
   // An ordinary user who is not of the group cannot hand it down.
   if (errno === -Errno.EPERM) errno = 0
-  if (errno >= 0) errno = native.chmodat(fd, '', 0o777 | (mode & SGID))
+  if (errno >= 0) errno = native.chmodat(fd, '', 0o777 | (mode & S_ISGID))
   if (errno >= 0 && typeof acl !== 'number') errno = native.setxattr(fd, '', DEFAULT_ACL, acl, 0)
   return errno
 }

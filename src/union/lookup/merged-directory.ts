@@ -4,9 +4,9 @@
  * use are kept, bounded by the number of names they hold.
  */
 import type { DirectoryView } from '../../owner-index/engine/directory-view.js'
+import { joinPart } from '../../stack/merged-names.js'
 import { type LayerDirs, partsIn } from '../../stack/parts.js'
-import { MANY } from '../../stack/search.js'
-import { readOpaqueX } from '../../stack/search-state.js'
+import { MANY_PARTS } from '../../stack/search.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import { viewOf } from '../context/search.js'
@@ -46,7 +46,7 @@ const READABLE = 1 << 20
 /** The part of `node` to begin a search for `name` with, by a listing that pays to be read; ABSENT, or 0: anywhere. */
 export function listedAt(u: Union, node: Node, name: string): number {
   const dir = node.dir!
-  if (dir.lowers.length < MANY || ++dir.searches < SEARCHES) return 0
+  if (dir.lowers.length < MANY_PARTS || ++dir.searches < SEARCHES) return 0
   dir.searches = SEARCHES - AGAIN
   if (viewOf(u, dir) !== null || !isReadable(u, dir)) return 0
   const listing = listingOf(u, node)
@@ -92,17 +92,10 @@ function readParts(u: Union, dir: DirState): Listing | number {
   else if (prefetchParts(u, dir.lowers, uppers, partsAsked(dir, view))) view?.readsAhead()
   for (let part = 0; part < count; part++) {
     if (part === uppers && view !== null && addLowers(view, listing, hidden, part)) break
-    const below: string[] = []
-    const show = (name: string, type: number): void => {
-      if (!hidden.has(name) && !listing.has(name)) listing.add(name, type, part)
-    }
     const real = part < uppers ? dir.upper! : dir.lowers.at(part - uppers)!
-    const fd = u.cache.fd(real)
-    if (fd >= 0) readOpaqueX(u, real, fd)
-    const opaque = u.whiteouts.list(real, show, (name) => below.push(name))
+    const opaque = joinPart(u, real, part, listing, hidden)
     if (opaque < 0) return opaque
     if (opaque > 0) break
-    for (const name of below) hidden.add(name)
   }
   return listing
 }

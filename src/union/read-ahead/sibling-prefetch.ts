@@ -7,7 +7,7 @@ import { viewOf } from '../context/search.js'
 import type { Siblings } from '../context/siblings.js'
 import type { Union } from '../context/union.js'
 import type { DirState, Node } from '../nodes/node.js'
-import { isEnteredOnDisk, MANY, prefetchDirectory, SEARCHED } from './walk.js'
+import { isEnteredOnDisk, PREFETCHED_PARTS, prefetchDirectory, SEARCHED } from './walk.js'
 
 /** Names of a directory that are gone through in one request to find the directories among them. */
 const LOOKED_AT = 256
@@ -18,7 +18,7 @@ const PARTS = 512
 export function prefetchSiblings(u: Union, node: Node, name: string): void {
   const dir = node.dir!
   // Where the index tells the owners this gained nothing (docs/decisions/0019-work-ahead.md).
-  if (dir.lowers.length < MANY || viewOf(u, dir) !== null || !isEnteredOnDisk(u)) return
+  if (dir.lowers.length < PREFETCHED_PARTS || viewOf(u, dir) !== null || !isEnteredOnDisk(u)) return
   const siblings = u.walk.siblings.of(dir.lowers)
   const wanted = siblings.enter(name)
   begin(dir, siblings, Math.min(wanted, Math.max(1, Math.floor(PARTS / dir.lowers.length))))

@@ -7,7 +7,7 @@
 
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { type LayerDirs, partsIn } from '../../stack/parts.js'
-import { DT_DIR } from '../../syscalls/constants.js'
+import { DT_DIR, PATH_MAX } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { WalkAhead } from '../context/read-ahead-state.js'
 import { viewOf } from '../context/search.js'
@@ -18,12 +18,11 @@ import type { Node } from '../nodes/node.js'
 /** For so many directories after the last block that was read, the layers count as not in memory. */
 const LASTING = 8
 /** So many parts are worth several threads. */
-export const MANY = 4
+export const PREFETCHED_PARTS = 4
 /** Who has listed so many directories each inside one that was listed before goes on so. */
 const WALK = 3
 /** How many directories are read ahead of a walk, of those inside and of those beside. */
 const NEXT = 6
-const PATH_MAX = 4096
 /** Of a directory that is listed the inodes of so many entries are wanted, of one that is searched those of so many. */
 const LISTED = 2000
 export const SEARCHED = 64
@@ -55,7 +54,7 @@ function hasRead(walk: WalkAhead): boolean {
  * what is there, and files in these parts are going to be looked at. Whether anything is begun.
  */
 export function prefetchParts(u: Union, lowers: LayerDirs, uppers: number, owners: LayerDirs | null): boolean {
-  if (!isOnDisk(u) || uppers + lowers.length < MANY) return false
+  if (!isOnDisk(u) || uppers + lowers.length < PREFETCHED_PARTS) return false
   if (owners !== null) for (const part of owners) prefetchDirectory(part, null, LISTED)
   else for (let i = lowers.length - 1; i >= 1 - uppers; i--) prefetchDirectory(lowers.at(i)!, null, LISTED)
   return true
@@ -91,7 +90,7 @@ export function prefetchWalk(u: Union, node: Node, listing: Listing): void {
 /** The next directories in `node` after the cookie `from`; the cookie of the last. */
 function warmChildren(node: Node, listing: Listing, from: number): number {
   const { lowers } = node.dir!
-  if (lowers.length >= MANY) return from
+  if (lowers.length >= PREFETCHED_PARTS) return from
   let last = from
   let some = 0
   for (let cookie = listing.next(from); cookie >= 0 && some < NEXT; cookie = listing.next(cookie)) {
@@ -107,7 +106,7 @@ function warmChildren(node: Node, listing: Listing, from: number): number {
 export function prefetchEntry(u: Union, node: Node, listing: Listing, cookie: number): void {
   const { lowers } = node.dir!
   const { walk } = u
-  if (walk.left <= 0 || lowers.length < MANY) return
+  if (walk.left <= 0 || lowers.length < PREFETCHED_PARTS) return
   let next = listing.next(cookie)
   while (next >= 0 && listing.type(next) !== DT_DIR) next = listing.next(next)
   if (next < 0) return

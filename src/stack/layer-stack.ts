@@ -3,23 +3,23 @@
  * which they become one (stack/search.ts). Nothing in them is written: the upper too is opened through a read-only clone of
  * its mount where the kernel allows that.
  */
-import { errnoName } from '../../base/errno.js'
-import { StratafsError } from '../../base/failure.js'
-import { shown } from '../../base/text.js'
-import { type IdMapping, parseOverride, shownId } from '../../layers/id-mapping.js'
-import { openLower, Refusal } from '../../layers/layer.js'
-import { type Layer, LayerDir } from '../../layers/layer-dir.js'
-import { latin1, MarkStore } from '../../layers/marks.js'
-import { findOverride, tamed, trusts, type XattrPermissions } from '../../layers/override-trust.js'
-import { DirCache } from '../../layers/real-dir.js'
-import { Whiteouts } from '../../layers/whiteouts.js'
-import { type Found, type SearchContext, type SearchedDirectory, searchParts, shownRoots } from '../../stack/search.js'
-import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
-import { native } from '../../syscalls/native.js'
-import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
+import { errnoName } from '../base/errno.js'
+import { StratafsError } from '../base/failure.js'
+import { shown } from '../base/text.js'
+import { type IdMapping, parseOverride, shownId } from '../layers/id-mapping.js'
+import { openLower, Refusal } from '../layers/layer.js'
+import { type Layer, LayerDir } from '../layers/layer-dir.js'
+import { latin1, MarkStore } from '../layers/marks.js'
+import { findOverride, overriddenMode, tamed, trusts, type XattrPermissions } from '../layers/override-trust.js'
+import { DirCache } from '../layers/real-dir.js'
+import { Whiteouts } from '../layers/whiteouts.js'
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFDIR } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import { type Found, type SearchContext, type SearchedDirectory, searchParts, shownRoots } from './search.js'
 
 /** Which layers, and how they are to be read. Paths are absolute and latin1. */
-export interface StackConfig {
+export interface LayerStackConfig {
   readonly upper: string | null
   /** Where hard links of lower layers that were written to are kept together; null: nowhere. */
   readonly work: string | null
@@ -47,7 +47,7 @@ export class LayerStack implements SearchContext {
   links: LayerDir | null = null
 
   private constructor(
-    readonly config: StackConfig,
+    readonly config: LayerStackConfig,
     readonly upper: Layer | null,
     readonly lowers: readonly Layer[],
     readonly dataLayers: readonly Layer[],
@@ -57,7 +57,7 @@ export class LayerStack implements SearchContext {
   }
 
   /** Opens the layers. Throws StratafsError. */
-  static open(config: StackConfig): LayerStack {
+  static open(config: LayerStackConfig): LayerStack {
     const opened: Layer[] = []
     try {
       const upper = config.upper === null ? null : opening(config.upper, -1, opened)
@@ -132,11 +132,9 @@ export class LayerStack implements SearchContext {
     const said = typeof value === 'number' || !trusts(attribute, topStat) ? null : parseOverride(latin1(value))
     if (said === null) return
     const own = tamed(said, false)
-    const type = topStat[Stat.MODE]! & S_IFMT
-    const other = own.type !== 0 && own.type !== S_IFDIR && type !== S_IFDIR
     topStat[Stat.UID] = own.uid
     topStat[Stat.GID] = own.gid
-    topStat[Stat.MODE] = (other ? own.type : type) | own.mode
+    topStat[Stat.MODE] = overriddenMode(topStat[Stat.MODE]!, own)
   }
 
   /** A descriptor of `dir`, valid until the next search. Throws StratafsError. */
