@@ -7,7 +7,8 @@ cd "$folder" || exit 2
 leave() {
   cd / || return
   local point
-  awk -v at="$folder" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r | while read -r point; do umount "$point"; done
+  awk -v at="$folder" 'index($2, at) == 1 { print $2 }' /proc/mounts | sort -r |
+    while read -r point; do umount "$point"; done
   rm -rf --one-file-system "$folder"
 }
 trap leave EXIT
@@ -15,7 +16,8 @@ trap leave EXIT
 # The Debian package that the finding is about must be this version: debian NAME VERSION.
 debian() {
   local seen
-  seen=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null) || { echo "install the Debian package $1 ($2) first" >&2; exit 2; }
+  seen=$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null) ||
+    { echo "install the Debian package $1 ($2) first" >&2; exit 2; }
   echo "version:  $1 $seen"
   [ "$seen" = "$2" ] || { echo "not the version that was looked at ($2)" >&2; exit 1; }
 }

@@ -16,6 +16,8 @@ def name(act):
         return 'done'
     except OSError as error:
         return errno.errorcode[error.errno]
-print('rename', name(lambda: os.rename('merged/e', 'merged/g')) + ',', 'marked directory', name(lambda: os.listdir('merged/moved')))
+print('rename', name(lambda: os.rename('merged/e', 'merged/g')) + ',',
+      'marked directory', name(lambda: os.listdir('merged/moved')))
 P
-found 'rename done, marked directory done: as with trusted.* marks and redirect_dir=on' 'rename EXDEV, marked directory EPERM' "$(cat seen)"
+found 'rename done, marked directory done: as with trusted.* marks and redirect_dir=on' \
+  'rename EXDEV, marked directory EPERM' "$(cat seen)"

@@ -16,4 +16,5 @@ P
 gzip -dc "$layer" > layer.tar
 size=$(stat -c %s layer.tar)
 ending=$(tail -c 5 layer.tar | tr -d '\0')
-found 'size a multiple of 512, ending in zeros (POSIX pax, end-of-archive)' 'size 517 % 512 = 5, ends with: hello' "size $size % 512 = $((size % 512)), ends with: $ending"
+found 'size a multiple of 512, ending in zeros (POSIX pax, end-of-archive)' \
+  'size 517 % 512 = 5, ends with: hello' "size $size % 512 = $((size % 512)), ends with: $ending"

@@ -63,18 +63,19 @@ export interface Native {
   // ---- places -------------------------------------------------------------------------------------------------
   /** statx(2), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | BTIME | MNT_ID; fills `stat`. */
   statat(fd: number, name: string): number
-  /** Like `statat` for each of `names` in `fd`: record i at i * 24; a failed one has mode 0 and errno in slot 23. */
+  /** Like `statat` for each of `names` in `fd`: record i at i * 25; a failed one has mode 0 and errno in slot 24. */
   statMany(fd: number, names: string[], out: Float64Array): number
   /** The first i in [from, to) for which `name` exists in directory `fds[i]`, with `stat` filled; -ENOENT where in
    * none; another error ends the search (which layer: slot `errno` of `stat` holds i). ENOTDIR counts as absent. */
   findFirst(fds: Int32Array, from: number, to: number, name: string): number
   /** openat(2), O_CLOEXEC always added; with empty `name` the descriptor is opened anew through /proc/self/fd. */
   openat(fd: number, name: string, flags: number, mode: number): number
-  /** The regular file at a place for its content, never waiting for anybody: O_CLOEXEC, O_NONBLOCK and O_NOCTTY added. -ESTALE where
-   * it is no regular file (any more), -EAGAIN while somebody holds a lease on it that this open breaks. */
+  /** The regular file at a place for its content, never waiting for anybody: O_CLOEXEC, O_NONBLOCK and O_NOCTTY added.
+   * -ESTALE where it is no regular file (any more), -EAGAIN while somebody holds a lease on it that this open breaks.
+   */
   openFile(fd: number, name: string, flags: number): number
-  /** openat2(2) of a path of several components below the directory `fd`, RESOLVE_BENEATH, with no symbolic link allowed
-   * anywhere in it (-ELOOP, or -EXDEV where it would leave `fd`); O_CLOEXEC always added; '' is `fd` itself. */
+  /** openat2(2) of a path of several components below the directory `fd`, RESOLVE_BENEATH, with no symbolic link
+   * allowed anywhere in it (-ELOOP, or -EXDEV where it would leave `fd`); O_CLOEXEC always added; '' is `fd` itself. */
   openBeneath(fd: number, path: string, flags: number, mode: number): number
   close(fd: number): number
   /** Like `close`, soon and by a thread of its own: for the last descriptor of a file that has no name any more. */
@@ -86,7 +87,10 @@ export interface Native {
   /** `mode` with the type bits; `rdev` as (major, minor). */
   mknodat(fd: number, name: string, mode: number, major: number, minor: number): number
   symlinkat(target: string, fd: number, name: string): number
-  /** linkat(2); an empty `name` links the descriptor itself (AT_EMPTY_PATH, else through /proc/self/fd with AT_SYMLINK_FOLLOW). */
+  /**
+   * linkat(2); an empty `name` links the descriptor itself (AT_EMPTY_PATH, else through /proc/self/fd with
+   * AT_SYMLINK_FOLLOW).
+   */
   linkat(fd: number, name: string, newFd: number, newName: string): number
   /** `flags`: AT_REMOVEDIR (0x200) or 0. */
   unlinkat(fd: number, name: string, flags: number): number
@@ -105,7 +109,10 @@ export interface Native {
   /** Names, in the filesystem's order. */
   listxattr(fd: number, name: string): string[] | number
   removexattr(fd: number, name: string, attribute: string): number
-  /** Reads the whole directory `name` in `fd`: opens and closes it for that, unless `name` is '' and `fd` open to be read, whose position moves then. */
+  /**
+   * Reads the whole directory `name` in `fd`: opens and closes it for that, unless `name` is '' and `fd` open to be
+   * read, whose position moves then.
+   */
   readDirectory(fd: number, name: string): DirectoryEntries | number
   /** 1 when the directory holds a name that begins with `prefix`, else 0. */
   hasPrefix(fd: number, name: string, prefix: string): number
@@ -113,7 +120,9 @@ export interface Native {
   nameToHandle(fd: number, name: string): FileHandle | number
   /** open_by_handle_at(2). */
   openByHandle(mountFd: number, type: number, bytes: Uint8Array, flags: number): number
-  /** FS_IOC_GETFSUUID, else EXT4_IOC_GETFSUUID: 16 bytes; -ENOTTY where the filesystem tells none. `fd` may be O_PATH. */
+  /**
+   * FS_IOC_GETFSUUID, else EXT4_IOC_GETFSUUID: 16 bytes; -ENOTTY where the filesystem tells none. `fd` may be O_PATH.
+   */
   filesystemUuid(fd: number): Uint8Array | number
   /** fstatfs(2) on any descriptor; fills `fsstat`. */
   statfs(fd: number): number
@@ -134,18 +143,19 @@ export interface Native {
   lseek(fd: number, offset: number, whence: number): number
   copyFileRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number
   /** Makes `to` (empty) hold what `from` holds, `size` bytes: FICLONE, else SEEK_DATA/SEEK_HOLE with copy_file_range,
-   * else read and write; holes stay holes; ends with ftruncate(size) where the copy does not end there. Returns the bytes of data copied (0 when cloned). */
+   * else read and write; holes stay holes; ends with ftruncate(size) where the copy does not end there. Returns the
+   * bytes of data copied (0 when cloned). */
   copyContent(from: number, to: number, size: number): number
-  /** `copyContent` on a thread of its own, followed by fsync where `sync`; adds one to the eventfd `wakeFd` when it is done. The
-   * descriptors stay the caller's and must stay open until it has ended. Returns the copy's number (> 0). */
+  /** `copyContent` on a thread of its own, followed by fsync where `sync`; adds one to the eventfd `wakeFd` when it is
+   * done. The descriptors stay the caller's and must stay open until it has ended. Returns the copy's number (> 0). */
   startCopy(from: number, to: number, size: number, sync: boolean, wakeFd: number): number
   /** The result of a copy, as of `copyContent`, and its end; -EINPROGRESS while it is under way. */
   endCopy(id: number): number
   /** Ends a copy wherever it is, within one call of the kernel, and waits for that. */
   cancelCopy(id: number): number
-  /** Begins, on a thread of its own, a file without a name in the directory `work` that is as the regular file `name` in `directory`
-   * (of `limit` bytes at most): content, owner, mode, times, security label, with `origin` as its attribute `mark`, and fsynced
-   * where `sync`. Returns its number (> 0). What has other attributes is not made. */
+  /** Begins, on a thread of its own, a file without a name in the directory `work` that is as the regular file `name`
+   * in `directory` (of `limit` bytes at most): content, owner, mode, times, security label, with `origin` as its
+   * attribute `mark`, and fsynced where `sync`. Returns its number (> 0). What has other attributes is not made. */
   startPrefetchCopy(
     directory: number,
     name: string,
@@ -155,13 +165,14 @@ export interface Native {
     limit: number,
     sync: boolean,
   ): number
-  /** The descriptor of such a file, now the caller's, waiting while it is being made; or why there is none: -EAGAIN where
-   * nobody had begun it (and nobody will), -ENOENT a second after it was made, for it is let go of then. */
+  /** The descriptor of such a file, now the caller's, waiting while it is being made; or why there is none: -EAGAIN
+   * where nobody had begun it (and nobody will), -ENOENT a second after it was made, for it is let go of then. */
   takePrefetchCopy(id: number): number
   /** Lets go of one; `wait`: until nobody works on it. */
   dropPrefetchCopy(id: number, wait: boolean): number
-  /** Has the directory at `path` below a layer's `root` read on a thread of its own, with the inodes of up to `entries` of what is in
-   * it, so that they are in the kernel's memory. -EAGAIN where too much is waiting. `root` stays open until `stopWarming`. */
+  /** Has the directory at `path` below a layer's `root` read on a thread of its own, with the inodes of up to `entries`
+   * of what is in it, so that they are in the kernel's memory. -EAGAIN where too much is waiting. `root` stays open
+   * until `stopWarming`. */
   prefetchDirectory(root: number, path: string, entries: number): number
   /** Forgets what of that has not begun, and waits for the rest. */
   stopWarming(): number
@@ -181,7 +192,9 @@ export interface Native {
   stepBack(by: number): number
 
   // ---- mounting -----------------------------------------------------------------------------------------------
-  /** open_tree(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) of one mount, then mount_setattr with these MOUNT_ATTR_* bits set. */
+  /**
+   * open_tree(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC) of one mount, then mount_setattr with these MOUNT_ATTR_* bits set.
+   */
   cloneMount(path: string, attributes: number): number
   /** mount(2). */
   mount(source: string, target: string, type: string, flags: number, data: string): number
@@ -190,10 +203,12 @@ export interface Native {
   /** Runs `program` (fusermount3) with `-o options -- target`, _FUSE_COMMFD set, and receives the /dev/fuse
    * descriptor; what the program printed on standard error when it failed is the string. */
   fusermount(program: string, options: string, target: string): number | string
-  /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the number of
-   * bytes. It may wait while the receiver's queue is full. */
+  /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the
+   * number of bytes. It may wait while the receiver's queue is full. */
   notify(path: string, text: string): number
-  /** Makes room for `count` descriptors in the process's table at once: growing it later waits for every other thread. */
+  /**
+   * Makes room for `count` descriptors in the process's table at once: growing it later waits for every other thread.
+   */
   reserveDescriptors(count: number): number
   /** eventfd(2), non-blocking, close-on-exec. */
   eventfd(): number
@@ -219,8 +234,8 @@ export interface DeviceConstructor {
 export interface Device {
   readonly request: ArrayBuffer
   readonly reply: ArrayBuffer
-  /** Counters, updated in place: 0 reads served, 1 bytes read, 2 writes served, 3 bytes written, 4 requests read, 5 failed replies,
-   * 6 times that idle processors were kept from halting. */
+  /** Counters, updated in place: 0 reads served, 1 bytes read, 2 writes served, 3 bytes written, 4 requests read, 5
+   * failed replies, 6 times that idle processors were kept from halting. */
   readonly counters: Float64Array
   /**
    * Writes the first `replyBytes` bytes of `reply` to the device (0: nothing to write), then waits for and reads the
@@ -245,27 +260,32 @@ export interface Device {
   openBacking(fd: number): number
   /** FUSE_DEV_IOC_BACKING_CLOSE. */
   closeBacking(id: number): number
-  /** FUSE_NOTIFY_INVAL_INODE without a range: the kernel asks for `nodeid`'s attributes again. Waits for nothing: it takes no
-   * lock that a request in hand could hold, so the serving thread may call it. -ENOENT where the kernel does not know it. */
+  /** FUSE_NOTIFY_INVAL_INODE without a range: the kernel asks for `nodeid`'s attributes again. Waits for nothing: it
+   * takes no lock that a request in hand could hold, so the serving thread may call it. -ENOENT where the kernel does
+   * not know it. */
   forgetAttributes(nodeid: number): number
   /**
-   * FUSE_NOTIFY_STORE: puts the first `size` bytes of the file `fd`, which are to be all, into the page cache of `nodeid`; 0 or
-   * -errno (ENODATA: there are fewer). It waits for the locks of those pages: nobody may be reading them by a request.
+   * FUSE_NOTIFY_STORE: puts the first `size` bytes of the file `fd`, which are to be all, into the page cache of
+   * `nodeid`; 0 or -errno (ENODATA: there are fewer). It waits for the locks of those pages: nobody may be reading them
+   * by a request.
    */
   storeContent(nodeid: number, fd: number, size: number): number
   /**
-   * After the next reply has been written the content of the regular file (dirFd, name) is read ahead (POSIX_FADV_WILLNEED), without waiting
-   * for it and whatever comes of it. The descriptor must live until then.
+   * After the next reply has been written the content of the regular file (dirFd, name) is read ahead
+   * (POSIX_FADV_WILLNEED), without waiting for it and whatever comes of it. The descriptor must live until then.
    */
   readAhead(dirFd: number, name: string): void
   /**
-   * From now on idle processors are kept from halting (PM QoS, latency 0) while requests follow each other closely. Takes over `fd`,
-   * /dev/cpu_dma_latency opened for writing.
+   * From now on idle processors are kept from halting (PM QoS, latency 0) while requests follow each other closely.
+   * Takes over `fd`, /dev/cpu_dma_latency opened for writing.
    */
   keepAwake(fd: number): void
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
-  /** For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as above. */
+  /**
+   * For a WRITE that came to JavaScript: pwrites `length` bytes of `request` from `at`; bytes or -errno. `killSuid` as
+   * above.
+   */
   writeFrom(fd: number, at: number, length: number, offset: number, killSuid: boolean): number
   close(): void
 }

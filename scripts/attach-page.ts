@@ -1,6 +1,6 @@
 /**
- * Writes the table of docs/attach.md from what a full run of the attach cases left in dist/attach: a row for each case, a
- * column for each program. It stands between two marks; the rest of the page is written by people.
+ * Writes the table of docs/attach.md from what a full run of the attach cases left in dist/attach: a row for each case,
+ * a column for each program. It stands between two marks; the rest of the page is written by people.
  *
  * Usage: scripts/test-attach.sh --page
  */

@@ -1,10 +1,11 @@
 /**
- * What the number of layers costs: the same files in stacks of 1, 8, 64 and 200 layers, and packages of this machine in 40,
- * mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by round, and
- * asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and listings of
- * directories that join all layers (and the looks at files and directories that index=on promises for each, without any union); once when the kernel has forgotten
- * names, once when nothing is in memory. Prints medians, each with its ratio to kernel overlayfs, and how times grow from the
- * first stack to the last made one. Then how fast an index is built, how large it is, and memory with a million entries.
+ * What the number of layers costs: the same files in stacks of 1, 8, 64 and 200 layers, and packages of this machine in
+ * 40, mounted by stratafs with and without its index, by kernel overlayfs and by fuse-overlayfs, in turn, round by
+ * round, and asked the same: a walk with stat, stats of files picked at random, lookups of names that are nowhere, and
+ * listings of directories that join all layers (and the looks at files and directories that index=on promises for each,
+ * without any union); once when the kernel has forgotten names, once when nothing is in memory. Prints medians, each
+ * with its ratio to kernel overlayfs, and how times grow from the first stack to the last made one. Then how fast an
+ * index is built, how large it is, and memory with a million entries.
  */
 import { realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

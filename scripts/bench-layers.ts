@@ -1,7 +1,7 @@
 /**
- * What layers cost: `diff`, `commit` and `apply` on a tree of this machine, beside GNU tar on the same bytes and beside podman with
- * fuse-overlayfs on the same image, in turn, round by round. Prints medians in ms and ratios. Archives are put on disk by both
- * sides (GNU tar's by sync(1) behind it), since one that is not there after a crash is no archive.
+ * What layers cost: `diff`, `commit` and `apply` on a tree of this machine, beside GNU tar on the same bytes and beside
+ * podman with fuse-overlayfs on the same image, in turn, round by round. Prints medians in ms and ratios. Archives are
+ * put on disk by both sides (GNU tar's by sync(1) behind it), since one that is not there after a crash is no archive.
  *
  * Usage: npm run bench:layers [-- [--rounds N] [--only diff|commit|apply|podman] [--tree DIR]]
  * As root; BENCH_DIR is where layers are made (default: the temp folder; it should lie on a disk).

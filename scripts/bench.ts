@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures this project's mounts beside kernel overlayfs and its peers. Here is the order of a run; what is
- * measured is in bench/workloads.ts and bench/own-workloads.ts, on whom in bench/sides.ts.
+ * `npm run bench`: measures this project's mounts beside kernel overlayfs and its peers. Here is the order of a run;
+ * what is measured is in bench/workloads.ts and bench/own-workloads.ts, on whom in bench/sides.ts.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

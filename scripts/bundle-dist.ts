@@ -1,11 +1,13 @@
 /**
- * The last step of the build: what starts with a mount is about a hundred small modules in each of its places (the command, the
- * background process, the engine's thread), and finding and loading them costs more than running them. So the modules of
- * each place that can begin are joined into one file, with V8's code for it beside it (docs/decisions/0014).
+ * The last step of the build: what starts with a mount is about a hundred small modules in each of its places (the
+ * command, the background process, the engine's thread), and finding and loading them costs more than running them. So
+ * the modules of each place that can begin are joined into one file, with V8's code for it beside it
+ * (docs/decisions/0014).
  *
- * The joined files lie in dist/src/joined under names that carry a hash of what they contain. What runs them takes the place
- * of the output of the `.cts` file of that place, which of its own loads the modules one by one. So tsc, run alone, puts
- * the modules back as they were compiled, and a joined file of older modules is never run. Without esbuild nothing is joined.
+ * The joined files lie in dist/src/joined under names that carry a hash of what they contain. What runs them takes the
+ * place of the output of the `.cts` file of that place, which of its own loads the modules one by one. So tsc, run
+ * alone, puts the modules back as they were compiled, and a joined file of older modules is never run. Without esbuild
+ * nothing is joined.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -30,7 +32,10 @@ import { checkoutRoot } from './checkout.js'
 
 type Build = typeof import('esbuild').build
 
-/** Where something begins and what it loads, below src/ and dist/src/; how far it is run to know which of its code is needed. */
+/**
+ * Where something begins and what it loads, below src/ and dist/src/; how far it is run to know which of its code is
+ * needed.
+ */
 export const PLACES = [
   { begin: 'cli/stratafs', modules: 'cli/main', rehearsal: 'command' },
   { begin: 'cli/launched-main', modules: 'cli/launched-main', rehearsal: 'launched' },
@@ -50,7 +55,8 @@ const JOINED = 'joined'
 const APART = ['better-sqlite3', 'fuse-native', 'zstd-napi']
 
 /**
- * Keeps `import.meta.url` what it was: a module's own place, from which it finds files of its package and other packages.
+ * Keeps `import.meta.url` what it was: a module's own place, from which it finds files of its package and other
+ * packages.
  */
 function ownPlaces(outputs: string): Plugin {
   return {

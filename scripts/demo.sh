@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# `npm run demo`: the main job, on real layers, told step by step. It builds three layers (a Debian root filesystem, packages
-# installed on top, configuration on top of that), the upper two through stratafs itself; merges them with a writable
-# upper; reads, writes, deletes, renames and runs programs in the merged tree; unmounts, shows what the upper directory
-# holds, and checks that the layers below are byte for byte what they were. Asks nothing; needs root (for chroot and
-# mounts); removes what it made, but keeps layers 1 and 2 in .cache/demo for the next time (--fresh builds them anew).
-# --transport fuse-native mounts over the package fuse-native, with nothing compiled but TypeScript.
+# `npm run demo`: the main job, on real layers, told step by step. It builds three layers (a Debian root filesystem,
+# packages installed on top, configuration on top of that), the upper two through stratafs itself; merges them with a
+# writable upper; reads, writes, deletes, renames and runs programs in the merged tree; unmounts, shows what the upper
+# directory holds, and checks that the layers below are byte for byte what they were. Asks nothing; needs root (for
+# chroot and mounts); removes what it made, but keeps layers 1 and 2 in .cache/demo for the next time (--fresh builds
+# them anew). --transport fuse-native mounts over the package fuse-native, with nothing compiled but TypeScript.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -27,8 +27,11 @@ case $transport in
   fuse-native) purpose=bare ;;
   *) die "unknown transport '$transport': dev-fuse or fuse-native" ;;
 esac
-[ "$(id -u)" = 0 ] || die 'the demo builds root filesystems and runs chroot in them: run it as root (mounting itself does not need root, see README.md)'
-[ -e /dev/fuse ] || die '/dev/fuse is missing: load the kernel module (modprobe fuse), or give it to this container (--device /dev/fuse)'
+[ "$(id -u)" = 0 ] ||
+  die 'the demo builds root filesystems and runs chroot in them: run it as root '\
+'(mounting itself does not need root, see README.md)'
+[ -e /dev/fuse ] ||
+  die '/dev/fuse is missing: load the kernel module (modprobe fuse), or give it to this container (--device /dev/fuse)'
 scripts/setup.sh $purpose
 
 # The command a user types; only its place differs here.
@@ -56,7 +59,8 @@ finish() {
   unmount_all
   # The layers may hold folders nobody can write to, and must not be followed into a mount that would not go.
   rm -rf --one-file-system "$work" "$cache"/*.part
-  [ $status = 0 ] || printf '\n%sdemo: failed (exit %s) after %s s; its mounts and temp folders are gone%s\n' "$red" $status $((SECONDS - started)) "$plain" >&2
+  [ $status = 0 ] || printf '\n%sdemo: failed (exit %s) after %s s; its mounts and temp folders are gone%s\n' \
+    "$red" $status $((SECONDS - started)) "$plain" >&2
 }
 trap finish EXIT
 trap 'exit 130' INT
@@ -91,7 +95,8 @@ show rm "$merged/etc/issue"
 show_failing cat "$merged/etc/issue"
 show head -n 1 "$cache/base/etc/issue"
 
-if stratafs inspect "$merged" | grep -q '"redirectDir": "on"'; then how='nothing is copied, the upper remembers where they are'
+if stratafs inspect "$merged" | grep -q '"redirectDir": "on"'
+then how='nothing is copied, the upper remembers where they are'
 else how='it is copied, for the upper has no marks to remember where they are'; fi
 step "Rename a directory whose files lie in layers 1 and 2: $how"
 show mv "$merged/usr/share/doc" "$merged/usr/share/documentation"

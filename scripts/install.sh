@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs stratafs where mount(8), container runtimes and people find it: code below PREFIX/lib/stratafs, and links to it
-# under each name that it answers to. Run it again to update: the new code takes the old one's place in one step, and
+# Installs stratafs where mount(8), container runtimes and people find it: code below PREFIX/lib/stratafs, and links to
+# it under each name that it answers to. Run it again to update: the new code takes the old one's place in one step, and
 # mounts that are up go on with what they have loaded. --uninstall removes what an install put there and nothing else.
 #
 # Usage: scripts/install.sh --prefix PREFIX [--mount-helper DIR] [--as-fuse-overlayfs DIR] [--uninstall]
-#   --mount-helper DIR        where mount.fuse.stratafs and mount.fuse3.stratafs go (default: /sbin with the prefixes /usr
+#   --mount-helper DIR where mount.fuse.stratafs and mount.fuse3.stratafs go (default: /sbin with the prefixes /usr
 #                             and /usr/local, because mount(8) looks nowhere else; PREFIX/sbin with any other)
 #   --as-fuse-overlayfs DIR   also answer to the name fuse-overlayfs in DIR, for runtimes that call it by that name
 set -euo pipefail
@@ -64,7 +64,8 @@ done
 links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
 for link in "${links[@]}"; do
-  [ ! -e "$link" ] && [ ! -L "$link" ] || is_ours "$link" || fail "$link exists and is not stratafs's: move it away first"
+  [ ! -e "$link" ] && [ ! -L "$link" ] || is_ours "$link" ||
+    fail "$link exists and is not stratafs's: move it away first"
 done
 
 # Top folders of node_modules that running needs, from the lockfile.
@@ -72,7 +73,8 @@ needed_modules() {
   node -e '
     const { packages } = JSON.parse(require("fs").readFileSync("package-lock.json", "utf8"))
     for (const [path, entry] of Object.entries(packages))
-      if (path !== "" && !entry.dev && path.lastIndexOf("node_modules/") === 0 && require("fs").existsSync(path)) console.log(path)'
+      if (path !== "" && !entry.dev && path.lastIndexOf("node_modules/") === 0 && require("fs").existsSync(path))
+        console.log(path)'
 }
 
 new=$home.new
@@ -80,10 +82,12 @@ rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
 mkdir -p "$new"
 mapfile -t modules < <(needed_modules)
-tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' --exclude='better-sqlite3/src' \
+tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' \
+  --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
   package.json LICENSE dist/src native-bindings/build/Release "${modules[@]}" | tar -C "$new" --no-same-owner -xf -
-# The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads it here, too.
+# The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads
+# it here, too.
 sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
 chmod 755 "$new/dist/src/cli/stratafs.cjs"
 printf '%s\n' "${links[@]}" >"$new/links"

@@ -1,7 +1,7 @@
 /**
  * Exits 0 when node_modules holds what package-lock.json asks for, and its compiled package loads in this Node (which
- * `--ignore-scripts` does not ask for). It looks at facts instead of a stamp, so that an install made by hand counts too.
- * Plain JavaScript, because it runs before anything can be compiled.
+ * `--ignore-scripts` does not ask for). It looks at facts instead of a stamp, so that an install made by hand counts
+ * too. Plain JavaScript, because it runs before anything can be compiled.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Mixed parallel load on one mount, until a time is up: stress-ng's filesystem stressors, fio with verification, git
 # clones that are checked and compiled in, walks over the files that were there before (whose contents must stay the
-# same), copy-ups of some of them, and the kernel's caches dropped every few seconds. Any failure is an error of the mount.
+# same), copy-ups of some of them, and the kernel's caches dropped every few seconds. Any failure is an error of the
+# mount.
 #
 # Usage: scripts/load.sh MERGED SECONDS      (MERGED: a mount to be used up: files in it are copied up)
 # Prints a line per kind of load and exits 1 after errors. What the daemon holds afterwards is for the caller to look at
@@ -49,9 +50,9 @@ repeat() {
 }
 
 # All of them known to Debian 12's stress-ng, and passing on kernel overlayfs.
-stressors=(access chattr chdir chmod chown copy-file dentry dir dirdeep dirmany fallocate fcntl fiemap file-ioctl filename
-  flock fpunch fsize fstat getdent hdd iomix link lockf locka mknod open rename seek sendfile symlink sync-file touch utime
-  xattr)
+stressors=(access chattr chdir chmod chown copy-file dentry dir dirdeep dirmany fallocate fcntl fiemap file-ioctl
+  filename flock fpunch fsize fstat getdent hdd iomix link lockf locka mknod open rename seek sendfile symlink sync-file
+  touch utime xattr)
 
 # Each stressor alone for a share of the time, two workers each, checking what they read.
 stress() {
@@ -70,7 +71,8 @@ stress() {
 
 verified() {
   mkdir -p "$room/fio"
-  local common=(--directory="$room/fio" --size=24m --nrfiles=3 --bsrange=1k-128k --verify=crc32c --verify_fatal=1 --minimal)
+  local common=(--directory="$room/fio" --size=24m --nrfiles=3 --bsrange=1k-128k --verify=crc32c
+    --verify_fatal=1 --minimal)
   fio --verify_state_save=0 --name=random --rw=randwrite --ioengine=psync "${common[@]}" &&
     fio --verify_state_save=0 --name=mapped --rw=randwrite --ioengine=mmap --bs=4k "${common[@]}" &&
     fio --verify_state_save=0 --name=synced --rw=write --ioengine=psync --fsync=32 "${common[@]}" &&
@@ -82,13 +84,15 @@ cloned() {
   git clone -q --no-hardlinks "file://$project" "$clone" && git -C "$clone" fsck --full --strict >/dev/null || return 1
   mkdir -p "$clone/c"
   for number in $(seq 12); do
-    printf '#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint part%s(int n) { return n + %s; }\n' $number $number >"$clone/c/$number.c"
+    printf '#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\nint part%s(int n) { return n + %s; }\n' \
+      $number $number >"$clone/c/$number.c"
     cc -O1 -c "$clone/c/$number.c" -o "$clone/c/$number.o" || return 1
   done
   ar rc "$clone/c/all.a" "$clone"/c/*.o &&
     printf 'int part12(int);\nint main(void) { return part12(30) == 42 ? 0 : 1; }\n' >"$clone/c/main.c" &&
     cc "$clone/c/main.c" "$clone/c/all.a" -o "$clone/c/main" && "$clone/c/main" &&
-    git -C "$clone" checkout -q -b other && git -C "$clone" add -A && git -C "$clone" -c user.name=load -c user.email=load@localhost commit -qm load &&
+    git -C "$clone" checkout -q -b other && git -C "$clone" add -A &&
+    git -C "$clone" -c user.name=load -c user.email=load@localhost commit -qm load &&
     [ -z "$(git -C "$clone" status --porcelain)" ] && rm -r "$clone"
 }
 
@@ -96,7 +100,8 @@ cloned() {
 walked() { [ "$(tree_checksum)" = "$(cat "$logs/before")" ]; }
 
 tree_checksum() {
-  tar --null --no-recursion --numeric-owner --format=posix --pax-option=delete=atime,delete=ctime -C "$merged" -cf - -T "$logs/files" | sha256sum
+  tar --null --no-recursion --numeric-owner --format=posix --pax-option=delete=atime,delete=ctime \
+    -C "$merged" -cf - -T "$logs/files" | sha256sum
 }
 
 # Setting the times a file has copies it up and changes nothing to be seen.
@@ -113,11 +118,13 @@ dropped() {
   sync -f "$merged" && echo 3 >/proc/sys/vm/drop_caches
 }
 
-(cd "$merged" && find . -xdev -path "./${room##*/}" -prune -o \( -type f -o -type l -o -type d \) -print0 | sort -z | head -z -n 3000) >"$logs/files"
+(cd "$merged" && find . -xdev -path "./${room##*/}" -prune -o \( -type f -o -type l -o -type d \) -print0 |
+  sort -z | head -z -n 3000) >"$logs/files"
 tree_checksum >"$logs/before"
 
 kinds=(stress verified cloned walked touched)
-if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then kinds+=(dropped); else echo 'load: caches are not dropped (not root)'; fi
+if [ "$(id -u)" = 0 ] && [ -w /proc/sys/vm/drop_caches ]; then kinds+=(dropped)
+else echo 'load: caches are not dropped (not root)'; fi
 set -m
 for kind in "${kinds[@]}"; do
   repeat "$kind" &
@@ -133,7 +140,8 @@ for kind in "${kinds[@]}"; do
     printf 'load: %-8s FAILED after %s rounds:\n' "$kind" "$(cat "$logs/$kind.rounds" 2>/dev/null || echo 0)"
     tail -n 15 "$logs/$kind.log" | sed 's/^/    /'
   else
-    printf 'load: %-8s %s rounds, no error\n' "$kind" "$(cat "$logs/$kind.rounds" 2>/dev/null || echo 'part of one of the')"
+    printf 'load: %-8s %s rounds, no error\n' "$kind" \
+      "$(cat "$logs/$kind.rounds" 2>/dev/null || echo 'part of one of the')"
   fi
 done
 workers=()

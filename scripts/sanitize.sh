@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The addon under AddressSanitizer with UBSan, then under ThreadSanitizer: test/syscalls and one mount under a short load.
-# Works on a copy below a temp folder, so that the addon in use stays as it is. A report of a sanitizer makes it fail.
+# The addon under AddressSanitizer with UBSan, then under ThreadSanitizer: test/syscalls and one mount under a short
+# load. Works on a copy below a temp folder, so that the addon in use stays as it is. A report of a sanitizer makes it
+# fail.
 #
 # Usage: scripts/sanitize.sh [address|thread]     (none: both; after npm run build)
 set -uo pipefail
@@ -12,7 +13,8 @@ address | thread) kinds=$1 ;;
 *) echo "sanitize: unknown kind '$1': give address, thread or nothing" >&2; exit 2 ;;
 esac
 [ -f dist/src/cli/stratafs.cjs ] || { echo 'sanitize: not built: run npm run build first' >&2; exit 2; }
-[ -n "${npm_config_nodedir:-}" ] || export npm_config_nodedir=$(node -p 'require("path").resolve(process.execPath,"../..")')
+[ -n "${npm_config_nodedir:-}" ] ||
+  export npm_config_nodedir=$(node -p 'require("path").resolve(process.execPath,"../..")')
 
 place=$(mktemp -d "${TMPDIR:-/tmp}/stratafs-sanitize.XXXXXX") || exit 1
 clean_up() { umount -l "$place"/*/t/merged 2>/dev/null; rm -rf --one-file-system "$place"; }
@@ -21,10 +23,12 @@ trap 'exit 130' INT TERM
 
 # Builds a copy with the sanitizers $2 in $place/$1.
 build() {
-  mkdir -p "$place/$1" && cp -r dist native-bindings scripts package.json "$place/$1" && ln -s "$package/node_modules" "$place/$1/node_modules" || return 1
+  mkdir -p "$place/$1" && cp -r dist native-bindings scripts package.json "$place/$1" &&
+    ln -s "$package/node_modules" "$place/$1/node_modules" || return 1
   rm -rf "$place/$1/native-bindings/build"
   local flags="-fsanitize=$2 -fno-omit-frame-pointer -g"
-  CXXFLAGS=$flags CFLAGS=$flags LDFLAGS="-fsanitize=$2" "$package/node_modules/.bin/node-gyp" rebuild -C "$place/$1/native-bindings" --silent
+  CXXFLAGS=$flags CFLAGS=$flags LDFLAGS="-fsanitize=$2" \
+    "$package/node_modules/.bin/node-gyp" rebuild -C "$place/$1/native-bindings" --silent
 }
 
 # A daemon on threads of its own, written to and read by several at once.
@@ -33,7 +37,8 @@ load() {
   mkdir -p "$t"/{low,up,work,merged,run}
   for at in $(seq 40); do mkdir -p "$t/low/d$at"; echo "$at" >"$t/low/d$at/f"; done
   export STRATAFS_RUN_DIR=$t/run
-  timeout 120 node dist/src/cli/stratafs.cjs mount -o "lowerdir=$t/low,upperdir=$t/up,workdir=$t/work" "$t/merged" || return 1
+  timeout 120 node dist/src/cli/stratafs.cjs mount -o "lowerdir=$t/low,upperdir=$t/up,workdir=$t/work" "$t/merged" ||
+    return 1
   for at in 1 2 3; do timeout 120 cp -r "$t/merged/d$at" "$t/merged/n$at" & done
   timeout 120 find "$t/merged" -type f -exec chmod 600 {} + -exec cat {} + >/dev/null
   wait
@@ -50,8 +55,10 @@ check() {
   printf 'race:node\nrace:libuv\nrace:v8::\nmutex:v8::\ncalled_from_lib:libnode\n' >"$place/$kind/suppressions"
   (
     cd "$place/$kind" || exit 1
-    export ASAN_OPTIONS="detect_leaks=0:log_path=$place/$kind/report" UBSAN_OPTIONS="print_stacktrace=1:log_path=$place/$kind/report"
-    export TSAN_OPTIONS="suppressions=$place/$kind/suppressions:ignore_noninstrumented_modules=1:log_path=$place/$kind/report"
+    export ASAN_OPTIONS="detect_leaks=0:log_path=$place/$kind/report"
+    export UBSAN_OPTIONS="print_stacktrace=1:log_path=$place/$kind/report"
+    TSAN_OPTIONS="suppressions=$place/$kind/suppressions:ignore_noninstrumented_modules=1"
+    export TSAN_OPTIONS="$TSAN_OPTIONS:log_path=$place/$kind/report"
     export LD_PRELOAD=$runtime
     timeout 600 node --test dist/test/syscalls/*.test.js && load "$kind"
   )

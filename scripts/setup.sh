@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Makes a checkout ready to run: Debian packages, node_modules, the addon, the compiled TypeScript. Each step looks first
-# at what is already there, so that a second run costs a moment, and says in one line what it does. As root, missing
-# Debian packages are installed; as anybody else they are named in one line, and the rest goes on without them.
+# Makes a checkout ready to run: Debian packages, node_modules, the addon, the compiled TypeScript. Each step looks
+# first at what is already there, so that a second run costs a moment, and says in one line what it does. As root,
+# missing Debian packages are installed; as anybody else they are named in one line, and the rest goes on without them.
 #
-# Usage: scripts/setup.sh [build|demo|test|attach|bench|bare]      (build: nothing but what compiling needs; bare: the demo, with
-# nothing compiled but TypeScript: node_modules as `npm ci --ignore-scripts` leaves them will do, and no addon is built)
+# Usage: scripts/setup.sh [build|demo|test|attach|bench|bare] (build: nothing but what compiling needs; bare: the demo,
+# with nothing compiled but TypeScript: node_modules as `npm ci --ignore-scripts` leaves them will do, and no addon is
+# built)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -12,12 +13,13 @@ export PATH="$PATH:/usr/sbin:/sbin"
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# What each purpose needs, as package:command; the command's presence is what is asked, so this holds on any distribution.
+# What each purpose needs, as package:command; the command's presence is what is asked, so this holds on any
+# distribution.
 packages_for() {
   local build='make:make' demo='fuse3:fusermount3 attr:getfattr mmdebstrap:mmdebstrap'
   local test='acl:getfacl fuse-overlayfs:fuse-overlayfs runc:runc crun:crun sqlite3:sqlite3 e2fsprogs:mkfs.ext4
-    git:git gcc:gcc stress-ng:stress-ng fio:fio podman:podman busybox-static:/bin/busybox bubblewrap:bwrap uidmap:newuidmap
-    skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd'
+    git:git gcc:gcc stress-ng:stress-ng fio:fio podman:podman busybox-static:/bin/busybox bubblewrap:bwrap
+    uidmap:newuidmap skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd'
   local bench='mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs git:git fio:fio dpkg:dpkg-deb'
   local attach='buildah:buildah docker.io:dockerd containerd:containerd slirp4netns:slirp4netns
     systemd-container:systemd-nspawn'
@@ -34,9 +36,11 @@ packages_for() {
 
 check_node() {
   command -v node >/dev/null || fail 'Node is missing: install Node 20.17 or newer (https://nodejs.org)'
-  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 17) ? 0 : 1)' ||
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number)
+    process.exit(a > 20 || (a === 20 && b >= 17) ? 0 : 1)' ||
     fail "Node $(node --version) is too old: stratafs needs 20.17 or newer"
-  command -v npm >/dev/null || fail 'npm is missing: install it (it comes with Node from nodejs.org; on Debian: apt-get install npm)'
+  command -v npm >/dev/null ||
+    fail 'npm is missing: install it (it comes with Node from nodejs.org; on Debian: apt-get install npm)'
 }
 
 check_compiler() {
@@ -58,7 +62,8 @@ install_packages() {
   fi
   say "installing Debian packages: ${missing[*]}"
   local log; log=$(mktemp)
-  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+  if ! { apt-get update &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     # An update that fails for one foreign repository need not matter; an install that fails does.
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 ||
       say "apt-get could not install them: $(grep -m1 '^E:' "$log" || tail -n1 "$log")"
@@ -89,7 +94,8 @@ install_modules() {
 build_addon() {
   [ -f native-bindings/binding.gyp ] || return 0
   local built; built=$(ls native-bindings/build/Release/*.node 2>/dev/null || true)
-  if [ -n "$built" ] && [ -z "$(find native-bindings/src native-bindings/binding.gyp -newer "$built" -print -quit)" ]; then return 0; fi
+  if [ -n "$built" ] && [ -z "$(find native-bindings/src native-bindings/binding.gyp -newer "$built" -print -quit)" ]
+  then return 0; fi
   say 'building the addon (node-gyp)'
   local log; log=$(mktemp)
   npm run --silent build:native >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; fail 'the addon did not build'; }
@@ -98,7 +104,8 @@ build_addon() {
 
 build_typescript() {
   if [ -f dist/.built ] && [ -z "$(find src test scripts native-bindings/index.d.ts tsconfig.json package.json \
-    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) -print -quit 2>/dev/null)" ]; then
+    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) \
+    -print -quit 2>/dev/null)" ]; then
     # tsc run alone leaves the modules as they are, in files of their own.
     grep -q 'Made by scripts/bundle-dist' dist/src/cli/stratafs.cjs || node dist/scripts/bundle-dist.js
     return 0

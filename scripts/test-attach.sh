@@ -17,5 +17,6 @@ case ${1:-} in
 esac
 
 scripts/setup.sh attach
-STRATAFS_ATTACH=full STRATAFS_TEST_SECONDS=${STRATAFS_TEST_SECONDS:-3600} scripts/test.sh dist/test/attach/attach.test.js
+STRATAFS_ATTACH=full STRATAFS_TEST_SECONDS=${STRATAFS_TEST_SECONDS:-3600} \
+  scripts/test.sh dist/test/attach/attach.test.js
 if [ $page = yes ]; then node dist/scripts/attach-page.js; fi

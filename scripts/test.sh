@@ -4,7 +4,8 @@
 # other neither disturb nor blame one another; what is left at the end is removed, and makes the run fail.
 #
 # Usage: scripts/test.sh [FILE…]     (compiled test files; none: all)
-# Environment: STRATAFS_TEST_SECONDS bounds the run (1800), STRATAFS_TEST_JOBS how many files run at once (CPUs, at most 4).
+# Environment: STRATAFS_TEST_SECONDS bounds the run (1800), STRATAFS_TEST_JOBS how many files run at once (CPUs, at most
+# 4).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -19,8 +20,8 @@ scripts/setup.sh test || exit 1
 # In place of the system's temp folder: open to all, since some tests run as another user.
 STRATAFS_TEST_RUN=$(mktemp -d "${TMPDIR:-/tmp}/stratafs-test.XXXXXX") || exit 1
 chmod 1777 "$STRATAFS_TEST_RUN"
-# ext4 keeps apart then what lies below: without a journal it looks at each inode freed within the last minutes before it takes
-# another of the same group, and tests free thousands.
+# ext4 keeps apart then what lies below: without a journal it looks at each inode freed within the last minutes before
+# it takes another of the same group, and tests free thousands.
 chattr +T "$STRATAFS_TEST_RUN" 2>/dev/null
 export STRATAFS_TEST_RUN TMPDIR=$STRATAFS_TEST_RUN
 
@@ -49,7 +50,8 @@ left_behind() {
   for pid in $(marked_processes); do
     printf 'process: %s %s\n' "$pid" "$(cat "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ' | cut -c1-150)"
   done
-  find "$STRATAFS_TEST_RUN" -xdev -mindepth 1 -maxdepth 1 ! -name node-compile-cache ! -name 'v8-compile-cache*' -printf 'temp file: %p\n'
+  find "$STRATAFS_TEST_RUN" -xdev -mindepth 1 -maxdepth 1 ! -name node-compile-cache \
+    ! -name 'v8-compile-cache*' -printf 'temp file: %p\n'
 }
 
 remove_leftovers() {
@@ -80,7 +82,8 @@ if [ $# -gt 0 ]; then files=("$@"); else mapfile -t files < <(find dist/test -na
 run_files() {
   local at_once=$1 outcome
   shift
-  timeout --kill-after=15 "$((limit - SECONDS + started))" node --test --test-reporter=spec --test-concurrency="$at_once" "$@" &
+  timeout --kill-after=15 "$((limit - SECONDS + started))" \
+    node --test --test-reporter=spec --test-concurrency="$at_once" "$@" &
   runner=$!
   wait "$runner"
   outcome=$?
@@ -89,8 +92,8 @@ run_files() {
   [ $outcome != 124 ] || printf 'test: ended after the limit of %s s (STRATAFS_TEST_SECONDS)\n' "$limit" >&2
 }
 
-# What a busy mount asks of the whole machine can only be seen while there is no other, and what is in the page cache while no other
-# test has the kernel drop it; and a mount namespace that a test makes holds a copy of every mount there is.
+# What a busy mount asks of the whole machine can only be seen while there is no other, and what is in the page cache
+# while no other test has the kernel drop it. A mount namespace that a test makes holds a copy of every mount there is.
 alone='/daemon/(awake|nobody-waits|page-cache)\.test\.js$'
 mapfile -t together < <(printf '%s\n' "${files[@]}" | grep -vE "$alone")
 mapfile -t single < <(printf '%s\n' "${files[@]}" | grep -E "$alone")

@@ -1,9 +1,10 @@
 /**
- * Writes docs/transports.md: how a mount comes by its transport, what each can do, and what is different without the addon.
- * The tables are made from what a run left in dist/conformance (the columns `root` and `fuse-native`, and the rows that
- * test/transport/limits.test.ts has shown), so that the page cannot say more than was run.
+ * Writes docs/transports.md: how a mount comes by its transport, what each can do, and what is different without the
+ * addon. The tables are made from what a run left in dist/conformance (the columns `root` and `fuse-native`, and the
+ * rows that test/transport/limits.test.ts has shown), so that the page cannot say more than was run.
  *
- * Usage: npm run build:ts && node --test dist/test/conformance/{root,fuse-native}.test.js dist/test/transport/limits.test.js
+ * Usage: npm run build:ts && node --test dist/test/conformance/{root,fuse-native}.test.js
+ * dist/test/transport/limits.test.js
  *        && node dist/scripts/transports-page.js
  */
 import { readFileSync, writeFileSync } from 'node:fs'

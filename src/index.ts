@@ -1,7 +1,7 @@
 /**
- * stratafs as a library: what the command line itself is built on. Paths are ordinary strings (or buffers where they are no
- * UTF-8), relative ones taken from the current directory; failures are thrown as `StratafsError` with the sentence that
- * the command line would print.
+ * stratafs as a library: the contract for programs. Paths are ordinary strings (or buffers where they
+ * are no UTF-8), relative ones taken from the current directory; failures are thrown as `StratafsError` with the
+ * sentence that the command line would print.
  *
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()
@@ -100,8 +100,8 @@ export async function apply(archive: Path, directory: Path, options: ApplyOption
 }
 
 /**
- * Unmounts, and waits for the daemon to end unless `lazy`. `notice` gets a sentence when that takes long, and when other mount
- * namespaces keep the mount, whose daemon then serves on.
+ * Unmounts, and waits for the daemon to end unless `lazy`. `notice` gets a sentence when that takes long, and when
+ * other mount namespaces keep the mount, whose daemon then serves on.
  */
 export async function unmount(
   mountpoint: Path,

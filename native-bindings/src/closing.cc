@@ -1,6 +1,6 @@
-// Descriptors closed on a thread of their own. The last descriptor of a file that has no name any more frees its inode
-// and all its pages or blocks, which takes longer than the request that took the name; nobody waits for it. As XFS does
-// it in the kernel (fs/xfs/xfs_icache.c, inodegc).
+// Descriptors closed on a thread of their own. The last descriptor of a file without a name frees its inode and all its
+// pages or blocks. That takes longer than the request that took the name, and nobody has to wait for it. XFS does the
+// same in the kernel (fs/xfs/xfs_icache.c, inodegc).
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -272,7 +272,7 @@ void Device::readAhead(int dirFd, const char* name) {
   aheadName_ = name;
 }
 
-// Whoever was answered takes a while to get going; this falls into it.
+// Runs after the reply is written, while the caller wakes up.
 void Device::askAhead() {
   int fd = ::openat(std::exchange(aheadDir_, -1), aheadName_.c_str(),
                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

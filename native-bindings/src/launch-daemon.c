@@ -29,7 +29,7 @@ static bool stderrIsJournal(void) {
   return strcmp(ours, named) == 0;
 }
 
-// Whoever called may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock. Node
+// The caller may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock. Node
 // would mark them as not to be inherited further, and keep them.
 static void closeFrom(int first) {
 #ifdef SYS_close_range
@@ -195,7 +195,7 @@ static int hear(int channel, pid_t daemon) {
 
 int launch(const struct call* call, const struct node* node) {
   int channel[2];
-  // Whoever called may have it ignored, and then nobody's end could be waited for.
+  // The caller may have it ignored; then waitpid() could not tell how a child ended.
   signal(SIGCHLD, SIG_DFL);
   if (pipe(channel) != 0) return kNotMine;
   pid_t daemon = fork();

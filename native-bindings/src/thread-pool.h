@@ -17,8 +17,8 @@ class ThreadPool {
  public:
   using Task = std::function<void()>;
 
-  // At most `threads` at once, with at most `waiting` tasks before them. `idle` is called by a thread that had nothing
-  // to do for a second; true: it is to stay.
+  // At most `threads` at once, with at most `waiting` tasks before them. `idle` is called by a thread that had
+  // nothing to do for a second; true: it is to stay.
   ThreadPool(int threads, size_t waiting, std::function<bool()> idle)
       : most_(threads), room_(waiting), idle_(std::move(idle)) {}
 

@@ -1,6 +1,7 @@
 /**
- * What an index costs: how many entries a second a build reads, bytes an entry on disk, and the memory of a mount over an image
- * of a million entries, walked to the end, with and without it. The million entries are made on a tmpfs of their own.
+ * What an index costs: how many entries a second a build reads, bytes an entry on disk, and the memory of a mount over
+ * an image of a million entries, walked to the end, with and without it. The million entries are made on a tmpfs of
+ * their own.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -15,8 +15,8 @@ export interface Errands {
   readonly absent: readonly string[]
   readonly directories: readonly string[]
   /**
-   * What index=on promises to look at for each measure, below the folder of the layers: files in the topmost layer that has them, and
-   * what the directories are made of that are come to.
+   * What index=on promises to look at for each measure, below the folder of the layers: files in the topmost layer that
+   * has them, and what the directories are made of that are come to.
    */
   readonly looks: Readonly<Record<Measure, readonly string[]>>
 }
@@ -38,7 +38,9 @@ export const MEASURES = {
   },
 } as const
 
-/** As stat(1) asks, without the time of birth: the kernel has to fetch that from a FUSE daemon by a request of its own. */
+/**
+ * As stat(1) asks, without the time of birth: the kernel has to fetch that from a FUSE daemon by a request of its own.
+ */
 function statEach(root: string, paths: readonly string[]): void {
   spawnSync('xargs', ['-d', '\\n', 'stat', '-c', '%s'], {
     cwd: root,
@@ -104,9 +106,9 @@ function pick<T>(from: readonly T[], count: number): T[] {
 }
 
 /**
- * What is forgotten before a time is taken. `names`: after a walk over the layers themselves, names and inodes (`echo 2 >
- * /proc/sys/vm/drop_caches`), while the disk's blocks are in memory, so that nobody pays for the disk's moods. `all`: the
- * blocks, too (`echo 3`), as after a boot, or when a machine's memory was needed for something else.
+ * What is forgotten before a time is taken. `names`: after a walk over the layers themselves, names and inodes
+ * (`echo 2 > /proc/sys/vm/drop_caches`), while the disk's blocks are in memory, so that nobody pays for the disk's
+ * moods. `all`: the blocks, too (`echo 3`), as after a boot, or when a machine's memory was needed for something else.
  */
 export const FORGOTTEN = ['names', 'all'] as const
 

@@ -1,7 +1,7 @@
 /**
- * The layers that are mounted. Made ones have the same files whatever their number: every layer has every directory, as images
- * have whose layers all install something, and each file stands in one of them. Real ones are packages of this machine, a
- * group of them a layer, unpacked as dpkg unpacked them here.
+ * The layers that are mounted. Made ones have the same files whatever their number: every layer has every directory, as
+ * images have whose layers all install something, and each file stands in one of them. Real ones are packages of this
+ * machine, a group of them a layer, unpacked as dpkg unpacked them here.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
- * The filesystems that are compared: kernel overlayfs, fuse-overlayfs, and stratafs without, with, and with a trusted index.
- * Each is mounted on the same layers with an empty upper of its own kind's making; a stratafs index is built beforehand, and
- * kept from mount to mount, as a container engine would.
+ * The filesystems that are compared: kernel overlayfs, fuse-overlayfs, and stratafs without, with, and with a trusted
+ * index. Each is mounted on the same layers with an empty upper of its own kind's making; a stratafs index is built
+ * beforehand, and kept from mount to mount, as a container engine would.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
@@ -22,11 +22,17 @@ export interface Subject {
   prepare(place: Place): void | Promise<void>
   mount(place: Place): void
   unmount(place: Place): void
-  /** Whether files and directories are looked at where they lie, without a union: a measure of what any look at them takes. */
+  /**
+   * Whether files and directories are looked at where they lie, without a union: a measure of what any look at them
+   * takes.
+   */
   readonly bare?: true
 }
 
-/** No filesystem: whoever promises to look at each file that it shows, and at each part of its directory, pays at least this. */
+/**
+ * No filesystem: whoever promises to look at each file that it shows, and at each part of its directory, pays at least
+ * this.
+ */
 const BARE: Subject = {
   name: 'looks, without a union',
   prepare: () => {},

@@ -1,7 +1,7 @@
 /**
- * The benchmark in a process of its own, and this one, which waits for it: however that ends, by a signal too, its mounts and
- * what lies below its folder go. It could not do so itself, for it waits for other programs most of the time, and sees no
- * signal meanwhile.
+ * The benchmark in a process of its own, and this one, which waits for it: however that ends, by a signal too, its
+ * mounts and what lies below its folder go. It could not do so itself, for it waits for other programs most of the
+ * time, and sees no signal meanwhile.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync } from 'node:fs'

@@ -33,7 +33,10 @@ export function ratio(row: Row, side: string, base: string): number | null {
   return Number.isFinite(of) && against > 0 ? of / against : null
 }
 
-/** What `row` would take with kernel overlayfs's time and as many empty requests as `side` gets, as a multiple of it; null where not counted. */
+/**
+ * What `row` would take with kernel overlayfs's time and as many empty requests as `side` gets, as a multiple of it;
+ * null where not counted.
+ */
 export function floorOf(row: Row, side: string, base: string): number | null {
   const kernel = median(row.figures[base] ?? [])
   const trips = median((row.trips?.[side] ?? []).map(({ requests, seconds }) => requests * seconds))

@@ -1,6 +1,7 @@
 /**
- * Where a run takes place: one folder on disk and one tmpfs inside it, and everything that is mounted there. Leaving means that all
- * of it is gone, whichever way the run ends; so it is one object, asked by the end of the run and by signals alike.
+ * Where a run takes place: one folder on disk and one tmpfs inside it, and everything that is mounted there. Leaving
+ * means that all of it is gone, whichever way the run ends; so it is one object, asked by the end of the run and by
+ * signals alike.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
@@ -43,8 +44,9 @@ export class Ground {
   }
 
   /**
-   * An empty directory on `medium`, with `name` in its own. On ext4 each lies in a group of blocks of its own, as directories at the
-   * top do (that is what `chattr +T` of the one above asks for), so that what is made there finds no group used up by others.
+   * An empty directory on `medium`, with `name` in its own. On ext4 each lies in a group of blocks of its own, as
+   * directories at the top do (that is what `chattr +T` of the one above asks for), so that what is made there finds no
+   * group used up by others.
    */
   fresh(medium: Medium, name: string): string {
     const path = join(this.#of(medium), `${name}-${this.#made++}`)
@@ -53,9 +55,9 @@ export class Ground {
   }
 
   /**
-   * What one side has written must not slow down the next: ext4 without a journal looks through all inodes of a group that were
-   * freed within the last minutes before it takes one there (recently_deleted() in fs/ext4/ialloc.c). So on disk only content is
-   * freed at once.
+   * What one side has written must not slow down the next: ext4 without a journal looks through all inodes of a group
+   * that were freed within the last minutes before it takes one there (recently_deleted() in fs/ext4/ialloc.c). So on
+   * disk only content is freed at once.
    */
   async remove(path: string): Promise<void> {
     if (!path.startsWith(`${this.#of('disk')}/`)) return void (await mustRun(['rm', '-rf', '--one-file-system', path]))

@@ -20,7 +20,10 @@ export async function machine(folder: string): Promise<Record<string, string>> {
   }
 }
 
-/** Waking a processor that has gone to sleep is the larger part of a FUSE request: whether a guest's stay awake for a moment. */
+/**
+ * Waking a processor that has gone to sleep is the larger part of a FUSE request: whether a guest's stay awake for a
+ * moment.
+ */
 function idle(): string {
   const governor = read('/sys/devices/system/cpu/cpuidle/current_governor') ?? 'no governor'
   const { polledNs } = idleFacts()

@@ -1,6 +1,7 @@
 /**
- * What the workloads work on, made once and kept beside the runs: a root filesystem by mmdebstrap (or one that is given), its
- * tar, a list of its small files, a tree of 64 layers, big files, and a Debian package that replaces files of the root.
+ * What the workloads work on, made once and kept beside the runs: a root filesystem by mmdebstrap (or one that is
+ * given), its tar, a list of its small files, a tree of 64 layers, big files, and a Debian package that replaces files
+ * of the root.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 /**
- * The surroundings of an ordinary user's mount: a user namespace, in which root has no power over the machine (so no passthrough,
- * no trusted.* attributes, no file handles), with a mount namespace of its own. Every id is mapped to itself, so that
- * the same files can be worked on as on the other sides.
+ * The surroundings of an ordinary user's mount: a user namespace, in which root has no power over the machine (so no
+ * passthrough, no trusted.* attributes, no file handles), with a mount namespace of its own. Every id is mapped to
+ * itself, so that the same files can be worked on as on the other sides.
  */
 import type { ChildProcess } from 'node:child_process'
 import { readlinkSync, writeFileSync } from 'node:fs'
@@ -11,8 +11,8 @@ const EVERY_ID = '0 0 4294967295\n'
 const TRIES = 400
 
 /**
- * A copy of somebody's FUSE mount would keep its daemon from ending, and once there is a user namespace it could not be unmounted: so
- * they go before that, without the original's noticing.
+ * A copy of somebody's FUSE mount would keep its daemon from ending, and once there is a user namespace it could not be
+ * unmounted: so they go before that, without the original's noticing.
  */
 const KEEP = `awk '$3 ~ /^fuse/ { print $2 }' /proc/self/mounts | xargs -r -n1 umount -l
 exec unshare --user --mount --propagation unchanged sleep infinity`

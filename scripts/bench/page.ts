@@ -31,7 +31,10 @@ export function table(results: Results): string {
 /** Fewer requests than this tell nothing. */
 const MANY = 1000
 
-/** Where somebody waited for many requests: how many, what an empty one takes, and what that makes of kernel overlayfs's time. */
+/**
+ * Where somebody waited for many requests: how many, what an empty one takes, and what that makes of kernel overlayfs's
+ * time.
+ */
 function floors(results: Results): string[] {
   const tables = results.sides.map(({ name }) => floorsOf(results, name)).filter((table) => table.length > 0)
   if (tables.length === 0) return []

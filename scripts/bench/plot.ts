@@ -1,4 +1,6 @@
-/** The results as a drawing: per measure one bar for each side, its multiple of kernel overlayfs on a logarithmic scale. */
+/**
+ * The results as a drawing: per measure one bar for each side, its multiple of kernel overlayfs on a logarithmic scale.
+ */
 import { type Results, type Row, ratio, shownRatio } from './figures.js'
 
 const LABELS = 330

@@ -1,6 +1,7 @@
 /**
- * Children of the benchmark: each in a process group of its own, so that an interrupt can end exactly what was started, with
- * what it started in turn. Everything that is timed runs in such a child, never in the process that serves a mount.
+ * Children of the benchmark: each in a process group of its own, so that an interrupt can end exactly what was started,
+ * with what it started in turn. Everything that is timed runs in such a child, never in the process that serves a
+ * mount.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, existsSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs'
@@ -17,8 +18,8 @@ interface Outcome {
 }
 
 /**
- * Runs `argv` to its end; standard output goes nowhere. Rejects only when it cannot be started. What it says goes to files, not to
- * pipes: a daemon that it leaves behind would hold those open.
+ * Runs `argv` to its end; standard output goes nowhere. Rejects only when it cannot be started. What it says goes to
+ * files, not to pipes: a daemon that it leaves behind would hold those open.
  */
 export function run(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {

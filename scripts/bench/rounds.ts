@@ -1,6 +1,6 @@
 /**
- * The order of measuring: for each workload, round by round, every side in turn (A B C A B C), so that what changes on the
- * machine meanwhile falls on all of them alike. A side that fails a workload is left out of it, aloud.
+ * The order of measuring: for each workload, round by round, every side in turn (A B C A B C), so that what changes on
+ * the machine meanwhile falls on all of them alike. A side that fails a workload is left out of it, aloud.
  */
 
 import { type AnyWorkload, measuresOf } from './any-workload.js'

@@ -1,7 +1,7 @@
 /**
- * The filesystems that are measured beside each other: kernel overlayfs, which everything is a multiple of; programs with
- * fuse-overlayfs's command line; and this project's own in its data modes. A side says how a mount is made and ended, and
- * in what surroundings the work on it runs. What cannot be had here is left out, with the reason.
+ * The filesystems that are measured beside each other: kernel overlayfs, which everything is a multiple of; programs
+ * with fuse-overlayfs's command line; and this project's own in its data modes. A side says how a mount is made and
+ * ended, and in what surroundings the work on it runs. What cannot be had here is left out, with the reason.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,9 @@ export interface Side {
   readonly name: string
   /** What it is, for the page. */
   readonly about: string
-  /** The command, to be wrapped, that tells how many requests a mount of it has answered; absent: they are not counted. */
+  /**
+   * The command, to be wrapped, that tells how many requests a mount of it has answered; absent: they are not counted.
+   */
   readonly counting?: readonly string[]
   /** Puts whatever surroundings it needs around a command. */
   wrap(argv: readonly string[]): string[]

@@ -1,6 +1,6 @@
 /**
- * One run of one workload on one side: mounts, runs the steps in children, takes the seconds that each child measured around its
- * own work (so that starting it does not count), unmounts, removes what was written.
+ * One run of one workload on one side: mounts, runs the steps in children, takes the seconds that each child measured
+ * around its own work (so that starting it does not count), unmounts, removes what was written.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,10 @@ export class Stage {
     readonly material: Material,
   ) {}
 
-  /** Runs all steps on one mount; seconds by the measure's id. What the run before has left to be written or discarded is waited for. */
+  /**
+   * Runs all steps on one mount; seconds by the measure's id. What the run before has left to be written or discarded
+   * is waited for.
+   */
   async perform(workload: Workload): Promise<Record<string, number>> {
     await mustRun(['sync'])
     const layers = this.layers(workload.lowers(this.material), workload.medium, 'one')
@@ -107,9 +110,9 @@ export async function dropCaches(): Promise<void> {
 }
 
 /**
- * Uses `size` MiB of memory and gives them back, as huge pages where the C library can ask for them. What a virtual machine has not
- * used for some seconds its host may have taken back; then every page costs some 10 microseconds when it is used next, and
- * whoever reads 512 MiB first would pay for all.
+ * Uses `size` MiB of memory and gives them back, as huge pages where the C library can ask for them. What a virtual
+ * machine has not used for some seconds its host may have taken back; then every page costs some 10 microseconds when
+ * it is used next, and whoever reads 512 MiB first would pay for all.
  */
 async function haveMemory(size: number): Promise<void> {
   const use = `Buffer.allocUnsafe(${size} * 2 ** 20).fill(1)`

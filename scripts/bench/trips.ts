@@ -1,7 +1,7 @@
 /**
- * What the requests of a workload cost by themselves. Whatever a server does, the kernel sends it so many, and a program waits for each
- * to go there and back; so kernel overlayfs's time and as many empty requests are a floor for what a mount in user space can
- * reach with that pattern of requests, on this machine.
+ * What the requests of a workload cost by themselves. Whatever a server does, the kernel sends it so many, and a
+ * program waits for each to go there and back; so kernel overlayfs's time and as many empty requests are a floor for
+ * what a mount in user space can reach with that pattern of requests, on this machine.
  */
 import { execFileSync } from 'node:child_process'
 

@@ -1,6 +1,7 @@
 /**
- * What a workload is: a mount of some layers with its upper on some medium, and steps that run in it one after the other, of which
- * some are measured. Steps are bash, with these variables: M the merged directory, TAR and SMALL (see material.ts), and so on.
+ * What a workload is: a mount of some layers with its upper on some medium, and steps that run in it one after the
+ * other, of which some are measured. Steps are bash, with these variables: M the merged directory, TAR and SMALL (see
+ * material.ts), and so on.
  */
 import type { Medium } from './ground.js'
 import type { Material } from './material.js'
@@ -35,7 +36,10 @@ export interface Workload {
   readonly metacopy?: boolean
   /** A mount option that only this project's own sides get, as the title says. */
   readonly own?: string
-  /** This project's sides have their index of the layers built before they mount, as a mount after an image's first has it. */
+  /**
+   * This project's sides have their index of the layers built before they mount, as a mount after an image's first has
+   * it.
+   */
   readonly indexed?: boolean
   /** As many times the rounds that were asked for: what takes a tenth of a second varies more than what takes one. */
   readonly times?: number

@@ -1,8 +1,8 @@
 /**
- * V8's code for a joined file, as it is after the file has begun to run: functions are compiled when they are first called, so that
- * code kept right after loading would lack most of what a start needs. The file is run in a process of its own that
- * mounts nothing: the command only checks options, the launched background process finds no mountpoint, the one that a command starts
- * and the engine's thread get no order.
+ * V8's code for a joined file, as it is after the file has begun to run: functions are compiled when they are first
+ * called, so that code kept right after loading would lack most of what a start needs. The file is run in a process of
+ * its own that mounts nothing: the command only checks options, the launched background process finds no mountpoint,
+ * the one that a command starts and the engine's thread get no order.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
 
-/** How far a file is run: until it has checked its options or directories, until it waits for its order, or not at all. */
+/**
+ * How far a file is run: until it has checked its options or directories, until it waits for its order, or not at all.
+ */
 type Rehearsal = 'command' | 'launched' | 'background' | 'engine' | 'none'
 
 /** How long what waits for an order takes to come that far, at most; if it takes longer there is less code. */

@@ -1,7 +1,7 @@
 /**
- * What begins a joined file, as text: it stands where tsc put the output of a `.cts` file (see scripts/bundle-dist.ts) and is CommonJS, because
- * a joined file is run as a script, which alone can be given V8's code for it. Whatever is missing, the modules are loaded one
- * by one instead.
+ * What begins a joined file, as text: it stands where tsc put the output of a `.cts` file (see scripts/bundle-dist.ts)
+ * and is CommonJS, because a joined file is run as a script, which alone can be given V8's code for it. Whatever is
+ * missing, the modules are loaded one by one instead.
  */
 
 /** The parameters of the one function that a joined file is; `__at` gives the URL of a module's own place. */
@@ -10,7 +10,10 @@ export const PARAMETERS = 'require,module,exports,__filename,__dirname,__at'
 /** The first words of a file that begins a joined one. */
 export const MARK = '// Made by scripts/bundle-dist.ts'
 
-/** The file with V8's code for `joined`, as the Node that runs this one makes it. V8 itself looks at its own version and flags. */
+/**
+ * The file with V8's code for `joined`, as the Node that runs this one makes it. V8 itself looks at its own version and
+ * flags.
+ */
 export function cacheName(joined: string): string {
   return `${joined}.${process.version}-${process.arch}`
 }

@@ -1,5 +1,5 @@
-# The demo's three layers, and the looks at them. A cached layer is built beside its place (*.part) and renamed when it is
-# whole. Where no Debian mirror answers, layers 1 and 2 are made of the host's own files. Sourced by demo.sh.
+# The demo's three layers, and the looks at them. A cached layer is built beside its place (*.part) and renamed when it
+# is whole. Where no Debian mirror answers, layers 1 and 2 are made of the host's own files. Sourced by demo.sh.
 
 demo_packages=(jq tree)
 
@@ -37,9 +37,12 @@ inside() {
   TREE=$tree env -u TMPDIR unshare --mount --pid --fork --kill-child --propagation private sh -euc '
     mount -t proc proc "$TREE/proc"
     mount --rbind /dev "$TREE/dev"
-    if [ -e /etc/resolv.conf ] && [ -f "$TREE/etc/resolv.conf" ]; then mount --bind "$(readlink -f /etc/resolv.conf)" "$TREE/etc/resolv.conf"; fi
+    if [ -e /etc/resolv.conf ] && [ -f "$TREE/etc/resolv.conf" ]; then
+      mount --bind "$(readlink -f /etc/resolv.conf)" "$TREE/etc/resolv.conf"
+    fi
     tree=$TREE; unset TREE
-    exec env HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    exec env HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+      PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       chroot "$tree" "$@"' inside "$@"
 }
 
@@ -64,11 +67,13 @@ make_base() {
     rm -rf --one-file-system "$base.part"
   fi
   touch "$cache/host-files"
-  note 'no Debian mirror answers: taking the host'"'"'s own files instead (shell, coreutils, their libraries, documentation)'
+  note 'no Debian mirror answers: taking the host'"'"'s own files instead '\
+'(shell, coreutils, their libraries, documentation)'
   copy_host_programs "$base.part" sh bash $(dpkg -L coreutils | grep '^/usr/bin/\|^/bin/')
   mkdir -p "$base.part"/{proc,dev,tmp,root,usr/share/doc,usr/local/bin,usr/local/sbin}
   local file documents=()
-  for file in etc/os-release etc/debian_version etc/passwd etc/group etc/issue usr/lib/os-release usr/share/doc/{bash,coreutils}; do
+  for file in etc/os-release etc/debian_version etc/passwd etc/group etc/issue usr/lib/os-release \
+    usr/share/doc/{bash,coreutils}; do
     [ -e "/$file" ] && documents+=("$file")
   done
   tar -C / -cf - "${documents[@]}" | tar -C "$base.part" -xf -
@@ -131,7 +136,8 @@ install_inside() {
     apt-get -o APT::Sandbox::User=root update -q
     apt-get -o APT::Sandbox::User=root install -q -y --no-install-recommends "$@"
     apt-get clean
-    rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d' install "$@" 2>&1 | grep --line-buffered -E '^(Get|Unpacking|Setting up|Processing|E:|W:|dpkg)' | indented
+    rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d' install "$@" 2>&1 |
+    grep --line-buffered -E '^(Get|Unpacking|Setting up|Processing|E:|W:|dpkg)' | indented
 }
 
 make_configuration() {
@@ -141,7 +147,9 @@ make_configuration() {
   echo demo-host >"$merged/etc/hostname"
   echo 'Welcome to a root filesystem of three layers.' >"$merged/etc/motd"
   mkdir -p "$merged/usr/local/bin"
-  printf '#!/bin/sh\ncat /etc/motd\necho "running as pid $$ of $(cat /etc/hostname), Debian $(tail -n 1 /etc/debian_version)"\n' >"$merged/usr/local/bin/hello"
+  printf '#!/bin/sh\ncat /etc/motd\n'\
+'echo "running as pid $$ of $(cat /etc/hostname), Debian $(tail -n 1 /etc/debian_version)"\n' \
+    >"$merged/usr/local/bin/hello"
   chmod 755 "$merged/usr/local/bin/hello"
   rm -f "$merged/etc/issue.net"
   stratafs unmount "$merged"
@@ -152,13 +160,15 @@ make_configuration() {
 fingerprint() {
   local layer
   for layer in "$@"; do
-    tar --sort=name --numeric-owner --xattrs --xattrs-include='*' --format=posix --pax-option=delete=atime,delete=ctime -C "$layer" -cf - .
+    tar --sort=name --numeric-owner --xattrs --xattrs-include='*' --format=posix \
+      --pax-option=delete=atime,delete=ctime -C "$layer" -cf - .
   done | sha256sum
 }
 
 # Every entry of an upper directory, with what overlay marks mean; of the folder `$2` only how much is in it.
 list_upper() {
-  find "$1" -mindepth 1 ! -path "$1/$2/*" -printf '%y %M %U:%G %10s  %P\n' | sort -k5 | while read -r type mode owner size path; do
+  find "$1" -mindepth 1 ! -path "$1/$2/*" -printf '%y %M %U:%G %10s  %P\n' | sort -k5 |
+    while read -r type mode owner size path; do
     case $type in
       c) meaning='<- whiteout: hides the name below' ;;
       l) meaning="-> $(readlink "$1/$path")" ;;

@@ -1,4 +1,5 @@
-# How the demo talks: numbered steps, the commands as they are run, their output indented below them. Sourced by demo.sh.
+# How the demo talks: numbered steps, the commands as they are run, their output indented below them. Sourced by
+# demo.sh.
 
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ]; then
   bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'

@@ -1,7 +1,12 @@
-/** Exports that nobody imports: they make a file look as if others depended on it. src/index.ts is the library's contract. */
+/**
+ * Exports that nobody imports: they make a file look as if others depended on it. src/index.ts is the library's
+ * contract.
+ */
 import { type Source, targetOf } from './sources.js'
 
-/** Names that a file exports and no other file takes, one line each. `files`: path to source, the tests and scripts too. */
+/**
+ * Names that a file exports and no other file takes, one line each. `files`: path to source, the tests and scripts too.
+ */
 export function findDeadExports(root: string, files: ReadonlyMap<string, Source>): string[] {
   const used = new Map<string, Set<string>>()
   for (const [file, { imports }] of files) {

@@ -1,11 +1,13 @@
 /**
- * The order of the rooms of src/: an import may point only down ORDER, or stay within its own room. That keeps the engine
- * testable without a mount, and a second transport possible. Only syscalls/ knows the addon.
+ * The order of the rooms of src/: an import may point only down ORDER, or stay within its own room. That keeps the
+ * engine testable without a mount, and a second transport possible. Only syscalls/ knows the addon.
  */
 import { basename, dirname, sep } from 'node:path'
 import { readSource, type Source, sourceFiles, targetOf } from './sources.js'
 
-/** The rooms of src/, top first. `src` is the library's entry; a folder's own files are a room beside its sub-folders. */
+/**
+ * The rooms of src/, top first. `src` is the library's entry; a folder's own files are a room beside its sub-folders.
+ */
 const ORDER = [
   'cli',
   'cli/image',
@@ -90,7 +92,10 @@ export function checkOrder(root: string): string[] {
   return faults
 }
 
-/** Files that import each other in a circle, types included: one line for each circle that is met. `files`: path to source. */
+/**
+ * Files that import each other in a circle, types included: one line for each circle that is met. `files`: path to
+ * source.
+ */
 export function findCircles(root: string, files: ReadonlyMap<string, Source>): string[] {
   const circles: string[] = []
   const done = new Set<string>()

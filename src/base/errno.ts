@@ -1,8 +1,7 @@
 /**
- * The one table of error numbers, and how failure is told everywhere below the command line: a system call, a layer
- * or an operation returns a number that is negative (-errno) when it failed. Functions that return an object return
- * `Result<T>`: the object, or such a negative number. Nothing is thrown for an expected error, so nothing is
- * allocated for one either; a throw is a bug, and the session turns it into EIO in one place.
+ * The table of error numbers. In the engine failure is a negative number (-errno): what a system call, a layer or an
+ * operation returns instead of its result, be that a number or an object. Nothing is thrown for an expected error, and
+ * nothing allocated. A throw is a bug; the session turns it into EIO. Above the engine failure is a StratafsError.
  */
 
 /** Linux error numbers (include/uapi/asm-generic/errno*.h), positive. */
@@ -51,8 +50,8 @@ export const Errno = {
 } as const
 
 /**
- * In place of an error: nothing has been done, because something is on its way that the request needs; it is to be served once
- * more when that has come.
+ * In place of an error: nothing has been done, because something is on its way that the request needs; it is to be
+ * served once more when that has come.
  */
 export const PENDING = -65536
 

@@ -19,8 +19,8 @@ export function pathBytes(name: string): Buffer {
 }
 
 /**
- * For a terminal, on one line: what would move the cursor, hide, turn the reading direction or end the line as `\\u001b`.
- * `text` is ordinary JavaScript text.
+ * For a terminal, on one line: what would move the cursor, hide, turn the reading direction or end the line as
+ * `\\u001b`. `text` is ordinary JavaScript text.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, codeUnits)

@@ -1,7 +1,8 @@
 /**
- * What the launched background process does once it is on its feet (see launched-main.ts): reads its arguments, tells the launcher what
- * the command would tell, over descriptor 3, and serves. What it does not take, the launcher gives to the command: wrong usage,
- * whatever stays in the foreground, the other transport. So there is one place for the words about each of these.
+ * What the launched background process does once it is on its feet (see launched-main.ts): reads its arguments, tells
+ * the launcher what the command would tell, over descriptor 3, and serves. What it does not take, the launcher gives to
+ * the command: wrong usage, whatever stays in the foreground, the other transport. So there is one place for the words
+ * about each of these.
  */
 import { closeSync, writeSync } from 'node:fs'
 import { sourceStack } from '../base/source-stack.js'

@@ -1,6 +1,6 @@
 /**
- * The commands, as yargs reads them: one row each with its options and an example. What they do is in the files of their
- * names; here is only how they are asked. Arguments come as latin1 strings, so paths stay bytes.
+ * The commands, as yargs reads them: one row each with its options and an example. What they do is in the files of
+ * their names; here is only how they are asked. Arguments come as latin1 strings, so paths stay bytes.
  */
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
@@ -42,8 +42,8 @@ const mountNow: RunMount = async (given) => {
 }
 
 /**
- * yargs lays out the whole help while the command that was called already runs, in case somebody shows it after all, and the command
- * waits for that: half of what yargs costs. Who asks for help gets it laid out then.
+ * yargs lays out the whole help while the command that was called already runs, in case somebody shows it after all,
+ * and the command waits for that: half of what yargs costs. Who asks for help gets it laid out then.
  */
 function spareHelp(parser: Argv): void {
   const { getInternalMethods } = parser as {

@@ -1,6 +1,6 @@
 /**
- * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other call is
- * one of the commands, which yargs reads.
+ * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other
+ * call is one of the commands, which yargs reads.
  */
 import { basename } from 'node:path'
 import { isMountProgramForm, parseMountProgram } from './mount/mount-program.js'
@@ -19,7 +19,10 @@ async function run(): Promise<number> {
   return runCommands(args)
 }
 
-/** Our own name: left by what was called and became this (native-bindings/src/launch.c, scripts/stratafs), or the script's. */
+/**
+ * Our own name: left by what was called and became this (native-bindings/src/launch.c, scripts/stratafs), or the
+ * script's.
+ */
 function calledAs(): string {
   const { STRATAFS_NAME: left } = process.env
   delete process.env.STRATAFS_NAME
@@ -43,7 +46,10 @@ async function runMountProgram(name: string, args: readonly string[]): Promise<n
   return performMount(programRequest(form, currentDirectory()))
 }
 
-/** Who reads our output may stop before its end. A mount in the background has none, and is spared the making of the stream. */
+/**
+ * Who reads our output may stop before its end. A mount in the background has none, and is spared the making of the
+ * stream.
+ */
 function endWithReader(): void {
   process.stdout.on('error', () => process.exit(Exit.FAILED))
 }
@@ -55,7 +61,8 @@ async function printVersion(): Promise<number> {
 }
 
 function printUsage(name: string): number {
-  process.stdout.write(`usage: ${name} [-f] [-d] -o lowerdir=DIR[:DIR…][,upperdir=DIR,workdir=DIR][,OPTION…] [SOURCE] MERGED
+  const options = 'lowerdir=DIR[:DIR…][,upperdir=DIR,workdir=DIR][,OPTION…]'
+  process.stdout.write(`usage: ${name} [-f] [-d] -o ${options} [SOURCE] MERGED
 
 Mounts the merged directory on MERGED and goes to the background once it answers.
   -f  stay in the foreground (mount.* names: check the options only, as mount(8) means it)

@@ -1,6 +1,7 @@
 /**
  * POSIX ACLs name users and groups by id, so with a mapping those ids must be mapped like a file's owner. Pure.
- * posix_acl_xattr_header: u32 version @0 · then entries of u16 tag @0 · u16 perm @2 · u32 id @4 (include/uapi/linux/posix_acl_xattr.h).
+ * posix_acl_xattr_header: u32 version @0 · then entries of u16 tag @0 · u16 perm @2 · u32 id @4
+ * (include/uapi/linux/posix_acl_xattr.h).
  */
 import { type IdMapping, shownId, storedId } from './id-mapping.js'
 

@@ -1,9 +1,12 @@
 /**
- * Whose file it is, as the mount shows it and as the disk holds it: uid and gid mappings, squashing, and permissions kept
- * in an xattr where the disk cannot hold them (fuse-overlayfs's xattr_permissions, containers/storage's override_stat).
- * Pure: ids in, ids out.
+ * Whose file it is, as the mount shows it and as the disk holds it: uid and gid mappings, squashing, and permissions
+ * kept in an xattr where the disk cannot hold them (fuse-overlayfs's xattr_permissions, containers/storage's
+ * override_stat). Pure: ids in, ids out.
  */
-/** One range of a uid or gid mapping, as fuse-overlayfs's uidmapping= writes it: `host` ids on disk, `to` ids in the mount. */
+/**
+ * One range of a uid or gid mapping, as fuse-overlayfs's uidmapping= writes it: `host` ids on disk, `to` ids in the
+ * mount.
+ */
 export interface IdRange {
   readonly to: number
   readonly host: number

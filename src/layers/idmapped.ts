@@ -1,14 +1,17 @@
 /**
  * Whether a directory lies on an idmapped mount: there the kernel itself has mapped the owners already. podman, as root
- * with `--uidmap`, hands its lower layers over in this way and asks for `uidmapping=` all the same; mapped twice, every file
- * would belong to nobody.
+ * with `--uidmap`, hands its lower layers over in this way and asks for `uidmapping=` all the same; mapped twice, every
+ * file would belong to nobody.
  */
 import { readFileSync } from 'node:fs'
 import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 
-/** Of each of `paths` (absolute, resolved, latin1) whether the mount that it lies on is idmapped; false where that cannot be told. */
+/**
+ * Of each of `paths` (absolute, resolved, latin1) whether the mount that it lies on is idmapped; false where that
+ * cannot be told.
+ */
 export function idmappedAmong(paths: readonly string[]): boolean[] {
   const mountinfo = readFileSync('/proc/self/mountinfo', 'latin1')
   // Nearly never, and then nothing has to be asked about any of them.

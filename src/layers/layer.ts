@@ -1,8 +1,8 @@
 /**
- * One layer: its root, opened once, and what its filesystem can do. Where the kernel allows it (CAP_SYS_ADMIN, Linux 5.12)
- * the root is a private clone of the mount it lies on, read-only and noatime for lower layers: the kernel itself then
- * refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this mount
- * included, can be walked into. Elsewhere the directory is opened as it is.
+ * One layer: its root, opened once, and what its filesystem can do. Where the kernel allows it (CAP_SYS_ADMIN, Linux
+ * 5.12) the root is a private clone of the mount it lies on, read-only and noatime for lower layers: the kernel itself
+ * then refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this
+ * mount included, can be walked into. Elsewhere the directory is opened as it is.
  */
 import { Errno } from '../base/errno.js'
 import {
@@ -40,7 +40,10 @@ function openFailure(option: string, path: string, errno: number): string {
   return `${option} ${path} cannot be opened (errno ${-errno})`
 }
 
-/** The upper layer and the descriptor of its workdir, both reached through one mount so that files can move between them. */
+/**
+ * The upper layer and the descriptor of its workdir, both reached through one mount so that files can move between
+ * them.
+ */
 interface UpperRoots {
   readonly layer: Layer
   readonly workFd: number

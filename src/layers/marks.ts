@@ -1,8 +1,8 @@
 /**
- * The extended attributes in which a layer says what a directory entry alone cannot: opaque, redirect, metacopy, origin,
- * impure, nlink (kernel overlayfs's, docs/on-disk-format.md), and fuse-overlayfs's spelling of opaque. They are read
- * together: one listxattr says that there are none, which is the usual answer. They belong to the union and are never
- * shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
+ * The extended attributes in which a layer says what a directory entry alone cannot: opaque, redirect, metacopy,
+ * origin, impure, nlink (kernel overlayfs's, docs/on-disk-format.md), and fuse-overlayfs's spelling of opaque. They are
+ * read together: one listxattr says that there are none, which is the usual answer. They belong to the union and are
+ * never shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
  * (`overlay.overlay.x`), which is how overlays nest.
  */
 import { Errno } from '../base/errno.js'
@@ -70,7 +70,9 @@ export function bytesOf(text: string): Uint8Array {
 export const TRUSTED_MARKS = 'trusted.overlay.'
 export const USER_MARKS = 'user.overlay.'
 
-/** The prefix of marks where no upper decides it; `userxattr` as in the mount's options, null where nothing was said. */
+/**
+ * The prefix of marks where no upper decides it; `userxattr` as in the mount's options, null where nothing was said.
+ */
 export function defaultPrefix(userxattr: boolean | null): string {
   const trusted = userxattr === null ? capable(CAP_SYS_ADMIN) : !userxattr
   return trusted ? TRUSTED_MARKS : USER_MARKS
@@ -126,7 +128,9 @@ export class MarkStore {
       : attribute
   }
 
-  /** How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr(). */
+  /**
+   * How a stored attribute is shown; null when it is the union's own. As ovl_is_own_xattr() and ovl_is_escaped_xattr().
+   */
   shown(attribute: string): string | null {
     if (isForeign(attribute)) return null
     if (!attribute.startsWith(this.prefix)) return attribute
@@ -172,7 +176,10 @@ function protectionBits(value: Uint8Array): number {
   return bits
 }
 
-/** An absolute path without empty, `.` or `..` components, or one bare name; null otherwise. As ovl_get_redirect_xattr(). */
+/**
+ * An absolute path without empty, `.` or `..` components, or one bare name; null otherwise. As
+ * ovl_get_redirect_xattr().
+ */
 export function validRedirect(redirect: string): string | null {
   const parts = redirect.startsWith('/') ? redirect.slice(1).split('/') : [redirect]
   for (const part of parts) if (part === '' || part === '.' || part === '..' || part.includes('/')) return null

@@ -1,7 +1,8 @@
 /**
- * Which owner overrides (`override_stat` attributes, layers/id-mapping.ts) are believed. Whoever may write a file can set those of the
- * user class on it, so that one found on a layer is believed only where the mount asks for it, and only where nobody but the
- * mount's own user could have set it. Devices are never made of one, and set-id bits only where they give no power away.
+ * Which owner overrides (`override_stat` attributes, layers/id-mapping.ts) are believed. Whoever may write a file can
+ * set those of the `user.` class on it. So one of them counts only where the mount asks for it, and where nobody but
+ * the mount's own user could have set it. Devices are never made of one, and set-id bits only where they give no power
+ * away.
  */
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFMT, S_SETID } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -40,7 +41,10 @@ function whoWeAre(): 'root' | 'user' | 'container' {
   return others
 }
 
-/** Whether `attribute` on what `stat` describes can only have been set by root or by us. In a user namespace all ids are ours. */
+/**
+ * Whether `attribute` on what `stat` describes can only have been set by root or by us. In a user namespace all ids are
+ * ours.
+ */
 export function trusts(attribute: string, stat: Float64Array): boolean {
   const us = whoWeAre()
   if (attribute.startsWith(PRIVILEGED) || us === 'container') return true

@@ -1,9 +1,10 @@
 /**
- * A directory as it lies in one layer, and the bounded set of descriptors through which layers are reached. Everything
- * in a layer is named as (descriptor of its directory, name), one component at a time and never through a symbolic
- * link, so nothing can be resolved outside the layer's root or into a mountpoint above it, and paths may be as deep as
- * the filesystem allows. Descriptors are O_PATH, unless the cache is asked for others, and kept for directories in recent
- * use only: a mount with a million directories holds no more of them than one with a thousand. An upper directory that is
+ * A directory as it lies in one layer, and the bounded cache of descriptors through which layers are reached.
+ *
+ * Everything in a layer is named as (descriptor of its directory, name), one component at a time, never through a
+ * symbolic link. So nothing resolves outside the layer's root or into a mount on top of it, and paths may be of any
+ * depth. Descriptors are O_PATH, unless the cache is asked for others. Only those of recently used directories are
+ * kept: a mount with a million directories holds no more of them than one with a thousand. An upper directory that is
  * renamed keeps its object: only `parent` and `name` change.
  */
 import { Errno } from '../base/errno.js'

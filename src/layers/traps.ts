@@ -1,7 +1,7 @@
 /**
- * A lower layer may lie above the upper and the workdir (`lowerdir=/`). What is written there must not show below as it is being
- * written: a directory of a lower layer that is the upper's or the workdir's root is ELOOP, by whatever path. As
- * ovl_lookup_trap_inode() in fs/overlayfs/super.c.
+ * A lower layer may lie above the upper and the workdir (`lowerdir=/`). What is written there must not show below as it
+ * is being written: a directory of a lower layer that is the upper's or the workdir's root is ELOOP, by whatever path.
+ * As ovl_lookup_trap_inode() in fs/overlayfs/super.c.
  */
 import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'

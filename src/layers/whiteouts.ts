@@ -1,10 +1,10 @@
 /**
- * How a layer says that a name below it is hidden. Read in every spelling at all times: a character device 0:0, an empty
- * file with the mark `whiteout` in a directory marked opaque=x, and AUFS's and OCI's `.wh.NAME` (with `.wh..wh..opq` for
- * an opaque directory). Written as a device; as `.wh.NAME` where mknod is refused; as an empty file with the mark where that
- * name is refused too, as inside another union. In the `.wh.` spelling an entry
- * NAME beside its `.wh.NAME` is shown: the whiteout then only hides what lies below, so the two can be written in either
- * order without a moment in which something wrong shows.
+ * How a layer says that a name below it is hidden. Read in every spelling at all times: a character device 0:0, an
+ * empty file with the mark `whiteout` in a directory marked opaque=x, and AUFS's and OCI's `.wh.NAME` (with
+ * `.wh..wh..opq` for an opaque directory). Written as a device; as `.wh.NAME` where mknod is refused; as an empty file
+ * with the mark where that name is refused too, as inside another union. In the `.wh.` spelling an entry NAME beside
+ * its `.wh.NAME` is shown: the whiteout then only hides what lies below, so the two can be written in either order
+ * without a moment in which something wrong shows.
  */
 import { Errno } from '../base/errno.js'
 import {
@@ -29,7 +29,10 @@ import type { SharedWhiteout } from './shared-whiteout.js'
 export const AUFS_PREFIX = '.wh.'
 export const AUFS_OPAQUE = '.wh..wh..opq'
 
-/** How whiteouts are written: `device`: a character device 0:0; `aufs`: `.wh.NAME`; `xattr`: an empty file with the mark. */
+/**
+ * How whiteouts are written: `device`: a character device 0:0; `aufs`: `.wh.NAME`; `xattr`: an empty file with the
+ * mark.
+ */
 export type WrittenAs = 'device' | 'aufs' | 'xattr'
 
 /** Makes `.wh.NAME` in the directory `fd`; 0 or -errno. */
@@ -127,7 +130,9 @@ export class Whiteouts {
     return 0
   }
 
-  /** Before `dir` is marked opaque, which ends opaque=x: removes the marked files, which would be shown; 0 or -errno. */
+  /**
+   * Before `dir` is marked opaque, which ends opaque=x: removes the marked files, which would be shown; 0 or -errno.
+   */
   removeMarked(dir: LayerDir): number {
     if (!dir.xattrWhiteouts) return 0
     const hidden: string[] = []

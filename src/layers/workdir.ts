@@ -1,8 +1,8 @@
 /**
- * The workdir: where everything that will appear in the upper is built first, to be moved in by one rename, and where
- * everything that leaves it goes before it is taken apart. A crash leaves rubbish here and nowhere else; the next mount
- * sweeps it. The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile
- * mount has not been ended cleanly), `index/` for copied-up hard links.
+ * The workdir. Whatever will appear in the upper is built here first, then moved in by one rename. Whatever leaves the
+ * upper goes here before it is taken apart. A crash leaves rubbish here and nowhere else, and the next mount sweeps it.
+ * The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile mount
+ * has not been ended cleanly), `index/` for copied-up hard links.
  */
 import { Errno, errnoName } from '../base/errno.js'
 import {
@@ -66,7 +66,10 @@ export class Workdir {
     return native.openat(this.fd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600)
   }
 
-  /** Removes what stands at `name` in `work/`, a directory with all that is in it. A file without a name goes with its descriptor. */
+  /**
+   * Removes what stands at `name` in `work/`, a directory with all that is in it. A file without a name goes with its
+   * descriptor.
+   */
   discard(name: string): void {
     if (name === '') return
     const errno = native.unlinkat(this.fd, name, 0)
@@ -104,8 +107,9 @@ export class Workdir {
 
 function volatileLeft(path: string): string {
   return (
-    `workdir ${path} was last used by a volatile mount that did not end cleanly, so the upper directory may be incomplete; ` +
-    `if you accept that, remove ${path}/work/incompat and mount again, else start with a new upper directory`
+    `workdir ${path} was last used by a volatile mount that did not end cleanly, so the upper directory may be ` +
+    `incomplete; if you accept that, remove ${path}/work/incompat and mount again, else start with a new upper ` +
+    'directory'
   )
 }
 

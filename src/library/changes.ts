@@ -1,6 +1,6 @@
 /**
- * The library's functions for what an upper directory changes: as a list, and as a layer. What they do is in oci/; here paths
- * come in and go out as callers have them.
+ * The library's functions for what an upper directory changes: as a list, and as a layer. What they do is in oci/; here
+ * paths come in and go out as callers have them.
  */
 
 import { type Change, diffSource } from '../oci/changes/diff.js'

@@ -1,6 +1,6 @@
 /**
- * The library's functions about the index of owners: build it, compare it with the layers, describe it, throw it away; of a
- * mount, or of layers that are named. What a mount has in use is done by its daemon, which is asked.
+ * The library's functions about the index of owners: build it, compare it with the layers, describe it, throw it away;
+ * of a mount, or of layers that are named. What a mount has in use is done by its daemon, which is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../base/failure.js'

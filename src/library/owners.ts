@@ -1,6 +1,6 @@
 /**
- * The library's questions about owners: which layer a path comes from, whose the entries of a directory are, how much each
- * layer holds and how much of it shows; of a mount, or of layers that are named.
+ * The library's questions about owners: which layer a path comes from, whose the entries of a directory are, how much
+ * each layer holds and how much of it shows; of a mount, or of layers that are named.
  */
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
@@ -93,7 +93,9 @@ async function listMounted(path: Path): Promise<OwnedEntry[] | number> {
   return entries
 }
 
-/** How much each layer holds below `path`, and how much of it shows. The layers themselves are read, never the mount. */
+/**
+ * How much each layer holds below `path`, and how much of it shows. The layers themselves are read, never the mount.
+ */
 export async function spaceByLayer(path: Path, layers: PlainTarget = {}): Promise<LayerSpace[]> {
   if (layers.lower?.length) return spaceOf(await targetOf(layers), relative(path), toText(path))
   const { daemon, inside: at } = unwrap(findInside(absolute(path)))

@@ -1,6 +1,6 @@
 /**
- * What all of the library's functions share: its error, and the ways in and out for paths, which callers hand in as strings or
- * buffers and the inside carries as latin1.
+ * What all of the library's functions share: its error, and the ways in and out for paths, which callers hand in as
+ * strings or buffers and the inside carries as latin1.
  */
 import { StratafsError } from '../base/failure.js'
 import { fromText, shown } from '../base/text.js'

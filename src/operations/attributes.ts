@@ -28,7 +28,9 @@ export function getattr(u: Union, nodeid: number): number {
   return typeof node === 'number' ? node : attrOf(u, node, nodeid)
 }
 
-/** The attributes of `node` for who knows it as `nodeid`; an old nodeid learns of no change, so it has to ask each time. */
+/**
+ * The attributes of `node` for who knows it as `nodeid`; an old nodeid learns of no change, so it has to ask each time.
+ */
 function attrOf(u: Union, node: Node, nodeid: number): number {
   const errno = readAttr(u, node)
   if (node.id !== nodeid) u.attr.lasting = false
@@ -52,8 +54,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
 }
 
 /**
- * With writes gathered in the kernel, the kernel keeps the times of regular files itself and hands them over now and then, also
- * after an unlink: nothing that a lower file has to be copied up for.
+ * With writes gathered in the kernel, the kernel keeps the times of regular files itself and hands them over now and
+ * then, also after an unlink: nothing that a lower file has to be copied up for.
  */
 function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
   if (!u.data.writeback || node.isUpper || node.type !== S_IFREG) return false
@@ -63,7 +65,9 @@ function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
   return native.stat[Stat.MTIME] === changes.mtime && native.stat[Stat.MTIME_NS] === (changes.mtimeNs ?? 0)
 }
 
-/** As may_setattr() in fs/attr.c; times alone that the kernel gathered while it was written are no change by anybody. */
+/**
+ * As may_setattr() in fs/attr.c; times alone that the kernel gathered while it was written are no change by anybody.
+ */
 function checkProtected(u: Union, node: Node, changes: SetAttr): number {
   if (node.protection === 0) return 0
   const { mode, uid, gid, size, atime, mtime } = changes
@@ -96,7 +100,9 @@ function setSize(node: Node, fd: number, name: string, size: number): number {
     : native.truncateat(fd, name, size)
 }
 
-/** What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`. */
+/**
+ * What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`.
+ */
 function killSetid(fd: number, name: string, anyGroup = false): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
@@ -151,7 +157,10 @@ function changeOverride(u: Union, node: Node, attribute: string, changes: SetAtt
   return kept < 0 ? kept : native.setxattr(fd, u.locatedName, attribute, Buffer.from(text, 'latin1'), 0)
 }
 
-/** What an override stands on belongs to this process alone, or the override would not be believed (layers/override-trust). */
+/**
+ * What an override stands on belongs to this process alone, or the override would not be believed
+ * (layers/override-trust).
+ */
 function keepToUs(u: Union, fd: number, name: string, stat: Float64Array): number {
   const uid = stat[Stat.UID]!
   const foreign = uid !== 0 && uid !== u.ownUid && u.writable!.capabilities.changeIds && isMachineRoot()

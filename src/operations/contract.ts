@@ -94,8 +94,8 @@ export interface Operations {
   /** SEEK_DATA 3 and SEEK_HOLE 4; the offset found. -ENOSYS where the kernel alone knows what has been written. */
   lseek(nodeid: number, offset: number, whence: number): number
   copyFileRange(nodeIn: number, offsetIn: number, nodeOut: number, offsetOut: number, length: number): number
-  /** Entries whose cookie is greater than `offset` (0: from the start, with `.` and `..`). With `plus`, each entry given a
-   * nodeid has been counted once, as by lookup. */
+  /** Entries whose cookie is greater than `offset` (0: from the start, with `.` and `..`). With `plus`, each entry
+   * given a nodeid has been counted once, as by lookup. */
   readdir(nodeid: number, offset: number, plus: boolean, sink: EntrySink): number
   statfs(nodeid: number): number
   getxattr(nodeid: number, attribute: string): Uint8Array | number

@@ -1,6 +1,6 @@
 /**
- * The engine as its surroundings see it: made from a configuration, asked by a transport through `operations`, described
- * for people, ended. Everything in it runs on the thread that made it.
+ * The engine as its surroundings see it: made from a configuration, asked by a transport through `operations`,
+ * described for people, ended. Everything in it runs on the thread that made it.
  */
 
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
@@ -44,7 +44,10 @@ export interface Engine {
   useIndex(index: LowerIndex): void
   /** The identity of the lower layers. */
   identity(): string
-  /** The engine was woken in a quiet moment: opens the index when it has become ready, tells its writer what was held back. */
+  /**
+   * The engine was woken in a quiet moment: opens the index when it has become ready, tells its writer what was held
+   * back.
+   */
   tendIndex(): void
   /** The owner of a path relative to the mount's root, or -errno. */
   which(path: string): Ownership | HiddenPath | number

@@ -1,7 +1,7 @@
 /**
- * A rename that leaves a whiteout where the filesystem can hold whiteouts only as marked files: no RENAME_WHITEOUT makes those. So
- * the whiteout is made first and takes the old name by an exchange. Nothing is lost at any moment: at worst, after a crash, a
- * name that has gone is shown once more.
+ * A rename that leaves a whiteout where the filesystem can hold whiteouts only as marked files: no RENAME_WHITEOUT
+ * makes those. So the whiteout is made first and takes the old name by an exchange. Nothing is lost at any moment: at
+ * worst, after a crash, a name that has gone is shown once more.
  */
 
 import type { LayerDir } from '../layers/layer-dir.js'

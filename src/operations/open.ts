@@ -1,7 +1,7 @@
 /**
  * Open files: open and release, read and write where the transport has not served them itself, fsync, fallocate, lseek,
- * copy_file_range. Nothing here needs an OPEN to have come before: a read or write finds its descriptor by node, and copies
- * up where that is still due.
+ * copy_file_range. Nothing here needs an OPEN to have come before: a read or write finds its descriptor by node, and
+ * copies up where that is still due.
  */
 
 import { Errno } from '../base/errno.js'
@@ -47,7 +47,10 @@ export function mayMap(u: Union, flags: number): boolean {
   return u.opened.backing > 0 && (flags & O_ACCMODE) === O_RDWR
 }
 
-/** A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened then. */
+/**
+ * A small file's pages are there from the first open on; should one be asked for that is not, its descriptor is opened
+ * then.
+ */
 function openForReading(u: Union, node: Node): number {
   if (!u.data.passthrough) return contentFd(u, node, false)
   preloadSmallFile(u, node)

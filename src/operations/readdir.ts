@@ -39,8 +39,8 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
 interface Wanted {
   readonly plus: boolean
   /**
-   * It is the directory that was listed last, from its beginning once more, as rm(1) does after a look whether there is anything in
-   * it: what the kernel knows of its entries since is not told again.
+   * A second listing from offset 0 right after the first, as rm(1) makes: attributes that the kernel already has are
+   * skipped.
    */
   readonly again: boolean
   readonly sink: EntrySink

@@ -1,6 +1,6 @@
 /**
- * rename and renameat2: plan (union/entries/rename-plan.ts), prepare, the one rename, publish. Everything up to the rename may fail and
- * leaves the merged tree as it was; nothing after it may.
+ * rename and renameat2: plan (union/entries/rename-plan.ts), prepare, the one rename, publish. Everything up to the
+ * rename may fail and leaves the merged tree as it was; nothing after it may.
  */
 
 import { Errno } from '../base/errno.js'

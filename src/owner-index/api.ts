@@ -1,7 +1,7 @@
 /**
- * The index for commands: built, verified, described, dropped and asked, for a mount's workdir or for plain layers, without
- * any mount. Nothing here may run on the thread that serves a mount. Failures that a person can do something about are
- * returned as `{ error }`, a sentence.
+ * The index for commands: built, verified, described, dropped and asked, for a mount's workdir or for plain layers,
+ * without any mount. Nothing here may run on the thread that serves a mount. Failures that a person can do something
+ * about are returned as `{ error }`, a sentence.
  */
 import { existsSync, statSync } from 'node:fs'
 import { pathBytes, shown } from '../base/text.js'
@@ -45,8 +45,8 @@ export function sharedIndex(config: LowerStackConfig): string | { error: string 
 }
 
 /**
- * Compares the rows with the layers, calling `difference` for each one; the number of them. `upper`: its rows are compared
- * with what is there, too.
+ * Compares the rows with the layers, calling `difference` for each one; the number of them. `upper`: its rows are
+ * compared with what is there, too.
  */
 export function verifyIndex(
   path: string,

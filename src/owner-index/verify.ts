@@ -1,6 +1,6 @@
 /**
- * Every row held against the layers: the tree is read again, by the code that fills the index, and compared with what the
- * database says. Directories that were never read are counted, and are no differences.
+ * Every row held against the layers: the tree is read again, by the code that fills the index, and compared with what
+ * the database says. Directories that were never read are counted, and are no differences.
  */
 
 import type { LayerDir } from '../layers/layer-dir.js'
@@ -113,7 +113,9 @@ class Verification {
     for (const name of byName.keys()) this.#differs({ path: prefix + name, what: 'not in the layers' })
   }
 
-  /** A changed stamp alone does no harm, for the engine asks the layers then; it is told because the layer was edited. */
+  /**
+   * A changed stamp alone does no harm, for the engine asks the layers then; it is told because the layer was edited.
+   */
   #stamps({ path, layers, stamps }: DirectoryRows, known: Buffer): void {
     for (const [part, layer] of layers.entries()) {
       const of = (all: Buffer): string => hex(all.subarray(part * STAMP_BYTES, (part + 1) * STAMP_BYTES))

@@ -1,12 +1,16 @@
 /**
- * Directory entries as READDIR and READDIRPLUS return them: records packed one behind the other, each padded to 8 bytes.
- * A list is built in place in the reply, record by record, until one does not fit; that one starts the next answer.
+ * Directory entries as READDIR and READDIRPLUS return them: records packed one behind the other, each padded to 8
+ * bytes. A list is built in place in the reply, record by record, until one does not fit; that one starts the next
+ * answer.
  */
 
 import { type AttrFields, ENTRY_OUT_SIZE, entryOut, type Validity } from './replies.js'
 import type { ReplyBuffer } from './reply-buffer.js'
 
-/** fuse_dirent without its name: u64 ino @0 · u64 off @8 · u32 namelen @16 · u32 type @20 · then name, padded with zeros to 8 */
+/**
+ * fuse_dirent without its name: u64 ino @0 · u64 off @8 · u32 namelen @16 · u32 type @20 · then name, padded with zeros
+ * to 8
+ */
 export const DIRENT_HEAD = 24
 
 /** The size of a fuse_dirent whose name has `length` bytes: FUSE_DIRENT_SIZE(). */
@@ -42,8 +46,8 @@ export class DirectoryList {
   }
 
   /**
-   * Adds a fuse_direntplus (fuse_entry_out @0 · fuse_dirent @128); false when it does not fit. `nodeid` 0 with an `attr` of null
-   * says "name only": all of its fuse_entry_out is zero.
+   * Adds a fuse_direntplus (fuse_entry_out @0 · fuse_dirent @128); false when it does not fit. `nodeid` 0 with an
+   * `attr` of null says "name only": all of its fuse_entry_out is zero.
    */
   addPlus(
     name: string,

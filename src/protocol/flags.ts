@@ -110,7 +110,10 @@ export const FallocateMode = {
   UNSHARE_RANGE: 0x40,
 } as const
 
-/** The bits of open(2)'s flags above the access mode (asm-generic values: x86-64, arm64 differs in O_DIRECT and three more, which only the trace would show). */
+/**
+ * The bits of open(2)'s flags above the access mode (asm-generic values: x86-64, arm64 differs in O_DIRECT and three
+ * more, which only the trace would show).
+ */
 export const OpenFlag = {
   O_WRONLY: 0x1,
   O_RDWR: 0x2,

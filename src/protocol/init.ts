@@ -1,15 +1,19 @@
 /**
- * The INIT negotiation: what the kernel offers, what this filesystem wants, what is agreed. Pure, so that every kernel's
- * offer is a unit test. A flag the kernel did not offer is never sent back: an old kernel reads unknown bits as it
- * likes. The oldest kernel served is Linux 4.18 (7.27); before it the messages had other sizes.
+ * The INIT negotiation: what the kernel offers, what this filesystem wants, what is agreed. Pure, so that every
+ * kernel's offer is a unit test. A flag the kernel did not offer is never sent back: an old kernel reads unknown bits
+ * as it likes. The oldest kernel served is Linux 4.18 (7.27); before it the messages had other sizes.
  *
- * Not asked for: SPLICE_* (data never passes a pipe), POSIX_LOCKS and FLOCK_LOCKS (the kernel keeps locks itself, which is
- * all a local filesystem needs), EXPORT_SUPPORT (a nodeid does not outlive its FORGET), AUTO_INVAL_DATA (all change comes
- * through the mount; EXPLICIT_INVAL_DATA says just that), SECURITY_CTX and CREATE_SUPP_GROUP.
+ * Not asked for:
  *
- * The two data modes are agreed here, because neither can change while mounted: with PASSTHROUGH every open is answered, and
- * the kernel drops it where WRITEBACK_CACHE is asked for; without it no open is answered (ENOSYS to OPEN), so truncation has
- * to come as a SETATTR and ATOMIC_O_TRUNC must be off.
+ * - SPLICE_*: data never passes a pipe;
+ * - POSIX_LOCKS and FLOCK_LOCKS: the kernel keeps locks itself, which is all a local filesystem needs;
+ * - EXPORT_SUPPORT: a nodeid does not outlive its FORGET;
+ * - AUTO_INVAL_DATA: all change comes through the mount, and EXPLICIT_INVAL_DATA says just that;
+ * - SECURITY_CTX and CREATE_SUPP_GROUP.
+ *
+ * The two data modes are agreed here, because neither can change while mounted: with PASSTHROUGH every open is
+ * answered, and the kernel drops it where WRITEBACK_CACHE is asked for; without it no open is answered (ENOSYS to
+ * OPEN), so truncation has to come as a SETATTR and ATOMIC_O_TRUNC must be off.
  */
 import { Errno } from '../base/errno.js'
 import { InitFlag, InitFlag2 } from './flags.js'

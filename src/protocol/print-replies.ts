@@ -1,7 +1,7 @@
 /**
  * The trace's second half: what a reply says, read back from its bytes. Reading the bytes, not what was meant to be
- * written, is the point: a trace that lies about an encoder's mistake would hide it. Each function gets the reply and the
- * size of its body, and is only asked about replies without an error.
+ * written, is the point: a trace that lies about an encoder's mistake would hide it. Each function gets the reply and
+ * the size of its body, and is only asked about replies without an error.
  */
 import { DIRENT_HEAD, direntSize } from './directory.js'
 import { InitFlag, InitFlag2, OpenedFlag } from './flags.js'
@@ -50,7 +50,8 @@ export const printCreate: ReplyPrinter = (reply) =>
   `{n${reply.u64(0)} ${attributes(reply, 40)} ${opened(reply, ENTRY_OUT_SIZE)}}`
 
 export const printStatfs: ReplyPrinter = (reply) =>
-  `{blocks:${reply.u64(0)} bavail:${reply.u64(16)} files:${reply.u64(24)} bsize:${reply.u32(40)} namelen:${reply.u32(44)}}`
+  `{blocks:${reply.u64(0)} bavail:${reply.u64(16)} files:${reply.u64(24)} ` +
+  `bsize:${reply.u32(40)} namelen:${reply.u32(44)}}`
 
 export const printSize: ReplyPrinter = (reply) => `{size:${reply.u32(0)}}`
 
@@ -65,7 +66,8 @@ export const printIoctl: ReplyPrinter = (reply, size) => `{result:${reply.u32(0)
 
 export const printInit: ReplyPrinter = (reply) => {
   const version = `${reply.u32(0)}.${reply.u32(4)}`
-  return `{version:${version} flags:${initFlags(reply.u32(12))} flags2:${initFlags2(reply.u32(32))} maxWrite:${reply.u32(20)}}`
+  const flags = `flags:${initFlags(reply.u32(12))} flags2:${initFlags2(reply.u32(32))}`
+  return `{version:${version} ${flags} maxWrite:${reply.u32(20)}}`
 }
 
 /** The first names of a listing, then how many there are. */

@@ -57,7 +57,9 @@ function escapeByte(code: number): string {
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
 }
 
-/** Decoded arguments in one piece: numbers in braces with their names, then each string quoted, then bytes by length. */
+/**
+ * Decoded arguments in one piece: numbers in braces with their names, then each string quoted, then bytes by length.
+ */
 export function printArguments(args: object, formats: Readonly<Record<string, Format>>): string {
   const fields: string[] = []
   const texts: string[] = []

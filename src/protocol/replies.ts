@@ -1,12 +1,15 @@
 /**
- * Encoders for replies' bodies, each written in place at an offset after the 16-byte header; they return the body's size.
- * The struct is the comment. Every byte is written, padding and unused fields as zero, because the buffer is reused.
+ * Encoders for replies' bodies, each written in place at an offset after the 16-byte header; they return the body's
+ * size. The struct is the comment. Every byte is written, padding and unused fields as zero, because the buffer is
+ * reused.
  */
 import { StatxMask } from './flags.js'
 import type { InitAnswer } from './init.js'
 import type { ReplyBuffer } from './reply-buffer.js'
 
-/** A file's attributes, as fuse_attr and fuse_statx carry them. Times in seconds and nanoseconds, `blocks` in 512 bytes. */
+/**
+ * A file's attributes, as fuse_attr and fuse_statx carry them. Times in seconds and nanoseconds, `blocks` in 512 bytes.
+ */
 export interface AttrFields {
   readonly ino: number
   readonly mode: number
@@ -36,7 +39,9 @@ export interface Validity {
   readonly nanoseconds: number
 }
 
-/** A timeout in seconds, fractions allowed, as the protocol writes it; endless and huge ones become 2^53 - 1 seconds. */
+/**
+ * A timeout in seconds, fractions allowed, as the protocol writes it; endless and huge ones become 2^53 - 1 seconds.
+ */
 export function validity(timeout: number): Validity {
   if (!(timeout > 0)) return { seconds: 0, nanoseconds: 0 }
   const seconds = Math.min(Math.floor(timeout), Number.MAX_SAFE_INTEGER)
@@ -62,9 +67,9 @@ export function deviceMinor(device: number): number {
 export const ATTR_SIZE = 88
 
 /**
- * fuse_attr: u64 ino @0 · u64 size @8 · u64 blocks @16 · s64 atime @24 · s64 mtime @32 · s64 ctime @40 · u32 atimensec @48 ·
- * u32 mtimensec @52 · u32 ctimensec @56 · u32 mode @60 · u32 nlink @64 · u32 uid @68 · u32 gid @72 · u32 rdev @76 ·
- * u32 blksize @80 · u32 flags @84
+ * fuse_attr: u64 ino @0 · u64 size @8 · u64 blocks @16 · s64 atime @24 · s64 mtime @32 · s64 ctime @40 ·
+ * u32 atimensec @48 · u32 mtimensec @52 · u32 ctimensec @56 · u32 mode @60 · u32 nlink @64 · u32 uid @68 ·
+ * u32 gid @72 · u32 rdev @76 · u32 blksize @80 · u32 flags @84
  */
 function attributes(reply: ReplyBuffer, at: number, attr: AttrFields): void {
   reply.setU64(at, attr.ino)
@@ -99,8 +104,8 @@ export function attrOut(reply: ReplyBuffer, at: number, attr: AttrFields, valid:
 export const ENTRY_OUT_SIZE = 128
 
 /**
- * fuse_entry_out: u64 nodeid @0 · u64 generation @8 · u64 entry_valid @16 · u64 attr_valid @24 · u32 entry_valid_nsec @32 ·
- * u32 attr_valid_nsec @36 · fuse_attr @40
+ * fuse_entry_out: u64 nodeid @0 · u64 generation @8 · u64 entry_valid @16 · u64 attr_valid @24 ·
+ * u32 entry_valid_nsec @32 · u32 attr_valid_nsec @36 · fuse_attr @40
  */
 export function entryOut(
   reply: ReplyBuffer,
@@ -142,10 +147,10 @@ export const STATX_OUT_SIZE = 288
 
 /**
  * fuse_statx_out: u64 attr_valid @0 · u32 attr_valid_nsec @8 · u32 flags @12 · u64 spare[2] @16 · fuse_statx @32:
- * u32 mask @0 · u32 blksize @4 · u64 attributes @8 · u32 nlink @16 · u32 uid @20 · u32 gid @24 · u16 mode @28 · u16 spare @30 ·
- * u64 ino @32 · u64 size @40 · u64 blocks @48 · u64 attributes_mask @56 · fuse_sx_time atime @64 · btime @80 · ctime @96 ·
- * mtime @112 · u32 rdev_major @128 · u32 rdev_minor @132 · u32 dev_major @136 · u32 dev_minor @140 · u64 spare2[14] @144.
- * A birth time of 0 means that the filesystem beneath tells none.
+ * u32 mask @0 · u32 blksize @4 · u64 attributes @8 · u32 nlink @16 · u32 uid @20 · u32 gid @24 · u16 mode @28 ·
+ * u16 spare @30 · u64 ino @32 · u64 size @40 · u64 blocks @48 · u64 attributes_mask @56 · fuse_sx_time atime @64 ·
+ * btime @80 · ctime @96 · mtime @112 · u32 rdev_major @128 · u32 rdev_minor @132 · u32 dev_major @136 ·
+ * u32 dev_minor @140 · u64 spare2[14] @144. A birth time of 0 means that the filesystem beneath tells none.
  */
 export function statxOut(reply: ReplyBuffer, at: number, attr: AttrFields, valid: Validity): number {
   reply.words.fill(0, (16 + at) >>> 2, (16 + at + STATX_OUT_SIZE) >>> 2)
@@ -190,8 +195,8 @@ export interface StatfsFields {
 }
 
 /**
- * fuse_statfs_out, a fuse_kstatfs: u64 blocks @0 · u64 bfree @8 · u64 bavail @16 · u64 files @24 · u64 ffree @32 · u32 bsize @40 ·
- * u32 namelen @44 · u32 frsize @48 · u32 padding @52 · u32 spare[6] @56
+ * fuse_statfs_out, a fuse_kstatfs: u64 blocks @0 · u64 bfree @8 · u64 bavail @16 · u64 files @24 · u64 ffree @32 ·
+ * u32 bsize @40 · u32 namelen @44 · u32 frsize @48 · u32 padding @52 · u32 spare[6] @56
  */
 export function statfsOut(reply: ReplyBuffer, at: number, stat: StatfsFields): number {
   reply.words.fill(0, (16 + at) >>> 2, (16 + at + 80) >>> 2)
@@ -230,8 +235,8 @@ export function ioctlOut(reply: ReplyBuffer, at: number, result: number): number
 
 /**
  * fuse_init_out: u32 major @0 · u32 minor @4 · u32 max_readahead @8 · u32 flags @12 · u16 max_background @16 ·
- * u16 congestion_threshold @18 · u32 max_write @20 · u32 time_gran @24 · u16 max_pages @28 · u16 map_alignment @30 · u32 flags2 @32 ·
- * u32 max_stack_depth @36 · u16 request_timeout @40 · u16 unused[11] @42
+ * u16 congestion_threshold @18 · u32 max_write @20 · u32 time_gran @24 · u16 max_pages @28 · u16 map_alignment @30 ·
+ * u32 flags2 @32 · u32 max_stack_depth @36 · u16 request_timeout @40 · u16 unused[11] @42
  */
 export function initOut(reply: ReplyBuffer, at: number, answer: InitAnswer): number {
   reply.words.fill(0, (16 + at) >>> 2, (16 + at + 64) >>> 2)

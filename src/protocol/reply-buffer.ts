@@ -55,7 +55,10 @@ export class ReplyBuffer {
     this.words[at + 1] = high
   }
 
-  /** u64 at `offset` after the header, exact also from 2^53 on, where `value` is rounded: `low` has its low 32 bits then. */
+  /**
+   * u64 at `offset` after the header, exact also from 2^53 on, where `value` is rounded: `low` has its low 32 bits
+   * then.
+   */
   setRoundedU64(offset: number, value: number, low: number): void {
     if (value <= Number.MAX_SAFE_INTEGER) return this.setU64(offset, value)
     this.setU32(offset, low)

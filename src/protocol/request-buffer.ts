@@ -3,8 +3,9 @@
  * The bytes may be garbage, so every access is made inside [0, end): a decoder asks `has` for its struct first, and
  * `text` never runs past the end. Numbers are the host's own (little-endian: x86-64, arm64, riscv64).
  *
- * fuse_in_header: u32 len @0 · u32 opcode @4 · u64 unique @8 · u64 nodeid @16 · u32 uid @24 · u32 gid @28 · u32 pid @32 ·
- * u16 total_extlen @36 (in 8 bytes, of extensions at the message's end; zero before 7.38) · u16 padding @38
+ * fuse_in_header: u32 len @0 · u32 opcode @4 · u64 unique @8 · u64 nodeid @16 · u32 uid @24 · u32 gid @28 ·
+ * u32 pid @32 · u16 total_extlen @36 (in 8 bytes, of extensions at the message's end; zero before 7.38) ·
+ * u16 padding @38
  */
 import { IN_HEADER } from './opcodes.js'
 
@@ -83,7 +84,9 @@ export class RequestBuffer {
     return this.words[at] + (this.words[at + 1] | 0) * TWO_32
   }
 
-  /** The NUL-terminated latin1 string at `offset` after the header; '' when it is empty or not terminated. Sets `after`. */
+  /**
+   * The NUL-terminated latin1 string at `offset` after the header; '' when it is empty or not terminated. Sets `after`.
+   */
   text(offset: number): string {
     const start = IN_HEADER + offset
     if (start >= this.end) return ''

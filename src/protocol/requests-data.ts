@@ -1,7 +1,7 @@
 /**
  * Decoders for requests about open files, their contents, directories and the connection itself, in the manner of
- * requests.ts. Offsets and lengths are u64 on the wire and numbers here: what is not exact as a number (2^53 and up) is
- * larger than any file Linux stores, and is refused where it would be written to, or capped where it only bounds.
+ * requests.ts. Offsets and lengths are u64 on the wire and numbers here. A number from 2^53 up is not exact, but it is
+ * also larger than any file Linux stores: it is refused where it would be written to, and capped where it only bounds.
  */
 import { Errno } from '../base/errno.js'
 import { FallocateMode, FSYNC_FDATASYNC, InitFlag, InitFlag2, OPEN_KILL_SUIDGID, OpenFlag, WriteFlag } from './flags.js'
@@ -143,7 +143,10 @@ export const copyFileRange = decoder(
   },
 )
 
-/** fuse_ioctl_in: u64 fh @0 · u32 flags @8 · u32 cmd @12 · u64 arg @16 · u32 in_size @24 · u32 out_size @28 · then `in_size` bytes */
+/**
+ * fuse_ioctl_in: u64 fh @0 · u32 flags @8 · u32 cmd @12 · u64 arg @16 · u32 in_size @24 · u32 out_size @28 · then
+ * `in_size` bytes
+ */
 export const ioctl = decoder(
   { fh: 0, flags: 0, command: 0, inSize: 0, outSize: 0, value: 0 },
   (request, args) => {
@@ -169,7 +172,10 @@ export const interrupt = decoder({ unique: 0 }, (request, args) => {
   return 0
 })
 
-/** fuse_init_in: u32 major @0 · u32 minor @4 · u32 max_readahead @8 · u32 flags @12 · u32 flags2 @16 (with INIT_EXT) · u32 unused[11] */
+/**
+ * fuse_init_in: u32 major @0 · u32 minor @4 · u32 max_readahead @8 · u32 flags @12 · u32 flags2 @16 (with INIT_EXT) ·
+ * u32 unused[11]
+ */
 export const init = decoder(
   { major: 0, minor: 0, maxReadahead: 0, flags: 0, flags2: 0 },
   (request, args) => {

@@ -1,9 +1,9 @@
 /**
  * Decoders for requests about names and attributes; requests-data.ts has those about open files and their contents. One
- * per message, its C struct as the comment with offsets after the 40-byte header. A decoder checks that the whole struct
- * is there before it reads, fills its one arguments object (reused: it holds until the next request of that kind), and
- * returns 0 or -errno. Bytes behind what it needs are left alone: kernels append extensions. How long a name may
- * be is the layers' business.
+ * per message, its C struct as the comment with offsets after the 40-byte header. A decoder checks that the whole
+ * struct is there before it reads, fills its one arguments object (reused: it holds until the next request of that
+ * kind), and returns 0 or -errno. Bytes behind what it needs are left alone: kernels append extensions. How long a name
+ * may be is the layers' business.
  */
 import { Errno } from '../base/errno.js'
 import { RenameFlag, SETXATTR_ACL_KILL_SGID, SetattrFlag, XattrFlag } from './flags.js'
@@ -77,7 +77,10 @@ export const forget = decoder({ nlookup: 0 }, (request, args) => {
   return 0
 })
 
-/** fuse_batch_forget_in: u32 count @0 · u32 dummy @4 · then `count` times fuse_forget_one: u64 nodeid @0 · u64 nlookup @8 */
+/**
+ * fuse_batch_forget_in: u32 count @0 · u32 dummy @4 · then `count` times fuse_forget_one: u64 nodeid @0 ·
+ * u64 nlookup @8
+ */
 export const batchForget = decoder({ count: 0 }, (request, args) => {
   if (!request.has(8)) return MALFORMED
   args.count = request.u32(0)
@@ -178,8 +181,8 @@ export const listxattr = decoder({ size: 0 }, (request, args) => {
 const NO_VALUE: Uint8Array = new Uint8Array(0)
 
 /**
- * fuse_setxattr_in: u32 size @0 · u32 flags @4 · with FUSE_SETXATTR_EXT also u32 setxattr_flags @8 · u32 padding @12 · then
- * name\0 and `size` bytes
+ * fuse_setxattr_in: u32 size @0 · u32 flags @4 · with FUSE_SETXATTR_EXT also u32 setxattr_flags @8 · u32 padding @12 ·
+ * then name\0 and `size` bytes
  */
 export const setxattr = decoder(
   { flags: 0, killSgid: 0, attribute: '', value: NO_VALUE },

@@ -1,6 +1,6 @@
 /**
- * Requests about directories. Listings are stateless: a cookie says where to continue, so no handle is needed and OPENDIR
- * is declined once and for all where the kernel allows that, which also ends RELEASEDIR and keeps directories cached.
+ * Requests about directories. Listings are stateless: a cookie says where to continue, so no handle is needed. OPENDIR
+ * is declined once and for all where the kernel allows that. This ends RELEASEDIR too, and keeps directories cached.
  */
 import { Errno } from '../base/errno.js'
 import type { EntrySink } from '../operations/contract.js'
@@ -29,8 +29,9 @@ export function readdirplus(context: Context, args: typeof requests.read.args): 
 }
 
 /**
- * An error after some entries is kept for the next request: with READDIRPLUS the nodes of those entries are counted, so the
- * kernel has to hear of them. An answer without entries means the end, so a first entry that does not fit is an error.
+ * An error after some entries is kept for the next request: with READDIRPLUS the nodes of those entries are counted, so
+ * the kernel has to hear of them. An answer without entries means the end, so a first entry that does not fit is an
+ * error.
  */
 function listInto(context: Context, args: typeof requests.read.args, plus: boolean, sink: EntrySink): number {
   const { list, operations, nodeid } = context

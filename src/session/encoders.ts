@@ -1,7 +1,7 @@
 /**
  * The kinds of answers: how an operation's result becomes a reply's body, and how the trace reads it back. A row of the
- * opcode table names one. `encode` runs only for results >= 0, gets that number, takes the rest from the operations' scratch
- * objects, and returns the body's size in bytes.
+ * opcode table names one. `encode` runs only for results >= 0, gets that number, takes the rest from the operations'
+ * scratch objects, and returns the body's size in bytes.
  */
 import { OpenedFlag } from '../protocol/flags.js'
 import * as print from '../protocol/print-replies.js'

@@ -1,7 +1,7 @@
 /**
- * IOCTL: the inode flags of chattr(1) and lsattr(1). The kernel makes FS_IOC_SETFLAGS out of three requests: FSGETXATTR to
- * learn what else is set, then GETFLAGS or SETFLAGS with 32 bits; older ones hand the program's command through with its 8
- * bytes. Everything else is not for us: ENOTTY.
+ * IOCTL: the inode flags of chattr(1) and lsattr(1). The kernel makes FS_IOC_SETFLAGS out of three requests: FSGETXATTR
+ * to learn what else is set, then GETFLAGS or SETFLAGS with 32 bits; older ones hand the program's command through with
+ * its 8 bytes. Everything else is not for us: ENOTTY.
  */
 import { Errno } from '../base/errno.js'
 import { IoctlCommand } from '../protocol/flags.js'
@@ -40,7 +40,10 @@ function setFlags(context: Context, args: IoctlArgs): number {
   return done < 0 ? done : ioctlOut(context.reply, 0, 0)
 }
 
-/** struct fsxattr: u32 xflags @0 · u32 extsize @4 · u32 nextents @8 · u32 projid @12 · u32 cowextsize @16 · u8 pad[8] @20 */
+/**
+ * struct fsxattr: u32 xflags @0 · u32 extsize @4 · u32 nextents @8 · u32 projid @12 · u32 cowextsize @16 ·
+ * u8 pad[8] @20
+ */
 const FSXATTR_SIZE = 28
 
 function getFsxattr(context: Context, args: IoctlArgs): number {

@@ -1,9 +1,10 @@
 /**
  * The opcode table: one row per message, naming how it is decoded, what runs, and how the result is answered. The
- * session serves requests from it, the trace prints them from it, the counters take their names from it. A message without
- * a row is answered ENOSYS; several of those the kernel then never sends again, which is
- * wanted: FLUSH and ACCESS would cost a round trip each and have nothing to do here (nothing is written back late,
- * and `default_permissions` checks access), locks are kept by the kernel, BMAP and POLL mean nothing on a directory tree.
+ * session serves requests from it, the trace prints them from it, the counters take their names from it.
+ *
+ * A message without a row is answered ENOSYS, and some of those the kernel then never sends again. That is wanted:
+ * FLUSH and ACCESS would cost a round trip and have nothing to do (`default_permissions` checks access). The kernel
+ * keeps locks itself. BMAP and POLL mean nothing here.
  */
 import { Opcode } from '../protocol/opcodes.js'
 import * as requests from '../protocol/requests.js'
@@ -25,7 +26,9 @@ export interface Operation<A extends object = object> {
   /** The result: >= 0 for `encode`, or -errno. */
   run(context: Context, args: A): number
   readonly encode: answers.Answer
-  /** True where ENOSYS is meant: elsewhere it would end that message for the whole connection, and becomes EOPNOTSUPP. */
+  /**
+   * True where ENOSYS is meant: elsewhere it would end that message for the whole connection, and becomes EOPNOTSUPP.
+   */
   readonly declinable?: boolean
 }
 

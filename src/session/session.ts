@@ -1,8 +1,11 @@
 /**
  * The FUSE session: one request in the request buffer, at most one reply in the reply buffer, never a throw. It holds
- * no descriptor and waits for nothing, so that tests feed it bytes. Requests are served one after the other, each to its
- * end. What the kernel must never see is stopped here: a reply to a message that has none, an error outside its range, an
- * accidental ENOSYS (it ends that kind of message for the whole connection), a reply whose unique is 0 (a notification).
+ * no descriptor and waits for nothing, so that tests feed it bytes. Requests are served one after the other, each to
+ * its end.
+ *
+ * What the kernel must never see is stopped here: a reply to a message that has none, an error outside its range, a
+ * reply whose unique is 0 (a notification), and an accidental ENOSYS, which ends that kind of message for the whole
+ * connection.
  */
 import { Errno, errnoName, PENDING } from '../base/errno.js'
 import type { DataPort, Operations } from '../operations/contract.js'
@@ -46,8 +49,8 @@ export class Session {
   }
 
   /**
-   * Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none, or PENDING:
-   * nothing was done, and it is to be served again.
+   * Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none,
+   * or PENDING: nothing was done, and it is to be served again.
    */
   handle(length: number): number {
     const { request, reply } = this.#context
@@ -115,7 +118,9 @@ export class Session {
     return this.#failed(-Errno.EIO)
   }
 
-  /** The request last begun in one line, as `412 RENAME2 n7 {newdir:9 flags:NOREPLACE} "a" "b"`; for after `handle` too. */
+  /**
+   * The request last begun in one line, as `412 RENAME2 n7 {newdir:9 flags:NOREPLACE} "a" "b"`; for after `handle` too.
+   */
   describeRequest(): string {
     const { request } = this.#context
     const { opcode } = request

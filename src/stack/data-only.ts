@@ -1,7 +1,8 @@
 /**
- * Data-only lower layers (`lowerdir=A::D`): no name of theirs shows. A metacopy whose content is in no other layer has it there,
- * under the path of its absolute redirect; the first of them that has a regular file there counts. Neither marks nor whiteouts
- * mean anything in them, and no symbolic link is followed. Mirrors ovl_lookup_data_layer() in fs/overlayfs/namei.c.
+ * Data-only lower layers (`lowerdir=A::D`): no name of theirs shows. A metacopy whose content is in no other layer has
+ * it there, under the path of its absolute redirect; the first of them that has a regular file there counts. Neither
+ * marks nor whiteouts mean anything in them, and no symbolic link is followed. Mirrors ovl_lookup_data_layer() in
+ * fs/overlayfs/namei.c.
  */
 
 import { LayerDir } from '../layers/layer-dir.js'

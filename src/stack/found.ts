@@ -1,6 +1,6 @@
 /**
- * What a top-down search (search.ts) goes by, what it is told, and what it finds: the words that the union, the index and
- * the search have in common.
+ * What a top-down search (search.ts) goes by, what it is told, and what it finds: the words that the union, the index
+ * and the search have in common.
  */
 
 import type { Layer, LayerDir } from '../layers/layer-dir.js'
@@ -24,8 +24,8 @@ export interface SearchContext {
   readonly topStat: Float64Array
   readonly config: { readonly redirectDir: string; readonly verity?: boolean; readonly leadsBelow?: boolean }
   /**
-   * Hears of a search in several parts, of which the lowers from `at` on have not been asked yet; `name` null: for whatever will be
-   * asked for next. Whether they are being read ahead.
+   * Hears of a search in several parts, of which the lowers from `at` on have not been asked yet; `name` null: for
+   * whatever will be asked for next. Whether they are being read ahead.
    */
   searching?(lowers: LayerDirs, at: number, name: string | null): boolean
 }

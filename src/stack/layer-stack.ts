@@ -1,7 +1,7 @@
 /**
- * The layers of a mount as they lie on disk, for whoever reads them without the mount: the upper, the lowers, and the rules by
- * which they become one (stack/search.ts). Nothing in them is written: the upper too is opened through a read-only clone of
- * its mount where the kernel allows that.
+ * The layers of a mount as they lie on disk, for whoever reads them without the mount: the upper, the lowers, and the
+ * rules by which they become one (stack/search.ts). Nothing in them is written: the upper too is opened through a
+ * read-only clone of its mount where the kernel allows that.
  */
 import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'

@@ -1,6 +1,6 @@
 /**
- * The lower layers of a mount, opened to be read by whoever fills the index: the writer's thread, or a command without any
- * mount. It is a search context like the union's own, so that the same rules decide what is shown.
+ * The lower layers of a mount, opened to be read by whoever fills the index: the writer's thread, or a command without
+ * any mount. It is a search context like the union's own, so that the same rules decide what is shown.
  */
 import { idmappedAmong } from '../layers/idmapped.js'
 import { openLower, Refusal } from '../layers/layer.js'
@@ -24,7 +24,8 @@ export interface LowerStackConfig {
   /** The upper and the workdir, where they may lie below a layer. */
   readonly traps?: Traps
   /**
-   * Descriptors of the layers' roots, which whoever opens the stack takes over: once a mount stands a path may lead into it.
+   * Descriptors of the layers' roots, which whoever opens the stack takes over: once a mount stands a path may lead
+   * into it.
    */
   readonly rootFds?: readonly number[]
   /** Of each layer whether it lies on an idmapped mount; with `rootFds`, for the same reason. */

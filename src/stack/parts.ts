@@ -1,7 +1,7 @@
 /**
- * The lower parts of a merged directory. Those that a search has found are a plain list. Of those that the index knows, only which
- * layers they are in is kept: with two hundred layers most of a directory's parts are never looked at, and to make each of
- * them for every directory that is passed would cost more than everything else about it.
+ * The lower parts of a merged directory. Those that a search has found are a plain list. Of those that the owner index
+ * knows only the set of layers is kept. With two hundred layers most parts of a directory are never looked at, and
+ * making each of them for every directory would cost more than all else.
  */
 
 import { LayerDir } from '../layers/layer-dir.js'
@@ -13,7 +13,10 @@ export interface LayerDirs extends Iterable<LayerDir> {
   at(position: number): LayerDir | undefined
 }
 
-/** Layers that a directory joins, by their numbers, top first: from lowest to highest. Many directories share one object. */
+/**
+ * Layers that a directory joins, by their numbers, top first: from lowest to highest. Many directories share one
+ * object.
+ */
 export class LayerSet {
   /** The one that was last asked about in `isWithin`. */
   #within: LayerSet | null = null
@@ -99,7 +102,10 @@ abstract class PartsOfSet implements LayerDirs {
   abstract at(position: number): LayerDir | undefined
 }
 
-/** Parts that carry no marks which matter inside, all under `name` in the parts `above`; made when somebody asks for them. */
+/**
+ * Parts that carry no marks which matter inside, all under `name` in the parts `above`; made when somebody asks for
+ * them.
+ */
 export class LazyLayerDirs extends PartsOfSet {
   #made: (LayerDir | undefined)[] | null = null
 

@@ -1,6 +1,6 @@
 /**
- * One search while it goes down the layers: what was found, what is still lacking, and under which name or path the next layer
- * is asked. Mirrors struct ovl_lookup_data and ovl_lookup_single() in fs/overlayfs/namei.c.
+ * One search while it goes down the layers: what was found, what is still lacking, and under which name or path the
+ * next layer is asked. Mirrors struct ovl_lookup_data and ovl_lookup_single() in fs/overlayfs/namei.c.
  */
 import { Errno } from '../base/errno.js'
 import { LayerDir } from '../layers/layer-dir.js'
@@ -144,7 +144,8 @@ export class Search {
 
   /**
    * By `.wh..wh..opq` inside, or by `.wh.NAME` beside it, which hides only what lies below under that name: not where a
-   * redirect leads. So a directory can be renamed, its whiteout made before, without a moment in which its lower parts are lost.
+   * redirect leads. So a directory can be renamed, its whiteout made before, without a moment in which its lower parts
+   * are lost.
    */
   #isAufsOpaque(dir: LayerDir, fd: number, part: LayerDir, marks: Marks): boolean {
     const redirected = marks.redirect !== null && this.u.config.redirectDir !== 'nofollow'
@@ -189,7 +190,10 @@ export class Search {
     return this.#isDataOnly(dir, marks)
   }
 
-  /** Content that a lower metacopy has in a data-only layer needs no permission to follow, as in ovl_lookup() since 6.16. */
+  /**
+   * Content that a lower metacopy has in a data-only layer needs no permission to follow, as in ovl_lookup() since
+   * 6.16.
+   */
   #isDataOnly(dir: LayerDir, marks: Marks): boolean {
     return !dir.layer.isUpper && (this.u.dataLayers?.length ?? 0) > 0 && (marks.redirect?.startsWith('/') ?? false)
   }

@@ -1,8 +1,9 @@
 /**
- * Top-down search of one name through the layers of a directory: the rules by which layers become one. The upper is asked
- * first, then the lowers in order. A whiteout, or anything that is not a directory, ends the search; a directory joins
- * what is found below it, unless it is opaque; a redirect says under which name or path the rest is found; a metacopy has
- * its content further down. Mirrors ovl_lookup(), ovl_lookup_layer() and ovl_lookup_single() in fs/overlayfs/namei.c.
+ * Top-down search of one name through the layers of a directory: the rules by which layers become one. The upper is
+ * asked first, then the lowers in order. A whiteout, or anything that is not a directory, ends the search; a directory
+ * joins what is found below it, unless it is opaque; a redirect says under which name or path the rest is found; a
+ * metacopy has its content further down. Mirrors ovl_lookup(), ovl_lookup_layer() and ovl_lookup_single() in
+ * fs/overlayfs/namei.c.
  */
 import { Errno } from '../base/errno.js'
 import type { LayerDir } from '../layers/layer-dir.js'
@@ -17,8 +18,9 @@ export const MANY_PARTS = 8
 const TRIED = 2
 
 /**
- * Searches `name` in the directory made of `dir`'s parts. `first`: the part (0 the upper, or the top lower) in which the
- * name is known to appear first, so that those above need not be asked. `answers`: what is known of the lower parts together.
+ * Searches `name` in the directory made of `dir`'s parts. `first`: the part (0 the upper, or the top lower) in which
+ * the name is known to appear first, so that those above need not be asked. `answers`: what is known of the lower parts
+ * together.
  */
 export function searchParts(
   u: SearchContext,
@@ -50,7 +52,9 @@ function followPath(u: SearchContext, s: Search, above: number): void {
   for (let i = above + 1; i < u.lowers.length && !s.done; i++) s.visitPath(u.lowers[i]!.root, i + 1 < u.lowers.length)
 }
 
-/** The lower roots that show: `.wh..wh..opq` in a layer's root hides all below it. `upper`: the upper's root, or null. */
+/**
+ * The lower roots that show: `.wh..wh..opq` in a layer's root hides all below it. `upper`: the upper's root, or null.
+ */
 export function shownRoots(c: SearchContext, upper: LayerDir | null): LayerDir[] {
   const lowers = c.lowers.map((layer) => layer.root)
   const roots = upper === null ? lowers : [upper, ...lowers]

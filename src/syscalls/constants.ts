@@ -1,5 +1,5 @@
 /**
- * Linux constants for the system calls, written down here because Node's own list is short and because the headers of
+ * Linux constants for the system calls. They are written down here because Node's own list is short, and the headers of
  * the distribution we build on are older than the kernel. Values are those of x86-64 and the generic ABI; the few O_*
  * that differ on arm64 are taken from Node where it knows them.
  */

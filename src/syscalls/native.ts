@@ -1,7 +1,7 @@
 /**
  * The addon, and the only importer of it: system calls that Node lacks, and the FUSE device (native-bindings/index.d.ts
- * says what each does). Loaded once per thread, at import; each thread gets an instance with its own `stat` record. Where
- * it cannot be loaded, what Node's own fs module offers stands in, which is enough for the other transport.
+ * says what each does). Loaded once per thread, at import; each thread gets an instance with its own `stat` record.
+ * Where it cannot be loaded, what Node's own fs module offers stands in, which is enough for the other transport.
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

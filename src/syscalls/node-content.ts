@@ -1,6 +1,6 @@
 /**
- * Copying a file's content without copy_file_range: read and written in large pieces. Node cannot ask where the holes are,
- * so in a file that occupies less than its size, blocks of zeros are taken for holes.
+ * Copying a file's content without copy_file_range: read and written in large pieces. Node cannot ask where the holes
+ * are, so in a file that occupies less than its size, blocks of zeros are taken for holes.
  */
 import { fstatSync, ftruncateSync, readSync, writeSync } from 'node:fs'
 

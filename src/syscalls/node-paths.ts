@@ -1,5 +1,6 @@
 /**
- * Places as Node's fs takes them, and its errors as the engine takes them: shared by the calls that stand in for the addon.
+ * Places as Node's fs takes them, and its errors as the engine takes them: shared by the calls that stand in for the
+ * addon.
  */
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { Errno } from '../base/errno.js'

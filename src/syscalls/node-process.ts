@@ -1,6 +1,6 @@
 /**
- * The part of the addon's surface that is about the process and its surroundings, where there is no addon: who it is, how
- * it unmounts. Mounting is libfuse's then, and what only the device needs is refused.
+ * The part of the addon's surface that is about the process and its surroundings, where there is no addon: who it is,
+ * how it unmounts. Mounting is libfuse's then, and what only the device needs is refused.
  */
 import { readFileSync } from 'node:fs'
 import type { Native } from '../../native-bindings/index.js'

@@ -1,6 +1,6 @@
 /**
- * Looking at what is there without the addon: stat, directories, links, the filesystem's numbers. One record of each kind
- * per thread is filled, as the addon does it.
+ * Looking at what is there without the addon: stat, directories, links, the filesystem's numbers. One record of each
+ * kind per thread is filled, as the addon does it.
  */
 import * as fs from 'node:fs'
 import type { DirectoryEntries, Native } from '../../native-bindings/index.js'

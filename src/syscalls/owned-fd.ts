@@ -1,6 +1,7 @@
 /**
- * Who closes a descriptor, said by a type: an OwnedFd is closed once, by its owner. Whoever only uses a descriptor takes
- * the bare number. Numbers are used again by the kernel at once, so a descriptor closed twice would close another's.
+ * Who closes a descriptor, said by a type: an OwnedFd is closed once, by its owner. Whoever only uses a descriptor
+ * takes the bare number. Numbers are used again by the kernel at once, so a descriptor closed twice would close
+ * another's.
  */
 import { Errno, type Result } from '../base/errno.js'
 import { native } from './native.js'

@@ -1,7 +1,7 @@
 /**
- * Power over the machine, as opposed to that within a user namespace. Root of a rootless container has every capability, but passthrough,
- * trusted.* attributes, devices and file handles are only for who has it in the initial user namespace. The kernel calls the
- * two capable() and ns_capable(); `native.hasCapability` is the latter.
+ * Power over the machine, as opposed to that within a user namespace. Root of a rootless container has every
+ * capability, but passthrough, trusted.* attributes, devices and file handles are only for who has it in the initial
+ * user namespace. The kernel calls the two capable() and ns_capable(); `native.hasCapability` is the latter.
  */
 import { statSync } from 'node:fs'
 import { native } from './native.js'
@@ -20,8 +20,8 @@ export function isMachineRoot(): boolean {
 }
 
 /**
- * By its number: the map of ids tells nothing, since others may map every id to itself, too. A kernel built without user namespaces has
- * no such file.
+ * By its number: the map of ids tells nothing, since others may map every id to itself, too. A kernel built without
+ * user namespaces has no such file.
  */
 export function inInitialNamespace(): boolean {
   const namespace = statSync('/proc/self/ns/user', { throwIfNoEntry: false })

@@ -1,7 +1,7 @@
 /**
  * What happens where no descriptor is free: every call that opens one, for its length or for good, asks those who keep
- * descriptors to let some go, and is made once more. Such a call has done nothing when it fails so. One place for all of
- * them, in the surface of the system calls, so that no call of the engine can be forgotten.
+ * descriptors to let some go, and is made once more. Such a call has done nothing when it fails so. One place for all
+ * of them, in the surface of the system calls, so that no call of the engine can be forgotten.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Native } from '../../native-bindings/index.js'

@@ -1,7 +1,7 @@
 /**
- * The transport over /dev/fuse: moves bytes between the device and the session, one request after the other, on the engine's
- * thread. One native call writes the last reply, waits and reads the next request. READs and WRITEs of bound nodes are
- * served inside that call and never show here, except while tracing.
+ * The transport over /dev/fuse: moves bytes between the device and the session, one request after the other, on the
+ * engine's thread. One native call writes the last reply, waits and reads the next request. READs and WRITEs of bound
+ * nodes are served inside that call and never show here, except while tracing.
  */
 
 import { Errno, PENDING } from '../base/errno.js'

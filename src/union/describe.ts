@@ -18,7 +18,8 @@ export function describeUnion(u: Union): Record<string, unknown> {
     whiteouts: WHITEOUTS[u.whiteouts.writtenAs],
     redirectDir: u.redirects ? 'on' : u.config.redirectDir === 'nofollow' ? 'nofollow' : 'follow',
     metacopy: u.config.metacopy,
-    index: u.writable !== null && u.writable.work.index !== null,
+    // The workdir's `index/`, as kernel overlayfs has it; the database of owners is `ownerIndex`.
+    hardLinkIndex: u.writable !== null && u.writable.work.index !== null,
     privateLayers: u.lowers.every((layer) => layer.isPrivate),
     data: describeData(u),
     readonly: u.writable === null,

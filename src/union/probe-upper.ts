@@ -40,7 +40,9 @@ export function openWritable(config: UnionConfig, engine: number): OpenedUpper |
   }
 }
 
-/** What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched. */
+/**
+ * What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched.
+ */
 function probeMount(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
   native.statat(upper.rootFd, '')
   const mount = native.stat[Stat.MOUNT_ID]

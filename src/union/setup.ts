@@ -1,6 +1,6 @@
 /**
- * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made. What
- * cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
+ * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made.
+ * What cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
 import { type IdMapping, overrideNames } from '../layers/id-mapping.js'
 import { idmappedAmong } from '../layers/idmapped.js'
@@ -44,7 +44,7 @@ const NOT_SHARED =
 /** The union described by `config`, or why it is refused. */
 export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
   let config = given
-  // Whoever only reads makes nothing in anybody's name, and may be a thread of somebody else's program.
+  // A reader creates nothing for a user, and may be a thread of another program: it keeps its identity.
   const engine = config.upper === null ? 0 : native.enterEngineThread()
   const lowers: Layer[] = []
   // Read-only, the upper is one more layer to read, and nothing is made in the workdir.

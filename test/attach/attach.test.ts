@@ -1,4 +1,6 @@
-/** Attach cases: stratafs under each runtime; with STRATAFS_ATTACH=full all of them, and fuse-overlayfs for comparison. */
+/**
+ * Attach cases: stratafs under each runtime; with STRATAFS_ATTACH=full all of them, and fuse-overlayfs for comparison.
+ */
 import { runColumn } from './column.js'
 
 runColumn('stratafs', true)

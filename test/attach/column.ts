@@ -1,7 +1,7 @@
 /**
- * One column of attach cases as tests: plays them in a child with namespaces of its own, then tells each as a test. What a
- * machine cannot do is a skip with the reason. STRATAFS_ATTACH=full plays every case and keeps what came of it for the
- * page; STRATAFS_ATTACH_ONLY=text plays only cases whose `family: name` holds the text.
+ * One column of attach cases as tests: plays them in a child with namespaces of its own, then tells each as a test.
+ * What a machine cannot do is a skip with the reason. STRATAFS_ATTACH=full plays every case and keeps what came of it
+ * for the page; STRATAFS_ATTACH_ONLY=text plays only cases whose `family: name` holds the text.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What the attach cases run on: called as process 1 of a mount and a pid namespace of its own, it hides what this machine
-# has of runtimes and leaves the rest as it is. When its one argument list has run, everything below it ends and every mount
-# goes, whatever a runtime may have left.
+# What the attach cases run on: called as process 1 of a mount and a pid namespace of its own, it hides what this
+# machine has of runtimes and leaves the rest as it is. When its one argument list has run, everything below it ends and
+# every mount goes, whatever a runtime may have left.
 #
 # Usage: unshare -m -p -f --mount-proc --kill-child bash ground.sh ROOM PROGRAM [ARGUMENT…]
 set -euo pipefail
@@ -45,6 +45,7 @@ status=0
 "$@" || status=$?
 
 # Groups that are empty by now. A foreign one of the same name is not, or is made again by its owner.
-find /sys/fs/cgroup -mindepth 2 -depth -type d \( -path '*/libpod_parent*' -o -path '*/docker*' -o -path '*/buildah-*' -o -path '*/stratafs-attach*' \) \
+find /sys/fs/cgroup -mindepth 2 -depth -type d \( -path '*/libpod_parent*' -o -path '*/docker*' \
+  -o -path '*/buildah-*' -o -path '*/stratafs-attach*' \) \
   -exec rmdir {} + 2>/dev/null || true
 exit $status

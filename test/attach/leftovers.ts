@@ -1,7 +1,7 @@
 /**
- * What may be left when a runtime has cleaned up after itself: nothing. Daemons of the program, mounts below the room in
- * every mount namespace there is, and the sockets and state files by which mounts are found. Cases run in a pid namespace
- * of their own, so whatever is seen here is theirs.
+ * What may be left when a runtime has cleaned up after itself: nothing. Daemons of the program, mounts below the room
+ * in every mount namespace there is, and the sockets and state files by which mounts are found. Cases run in a pid
+ * namespace of their own, so whatever is seen here is theirs.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -44,7 +44,9 @@ export function processesNamed(name: string): number[] {
     .map(Number)
 }
 
-/** Whether podman still cleans up after a container in the background: its monitor lives without one, or a podman does. */
+/**
+ * Whether podman still cleans up after a container in the background: its monitor lives without one, or a podman does.
+ */
 function isCleaningUp(): boolean {
   const monitors = processesNamed('conmon')
   const idle = monitors.some((pid) => text(`/proc/${pid}/task/${pid}/children`).trim() === '')
@@ -52,8 +54,9 @@ function isCleaningUp(): boolean {
 }
 
 /**
- * Waits for podman's own processes in the background. Each podman of this version binds its storage onto itself and detaches that when it
- * ends, with all that another podman has mounted below meanwhile; which mount program it has is all the same then.
+ * Waits for podman's own processes in the background. Each podman of this version binds its storage onto itself and
+ * detaches that when it ends, with all that another podman has mounted below meanwhile; which mount program it has is
+ * all the same then.
  */
 export function awaitPodman(): void {
   for (let waited = 0; isCleaningUp() && waited < PATIENCE_MS; waited += 20) pause(20)
@@ -78,7 +81,10 @@ const files = (): string[] =>
     .filter((directory) => existsSync(directory))
     .flatMap((directory) => readdirSync(directory).map((file) => join(directory, file)))
 
-/** Logs of daemons that have gone: one that did not end well leaves its log. Takes them away; what they said, in one text. */
+/**
+ * Logs of daemons that have gone: one that did not end well leaves its log. Takes them away; what they said, in one
+ * text.
+ */
 export function takeLogsOfTheDead(): string {
   const logs = files().filter((file) => file.endsWith('.log') && !existsSync(`/proc/${file.split('.').at(-2)}`))
   const said = logs.map((log) => text(log)).join('')

@@ -1,6 +1,7 @@
 /**
- * Plays the cases on one column and writes what came of each as JSON. Runs as a child inside the namespaces that ground.sh
- * makes. Arguments: COLUMN FORM(short|full) ROOM RESULT [TEXT]; with a text only the cases whose `family: name` holds it.
+ * Plays the cases on one column and writes what came of each as JSON. Runs as a child inside the namespaces that
+ * ground.sh makes. Arguments: COLUMN FORM(short|full) ROOM RESULT [TEXT]; with a text only the cases whose
+ * `family: name` holds it.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * The small root filesystem that images are made of: a static busybox under the names it answers to, and what images get
- * wrong: hard links, owners, setuid, times, an extended attribute, a FIFO, names that are not ASCII, a directory of many.
+ * The small root filesystem that images are made of: a static busybox under the names it answers to, and what images
+ * get wrong: hard links, owners, setuid, times, an extended attribute, a FIFO, names that are not ASCII, a directory of
+ * many.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Names that would clear the screen, turn the reading direction or begin a line of their own: no command lets one through, on
- * standard output or standard error, for a reader or as JSON.
+ * Names that would clear the screen, turn the reading direction or begin a line of their own: no command lets one
+ * through, on standard output or standard error, for a reader or as JSON.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * The launcher with a shell script in the place of Node, so that everything it can be told is told: its language, how it waits, and what
- * it makes of a Node that is missing or ends too soon. And the script that people link to, without a launcher.
+ * The launcher with a shell script in the place of Node, so that everything it can be told is told: its language, how
+ * it waits, and what it makes of a Node that is missing or ends too soon. And the script that people link to, without a
+ * launcher.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

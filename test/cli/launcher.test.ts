@@ -1,6 +1,6 @@
 /**
- * The launcher (native-bindings/src/launch.c): what is called by it is the command in every respect, only sooner. Each call is made
- * both ways, and mounts by it are looked at from outside, as those of the command are in test/daemon.
+ * The launcher (native-bindings/src/launch.c): what is called by it is the command in every respect, only sooner. Each
+ * call is made both ways, and mounts by it are looked at from outside, as those of the command are in test/daemon.
  */
 import assert from 'node:assert/strict'
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
@@ -43,7 +43,10 @@ function link(w: Workspace, name: string, target: string): string {
   return path
 }
 
-/** Pids of the processes that were called with the mountpoint of `w`: the launcher, and the background process before and after its exec. */
+/**
+ * Pids of the processes that were called with the mountpoint of `w`: the launcher, and the background process before
+ * and after its exec.
+ */
 function called(w: Workspace): number[] {
   const words = (pid: string) => {
     try {
@@ -57,7 +60,10 @@ function called(w: Workspace): number[] {
     .map(Number)
 }
 
-/** Asks whether nobody is left. Says so the third time that nobody is seen: in the midst of an exec a process has no words. */
+/**
+ * Asks whether nobody is left. Says so the third time that nobody is seen: in the midst of an exec a process has no
+ * words.
+ */
 function departure(w: Workspace): () => boolean {
   let times = 0
   return () => {

@@ -1,6 +1,6 @@
 /**
- * What a layer's user can write on his own files must not lead others anywhere in root's mount: redirects and metacopies in
- * `user.overlay.*`, and owners in `override_stat`.
+ * What a layer's user can write on his own files must not lead others anywhere in root's mount: redirects and
+ * metacopies in `user.overlay.*`, and owners in `override_stat`.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

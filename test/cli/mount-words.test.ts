@@ -1,6 +1,6 @@
 /**
- * `stratafs mount` without yargs: each spelling is either read as yargs reads it or left to yargs. What is left is a matter of
- * time only, so of the plain spellings the table says that they are read.
+ * `stratafs mount` without yargs: each spelling is either read as yargs reads it or left to yargs. What is left is a
+ * matter of time only, so of the plain spellings the table says that they are read.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,8 +1,8 @@
 /**
  * What a conformance case is: layers described as data, and a function that acts on the merged directory and asserts
- * what it shows. It knows nothing of the filesystem it runs on, so that the same words are put to kernel overlayfs, whose
- * answers are the measure, and to each of ours. Where a column cannot be asked, the case says which capability it needs;
- * where one rightly differs, `not` names the column and the reason, and the page shows it.
+ * what it shows. It knows nothing of the filesystem it runs on, so that the same words are put to kernel overlayfs,
+ * whose answers are the measure, and to each of ours. Where a column cannot be asked, the case says which capability it
+ * needs; where one rightly differs, `not` names the column and the reason, and the page shows it.
  */
 import assert from 'node:assert/strict'
 import type { Capability, MountOptions } from './columns.js'

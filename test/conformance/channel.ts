@@ -1,7 +1,7 @@
 /**
- * The line to a syscall probe: builds the program, starts it, and carries requests and answers. Both go through FIFOs that
- * Node writes and reads blocking, so that a case is a plain list of acts. The probe, not this process, touches the mount;
- * a call that hangs there is ended by the probe's watchdog and fails with ETIMEDOUT.
+ * The line to a syscall probe: builds the program, starts it, and carries requests and answers. Both go through FIFOs
+ * that Node writes and reads blocking, so that a case is a plain list of acts. The probe, not this process, touches the
+ * mount; a call that hangs there is ended by the probe's watchdog and fails with ETIMEDOUT.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, readdirSync, readSync, writeSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
- * Runs every case on one column under node:test, one test per case, and leaves what came out as JSON for the page. A case
- * a column cannot play is a skipped test with its reason, never a silent one. CONFORMANCE_ONLY=text plays only the cases
- * whose `family: name` holds the text (and leaves no result).
+ * Runs every case on one column under node:test, one test per case, and leaves what came out as JSON for the page. A
+ * case a column cannot play is a skipped test with its reason, never a silent one. CONFORMANCE_ONLY=text plays only the
+ * cases whose `family: name` holds the text (and leaves no result).
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'

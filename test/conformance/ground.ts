@@ -1,8 +1,8 @@
 /**
- * The ground layers lie on: one temporary directory per process, with root's probe and, where it can be had, an ext4 of its
- * own in memory, so that neither a busy disk nor a temporary folder on overlayfs shows in the results. Whatever happens,
- * nothing stays: at exit and on SIGINT and SIGTERM all mounts below the directory are detached, the processes that name it
- * are ended, and it is removed.
+ * The ground layers lie on: one temporary directory per process, with root's probe and, where it can be had, an ext4 of
+ * its own in memory, so that neither a busy disk nor a temporary folder on overlayfs shows in the results. Whatever
+ * happens, nothing stays: at exit and on SIGINT and SIGTERM all mounts below the directory are detached, the processes
+ * that name it are ended, and it is removed.
  */
 import { spawnSync } from 'node:child_process'
 import {

@@ -1,8 +1,8 @@
 /**
- * What the package fuse-native 2.2.6 and its libfuse 2.9 cannot carry, one row a limit, each with the cases that show it. A
- * case in this list is played like any other and has to fail: once a later version mends a limit, it passes, and the
- * column says that the row must go. Limits that no conformance case meets are shown by test/transport/limits.test.ts,
- * which takes its rows from here too. docs/transports.md prints the list.
+ * What the package fuse-native 2.2.6 and its libfuse 2.9 cannot carry, one row a limit, each with the cases that show
+ * it. A case in this list is played like any other and has to fail: once a later version mends a limit, it passes, and
+ * the column says that the row must go. Limits that no conformance case meets are shown by
+ * test/transport/limits.test.ts, which takes its rows from here too. docs/transports.md prints the list.
  */
 
 export interface Limit {

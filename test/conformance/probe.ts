@@ -1,6 +1,6 @@
 /**
- * The syscall probe (probe/*.c) as methods: one per system call, named as the call, each run to its end. Paths and data are
- * latin1 strings, one character per byte. A call that fails throws CallFailed with the error's name.
+ * The syscall probe (probe/*.c) as methods: one per system call, named as the call, each run to its end. Paths and data
+ * are latin1 strings, one character per byte. A call that fails throws CallFailed with the error's name.
  */
 import { CallFailed, Channel } from './channel.js'
 import { AT_START, O, S } from './numbers.js'

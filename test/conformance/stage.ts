@@ -1,7 +1,7 @@
 /**
- * Plays cases on one column: per case a set of layers that is planted, mounted, acted in, unmounted and taken away, with a
- * look at the lower layers before and after. Two probes work here: the column's actor, in the mount, and root's own, on
- * the layers. After a failure the actor is replaced, because it may hold descriptors or hang.
+ * Plays cases on one column: per case a set of layers that is planted, mounted, acted in, unmounted and taken away,
+ * with a look at the lower layers before and after. Two probes work here: the column's actor, in the mount, and root's
+ * own, on the layers. After a failure the actor is replaced, because it may hold descriptors or hang.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,8 +1,8 @@
 /**
  * Layers described as data: a tree is a list of paths with what lies there, and `plant` makes it on disk through a
  * probe. All a layer can hold has a word here, also the marks of union filesystems: whiteouts in each spelling, opaque
- * directories, and xattrs called `overlay.NAME`, which become `trusted.overlay.NAME` or `user.overlay.NAME`. What a case
- * leaves open is fixed: mode 0644/0755, the column's owner, one mtime with odd nanoseconds.
+ * directories, and xattrs called `overlay.NAME`, which become `trusted.overlay.NAME` or `user.overlay.NAME`. What a
+ * case leaves open is fixed: mode 0644/0755, the column's owner, one mtime with odd nanoseconds.
  */
 import { O, S } from './numbers.js'
 import type { Probe } from './probe.js'

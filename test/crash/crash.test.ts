@@ -1,8 +1,9 @@
 /**
- * kill -9 at any instant. Every scenario is run once to its end to learn which system calls it makes; then, for each call
- * that changes something on disk, it is run again on a new upper, and ended right before that call. A new engine over what
- * is left must show the whole tree as it was before or as it is after, the workdir swept, the index without entries that
- * nothing needs, the lower layers untouched; and where the tree is as before, the same operation must now work.
+ * kill -9 at any instant. Every scenario is run once to its end to learn which system calls it makes; then, for each
+ * call that changes something on disk, it is run again on a new upper, and ended right before that call. A new engine
+ * over what is left must show the whole tree as it was before or as it is after, the workdir swept, the index without
+ * entries that nothing needs, the lower layers untouched; and where the tree is as before, the same operation must now
+ * work.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

@@ -1,7 +1,8 @@
 /**
- * That an engine ended inside a test process (crash.test.ts) leaves on disk what a killed process leaves: a few scenarios,
- * killed with SIGKILL before each of their changes in a process of their own, compared with the same end in this one. What
- * is left must be the same byte for byte, and a new engine must make whole what was before or what was to be.
+ * That an engine ended inside a test process (crash.test.ts) leaves on disk what a killed process leaves: a few
+ * scenarios, killed with SIGKILL before each of their changes in a process of their own, compared with the same end in
+ * this one. What is left must be the same byte for byte, and a new engine must make whole what was before or what was
+ * to be.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,7 @@
 /**
- * A process that runs one scenario over a prepared upper and kills itself with SIGKILL right before one of its system calls.
- * Arguments: the run's path, the stack's lowers, the scenario's name, the call's index, 1 for the middle of the call.
+ * A process that runs one scenario over a prepared upper and kills itself with SIGKILL right before one of its system
+ * calls. Arguments: the run's path, the stack's lowers, the scenario's name, the call's index, 1 for the middle of the
+ * call.
  */
 import { Run } from '../engine/layers.js'
 import { scenarioNamed } from '../engine/scenarios/all.js'

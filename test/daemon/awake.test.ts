@@ -1,7 +1,7 @@
 /**
- * `awake=`: while requests follow each other closely idle processors are kept from halting, and soon after they are not. What
- * all programs of the machine wish for together, /dev/cpu_dma_latency itself tells whoever reads it; others, another run of these
- * tests perhaps, may wish as well, so that what must be waited for is waited for.
+ * `awake=`: while requests follow each other closely idle processors are kept from halting, and soon after they are
+ * not. What all programs of the machine wish for together, /dev/cpu_dma_latency itself tells whoever reads it; others,
+ * another run of these tests perhaps, may wish as well, so that what must be waited for is waited for.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

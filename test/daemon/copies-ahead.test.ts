@@ -1,6 +1,6 @@
 /**
- * Copy-ups made before they are wanted: that they are, for who goes through a directory in its order, and only then; and that a
- * daemon killed in the midst of it has lost nothing that was answered, and left nothing behind.
+ * Copy-ups made before they are wanted: that they are, for who goes through a directory in its order, and only then;
+ * and that a daemon killed in the midst of it has lost nothing that was answered, and left nothing behind.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'

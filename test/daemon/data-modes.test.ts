@@ -1,6 +1,6 @@
 /**
- * The two data modes on real mounts: which one a mount takes and that it says so, layers on filesystems of other kinds, one copy of
- * a file in memory for all mounts over it, and a process that has few descriptors.
+ * The two data modes on real mounts: which one a mount takes and that it says so, layers on filesystems of other kinds,
+ * one copy of a file in memory for all mounts over it, and a process that has few descriptors.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

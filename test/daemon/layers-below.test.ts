@@ -1,6 +1,7 @@
 /**
- * Lower layers that are more than a tree beside the upper: data-only ones, whose names never show, and one that lies above the
- * upper and the workdir, from which these two are not entered. Each is what kernel overlayfs shows for the same layers.
+ * Lower layers that are more than a tree beside the upper: data-only ones, whose names never show, and one that lies
+ * above the upper and the workdir, from which these two are not entered. Each is what kernel overlayfs shows for the
+ * same layers.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * One mount's life, seen from outside: it answers when the command returns, is found by every question, ends in each of the
- * ways a mount can end, and leaves no process, mount, socket or state behind.
+ * One mount's life, seen from outside: it answers when the command returns, is found by every question, ends in each of
+ * the ways a mount can end, and leaves no process, mount, socket or state behind.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -162,6 +162,11 @@ test('inspect, which and stats, also through a bind mount and a relative path', 
   const pid = mounted(w)
   writeFileSync(join(w.merged, 'new'), 'n')
   const [document] = JSON.parse(w.run('inspect', 'merged').stdout)
+  assert.equal(document.Engine.hardLinkIndex, true)
+  assert.deepEqual(
+    Object.keys(document.Engine).filter((key) => /index/i.test(key)),
+    ['hardLinkIndex'],
+  )
   assert.deepEqual(document.GraphDriver, {
     Name: 'stratafs',
     Data: { LowerDir: `${w.top}:${w.base}`, MergedDir: w.merged, UpperDir: w.upper, WorkDir: w.work },

@@ -1,6 +1,7 @@
 /**
- * An upper and its workdir inside another union, which takes neither devices 0:0 nor names that begin with `.wh.`: whiteouts are files
- * with the mark in directories marked opaque=x, whatever is removed, renamed, replaced or made anew, and after a remount too.
+ * An upper and its workdir inside another union, which takes neither devices 0:0 nor names that begin with `.wh.`:
+ * whiteouts are files with the mark in directories marked opaque=x, whatever is removed, renamed, replaced or made
+ * anew, and after a remount too.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,6 +1,7 @@
 /**
- * A mount in which no thread can be begun any more, as where a container's limit of processes has been reached: it goes on
- * without an index, and says so, and copies large files in the loop. The limit is not enforced for root, so the daemon is nobody's.
+ * A mount in which no thread can be begun any more, as where a container's limit of processes has been reached: it goes
+ * on without an index, and says so, and copies large files in the loop. The limit is not enforced for root, so the
+ * daemon is nobody's.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -24,7 +25,10 @@ function giveAway(w: Workspace): void {
   for (const path of [w.root, w.top, w.base, w.upper, w.work, w.merged]) chownSync(path, NOBODY, NOBODY)
 }
 
-/** Runs `script` as nobody in a mount namespace with a device for everybody; $0 node, $1 the command, $2 the options, $3 the mountpoint. */
+/**
+ * Runs `script` as nobody in a mount namespace with a device for everybody; $0 node, $1 the command, $2 the options, $3
+ * the mountpoint.
+ */
 function asNobody(w: Workspace, script: string): { stdout: string; stderr: string } {
   const device = `mknod "$WORKSPACE/fuse" c 10 229 && chmod 666 "$WORKSPACE/fuse" && mount --bind "$WORKSPACE/fuse" /dev/fuse`
   const user = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups sh -c "$SCRIPT" "$0" "$@"`

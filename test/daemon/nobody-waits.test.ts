@@ -1,6 +1,6 @@
 /**
- * Nobody outside makes a mount or a command wait: a pipe in place of a lower file, a mount namespace with a copy, a daemon of another
- * pid namespace, a run directory that cannot be one.
+ * Nobody outside makes a mount or a command wait: a pipe in place of a lower file, a mount namespace with a copy, a
+ * daemon of another pid namespace, a run directory that cannot be one.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'

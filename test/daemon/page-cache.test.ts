@@ -1,7 +1,7 @@
 /**
- * Small files of lower layers come into the page cache with their first open: that they are then read without a request, that
- * what is read is right at every size around a page and around the limit, and that it stays right when the kernel has
- * dropped the pages, and when the file changes.
+ * Small files of lower layers come into the page cache with their first open: that they are then read without a
+ * request, that what is read is right at every size around a page and around the limit, and that it stays right when
+ * the kernel has dropped the pages, and when the file changes.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

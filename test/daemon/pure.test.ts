@@ -74,10 +74,23 @@ test("inspect has Docker's shape; a colon in a path is escaped as it was given",
   })
   assert.deepEqual(document.Downgrades, ['x'])
   assert.deepEqual(document.Engine, { marks: 'm' })
+  assert.equal(document.Index, null)
   const readonly = inspectDocument(state('lowerdir=/a'), null)
   assert.deepEqual(readonly.GraphDriver.Data, { LowerDir: '/a', MergedDir: '/m' })
   assert.equal(readonly.Mode, 'ro')
   assert.equal(readonly.Engine, null)
+})
+
+test('inspect names the owner index once: what the engine counted of it is in it', () => {
+  const index = {
+    ...({ path: '/w/index.db', state: 'ready', complete: true, from: 'kept', downgrade: null, filling: null } as const),
+    ...{ failed: 0, coverage: null, upperRead: true, immutable: false },
+  }
+  const facts = { hardLinkIndex: true, ownerIndex: { loads: 3 } }
+  const document = inspectDocument(state('lowerdir=/a'), facts, index)
+  assert.deepEqual(document.Index, { ...index, counters: { loads: 3 } })
+  assert.deepEqual(document.Engine, { hardLinkIndex: true })
+  assert.equal(inspectDocument(state('lowerdir=/a'), null, index).Index?.counters, null)
 })
 
 test("fusermount3's words", () => {

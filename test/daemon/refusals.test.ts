@@ -1,6 +1,6 @@
 /**
- * What is refused before anything is mounted, as a table: the command fails, says in one line which option and path and what
- * to do, and leaves nothing mounted and no file of its own.
+ * What is refused before anything is mounted, as a table: the command fails, says in one line which option and path and
+ * what to do, and leaves nothing mounted and no file of its own.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

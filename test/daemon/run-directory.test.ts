@@ -1,4 +1,7 @@
-/** The run directory: state files of live daemons are found, what dead ones left is swept, strangers' directories are not used. */
+/**
+ * The run directory: state files of live daemons are found, what dead ones left is swept, strangers' directories are
+ * not used.
+ */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * sd_notify, heard by a datagram socket in the place of systemd's: a mount in the foreground says when it is up and when it
- * goes, a mount in the background says nothing, because the address it finds is that of whoever called it.
+ * sd_notify, heard by a datagram socket in the place of systemd's: a mount in the foreground says when it is up and
+ * when it goes, a mount in the background says nothing, because the address it finds is that of whoever called it.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Choosing between the transports, what a mount over fuse-native does at its end (unmounted, killed, stopped while somebody
- * waits), and how it gets along without the addon: each row of what docs/transports.md says of that.
+ * Choosing between the transports, what a mount over fuse-native does at its end (unmounted, killed, stopped while
+ * somebody waits), and how it gets along without the addon: each row of what docs/transports.md says of that.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -123,7 +123,8 @@ describe('a mount over fuse-native', { skip }, () => {
   })
 
   it('killed with auto_unmount: libfuse’s fusermount takes the mount away', async (t) => {
-    // It looks once, as soon as its socket closes, and leaves a mount alone whose device is not closed as yet: seen once in many runs.
+    // It looks once, as soon as its socket closes, and leaves a mount alone whose device is not closed as yet: seen
+    // once in many runs.
     let gone = false
     for (let tries = 0; tries < 3 && !gone; tries++) {
       const ws = workspace(t)

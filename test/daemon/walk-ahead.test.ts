@@ -1,4 +1,7 @@
-/** Walks over layers of which nothing is in memory, when directories are read ahead: that everything is found, as if nothing were. */
+/**
+ * Walks over layers of which nothing is in memory, when directories are read ahead: that everything is found, as if
+ * nothing were.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * Names in directories that join many layers, looked up one by one, changed, forgotten by the kernel and looked up again: as kernel
- * overlayfs shows them. Without an index such a directory is read after some lookups, and where a name stands is known from then on.
+ * Names in directories that join many layers, looked up one by one, changed, forgotten by the kernel and looked up
+ * again: as kernel overlayfs shows them. Without an index such a directory is read after some lookups, and where a name
+ * stands is known from then on.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Files of 2^53 bytes and more, which a number does not count exactly: shown to the byte, and never copied, for the copy
- * would have another size. tmpfs holds such files; ext4 does not.
+ * Files of 2^53 bytes and more, which a number does not count exactly: shown to the byte, and never copied, for the
+ * copy would have another size. tmpfs holds such files; ext4 does not.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

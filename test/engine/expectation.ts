@@ -1,6 +1,7 @@
 /**
- * What a scenario shows when nothing disturbs it: the tree before, the tree after, the states in between that may be met; and
- * which of these another tree is. On the way it is checked that a new mount shows what the engine that did it shows.
+ * What a scenario shows when nothing disturbs it: the tree before, the tree after, the states in between that may be
+ * met; and which of these another tree is. On the way it is checked that a new mount shows what the engine that did it
+ * shows.
  */
 import type { Run, Stack } from './layers.js'
 import type { Passing, Scenario } from './scenarios/all.js'

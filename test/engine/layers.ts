@@ -16,7 +16,10 @@ const OLD = 1_000_000_000
 export const filesystems = { disk: tmpdir(), tmpfs: '/dev/shm' } as const
 export type FilesystemName = keyof typeof filesystems
 
-/** A default ACL that gives user 1000 and group 1002 rights: u:: rwx, u:1000 rw-, g:: r-x, g:1002 rwx, mask rwx, o:: r-x. */
+/**
+ * A default ACL that gives user 1000 and group 1002 rights: u:: rwx, u:1000 rw-, g:: r-x, g:1002 rwx, mask rwx, o::
+ * r-x.
+ */
 const DEFAULT_ACL = aclOf([
   [0x01, 7, 0xffffffff],
   [0x02, 6, 1000],

@@ -1,6 +1,6 @@
 /**
- * A directory that is listed from its beginning twice in a row, as rm(1) does: what the kernel was told a moment ago is not looked
- * at and told once more, and nothing else of a listing is left out.
+ * A directory that is listed from its beginning twice in a row, as rm(1) does: what the kernel was told a moment ago is
+ * not looked at and told once more, and nothing else of a listing is left out.
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'

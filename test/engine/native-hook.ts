@@ -1,8 +1,8 @@
 /**
- * A hand on every system call the engine makes. The engine reaches the disk through one object, `native`; here each of its
- * methods is replaced once by one that asks a hook first, so that a test can count calls, end the engine before one, or let
- * one fail. Which calls change something on disk is said in one place, `changesDisk`. Descriptors are followed, so that
- * what a halted engine held can be closed as the death of its process would have.
+ * A hand on every system call the engine makes. The engine reaches the disk through one object, `native`; here each of
+ * its methods is replaced once by one that asks a hook first, so that a test can count calls, end the engine before
+ * one, or let one fail. Which calls change something on disk is said in one place, `changesDisk`. Descriptors are
+ * followed, so that what a halted engine held can be closed as the death of its process would have.
  */
 import { O_CREAT, O_TMPFILE, O_TRUNC } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'

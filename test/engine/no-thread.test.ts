@@ -1,6 +1,7 @@
 /**
- * Copy-ups of large files where no thread can be had to copy beside the loop (a container's limit of processes is reached): they are
- * made in the loop, and no descriptor is closed twice, for by then its number may be another thread's.
+ * Copy-ups of large files where no thread can be had to copy beside the loop (a container's limit of processes is
+ * reached): they are made in the loop, and no descriptor is closed twice, for by then its number may be another
+ * thread's.
  */
 import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'

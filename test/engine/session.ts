@@ -1,6 +1,6 @@
 /**
- * The engine asked by path, as a program asks a filesystem: each method looks the path up, does one thing and forgets again.
- * Results are the engine's: >= 0 or -errno. No mount is involved.
+ * The engine asked by path, as a program asks a filesystem: each method looks the path up, does one thing and forgets
+ * again. Results are the engine's: >= 0 or -errno. No mount is involved.
  */
 
 import type { Caller, DataBinding, DataPort, Operations, SetAttr } from '../../src/operations/contract.js'

@@ -1,6 +1,7 @@
 /**
- * When a copy-up syncs: as kernel overlayfs does, which syncs a file once before its name is there, and not at all when its content
- * stays below (metacopy, but for fsync=strict) or the mount is volatile; nor on tmpfs, where nothing outlives the machine. Counted in the system calls of the engine.
+ * When a copy-up syncs: as kernel overlayfs does, which syncs a file once before its name is there, and not at all when
+ * its content stays below (metacopy, but for fsync=strict) or the mount is volatile; nor on tmpfs, where nothing
+ * outlives the machine. Counted in the system calls of the engine.
  */
 import assert from 'node:assert/strict'
 import { statfsSync } from 'node:fs'

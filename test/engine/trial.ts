@@ -1,7 +1,8 @@
 /**
- * One scenario run on an engine of its own: undisturbed, ended before one of its system calls, or with one of them failing.
- * An engine that is ended is left as the death of its process would leave it: nothing it would have done any more is done,
- * and its descriptors are closed. test/crash/kill.test.ts holds this against processes that are really killed.
+ * One scenario run on an engine of its own: undisturbed, ended before one of its system calls, or with one of them
+ * failing. An engine that is ended is left as the death of its process would leave it: nothing it would have done any
+ * more is done, and its descriptors are closed. test/crash/kill.test.ts holds this against processes that are really
+ * killed.
  */
 import { readSync, writeSync } from 'node:fs'
 import { Errno } from '../../src/base/errno.js'

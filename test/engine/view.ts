@@ -1,10 +1,11 @@
 /**
  * The whole merged tree as the engine shows it, and when two such trees are the same. Compared are content, type, mode,
- * owner, device number, the time of modification to the nanosecond, extended attributes, link count, and st_ino: not its
- * value, which differs from run to run, but which paths had that number before the act.
+ * owner, device number, the time of modification to the nanosecond, extended attributes, link count, and st_ino: not
+ * its value, which differs from run to run, but which paths had that number before the act.
  *
- * Of directories, the link count is left out (it says whether they are merged), and the time of modification may be that of
- * either side or the present: moving something into a directory on disk and putting its time back cannot be one act.
+ * Of directories, the link count is left out (it says whether they are merged), and the time of modification may be
+ * that of either side or the present: moving something into a directory on disk and putting its time back cannot be one
+ * act.
  */
 
 import { latin1 } from '../../src/layers/marks.js'

@@ -1,9 +1,9 @@
 /**
- * Disks that fail. Every scenario is run with one of its system calls failing, for each call that it makes: those that change
- * something with ENOSPC, EDQUOT or EIO, those that only read with EIO. The operation must answer with that error (after a
- * failed read: with any), and then the merged tree is what it was, in the same engine and after a new mount; or succeed, and
- * then it is what it shall be. Either way nothing is left in the workdir, no descriptor stays open, and the lower layers are
- * untouched.
+ * Disks that fail. Every scenario is run with one of its system calls failing, for each call that it makes: those that
+ * change something with ENOSPC, EDQUOT or EIO, those that only read with EIO. The operation must answer with that error
+ * (after a failed read: with any), and then the merged tree is what it was, in the same engine and after a new mount;
+ * or succeed, and then it is what it shall be. Either way nothing is left in the workdir, no descriptor stays open, and
+ * the lower layers are untouched.
  */
 import assert from 'node:assert/strict'
 import { readdirSync, readlinkSync } from 'node:fs'
@@ -47,8 +47,8 @@ function failingAt(index: number, errno: number): Hook {
 }
 
 /**
- * But for those that the engine keeps on purpose: of directories in recent use, which it counts, and of layers' roots, one
- * of which is opened when an origin is first looked for.
+ * But for those that the engine keeps on purpose: of directories in recent use, which it counts, and of layers' roots,
+ * one of which is opened when an origin is first looked for.
  */
 function openDescriptors(stack: Stack, engine: Engine): number {
   // What is read ahead has descriptors of its own meanwhile.

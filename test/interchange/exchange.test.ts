@@ -1,4 +1,6 @@
-/** Every change through every pair: what one wrote, the other shows, and what that one then changes, the first shows. */
+/**
+ * Every change through every pair: what one wrote, the other shows, and what that one then changes, the first shows.
+ */
 import { after, before, describe, it } from 'node:test'
 import { Ground } from '../conformance/ground.js'
 import { type Change, changes, lowers } from './changes.js'

@@ -1,6 +1,7 @@
 /**
- * Layers handed from one filesystem to another: changed through one, mounted by the next, and each must show the same tree.
- * Ours and kernel overlayfs share one on-disk format, so either can be first; fuse-overlayfs is a reader for what it knows.
+ * Layers handed from one filesystem to another: changed through one, mounted by the next, and each must show the same
+ * tree. Ours and kernel overlayfs share one on-disk format, so either can be first; fuse-overlayfs is a reader for what
+ * it knows.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

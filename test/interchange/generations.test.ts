@@ -1,7 +1,7 @@
 /**
- * Layers of several generations on ours and on kernel overlayfs in step: every result and every tree the same, after each
- * upper has become a lower too, and when each mounts what the other left. STRATAFS_GENERATIONS sets how many histories (12),
- * STRATAFS_SEED which; both are in the test's name.
+ * Layers of several generations on ours and on kernel overlayfs in step: every result and every tree the same, after
+ * each upper has become a lower too, and when each mounts what the other left. STRATAFS_GENERATIONS sets how many
+ * histories (12), STRATAFS_SEED which; both are in the test's name.
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

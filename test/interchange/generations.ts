@@ -1,6 +1,7 @@
 /**
- * Random histories of several generations: the upper of one becomes the top lower of the next, so that redirects lead through
- * redirects. Renames prevail, over few names, so that directories move into each other, into opaque ones and back.
+ * Random histories of several generations: the upper of one becomes the top lower of the next, so that redirects lead
+ * through redirects. Renames prevail, over few names, so that directories move into each other, into opaque ones and
+ * back.
  */
 import fc from 'fast-check'
 import type { MountOptions } from '../conformance/case.js'

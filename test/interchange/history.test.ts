@@ -1,6 +1,6 @@
 /**
- * Random histories on ours and on kernel overlayfs in step: every result the same, the same tree afterwards, the same again
- * after a remount, and the same when each mounts what the other left. STRATAFS_HISTORIES sets how many (8),
+ * Random histories on ours and on kernel overlayfs in step: every result the same, the same tree afterwards, the same
+ * again after a remount, and the same when each mounts what the other left. STRATAFS_HISTORIES sets how many (8),
  * STRATAFS_SEED repeats a run; a failure prints the seed and the shortest history that still fails.
  */
 import assert from 'node:assert/strict'

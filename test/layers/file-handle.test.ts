@@ -1,6 +1,6 @@
 /**
- * The origin mark: its bytes, written out by hand; and, as root, that kernel overlayfs writes the very same for the same
- * lower file.
+ * The origin mark: its bytes, written out by hand; and, as root, that kernel overlayfs writes the very same for the
+ * same lower file.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'

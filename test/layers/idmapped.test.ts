@@ -1,4 +1,6 @@
-/** Which mounts of a mountinfo file are idmapped. That podman's are served right is a case of test/attach (--uidmap). */
+/**
+ * Which mounts of a mountinfo file are idmapped. That podman's are served right is a case of test/attach (--uidmap).
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { hasIdmappedMount, idmappedAmong } from '../../src/layers/idmapped.js'

@@ -1,6 +1,6 @@
 /**
- * The bounded set of directory descriptors: whatever is evicted, a descriptor that the operation under way was given stays
- * open, a pinned one too, and every one that is handed out is of the directory that was asked for.
+ * The bounded set of directory descriptors: whatever is evicted, a descriptor that the operation under way was given
+ * stays open, a pinned one too, and every one that is handed out is of the directory that was asked for.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Whiteouts as links of one inode: they are what they were, whatever becomes of the inode's own name, of links that are refused, and
- * of an inode that has as many as it may.
+ * Whiteouts as links of one inode: they are what they were, whatever becomes of the inode's own name, of links that are
+ * refused, and of an inode that has as many as it may.
  */
 import assert from 'node:assert/strict'
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'

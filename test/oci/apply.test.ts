@@ -1,6 +1,7 @@
 /**
- * What becomes of the things a layer may hold: whiteouts in every order, opaque directories, attributes that look like the
- * union's marks, ACLs, set-id files, devices, holes, directories that no entry describes; as root and as an ordinary user.
+ * What becomes of the things a layer may hold: whiteouts in every order, opaque directories, attributes that look like
+ * the union's marks, ACLs, set-id files, devices, holes, directories that no entry describes; as root and as an
+ * ordinary user.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

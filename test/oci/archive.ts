@@ -1,6 +1,6 @@
 /**
- * Archives put together by hand, block by block, so that tests can hold what no tar program would write. Names are latin1
- * strings, numbers may be any text.
+ * Archives put together by hand, block by block, so that tests can hold what no tar program would write. Names are
+ * latin1 strings, numbers may be any text.
  */
 
 interface HeaderFields {

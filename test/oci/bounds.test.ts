@@ -1,7 +1,8 @@
 /**
- * What an archive can cost: memory is bounded by the figure in docs/layers-in.md, whatever the archive, and time grows with
- * its length. Each archive is made here, small when compressed, and unpacked by a process of its own, which is measured.
- * Where time is compared, calls of the kernel are counted, and the names it lists: a busy machine changes neither.
+ * What an archive can cost: memory is bounded by the figure in docs/layers-in.md, whatever the archive, and time grows
+ * with its length. Each archive is made here, small when compressed, and unpacked by a process of its own, which is
+ * measured. Where time is compared, calls of the kernel are counted, and the names it lists: a busy machine changes
+ * neither.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * A mount in use, read by `diff` and `commit`: what is told of it, and that a layer is the tree of one moment. The mount is held
- * still for as long as a layer is written and no longer, whatever becomes of who writes it.
+ * A mount in use, read by `diff` and `commit`: what is told of it, and that a layer is the tree of one moment. The
+ * mount is held still for as long as a layer is written and no longer, whatever becomes of who writes it.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -107,8 +107,8 @@ const WRITER = `
 `
 
 describe('commit of a mount in use', needsRoot, () => {
-  // A write that had been opened before passes the held engine by where data is passed through: it is told then, and who wants the layer
-  // comes again. In the cached mode no write does.
+  // A write that had been opened before passes the held engine by where data is passed through: it is told then, and
+  // who wants the layer comes again. In the cached mode no write does.
   for (const { data, mayRefuse } of [
     { data: 'auto', mayRefuse: 4 },
     { data: 'cached', mayRefuse: 0 },

@@ -1,6 +1,6 @@
 /**
- * Images that we commit, in the hands of others: umoci unpacks one to the tree that was mounted, skopeo carries it to a docker
- * archive and back, podman loads and runs it. One image is made for all of them, with a change of every kind.
+ * Images that we commit, in the hands of others: umoci unpacks one to the tree that was mounted, skopeo carries it to a
+ * docker archive and back, podman loads and runs it. One image is made for all of them, with a change of every kind.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

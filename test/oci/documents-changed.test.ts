@@ -1,6 +1,7 @@
 /**
- * Documents that somebody else wrote, read by what changes something: removing, committing, unpacking; and this program's own
- * documents (of a store, of mounts) after somebody edited them. Each ends in what was asked for or in a sentence.
+ * Documents that somebody else wrote, read by what changes something: removing, committing, unpacking; and this
+ * program's own documents (of a store, of mounts) after somebody edited them. Each ends in what was asked for or in a
+ * sentence.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Documents that somebody else wrote: whatever is in them, reading ends in what was asked for or in a sentence; no name reaches a terminal raw. */
+/**
+ * Documents that somebody else wrote: whatever is in them, reading ends in what was asked for or in a sentence; no name
+ * reaches a terminal raw.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * What GNU tar and bsdtar write, in each of their formats, comes out as the tree that went in; and what GNU tar unpacks of
- * random trees, apply unpacks alike: content, owners, modes, times, attributes, ACLs, hard links, holes, names of any bytes.
+ * What GNU tar and bsdtar write, in each of their formats, comes out as the tree that went in; and what GNU tar unpacks
+ * of random trees, apply unpacks alike: content, owners, modes, times, attributes, ACLs, hard links, holes, names of
+ * any bytes.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Archives made to do harm. Each is refused with the name of the entry, nothing of it is left, and what lies outside the
- * directory is as it was: neither written nor read nor linked.
+ * Archives made to do harm. Each is refused with the name of the entry, nothing of it is left, and what lies outside
+ * the directory is as it was: neither written nor read nor linked.
  */
 import assert from 'node:assert/strict'
 import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
- * Images in and out of the store: each layer is unpacked once however many images and programs ask for it, is named by what
- * it holds, and goes when nobody has it any more; a mount is in the way of that. With the command, a real mount, and images
- * that skopeo, umoci and podman wrote, where those are installed.
+ * Images in and out of the store: each layer is unpacked once however many images and programs ask for it, is named by
+ * what it holds, and goes when nobody has it any more; a mount is in the way of that. With the command, a real mount,
+ * and images that skopeo, umoci and podman wrote, where those are installed.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * A tag is given to another image, and a later run sweeps: what only the old image had goes, and what anything else in the
- * layout needs stays, however it is listed.
+ * A tag is given to another image, and a later run sweeps: what only the old image had goes, and what anything else in
+ * the layout needs stays, however it is listed.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
- * podman for tests: with storage and configuration in a folder of its own, and in a mount namespace that has neither the cgroup2
- * part of a hybrid hierarchy, which podman takes for the whole, nor copies of other tests' mounts, which would keep their
- * daemons from ending.
+ * podman for tests: with storage and configuration in a folder of its own, and in a mount namespace that has neither
+ * the cgroup2 part of a hybrid hierarchy, which podman takes for the whole, nor copies of other tests' mounts, which
+ * would keep their daemons from ending.
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

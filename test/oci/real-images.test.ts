@@ -1,6 +1,6 @@
 /**
- * Images as other programs write them, odd and right: what those read is read here. And files of a layout or an archive that
- * are no files: they are refused at once, and nobody waits for them.
+ * Images as other programs write them, odd and right: what those read is read here. And files of a layout or an archive
+ * that are no files: they are refused at once, and nobody waits for them.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,8 +1,8 @@
 /**
- * What was changed in a mount, committed as a layer and applied over the same lower layers elsewhere, is the same tree: content,
- * owner, mode, times to the nanosecond, attributes, hard links. Each change of the interchange table and random histories,
- * written through our mount and through kernel overlayfs, and looked at through both again. STRATAFS_HISTORIES sets how many
- * histories (3), STRATAFS_SEED repeats a run.
+ * What was changed in a mount, committed as a layer and applied over the same lower layers elsewhere, is the same tree:
+ * content, owner, mode, times to the nanosecond, attributes, hard links. Each change of the interchange table and
+ * random histories, written through our mount and through kernel overlayfs, and looked at through both again.
+ * STRATAFS_HISTORIES sets how many histories (3), STRATAFS_SEED repeats a run.
  */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * What the tests of unpacking share: a scratch folder that is gone afterwards, archives in it, and a snapshot of a tree with
- * all that a layer carries. Names are latin1 strings.
+ * What the tests of unpacking share: a scratch folder that is gone afterwards, archives in it, and a snapshot of a tree
+ * with all that a layer carries. Names are latin1 strings.
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,7 +1,7 @@
 /**
- * Two programs at once with one layout and one store, each killed at random, against a model: a tag has all its blobs, an image
- * that was said to be there is there, a layer that has its name is whole, and a later run removes what was left.
- * STRATAFS_RACE_ROUNDS and STRATAFS_RACE_SEED say how many pairs, and which.
+ * Two programs at once with one layout and one store, each killed at random, against a model: a tag has all its blobs,
+ * an image that was said to be there is there, a layer that has its name is whole, and a later run removes what was
+ * left. STRATAFS_RACE_ROUNDS and STRATAFS_RACE_SEED say how many pairs, and which.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'

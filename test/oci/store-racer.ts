@@ -1,6 +1,6 @@
 /**
- * A process that works with a layout and a store as it is told, one line of JSON at a time, and says how each ended. It is the
- * one that gets killed in store-race.test.ts.
+ * A process that works with a layout and a store as it is told, one line of JSON at a time, and says how each ended. It
+ * is the one that gets killed in store-race.test.ts.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** The tar reader against archives put together by hand: every dialect's spelling, any cut into chunks, and every way to be malformed. */
+/**
+ * The tar reader against archives put together by hand: every dialect's spelling, any cut into chunks, and every way to
+ * be malformed.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'

@@ -1,4 +1,7 @@
-/** Headers at the limits of their fields, as our reader and others read them; and layers of contents that take several pieces. */
+/**
+ * Headers at the limits of their fields, as our reader and others read them; and layers of contents that take several
+ * pieces.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'

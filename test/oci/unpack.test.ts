@@ -1,6 +1,7 @@
 /**
- * Unpacking as a whole: every compression, digests that fit or do not, streams that are cut, damaged or go on too long, a
- * pipe, and a process that is killed in the middle: what has the name is whole, and nothing else is left to be believed.
+ * Unpacking as a whole: every compression, digests that fit or do not, streams that are cut, damaged or go on too long,
+ * a pipe, and a process that is killed in the middle: what has the name is whole, and nothing else is left to be
+ * believed.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'

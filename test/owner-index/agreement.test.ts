@@ -1,7 +1,8 @@
 /**
- * The index never changes an answer: random stacks of layers, with every spelling of whiteout, opaque, redirect and metacopy,
- * are walked with the index off, on (empty, then filled with what was visited), kept from the mount before, freshly built,
- * and after edits of the layers between two mounts; each time every answer must be the same as without an index.
+ * The index never changes an answer: random stacks of layers, with every spelling of whiteout, opaque, redirect and
+ * metacopy, are walked with the index off, on (empty, then filled with what was visited), kept from the mount before,
+ * freshly built, and after edits of the layers between two mounts; each time every answer must be the same as without
+ * an index.
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'

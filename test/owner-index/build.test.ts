@@ -1,6 +1,6 @@
 /**
- * Building a whole index: a large tree's rows are written by a second thread, and must be those that one thread would have
- * written; what that thread cannot write is told, and leaves nothing behind.
+ * Building a whole index: a large tree's rows are written by a second thread, and must be those that one thread would
+ * have written; what that thread cannot write is told, and leaves nothing behind.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

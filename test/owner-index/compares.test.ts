@@ -1,6 +1,6 @@
 /**
- * When a directory's rows are held against the disk by the engine: once in each mount, but not those that the mount's own writer has
- * compared or read, and never by a reading that is not in place yet.
+ * When a directory's rows are held against the disk by the engine: once in each mount, but not those that the mount's
+ * own writer has compared or read, and never by a reading that is not in place yet.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'

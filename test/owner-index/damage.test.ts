@@ -1,6 +1,6 @@
 /**
- * Whatever happened to the database, the mount answers as it does without one, and says what was wrong: damaged, cut short, of
- * another program, version or stack, not to be written, left by a process that was killed.
+ * Whatever happened to the database, the mount answers as it does without one, and says what was wrong: damaged, cut
+ * short, of another program, version or stack, not to be written, left by a process that was killed.
  */
 import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,7 @@
-/** Reading a whole tree while it is mounted: with pauses, or without for who waits; and what is told where it cannot go on. */
+/**
+ * Reading a whole tree while it is mounted: with pauses, or without for who waits; and what is told where it cannot go
+ * on.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'

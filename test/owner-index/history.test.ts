@@ -1,7 +1,7 @@
 /**
- * Random histories: the same operations on kernel overlayfs and on engines without an index, with one that is kept, and with one
- * that is built anew before each mount; each with an upper of its own over the same layers, all remounted now and then.
- * After every stretch all must show the same, and the view `owners` must name the very paths that show.
+ * Random histories: the same operations on kernel overlayfs and on engines without an index, with one that is kept, and
+ * with one that is built anew before each mount; each with an upper of its own over the same layers, all remounted now
+ * and then. After every stretch all must show the same, and the view `owners` must name the very paths that show.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

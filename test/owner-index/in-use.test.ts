@@ -1,6 +1,6 @@
 /**
- * Rows of the upper that may be old are never taken for good ones: a change right after the mount and then kill -9, mounts without
- * an index in between, changes that a full disk kept from being written.
+ * Rows of the upper that may be old are never taken for good ones: a change right after the mount and then kill -9,
+ * mounts without an index in between, changes that a full disk kept from being written.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Rows of a directory on their way into memory: column by column they are what they are one by one, whatever bytes a name has; a
- * number that JSON would round comes the other way, and what does not add up is told and not believed.
+ * Rows of a directory on their way into memory: column by column they are what they are one by one, whatever bytes a
+ * name has; a number that JSON would round comes the other way, and what does not add up is told and not believed.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * What the writer reads of the layers by itself waits while requests come, is read at once when none do, and does not wait for ever;
- * what waits at the end of the mount is not lost, and rows that are wrong do not wait at all.
+ * What the writer reads of the layers by itself waits while requests come, is read at once when none do, and does not
+ * wait for ever; what waits at the end of the mount is not lost, and rows that are wrong do not wait at all.
  */
 import assert from 'node:assert/strict'
 import { mock, type TestContext, test } from 'node:test'

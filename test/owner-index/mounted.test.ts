@@ -1,6 +1,7 @@
 /**
- * The index on a real mount: plain sqlite3 reads it meanwhile, commands about owners agree with the files that are seen, what two
- * builds at once leave is whole, kill -9 costs nothing, and layers edited between two mounts are noticed.
+ * The index on a real mount: plain sqlite3 reads it meanwhile, commands about owners agree with the files that are
+ * seen, what two builds at once leave is whole, kill -9 costs nothing, and layers edited between two mounts are
+ * noticed.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'

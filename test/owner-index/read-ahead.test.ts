@@ -1,6 +1,6 @@
 /**
- * What is read ahead of a directory that the index answers for: the layers that own something in it, for no other is going to be
- * looked into; all that it joins only where they are still to be compared.
+ * What is read ahead of a directory that the index answers for: the layers that own something in it, for no other is
+ * going to be looked into; all that it joins only where they are still to be compared.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -25,7 +25,10 @@ function staged(): Stage {
   )
 }
 
-/** Fills the index, mounts once more on a disk that is always at work, and counts how often each path is read ahead in `act`. */
+/**
+ * Fills the index, mounts once more on a disk that is always at work, and counts how often each path is read ahead in
+ * `act`.
+ */
 function readAhead(t: TestContext, wide: number, act: (run: Run) => void): Map<string, number> {
   const stage = staged()
   try {

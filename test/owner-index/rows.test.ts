@@ -1,6 +1,7 @@
 /**
- * What is answered from a row alone, with `index=immutable`: the same attributes as from the layer, of every kind of file, and
- * really without a look at it. What a row cannot tell is looked at, and a row that was damaged is not believed.
+ * What is answered from a row alone, with `index=immutable`: the same attributes as from the layer, of every kind of
+ * file, and really without a look at it. What a row cannot tell is looked at, and a row that was damaged is not
+ * believed.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -242,7 +243,9 @@ test(
   }),
 )
 
-/** Runs `act` on a layer on kernel overlayfs whose files come from two filesystems, so that they have several devices. */
+/**
+ * Runs `act` on a layer on kernel overlayfs whose files come from two filesystems, so that they have several devices.
+ */
 async function onSeveralDevices(act: (stage: Stage) => Promise<void>): Promise<void> {
   const stage = new Stage([
     [{ what: 'file', path: 'a/plain', content: 'x' }],

@@ -1,7 +1,7 @@
 /**
  * Layers made from a short description, an engine over them without any mount, and its index with the writer running in
- * the same thread: every message of the engine is carried out when the test says so. So a test decides what the index knows
- * at which moment, and hundreds of stacks can be compared in a second.
+ * the same thread: every message of the engine is carried out when the test says so. So a test decides what the index
+ * knows at which moment, and hundreds of stacks can be compared in a second.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -260,7 +260,10 @@ export class Run {
   }
 }
 
-/** Every path with what the engine says of it, by lookup of each name that readdir tells, and of names that are not there. */
+/**
+ * Every path with what the engine says of it, by lookup of each name that readdir tells, and of names that are not
+ * there.
+ */
 export function picture(run: Run, absent: readonly string[] = []): string[] {
   const lines: string[] = []
   walk(run.engine, 1, '', absent, lines)

@@ -1,6 +1,6 @@
 /**
- * The kernel's side of the conversation for tests: builds requests byte by byte, with its own idea of every offset, so that
- * a mistake in a decoder is not repeated by its test.
+ * The kernel's side of the conversation for tests: builds requests byte by byte, with its own idea of every offset, so
+ * that a mistake in a decoder is not repeated by its test.
  */
 
 /** A field of a message: a number of 1, 2, 4 or 8 bytes, or bytes as they are. */

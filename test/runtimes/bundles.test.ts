@@ -1,7 +1,7 @@
 /**
- * A merged directory as a container's root: runc and crun run a bundle on it, as uid 0 and as another uid, and many mounts
- * share one base at the same time. The base is made of the host's own shell and the libraries it needs. Needs root and the
- * runtimes; what is missing is skipped with the reason.
+ * A merged directory as a container's root: runc and crun run a bundle on it, as uid 0 and as another uid, and many
+ * mounts share one base at the same time. The base is made of the host's own shell and the libraries it needs. Needs
+ * root and the runtimes; what is missing is skipped with the reason.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -88,8 +88,8 @@ function makeBundle(runtime: string, merged: string, uid: number, command: strin
 }
 
 /**
- * In a mount namespace without the cgroup2 part of a hybrid hierarchy, which these runtimes take for the whole, and without
- * copies of other tests' mounts, which would keep their daemons from ending.
+ * In a mount namespace without the cgroup2 part of a hybrid hierarchy, which these runtimes take for the whole, and
+ * without copies of other tests' mounts, which would keep their daemons from ending.
  */
 function runBundle(runtime: string, bundle: string, id: string): string {
   const others = `awk -v own='${room}/' '$3 ~ /^fuse/ && index($2, own) != 1 { print $2 }' /proc/self/mounts`

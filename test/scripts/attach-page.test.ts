@@ -1,4 +1,6 @@
-/** The table of docs/attach.md: what it says of each outcome, and that only what stands between the marks is replaced. */
+/**
+ * The table of docs/attach.md: what it says of each outcome, and that only what stands between the marks is replaced.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

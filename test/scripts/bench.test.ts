@@ -1,6 +1,7 @@
 /**
- * The benchmark: its arithmetic and its pages are pure; one short run shows that every kind of side is mounted, measured and
- * taken away, and that an interrupt leaves nothing behind. How fast anything was is nobody's business here.
+ * The benchmark: its arithmetic and its pages are pure; one short run shows that every kind of side is mounted,
+ * measured and taken away, and that an interrupt leaves nothing behind. How fast anything was is nobody's business
+ * here.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * The joined files (scripts/bundle-dist.ts): they are made of the modules that lie beside them, V8 takes the code kept for them, an error in
- * them names its source; and a tree as tsc leaves it, without them, says and does the same.
+ * The joined files (scripts/bundle-dist.ts): they are made of the modules that lie beside them, V8 takes the code kept
+ * for them, an error in them names its source; and a tree as tsc leaves it, without them, says and does the same.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * scripts/install.sh in a temp prefix: what it puts there runs on its own, an update replaces it, what belongs to others
- * is left alone, and an uninstall leaves nothing.
+ * scripts/install.sh in a temp prefix: what it puts there runs on its own, an update replaces it, what belongs to
+ * others is left alone, and an uninstall leaves nothing.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

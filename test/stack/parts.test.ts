@@ -1,6 +1,6 @@
 /**
- * Parts of a merged directory that are known by the numbers of their layers: they are the same as those that are made at once,
- * and nothing is made that nobody asks for.
+ * Parts of a merged directory that are known by the numbers of their layers: they are the same as those that are made
+ * at once, and nothing is made that nobody asks for.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,4 +1,7 @@
-/** Files made ahead on threads of their own: that each is as its source in all that shows, and what is not made, or let go of. */
+/**
+ * Files made ahead on threads of their own: that each is as its source in all that shows, and what is not made, or let
+ * go of.
+ */
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, linkSync, readFileSync, symlinkSync, truncateSync, utimesSync } from 'node:fs'
 import { Errno } from '../../src/base/errno.js'

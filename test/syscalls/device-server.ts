@@ -1,9 +1,10 @@
 /**
  * The smallest filesystem that the device test can mount, run as a child process: a root directory with `file`, whose
  * data is served by the device from a backing file; `plain`, the same through JavaScript; `bad`, whose LOOKUP is
- * answered with a reply that the kernel refuses. In the mode `backed` every open is passed through to the backing file as it lies in a
- * read-only clone of its mount, whatever it is opened for. Arguments: the mountpoint and the backing file. Prints "mounted" when
- * the wake descriptor, signalled before, has been seen, which is after INIT; and at the end what it counted, as JSON.
+ * answered with a reply that the kernel refuses. In the mode `backed` every open is passed through to the backing file
+ * as it lies in a read-only clone of its mount, whatever it is opened for. Arguments: the mountpoint and the backing
+ * file. Prints "mounted" when the wake descriptor, signalled before, has been seen, which is after INIT; and at the end
+ * what it counted, as JSON.
  */
 import { writeSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -69,7 +70,10 @@ function putAttr(at: number, nodeid: number): void {
   reply.setUint32(at + 64, 1, true)
 }
 
-/** fuse_init_out: u32 major minor max_readahead flags @0 · u16 max_background @16 · u32 max_write @20 · time_gran @24 · u16 max_pages @28 */
+/**
+ * fuse_init_out: u32 major minor max_readahead flags @0 · u16 max_background @16 · u32 max_write @20 · time_gran @24 ·
+ * u16 max_pages @28
+ */
 function init(): number {
   for (let i = 0; i < 64; i++) reply.setUint8(HEADER + i, 0)
   reply.setUint32(HEADER, 7, true)
@@ -156,7 +160,10 @@ device.bind(PLAIN, file, true)
 device.unbind(PLAIN)
 if (mode === 'readonly') device.bind(FILE, file, false)
 if (mode === 'traced') device.direct(false)
-/** FUSE_NOTIFY_INVAL_INODE of the root (no lock is taken for that one), as another thread would send it: past the device, with a plain write. */
+/**
+ * FUSE_NOTIFY_INVAL_INODE of the root (no lock is taken for that one), as another thread would send it: past the
+ * device, with a plain write.
+ */
 function notify(): number {
   const message = new DataView(new ArrayBuffer(40))
   message.setUint32(0, 40, true)

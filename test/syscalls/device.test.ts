@@ -29,7 +29,9 @@ interface Report {
   counters: [reads: number, readBytes: number, writes: number, written: number, requests: number, failed: number]
 }
 
-/** Mounts the test filesystem over a backing file with `content`, runs `run`, unmounts, and gives the server's report. */
+/**
+ * Mounts the test filesystem over a backing file with `content`, runs `run`, unmounts, and gives the server's report.
+ */
 async function serving(
   mode: string,
   content: Buffer,

@@ -93,7 +93,8 @@ onEach(
       assert.equal(native.pread(fd, into, 0, 5, 0), 5)
       native.close(fd)
       native.unlinkat(scratch.fd, 'f', 0)
-      // On ext4 it is ENOMEM now and then (238 of 298,000 times) while others make files beside it, whose inode numbers are those just freed.
+      // On ext4 it is ENOMEM now and then (238 of 298,000 times) while others make files beside it, whose inode numbers
+      // are those just freed.
       const gone = native.openByHandle(root, handle.type, handle.bytes, c.O_RDONLY)
       assert.ok(gone === -Errno.ESTALE || gone === -Errno.ENOMEM, String(gone))
       assert.equal(native.openByHandle(root, handle.type, new Uint8Array(200), 0), -Errno.EINVAL)

@@ -1,6 +1,6 @@
 /**
- * What stands in for the addon answers as the addon does: the same calls on the same files, compared. Where it cannot, it
- * refuses as a filesystem without that ability would.
+ * What stands in for the addon answers as the addon does: the same calls on the same files, compared. Where it cannot,
+ * it refuses as a filesystem without that ability would.
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

@@ -1,4 +1,7 @@
-/** Which programs of this machine a test can count on: asked in one place, so that every skip gives its reason in the same words. */
+/**
+ * Which programs of this machine a test can count on: asked in one place, so that every skip gives its reason in the
+ * same words.
+ */
 import { spawnSync } from 'node:child_process'
 
 /** Why a test that runs `programs` has to be skipped: the first that is not in PATH; false when all are. */

@@ -1,4 +1,6 @@
-/** The numbers that fuse-native's C half takes, without a mount: halves, milliseconds, device numbers, folded inodes. */
+/**
+ * The numbers that fuse-native's C half takes, without a mount: halves, milliseconds, device numbers, folded inodes.
+ */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import {

@@ -1,7 +1,7 @@
 /**
- * The limits of fuse-native that no conformance case meets, and the faults of it that the transport makes good: each shown
- * by what it does, so that a version that behaves otherwise is noticed. The rows are those of test/conformance/limits.ts;
- * what was shown is left for the page (docs/transports.md).
+ * The limits of fuse-native that no conformance case meets, and the faults of it that the transport makes good: each
+ * shown by what it does, so that a version that behaves otherwise is noticed. The rows are those of
+ * test/conformance/limits.ts; what was shown is left for the page (docs/transports.md).
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'

@@ -1,4 +1,6 @@
-/** A directory's nodes by name, held against a Map over random histories, with names that a node begins with and others. */
+/**
+ * A directory's nodes by name, held against a Map over random histories, with names that a node begins with and others.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

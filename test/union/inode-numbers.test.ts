@@ -1,5 +1,6 @@
 /**
- * st_ino of the merged tree: the real number with the filesystem's place in its high bits, never the same for two files.
+ * st_ino of the merged tree: the real number with the filesystem's place in its high bits, never the same for two
+ * files.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

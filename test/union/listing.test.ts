@@ -1,6 +1,6 @@
 /**
- * Readers that go on at a cookie while names come and go: whatever happens between two of their steps, each sees every name
- * that was there all along exactly once, and none twice.
+ * Readers that go on at a cookie while names come and go: whatever happens between two of their steps, each sees every
+ * name that was there all along exactly once, and none twice.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

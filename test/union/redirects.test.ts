@@ -1,6 +1,6 @@
 /**
- * Redirects: which values are taken from a disk, what a path becomes on the way down, and what is written when a directory
- * is renamed.
+ * Redirects: which values are taken from a disk, what a path becomes on the way down, and what is written when a
+ * directory is renamed.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,6 +1,6 @@
 /**
- * The whole table of renames: every combination of facts that can meet is planned, and the plan held against what must be
- * true of it, said in the words of the layers and not of the code. A few rows are written out.
+ * The whole table of renames: every combination of facts that can meet is planned, and the plan held against what must
+ * be true of it, said in the words of the layers and not of the code. A few rows are written out.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,4 +1,7 @@
-/** How many directories beside those that were entered are read ahead: few at first, and more only while they are wanted. */
+/**
+ * How many directories beside those that were entered are read ahead: few at first, and more only while they are
+ * wanted.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { AllSiblings, Siblings } from '../../src/union/context/siblings.js'

@@ -1,4 +1,7 @@
-/** When directories are read ahead: while a disk is being read since the first of them, and not for what was read before. */
+/**
+ * When directories are read ahead: while a disk is being read since the first of them, and not for what was read
+ * before.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Errno } from '../../src/base/errno.js'
@@ -14,7 +17,10 @@ import { prefetchParts, prefetchSearch } from '../../src/union/read-ahead/walk.j
 
 const PARTS = 10
 
-/** A union of which only this is asked, and a disk of which so many blocks have been read; counts the directories to be read. */
+/**
+ * A union of which only this is asked, and a disk of which so many blocks have been read; counts the directories to be
+ * read.
+ */
 class Stand {
   asked = 0
   readonly paths: string[] = []

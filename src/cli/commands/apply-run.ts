@@ -49,5 +49,6 @@ function documentOf(directory: string, result: Unpacked) {
 function wordsOf({ directory }: ApplyArguments, result: Unpacked): string {
   const { entries, bytes, whiteouts, digest, diffID } = result
   const hidden = whiteouts === 0 ? '' : `, ${whiteouts} whiteout${whiteouts === 1 ? '' : 's'}`
-  return `${printable(shown(directory))}: ${entries} entries, ${bytesText(bytes)}${hidden}\ndigest ${digest}\ndiffID ${diffID}\n`
+  const what = `${printable(shown(directory))}: ${entries} entries, ${bytesText(bytes)}${hidden}`
+  return `${what}\ndigest ${digest}\ndiffID ${diffID}\n`
 }

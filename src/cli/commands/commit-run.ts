@@ -108,7 +108,8 @@ function wordsOf(given: CommitArguments, result: Result): string {
   const { entries, whiteouts, size, bytes, digest, diffID, chainID, manifest } = result
   const hidden = whiteouts === 0 ? '' : ` (${whiteouts} whiteout${whiteouts === 1 ? '' : 's'})`
   return [
-    `${printable(shown(given.image ?? given.output!))}: ${entries} entries${hidden}, ${bytesText(bytes)} of files, ${bytesText(size)}`,
+    `${printable(shown(given.image ?? given.output!))}: ${entries} entries${hidden}, ` +
+      `${bytesText(bytes)} of files, ${bytesText(size)}`,
     `digest ${digest}`,
     `diffID ${diffID}`,
     // A layer alone is a chain of one.

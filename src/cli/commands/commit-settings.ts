@@ -1,4 +1,6 @@
-/** What a commit is asked for; `commit` and `image commit` read it from their arguments, commit-run.ts carries it out. */
+/**
+ * What a commit is asked for; `commit` and `image commit` read it from their arguments, commit-run.ts carries it out.
+ */
 import { last, list } from '../terminal/command.js'
 import { sourceOf } from './diff.js'
 

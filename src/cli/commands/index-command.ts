@@ -26,7 +26,9 @@ async function build(target: LayerTarget, json: boolean): Promise<number> {
   }
 }
 
-/** One line that is written over again. How many directories there are is not known before the end, so it may step back. */
+/**
+ * One line that is written over again. How many directories there are is not known before the end, so it may step back.
+ */
 class Bar {
   #shown = false
 

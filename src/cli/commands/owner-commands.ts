@@ -1,6 +1,6 @@
 /**
- * The commands about owners as yargs reads them: which, ls, du, and the index's own. Each is about a mount, or about layers
- * that are named with --lower and --upper and need not be mounted.
+ * The commands about owners as yargs reads them: which, ls, du, and the index's own. Each is about a mount, or about
+ * layers that are named with --lower and --upper and need not be mounted.
  */
 import type { Argv } from 'yargs'
 import { type Add, last, list } from '../terminal/command.js'

@@ -6,7 +6,9 @@ import { print, printJson, printLines } from '../terminal/print.js'
 
 type Layers = Omit<LayerTarget, 'merged'>
 
-/** Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told. */
+/**
+ * Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told.
+ */
 export async function runWhich(paths: readonly string[], layers: Layers, json: boolean): Promise<number> {
   const origins: Origin[] = []
   let code: number = Exit.DONE

@@ -1,4 +1,7 @@
-/** What `stratafs image export` does: an image's layers are unpacked to the store, as for a mount, and read there as one tree. */
+/**
+ * What `stratafs image export` does: an image's layers are unpacked to the store, as for a mount, and read there as one
+ * tree.
+ */
 import { findMount } from '../../daemon/control/find-mount.js'
 import { type PolicyOptions, policyOf } from '../../oci/apply/policy.js'
 import type { Platform } from '../../oci/image/types.js'

@@ -1,6 +1,6 @@
 /**
- * `stratafs image …`: what is done with images in an OCI layout on disk. Each subcommand has a file of its own,
- * image-NAME.ts, that exports one `Add`; here they are put together.
+ * `stratafs image …`: what is done with images in an OCI layout on disk. Each subcommand has a file of its own in this
+ * folder that exports one `Add`; here they are put together.
  */
 import type { Add } from '../terminal/command.js'
 import { imageCommit } from './commit.js'

@@ -55,5 +55,6 @@ function timestampOf(text: string | undefined): Date {
 }
 
 function wordsOf({ reference, manifest, digest, diffID, size, entries }: Imported): string {
-  return `${printable(reference)}: ${entries} entries, ${bytesText(size)}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
+  const what = `${printable(reference)}: ${entries} entries, ${bytesText(size)}`
+  return `${what}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
 }

@@ -1,6 +1,6 @@
 /**
- * What `stratafs image mount` does. The store is held from the first look at a layer until the mount is up, so that nothing
- * can be removed in between; after that the mount itself is what `image rm` finds in its way.
+ * What `stratafs image mount` does. The store is held from the first look at a layer until the mount is up, so that
+ * nothing can be removed in between; after that the mount itself is what `image rm` finds in its way.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'

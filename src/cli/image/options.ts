@@ -1,4 +1,6 @@
-/** How what the image commands take is described. Apart from what reads it, since every command describes all others. */
+/**
+ * How what the image commands take is described. Apart from what reads it, since every command describes all others.
+ */
 
 /** How the positional is described. */
 export const REFERENCE = {

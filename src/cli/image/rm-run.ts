@@ -51,5 +51,6 @@ async function removeOne(image: string, store: LayerStore): Promise<Removal> {
 
 function wordsOf({ reference, blobs, bytes, layers }: Removal): string {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
-  return `removed ${printable(reference)}: ${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}\n`
+  const gone = `${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}`
+  return `removed ${printable(reference)}: ${gone}\n`
 }

@@ -42,7 +42,10 @@ async function unpackTo(given: ImageUnpackArguments, image: StoredImage, signal:
   return { store, image, layers }
 }
 
-/** Every layer of `image` in `store`, with a bar for each that is unpacked and a word about what was left out. Inside `using`. */
+/**
+ * Every layer of `image` in `store`, with a bar for each that is unpacked and a word about what was left out. Inside
+ * `using`.
+ */
 export async function ensureLayers(
   store: LayerStore,
   image: StoredImage,

@@ -1,6 +1,6 @@
 /**
- * `stratafs mount` read without yargs, which takes longer to load than a mount to make: its options in their plain spellings,
- * each but `--lower` and `-o` once. Whatever could mean something else to yargs is left to it. Pure.
+ * `stratafs mount` read without yargs, which takes longer to load than a mount to make: its options in their plain
+ * spellings, each but `--lower` and `-o` once. Whatever could mean something else to yargs is left to it. Pure.
  */
 import type { MountArguments } from './mount-request.js'
 

@@ -1,8 +1,8 @@
 /**
  * The mount-program form: how container runtimes, mount(8) and fstab call a FUSE filesystem. It mirrors what
- * fuse-overlayfs's command line takes: `[-f] [-d] [-o OPTS]… [SRC] DIR`, options before or after, attached or not. Called
- * as `mount.…` it is mount(8)'s helper, where -f means "only pretend" and -t, -N and a few flags are passed along.
- * Pure, so that every form is a row in a test; yargs is not loaded on this way.
+ * fuse-overlayfs's command line takes: `[-f] [-d] [-o OPTS]… [SRC] DIR`, options before or after, attached or not.
+ * Called as `mount.…` it is mount(8)'s helper, where -f means "only pretend" and -t, -N and a few flags are passed
+ * along. Pure, so that every form is a row in a test; yargs is not loaded on this way.
  */
 import { shown } from '../../base/text.js'
 

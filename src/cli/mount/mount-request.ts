@@ -1,6 +1,7 @@
 /**
- * From arguments that were read, in whatever form, to a plan: options parsed, paths made absolute, and what has to be said
- * about it. Nothing is told or begun here, and little is loaded: the command and the launched background process both come this way.
+ * From arguments that were read, in whatever form, to a plan: options parsed, paths made absolute, and what has to be
+ * said about it. Nothing is told or begun here, and little is loaded: the command and the launched background process
+ * both come this way.
  */
 
 import type { MountPlan, MountSettings } from '../../daemon/options/mount-settings.js'
@@ -82,7 +83,10 @@ export function prepareMount(request: MountRequest): Prepared | { readonly error
   return { plan, warnings, here: request.foreground || settings.trace }
 }
 
-/** Between "only the mounting user" and "everybody" the kernel has nothing, so for others than root allow_root is the former. */
+/**
+ * Between "only the mounting user" and "everybody" the kernel has nothing, so for others than root allow_root is the
+ * former.
+ */
 function withoutRoot(settings: MountSettings): string[] {
   const heard = !settings.allowRoot || settings.allowOther === true || process.getuid?.() === 0
   return heard ? [] : ['option allow_root is ignored: only you can enter the mount; allow_other lets everybody in']

@@ -1,4 +1,7 @@
-/** `stratafs mount` as yargs reads it. What is spelled plainly need not come here when it is launched: see mount-fast-parse.ts. */
+/**
+ * `stratafs mount` as yargs reads it. What is spelled plainly need not come here when it is launched: see
+ * mount-fast-parse.ts.
+ */
 import { type Add, last, list } from '../terminal/command.js'
 import type { MountArguments } from './mount-request.js'
 
@@ -15,16 +18,18 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   fsync=auto|strict|volatile|0|1            sync copies of content (auto, 1), of everything (strict), of nothing
   redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
-  index=on|off|immutable                    a database of which layer owns a name, held against the layers;
-                                            immutable: they never change, so nobody looks at them
-  index_fill=background|visited             what comes into it: everything, in lulls, or only what was visited
-  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all. With such marks, which are
+  index=on|off|immutable                    the owner index: a database of which layer owns a name, compared with
+                                            the layers; immutable: they never change, so it is believed alone.
+                                            Not kernel overlayfs's index=: hard links are kept together always
+  index_fill=background|visited             what comes into it: everything, while the mount is idle, or only
+                                            directories that were visited
+  userxattr noacl static_nlink              marks as user.overlay.*; no ACLs; one link for all. With such marks,
                                             an ordinary user's, redirects and metacopies are off (EXDEV) unless
                                             redirect_dir=on or metacopy=on is given and nobody else may enter
   uidmapping=H:C:N gidmapping=H:C:N         owners on disk to owners shown, in ranges
   data=auto|passthrough|cached writeback=0|1
-                                            file data: to the layers' own files (root), or through the mount's page cache;
-                                            there, whether the kernel gathers small writes
+                                            file data: to the layers' own files (root), or through the mount's
+                                            page cache; there, whether the kernel gathers small writes
   awake=auto|0|1                            keep idle processors from halting in busy times (root; PM QoS); auto: on
                                             guests of two processors that halt at once
   squash_to_root squash_to_uid= squash_to_gid= xattr_permissions=0|1|2

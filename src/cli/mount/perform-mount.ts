@@ -1,7 +1,7 @@
 /**
- * What `stratafs mount` and the mount-program form have in common once their arguments are read: options parsed, warnings
- * told, and the mount made in the background or served here. Everything heavy is loaded only on the way that needs it,
- * because a runtime waits for this command each time it starts a container.
+ * What `stratafs mount` and the mount-program form have in common once their arguments are read: options parsed,
+ * warnings told, and the mount made in the background or served here. Everything heavy is loaded only on the way that
+ * needs it, because a runtime waits for this command each time it starts a container.
  */
 
 import type { MountPlan } from '../../daemon/options/mount-settings.js'

@@ -1,6 +1,6 @@
 /**
- * What a command of the command line is: a function that adds itself to a parser. Commands of few words stand together in
- * commands.ts; others have a file of their own, and a command with subcommands (`image`) is a list of them.
+ * What a command of the command line is: a function that adds itself to a parser. Commands of few words stand together
+ * in commands.ts; others have a file of their own, and a command with subcommands (`image`) is a list of them.
  */
 import type { Argv } from 'yargs'
 

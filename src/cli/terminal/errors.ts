@@ -1,4 +1,7 @@
-/** How the command line speaks of failure: one line on standard error that begins with the program's name, and an exit code. */
+/**
+ * How the command line speaks of failure: one line on standard error that begins with the program's name, and an exit
+ * code.
+ */
 import { sourceStack } from '../../base/source-stack.js'
 import { printable } from '../../base/text.js'
 

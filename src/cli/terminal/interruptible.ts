@@ -1,7 +1,9 @@
 /** Long work that Ctrl-C and SIGTERM end cleanly. */
 import { printError } from './errors.js'
 
-/** Runs `work` so that Ctrl-C and SIGTERM end it with everything cleaned up; then the exit code is what a shell expects. */
+/**
+ * Runs `work` so that Ctrl-C and SIGTERM end it with everything cleaned up; then the exit code is what a shell expects.
+ */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | number> {
   const abort = new AbortController()
   let code = 0

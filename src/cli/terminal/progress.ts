@@ -1,6 +1,6 @@
 /**
- * A bar for what takes a while: on standard error, only where that is a terminal, redrawn at most ten times a second, and
- * gone when the work is done. What a program would read is never in it.
+ * A bar for what takes a while: on standard error, only where that is a terminal, redrawn at most ten times a second,
+ * and gone when the work is done. What a program would read is never in it.
  */
 
 const WIDTH = 30

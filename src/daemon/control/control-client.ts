@@ -38,8 +38,9 @@ function parseReply(line: string): ControlReply {
 }
 
 /**
- * Sends `request`, if any, and waits until the daemon has gone: its process holds the connection for as long as it lives, in whatever pid
- * namespace. `gone` too where nobody listens any more; `late` after `milliseconds`; or why the daemon cannot be asked, or refuses.
+ * Sends `request`, if any, and waits until the daemon has gone: its process holds the connection for as long as it
+ * lives, in whatever pid namespace. `gone` too where nobody listens any more; `late` after `milliseconds`; or why the
+ * daemon cannot be asked, or refuses.
  */
 export function untilGone(
   socketPath: string,

@@ -1,10 +1,10 @@
 /**
- * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`, or
- * `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path` of
- * a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
+ * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`,
+ * or `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path`
+ * of a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
- * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone).
- * Paths in it are latin1 strings, as everywhere inside.
+ * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone). Paths in
+ * it are latin1 strings, as everywhere inside.
  */
 
 export type ControlRequest =

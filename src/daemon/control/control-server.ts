@@ -1,6 +1,7 @@
 /**
  * The daemon's side of the control socket. It runs on the main thread and answers from what the engine's thread tells,
- * so a question never touches the mount itself. A peer that sends nonsense is answered and kept; one that floods is cut off.
+ * so a question never touches the mount itself. A peer that sends nonsense is answered and kept; one that floods is cut
+ * off.
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'

@@ -1,7 +1,7 @@
 /**
- * From a path that somebody names to the mount it is in and the daemon that serves it. The kernel's mount table is asked
- * first, and the device number joins it to a state file: so bind mounts of a union are found too. A mount that is only in
- * another mount namespace is found by the path it was mounted on there. Paths are latin1 strings.
+ * From a path that somebody names to the mount it is in and the daemon that serves it. The kernel's mount table is
+ * asked first, and the device number joins it to a state file: so bind mounts of a union are found too. A mount that is
+ * only in another mount namespace is found by the path it was mounted on there. Paths are latin1 strings.
  */
 import { realpathSync } from 'node:fs'
 import { pathBytes, shown } from '../../base/text.js'

@@ -1,7 +1,7 @@
 /**
- * Mounts held still for somebody who reads their upper directory, such as a commit. One connection holds at a time, and holds
- * for as long as it lasts: one that ends, however it ends, lets go. A hold has a time limit of its own in the engine's
- * thread, so that nobody's mount stands still for ever because a reader hangs.
+ * Mounts held still for somebody who reads their upper directory, such as a commit. One connection holds at a time, and
+ * holds for as long as it lasts: one that ends, however it ends, lets go. A hold has a time limit of its own in the
+ * engine's thread, so that nobody's mount stands still for ever because a reader hangs.
  */
 import type { Log } from '../../base/log.js'
 import type { EngineHandle, Held } from '../engine/engine-handle.js'

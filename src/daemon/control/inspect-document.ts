@@ -21,9 +21,14 @@ export interface InspectDocument {
   /** How requests come, and why so when nobody asked for it. */
   readonly Transport: { readonly Name: string; readonly Why: string | null }
   readonly Downgrades: readonly string[]
-  /** The database of owners; null where the mount has none. */
-  readonly Index: MountedIndexFacts | null
-  /** What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy. */
+  /**
+   * The owner index (`-o index=`); null where the mount has none. `counters`: what the engine asked of it; null when it
+   * was too busy to tell. The hard-link index, which this option does not concern, is `Engine.hardLinkIndex`.
+   */
+  readonly Index: (MountedIndexFacts & { readonly counters: Record<string, number> | null }) | null
+  /**
+   * What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy.
+   */
   readonly Engine: Record<string, unknown> | null
 }
 
@@ -47,7 +52,8 @@ export function inspectDocument(
   }
   if (config.upper !== null) data.UpperDir = shown(config.upper)
   if (config.work !== null) data.WorkDir = shown(config.work)
-  const { downgrades = [], ...engine } = facts ?? {}
+  const { downgrades = [], ownerIndex = null, ...engine } = facts ?? {}
+  const counters = ownerIndex as Record<string, number> | null
   return {
     GraphDriver: { Name: 'stratafs', Data: data },
     Mode: config.readonly ? 'ro' : 'rw',
@@ -58,7 +64,7 @@ export function inspectDocument(
     Options: state.options.map(shown),
     Transport: { Name: transport.name, Why: transport.why },
     Downgrades: [...transport.limits, ...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
-    Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path) },
+    Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path), counters },
     Engine: facts === null ? null : engine,
   }
 }

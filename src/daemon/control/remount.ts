@@ -1,6 +1,6 @@
 /**
- * `-o remount`: what mount(8) asks of a mount that stands. As under kernel overlayfs only `ro` and `rw` and the mount's own
- * flags change, and the kernel itself then refuses writes: the daemon is not asked. What else mount(8) repeats from
+ * `-o remount`: what mount(8) asks of a mount that stands. As under kernel overlayfs only `ro` and `rw` and the mount's
+ * own flags change, and the kernel itself then refuses writes: the daemon is not asked. What else mount(8) repeats from
  * fstab or from the mount table means nothing here.
  */
 import { Errno } from '../../base/errno.js'

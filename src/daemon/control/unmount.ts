@@ -1,7 +1,8 @@
 /**
- * Unmounting from outside: takes the mount out of the tree and waits until its daemon has synced, released everything and
- * gone, so that who called may use the directories at once. A daemon in another mount namespace is asked to do it itself, over its
- * socket: a number in a file may mean another process by now, or in this pid namespace, so nothing is ever signalled by it.
+ * Unmounting from outside: takes the mount out of the tree and waits until its daemon has synced, released everything
+ * and gone, so that who called may use the directories at once. A daemon in another mount namespace is asked to do it
+ * itself, over its socket: a number in a file may mean another process by now, or in this pid namespace, so nothing is
+ * ever signalled by it.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Errno } from '../../base/errno.js'
@@ -16,14 +17,16 @@ import { findMount } from './find-mount.js'
 /** How long a daemon may take to sync and to go. */
 const PATIENCE_MS = 30_000
 const POLL_MS = 10
-/** After so long it is looked whether it can go at all, and said what is waited for. */
+/** After this long it checks what keeps the mount busy, and says what it waits for. */
 const LOOK_MS = 250
 const SILENCE_MS = 2_000
 
 /** Is told in sentences what the caller should know of an unmount that goes well. */
 type Notice = (sentence: string) => void
 
-/** Unmounts `path` (absolute): null, or why not. `lazy`: also while files are open, and without waiting for the daemon. */
+/**
+ * Unmounts `path` (absolute): null, or why not. `lazy`: also while files are open, and without waiting for the daemon.
+ */
 export async function unmount(path: string, lazy: boolean, notice: Notice): Promise<null | Refused> {
   const target = findMount(path)
   if ('error' in target) return target

@@ -1,6 +1,7 @@
 /**
- * Whether a mount keeps the machine's idle processors from halting in busy times (native-bindings/src/cpu-latency.h) where nobody has said:
- * the wish goes for all processors, so it is made by itself only where it wins much and reaches nobody else.
+ * The default of `awake`: whether a mount keeps idle processors from halting in busy times
+ * (native-bindings/src/cpu-latency.h). That affects all processors of the machine. So the default is yes only where it
+ * gains much and affects nobody else.
  */
 import { readFileSync } from 'node:fs'
 import type { AwakeRequest } from '../options/mount-settings.js'
@@ -26,7 +27,10 @@ const BOTH = 2
 /** What polls for as long as this finds most answers by itself: a request takes some 5 to 20 µs to serve. */
 const POLLED_ENOUGH_NS = 50_000
 
-/** Pure. `auto` holds on a guest whose processors halt at once when idle, and that has none beside the two which a request keeps busy. */
+/**
+ * Pure. `auto` holds on a guest whose processors halt at once when idle, and that has none beside the two which a
+ * request keeps busy.
+ */
 export function chooseAwake(wish: AwakeRequest, facts: IdleFacts): AwakeChoice {
   if (wish === 'off') return { holds: false, why: 'awake=0' }
   if (facts.driver === null) return { holds: false, why: 'this kernel has no cpuidle driver, which alone goes by it' }
@@ -56,7 +60,10 @@ export function idleFacts(): IdleFacts {
   }
 }
 
-/** How many a list such as `0-3,8` names (cpu lists, Documentation/admin-guide/cputopology.rst); many where it names none. */
+/**
+ * How many a list such as `0-3,8` names (cpu lists, Documentation/admin-guide/cputopology.rst); many where it names
+ * none.
+ */
 export function countOf(list: string): number {
   const ranges = list.split(',').map((range) => range.split('-').map(Number))
   const count = ranges.reduce((sum, [first, last = first]) => sum + last! - first! + 1, 0)

@@ -22,8 +22,8 @@ export interface EngineHandle {
   /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */
   ask(question: Question): Promise<unknown>
   /**
-   * Lets the engine finish the request in hand and serve no other, for at most so many milliseconds: what lies in the upper
-   * stays as it is, but for writes that the kernel hands to files by itself. Null where that cannot be had now.
+   * Lets the engine finish the request in hand and serve no other, for at most so many milliseconds: what lies in the
+   * upper stays as it is, but for writes that the kernel hands to files by itself. Null where that cannot be had now.
    */
   hold(milliseconds: number): Promise<Held | null>
   /** Ends serving after the request in hand. */

@@ -1,7 +1,7 @@
 /**
  * An engine on the main thread, served by fuse-native, which works on no other. Its calls come through the event loop,
- * among signals and control requests; nothing on this thread may touch the mount or wait for what does, so it is unmounted
- * from a process of its own.
+ * among signals and control requests; nothing on this thread may touch the mount or wait for what does, so it is
+ * unmounted from a process of its own.
  */
 
 import { execFile } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * The main thread's hold on the engine's thread: starts it, hands it the device, asks it questions, learns how it ended.
- * A crash of that thread is an ending like the others, so that the mount can be taken away.
+ * The main thread's hold on the engine's thread: starts it, hands it the device, asks it questions, learns how it
+ * ended. A crash of that thread is an ending like the others, so that the mount can be taken away.
  */
 
 import { closeSync } from 'node:fs'
@@ -20,7 +20,10 @@ import { takeEngineThread } from './prestarted-thread.js'
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
 
-/** Room for descriptors made while the engine loads: more than directories and files kept, where the process may have that many. */
+/**
+ * Room for descriptors made while the engine loads: more than directories and files kept, where the process may have
+ * that many.
+ */
 const RESERVED = 4096
 
 /** What whoever starts an engine says; the rest comes about here. */

@@ -1,7 +1,7 @@
 /**
- * The engine's thread: is told what to build, builds the engine, waits for the device, serves it until it is unmounted or told to stop. From
- * `serve` on this thread is in one blocking native call; messages are read when the wake descriptor says so. Everything
- * the engine logs goes to the main thread, which alone owns the log.
+ * The engine's thread: is told what to build, builds the engine, waits for the device, serves it until it is unmounted
+ * or told to stop. From `serve` on this thread is in one blocking native call; messages are read when the wake
+ * descriptor says so. Everything the engine logs goes to the main thread, which alone owns the log.
  */
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
@@ -30,9 +30,10 @@ import {
 const BUFFER_BYTES = (1 << 20) + 4096
 
 /**
- * How much of a function runs before V8 compiles it for speed: a seventh of its own choice. What begins after a mount is as often as not
- * the only large thing that happens in it (an unpacking, a build), and took a tenth longer with V8's own, which is made for browsers
- * (docs/decisions/0015-what-metadata-costs.md). Only now, because V8 refuses code that was kept under other flags.
+ * How much of a function runs before V8 compiles it for speed: a seventh of V8's default, which suits browsers. A mount
+ * often does one large thing right after its start (an unpacking, a build), and that took a tenth longer with the
+ * default (docs/decisions/0015-what-metadata-costs.md). It is set this late because V8 refuses cached code that was
+ * made under other flags.
  */
 const SOON_COMPILED = '--interrupt-budget=10000'
 
@@ -185,7 +186,7 @@ function hold(gate: Int32Array, milliseconds: number): void {
   log('warn', 'the mount was held for longer than it was asked to be: it is served again')
 }
 
-/** Who can be asked. */
+/** The parts of the engine that answer questions. */
 interface Served {
   readonly engine: Engine
   readonly session: Session

@@ -30,8 +30,8 @@ import { WORKER_LIMITS } from './worker-limits.js'
 /** How long the writer may take to bring its last changes to disk. */
 const PATIENCE_MS = 20_000
 /**
- * How old a mount gets before a database is begun for it. A runtime makes and unmounts many in a moment, and removes the
- * workdir right after: a file that came into being then would be in its way, and nobody would ever ask it.
+ * How old a mount gets before a database is begun for it. A runtime makes and unmounts many in a moment, and removes
+ * the workdir right after: a file that came into being then would be in its way, and nobody would ever ask it.
  */
 const BEGIN_MS = 1000
 
@@ -80,7 +80,10 @@ export class IndexThread {
     return this.forEngine.port === null ? [] : [this.forEngine.port]
   }
 
-  /** The engine has opened its layers; it waits meanwhile, so its descriptors are what they were. The writer gets its own. */
+  /**
+   * The engine has opened its layers; it waits meanwhile, so its descriptors are what they were. The writer gets its
+   * own.
+   */
   know(config: LowerStackConfig, upperFd: number): void {
     if (this.path === null) return
     const own = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))

@@ -1,13 +1,16 @@
 /**
- * The engine's thread before it knows what to build. Loading what it runs takes most of the time that a mount takes to start,
- * so a process that is going to serve begins it first of all, and reads its order meanwhile.
+ * The engine's thread before it knows what to build. Loading its modules takes most of a mount's start. So a process
+ * that is going to serve starts this thread first, and reads its order meanwhile.
  */
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { WORKER_LIMITS } from './worker-limits.js'
 
 let early: Worker | null = null
 
-/** Begins the thread that `takeEngineThread` will hand out. The process has no output: it is spared the making of its streams. */
+/**
+ * Begins the thread that `takeEngineThread` will hand out. The process has no output: it is spared the making of its
+ * streams.
+ */
 export function beginEngineThread(): void {
   early ??= newThread({ stdout: true, stderr: true })
 }

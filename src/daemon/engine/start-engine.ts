@@ -1,6 +1,6 @@
 /**
- * From a checked plan to an engine that serves a mount: by the transport that was chosen, with everything taken back when
- * one of the steps fails.
+ * From a checked plan to an engine that serves a mount: by the transport that was chosen, with everything taken back
+ * when one of the steps fails.
  */
 import type { Log } from '../../base/log.js'
 import type { Refused } from '../mount/directories.js'

@@ -1,8 +1,13 @@
 /**
- * What has to be true on disk before anything is mounted: every directory is there, none lies in another where writing to
- * the one would change the other, the upper can be written, and the workdir is where a rename into the upper works. Each
- * refusal is one sentence that names option, path and what to do. Nothing is changed but for the workdir that we chose
- * ourselves, which is made. Runs before the mount, so no path here can lead into it.
+ * What has to be true on disk before anything is mounted:
+ *
+ * - every directory is there;
+ * - none lies in another where writing to the one would change the other;
+ * - the upper can be written;
+ * - the workdir is where a rename into the upper works.
+ *
+ * Each refusal is one sentence that names option, path and what to do. Nothing is changed, except that a workdir which
+ * we chose ourselves is made. This runs before the mount, so no path here can lead into it.
  */
 import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs'
 import { pathBytes, shown } from '../../base/text.js'
@@ -122,7 +127,7 @@ function overlap(lower: ResolvedDir, aboveLower: Set<string>, place: ResolvedDir
   return `${names} overlap: ${advice}`
 }
 
-/** Whoever reads a layer must never come to the mountpoint: the engine would wait for itself. */
+/** A layer must not lead to the mountpoint: the engine that reads it would wait for itself. */
 function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | undefined {
   const above = identitiesUpward(mountpoint)
   for (const place of [...lowers, upper, work]) {

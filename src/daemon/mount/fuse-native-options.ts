@@ -1,7 +1,7 @@
 /**
- * What libfuse 2.9 is told when fuse-native mounts: the mount's own words, and how long the kernel may believe an answer.
- * libfuse gives each path its own inode in the kernel, so two names of one file are not seen to change together: names are
- * cached as long as on the other transport, attributes never.
+ * What libfuse 2.9 is told when fuse-native mounts: the mount's own words, and how long the kernel may believe an
+ * answer. libfuse gives each path its own inode in the kernel, so two names of one file are not seen to change
+ * together: names are cached as long as on the other transport, attributes never.
  */
 import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,8 +27,8 @@ export function fuseNativeOptions(settings: MountSettings): string {
 }
 
 /**
- * Runs `act` with a program called `fusermount` in PATH, which is the only name that libfuse 2.9 knows: on a host that has
- * fusermount3 alone, a link to it for as long.
+ * Runs `act` with a program called `fusermount` in PATH, which is the only name that libfuse 2.9 knows: on a host that
+ * has fusermount3 alone, a link to it for as long.
  */
 export async function withFusermount<T>(act: () => Promise<T>): Promise<T> {
   const path = process.env.PATH ?? ''

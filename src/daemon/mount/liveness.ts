@@ -1,6 +1,6 @@
 /**
- * Whether a mount answers: asked through the kernel like any program would, from a thread that does not serve it (Node's
- * pool), and given up after a while, because a mount whose engine hangs never says no.
+ * Whether a mount answers. It is asked through the kernel, like any program would, from a thread that does not serve it
+ * (Node's pool). There is a time limit, because a mount whose engine hangs never says no.
  */
 import { statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'

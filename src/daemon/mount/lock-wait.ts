@@ -1,7 +1,7 @@
 /**
- * Waiting for an upper whose last mount is on its way out. Unmounting does not wait for the daemon, which has still to sync;
- * dockerd and podman mount the same directories again at once, and have to find them free. A mount that is still there is a
- * mistake of the caller's, and is told without delay.
+ * Waiting for an upper whose last mount is on its way out. Unmounting does not wait for the daemon, which has still to
+ * sync; dockerd and podman mount the same directories again at once, and have to find them free. A mount that is still
+ * there is a mistake of the caller's, and is told without delay.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Refused } from './directories.js'
@@ -29,7 +29,10 @@ export async function lockWhenFree(
   }
 }
 
-/** The daemon with the lock: the process `holder`, or, where the kernel hides its pid, the one that a state file names for `places`. */
+/**
+ * The daemon with the lock: the process `holder`, or, where the kernel hides its pid, the one that a state file names
+ * for `places`.
+ */
 function daemonOf(holder: number, places: readonly (readonly [option: string, path: string])[]): MountState | null {
   const states = listMounts().map(({ state }) => state)
   const here = states.find(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
@@ -37,7 +40,7 @@ function daemonOf(holder: number, places: readonly (readonly [option: string, pa
   return here ?? (holder === 0 ? states.find(far) : null) ?? null
 }
 
-/** Whether its mount is in the tree. Of one that cannot be found out it is not believed. */
+/** Whether its mount is in the tree; false when that cannot be determined. */
 function isMounted({ mountpoint, device }: MountState): boolean {
   return mountedOn(mountpoint, readMounts())?.device === device
 }

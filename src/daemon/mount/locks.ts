@@ -1,7 +1,7 @@
 /**
- * One writer per upper directory: the daemon holds an flock on the upper and the work directory for as long as it serves,
- * and the kernel lets go of it however the daemon ends. Other mounts of them are refused, with the holder's pid where
- * the kernel tells it.
+ * One writer per upper directory: the daemon holds an flock on the upper and the work directory for as long as it
+ * serves, and the kernel lets go of it however the daemon ends. Other mounts of them are refused, with the holder's pid
+ * where the kernel tells it.
  */
 import { readFileSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
@@ -48,7 +48,10 @@ function lockDirectory(option: string, path: string): OwnedFd | Held {
   return holder < 0 ? { error: `${option} cannot be locked` } : { error: inUse(option, path, holder), holder }
 }
 
-/** Through a private clone of its mount where there can be one, so that the lock does not keep that mount from being unmounted. */
+/**
+ * Through a private clone of its mount where there can be one, so that the lock does not keep that mount from being
+ * unmounted.
+ */
 function openApart(path: string): number {
   const clone = native.cloneMount(path, 0)
   if (clone < 0) return native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)

@@ -1,6 +1,7 @@
 /**
- * Who else has a mount in the tree. A mount namespace that was made while a union was mounted holds a copy of it, and the kernel ends
- * the filesystem, and with it the daemon, only when the last copy is gone. What /proc shows this process is all it can tell.
+ * Which other mount namespaces hold the mount. A namespace that was made while a union was mounted has a copy of it.
+ * The kernel ends the filesystem, and so the daemon, only when the last copy is gone. It can tell no more than /proc
+ * shows this process.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { parseMounts } from './mountinfo.js'

@@ -1,7 +1,8 @@
 /**
- * Where mounts are found again: one directory per user, closed to others, with a socket and a state file for each mount.
- * Files are named by a hash of the mountpoint and the daemon's pid, so that two mounts on one path (stacked, or in two
- * mount namespaces) do not meet. What a dead daemon left is swept by whoever comes next. `STRATAFS_RUN_DIR` names another.
+ * Where mounts are found again: one directory per user, closed to others, with a socket and a state file for each
+ * mount. Files are named by a hash of the mountpoint and the daemon's pid, so that two mounts on one path (stacked, or
+ * in two mount namespaces) do not meet. What a dead daemon left is swept by whoever comes next. `STRATAFS_RUN_DIR`
+ * names another.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -71,7 +72,9 @@ function makePrivate(path: string): boolean {
   return isPrivate(path, true)
 }
 
-/** Why the directory that `STRATAFS_RUN_DIR` names cannot be used, with what to do; null where it can, or none is named. */
+/**
+ * Why the directory that `STRATAFS_RUN_DIR` names cannot be used, with what to do; null where it can, or none is named.
+ */
 export function runDirectoryObstacle(): string | null {
   const { STRATAFS_RUN_DIR: path } = process.env
   if (!path) return null
@@ -98,7 +101,7 @@ function whyNot(path: string): string {
   return stat.uid === process.getuid?.() ? 'cannot be closed to others: chmod it to 0700' : 'is not yours: name another'
 }
 
-/** Whoever could write here could pretend to be a daemon of ours. */
+/** Closed to others: who can write here can pose as a daemon. */
 function isPrivate(path: string, repair: boolean): boolean {
   try {
     const stat = lstatSync(path)
@@ -139,8 +142,8 @@ export function ownPidNamespace(): string {
 }
 
 /**
- * Field 22 of /proc/PID/stat; null when there is no such process, or only what is left of it until its parent looks (some
- * init processes take their time). The name in field 2 may hold anything.
+ * Field 22 of /proc/PID/stat; null when there is no such process, or only what is left of it until its parent looks
+ * (some init processes take their time). The name in field 2 may hold anything.
  */
 function startTimeOf(pid: number): string | null {
   try {
@@ -174,8 +177,8 @@ export function listMounts(): FoundMount[] {
 }
 
 /**
- * Removes what dead daemons left in `directory`, which is the run directory. Every mount does so when it begins: where nobody
- * ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
+ * Removes what dead daemons left in `directory`, which is the run directory. Every mount does so when it begins: where
+ * nobody ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
  */
 export function sweepDead(directory: string): void {
   for (const file of readdirSync(directory)) {

@@ -44,8 +44,9 @@ function overFuseNative(plan: MountPlan, why: string | null): ReturnType<typeof 
   if (settings.allowOther === true && !settings.acceptLimits)
     return {
       error:
-        'option allow_other is refused over transport fuse-native: whatever another user makes in the mount would belong ' +
-        'to you, since fuse-native does not tell who asks; leave allow_other away, or accept that with --accept-limits',
+        'option allow_other is refused over transport fuse-native: whatever another user makes in the mount would ' +
+        'belong to you, since fuse-native does not tell who asks; leave allow_other away, or accept that with ' +
+        '--accept-limits',
     }
   if (shown(mountpoint).includes('\ufffd'))
     return { error: `mountpoint ${shown(mountpoint)} is not UTF-8, and transport fuse-native takes no other` }

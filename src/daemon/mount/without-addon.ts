@@ -20,7 +20,8 @@ const WITHOUT_ADDON: readonly string[] = [
 ]
 
 const UNSEEN =
-  'no addon: whether layers carry overlay marks was not looked for (getfattr of the package attr is missing, or could not be run)'
+  'no addon: whether layers carry overlay marks was not looked for (getfattr of the package attr is missing, or ' +
+  'could not be run)'
 
 /** The plan as it can be carried out without the addon, with what has to be said; or why it cannot. */
 export function withoutAddon(

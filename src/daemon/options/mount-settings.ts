@@ -59,7 +59,9 @@ export interface MountPlan {
   readonly options: readonly string[]
 }
 
-/** Root's mounts are for everybody, as with fuse-overlayfs; `allow_root` asks for no more than root, who is the owner. */
+/**
+ * Root's mounts are for everybody, as with fuse-overlayfs; `allow_root` asks for no more than root, who is the owner.
+ */
 export function othersMayEnter(settings: MountSettings): boolean {
   return settings.allowOther ?? (process.getuid?.() === 0 && !settings.allowRoot)
 }

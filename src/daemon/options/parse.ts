@@ -1,8 +1,8 @@
 /**
  * The one parser of mount options: words in, a checked configuration out. It knows what words can tell; what only the
- * disk can tell is asked by checks.ts. A strict caller (`stratafs mount`) is refused on an unknown name, with the nearest
- * known one; a lenient one (the mount-program form) gets a warning, because runtimes pass options that nobody needs. A
- * wrong value of a known option is refused for both. Pure.
+ * disk can tell is asked by checks.ts. A strict caller (`stratafs mount`) is refused on an unknown name, with the
+ * nearest known one; a lenient one (the mount-program form) gets a warning, because runtimes pass options that nobody
+ * needs. A wrong value of a known option is refused for both. Pure.
  */
 
 import { shown } from '../../base/text.js'
@@ -110,7 +110,10 @@ function settleLowers({ config }: Draft, { strict, cwd }: OptionContext): string
   const given = config.lowers.filter((lower) => lower !== '')
   if (given.length === 0) return 'no lower directory: give at least one, as --lower DIR or -o lowerdir=DIR'
   if (strict && given.length < config.lowers.length)
-    return 'option lowerdir has an empty path in it: write one colon between two paths, two before a data-only layer, and `\\:` for a colon in a path'
+    return (
+      'option lowerdir has an empty path in it: write one colon between two paths, two before a data-only layer, ' +
+      'and `\\:` for a colon in a path'
+    )
   const count = given.length + config.dataLowers.length
   if (count > MAX_LOWERS) return `option lowerdir names ${count} directories; at most ${MAX_LOWERS} can be merged`
   config.lowers = given.map((lower) => absolute(lower, cwd))
@@ -136,7 +139,8 @@ function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | und
 function dropWork(draft: Draft, strict: boolean): string | undefined {
   const { config } = draft
   if (config.work === null) return undefined
-  const words = `option workdir=${shown(config.work)} needs an upperdir: give one, or leave both away for a read-only mount`
+  const name = `option workdir=${shown(config.work)}`
+  const words = `${name} needs an upperdir: give one, or leave both away for a read-only mount`
   if (strict) return words
   config.work = null
   return warn(draft, words)
@@ -149,7 +153,10 @@ function lowerUpper({ config }: Draft): undefined {
   config.work = null
 }
 
-/** Metacopy files are found by redirects, so the one needs the other; to read them, following is enough. As ovl_fs_params_verify(). */
+/**
+ * Metacopy files are found by redirects, so the one needs the other; to read them, following is enough. As
+ * ovl_fs_params_verify().
+ */
 function settleMetacopy({ config, named }: Draft): string | undefined {
   if (!config.metacopy || config.redirectDir === 'on') return undefined
   const readonly = config.readonly || config.upper === null

@@ -1,7 +1,7 @@
 /**
- * Every mount option, one row each: whether it takes a value, and what it changes. The names are those of fuse-overlayfs
- * and of kernel overlayfs, so that their users need not learn new ones; options that mount(8), podman or dockerd pass
- * and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
+ * Every mount option, one row each: whether it takes a value, and what it changes. The names are those of
+ * fuse-overlayfs and of kernel overlayfs, so that their users need not learn new ones; options that mount(8), podman or
+ * dockerd pass and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
 import type { Draft } from './draft.js'
 import { MountFlag } from './mount-settings.js'

@@ -1,7 +1,7 @@
 /**
- * The background process from its first moment, `MOUNTPOINT [here]`: closes what it inherited, begins the engine's thread
- * unless the engine will run `here` on the main one, and only then loads the rest, since the two can go on side by side.
- * Whatever is imported here delays the mount.
+ * The background process from its first moment, `MOUNTPOINT [here]`. It closes what it inherited, then starts the
+ * engine's thread (unless the engine runs `here`, on the main one), and only then loads the rest, so that both go on
+ * side by side. Whatever is imported here delays the mount.
  */
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { O_CLOEXEC } from '../../syscalls/constants.js'
@@ -13,8 +13,8 @@ if (process.argv[3] !== 'here' && addonObstacle === null) beginEngineThread()
 void import('./background-serve.js')
 
 /**
- * Whoever called the command may have left descriptors open over the exec: a pipe whose reader waits for its end, a lock.
- * They are known by not being close-on-exec, which all of Node's own are. 0 to 3 are meant for us.
+ * Whoever called the command may have left descriptors open over the exec: a pipe whose reader waits for its end, a
+ * lock. They are known by not being close-on-exec, which all of Node's own are. 0 to 3 are meant for us.
  */
 function closeInherited(): void {
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {

@@ -1,6 +1,7 @@
 /**
- * One mount in a background process, whoever started it: serves, and answers once. Its log goes to the file that was asked for,
- * else to the journal when systemd started us, else beside the state file, where it stays only when the mount did not end well.
+ * One mount in a background process, whoever started it: serves, and answers once. Its log goes to the file that was
+ * asked for, else to the journal when systemd started us, else beside the state file. There it stays only when the
+ * mount did not end well.
  */
 import { rmSync } from 'node:fs'
 import { createLogger, type Logger } from '../../base/log.js'

@@ -1,6 +1,6 @@
 /**
- * What the background process that a command started does once it is on its feet (see background-main.ts): reads its order from
- * descriptor 3, serves, and answers there once.
+ * What the background process that a command started does once it is on its feet (see background-main.ts): reads its
+ * order from descriptor 3, serves, and answers there once.
  */
 import { Socket } from 'node:net'
 import { sourceStack } from '../../base/source-stack.js'

@@ -1,7 +1,7 @@
 /**
- * Sending a mount to the background: a process of its own session, in `/`, with nothing of ours open, told what to mount
- * over a socket pair and answering there once it serves. The starter then asks the mount itself; only when that answers too is it
- * mounted, else everything is taken away again.
+ * Sending a mount to the background: a process of its own session, in `/`, with nothing of ours open, told what to
+ * mount over a socket pair and answering there once it serves. The starter then asks the mount itself; only when that
+ * answers too is it mounted, else everything is taken away again.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -31,7 +31,8 @@ export async function mountInBackground(plan: MountPlan, warnings: readonly stri
 function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
   const script = fileURLToPath(new URL('./background-main.cjs', import.meta.url))
   const where = settings.transport === 'fuse-native' ? ['here'] : []
-  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its start.
+  // Node reads every certificate that this names before anything else, which takes longer than all the rest of its
+  // start.
   const { NODE_EXTRA_CA_CERTS: _unused, ...env } = process.env
   // The mountpoint is there for whoever reads `ps`.
   return spawn(process.execPath, [`--v8-pool-size=${helpers()}`, script, shown(mountpoint), ...where], {
@@ -43,8 +44,8 @@ function startChild({ mountpoint, settings }: MountPlan, journal: boolean): Chil
 }
 
 /**
- * Threads on which V8 compiles and collects garbage beside the engine: its own choice is four. At the start of a mount they would fill all
- * CPUs of a small machine, and each request waits for two threads in turn, the program's and the engine's
+ * Threads on which V8 compiles and collects garbage beside the engine. Its default of four would fill all CPUs of a
+ * small machine at the start of a mount, while requests need two: the program's and the engine's
  * (docs/decisions/0020-the-first-second.md).
  */
 function helpers(): number {

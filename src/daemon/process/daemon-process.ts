@@ -1,6 +1,6 @@
 /**
- * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM, SIGINT
- * and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
+ * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM,
+ * SIGINT and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
  */
 
 import { setFlagsFromString } from 'node:v8'
@@ -15,8 +15,9 @@ import { MountService } from '../service/mount-service.js'
 const LAST_MS = 500
 
 /**
- * By how much the heap may grow before it is collected: V8 lets it double and more, for speed that a daemon does not need, and a
- * walk over a million entries left hundreds of megabytes of garbage (docs/decisions/0014-what-a-mount-costs-to-start.md).
+ * By how much the heap may grow before it is collected: V8 lets it double and more, for speed that a daemon does not
+ * need, and a walk over a million entries left hundreds of megabytes of garbage
+ * (docs/decisions/0014-what-a-mount-costs-to-start.md).
  */
 const SMALL_HEAP = '--heap-growing-percent=50'
 /** By then every module is there: V8 refuses code that was kept under other flags, and compiles it anew. */
@@ -56,8 +57,8 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
 }
 
 /**
- * What nobody caught on this thread goes into the log, and the mount is served on: the engine has a thread of its own, and
- * a root filesystem is worth more than a control request or a lost message.
+ * What nobody caught on this thread goes into the log, and the mount is served on: the engine has a thread of its own,
+ * and a root filesystem is worth more than a control request or a lost message.
  */
 function outliveFaults(logger: Logger): void {
   const tell = (error: unknown) => {
@@ -68,8 +69,8 @@ function outliveFaults(logger: Logger): void {
 }
 
 /**
- * Listens from the first moment, since a mount that is just being made must not be left without its daemon: what is asked before it
- * stands is done when it does. The mount is told to what is returned.
+ * Listens from the first moment, since a mount that is just being made must not be left without its daemon: what is
+ * asked before it stands is done when it does. The mount is told to what is returned.
  */
 function listenToSignals(voice: DaemonVoice): (service: MountService) => void {
   const { logger } = voice

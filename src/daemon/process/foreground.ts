@@ -1,6 +1,6 @@
 /**
- * A mount served by this very process until it is unmounted: `-f`, and `-d` with every request in one line. The log is for
- * the person at the terminal, or for whatever reads standard error. A service manager is told when the mount is up.
+ * A mount served by this very process until it is unmounted: `-f`, and `-d` with every request in one line. The log is
+ * for the person at the terminal, or for whatever reads standard error. A service manager is told when the mount is up.
  */
 import { isatty } from 'node:tty'
 import { createLogger } from '../../base/log.js'

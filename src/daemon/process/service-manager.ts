@@ -1,7 +1,7 @@
 /**
  * What a service manager is told, as sd_notify(3) words it: the mount is up, it is going away. Only a mount in the
- * foreground speaks, because only then is this process the one that the manager started. A daemon that podman sends to the
- * background finds podman's own NOTIFY_SOCKET in its environment, and must not answer for it.
+ * foreground speaks, because only then is this process the one that the manager started. A daemon that podman sends to
+ * the background finds podman's own NOTIFY_SOCKET in its environment, and must not answer for it.
  */
 import { shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
@@ -26,7 +26,7 @@ export class ServiceManager {
     this.#tell(['STOPPING=1', 'STATUS=unmounting'])
   }
 
-  /** Whoever does not listen does not want to know. */
+  /** Errors are ignored: a manager that does not listen does not want to know. */
   #tell(lines: readonly string[]): void {
     if (this.#socket !== null) native.notify(this.#socket, Buffer.from(lines.join('\n')).toString('latin1'))
   }

@@ -1,7 +1,7 @@
 /**
  * The composition root of one mount: checks, locks, engine, kernel, state file and control socket, in an order in which
- * each step can be undone, and taken down in the reverse one. Nothing is mounted before everything that may be refused has
- * been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
+ * each step can be undone, and taken down in the reverse one. Nothing is mounted before everything that may be refused
+ * has been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
  */
 import type { Server } from 'node:net'
 import { dirname } from 'node:path'
@@ -60,7 +60,9 @@ export class MountService {
   #stopping = false
   #over = false
 
-  /** Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them. */
+  /**
+   * Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them.
+   */
   static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
     const choice = chooseTransport(given, obstacles)
     if ('error' in choice) return choice
@@ -183,8 +185,8 @@ export class MountService {
   }
 
   /**
-   * Unmounts. While files are open in it the mount is taken out of the tree and served on for a few seconds, then the loop
-   * is ended. Called again it ends the loop at once.
+   * Unmounts. While files are open in it the mount is taken out of the tree and served on for a few seconds, then the
+   * loop is ended. Called again it ends the loop at once.
    */
   async stop(): Promise<void> {
     if (this.#over) return
@@ -208,10 +210,10 @@ export class MountService {
   }
 
   /**
-   * Whether the mount is still in the tree after its engine's end. Its place and its device's number do not say: once it is
-   * unmounted the kernel gives that number to the next filesystem, which may well be mounted on the same place. A mount
-   * that nobody serves any more answers ENOTCONN, and no other does. After a crash the device is still open, so that
-   * the number is ours, and there would be no answer.
+   * Whether the mount is still in the tree after its engine's end. Its place and its device's number do not say: once
+   * it is unmounted the kernel gives that number to the next filesystem, which may well be mounted on the same place. A
+   * mount that nobody serves any more answers ENOTCONN, and no other does. After a crash the device is still open, so
+   * that the number is ours, and there would be no answer.
    */
   async #isLeft(ending: Ending): Promise<boolean> {
     return this.#isMounted() && ('crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS)))

@@ -1,7 +1,7 @@
 /**
- * Layers read without a mount: an engine in this process that only looks, with the upper as the topmost of its layers. It answers
- * which layer owns a path, and walks the merged tree with the owner of each entry, for plain layers and for those of a mount.
- * Positions are told as mounts tell them: -1 is the upper.
+ * Layers read without a mount: an engine in this process that only looks, with the upper as the topmost of its layers.
+ * It answers which layer owns a path, and walks the merged tree with the owner of each entry, for plain layers and for
+ * those of a mount. Positions are told as mounts tell them: -1 is the upper.
  */
 
 import type { Refused } from '../../daemon/mount/directories.js'

@@ -1,6 +1,6 @@
 /**
- * How much each layer holds, and how much of that shows in the merged tree: the rest is hidden by layers above. Files of one
- * hard-link group count once, directories with their entries only.
+ * How much each layer holds, and how much of that shows in the merged tree: the rest is hidden by layers above. Files
+ * of one hard-link group count once, directories with their entries only.
  */
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'

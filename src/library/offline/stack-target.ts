@@ -1,7 +1,7 @@
 /**
- * What a command is about: the layers of a mount, or layers that are named. From a mount's state come its layers, its workdir and
- * with them the place of its index; for named ones the index is in the workdir that is named, else the one that every
- * mount over these layers shares.
+ * What a command is about: the layers of a mount, or layers that are named. From a mount's state come its layers, its
+ * workdir and with them the place of its index; for named ones the index is in the workdir that is named, else the one
+ * that every mount over these layers shares.
  */
 
 import { askDaemon } from '../../daemon/control/control-client.js'
@@ -33,8 +33,8 @@ export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refu
 }
 
 /**
- * Layers that are named, absolute. They are resolved as a mount resolves them: an index is about layers under one path. `gone`:
- * what does not exist any more is taken as it is named, for the database alone is asked about.
+ * Layers that are named, absolute. They are resolved as a mount resolves them: an index is about layers under one path.
+ * `gone`: what does not exist any more is taken as it is named, for the database alone is asked about.
  */
 export function plainTarget(
   lowers: readonly string[],

@@ -1,9 +1,10 @@
 /**
- * POSIX ACLs as tars carry them, in text (`user::rw-,user:1000:r--,group::r--,mask::r--,other::---`), into the form that
- * Linux takes as an extended attribute. Names are looked up in this host's /etc/passwd and /etc/group, as GNU tar does,
- * where the text gives no number after them. Pure but for that look.
+ * POSIX ACLs as tars carry them, in text (`user::rw-,user:1000:r--,group::r--,mask::r--,other::---`), into the form
+ * that Linux takes as an extended attribute. Names are looked up in this host's /etc/passwd and /etc/group, as GNU tar
+ * does, where the text gives no number after them. Pure but for that look.
  *
- * posix_acl_xattr_header: u32 version (2) @0 · then entries of u16 tag @0 · u16 perm @2 · u32 id @4, sorted by tag and id.
+ * posix_acl_xattr_header: u32 version (2) @0 · then entries of u16 tag @0 · u16 perm @2 · u32 id @4, sorted by tag and
+ * id.
  */
 import { readFileSync } from 'node:fs'
 

@@ -1,6 +1,6 @@
 /**
- * Owner, extended attributes, mode and times of what was unpacked, set in the order in which they do not undo one another, and
- * as far as the policy lets them. What cannot be kept is noted or refused, never lost in silence.
+ * Sets owner, extended attributes, mode and times of what was unpacked, as far as the policy lets them. The order is
+ * such that none undoes another. What cannot be kept is noted or refused, never lost in silence.
  */
 import { Errno } from '../../base/errno.js'
 import { formatOverride } from '../../layers/id-mapping.js'
@@ -31,7 +31,10 @@ export class Attributes {
     return entry.mode & ~S_SETID
   }
 
-  /** Owner first, for it takes set-id and capabilities away; then attributes, mode, times. `madeAs`: the mode that it has now. */
+  /**
+   * Owner first, for it takes set-id and capabilities away; then attributes, mode, times. `madeAs`: the mode that it
+   * has now.
+   */
   finish(fd: number, name: string, entry: TarEntry, mode: number, madeAs: number): void {
     if (this.policy.owners === 'keep') this.#own(fd, name, entry)
     const xattrs = storedXattrs(entry, this.marks, (attribute) => this.#leaveOut(entry, attribute))
@@ -86,7 +89,10 @@ export class Attributes {
     check(entry, 'noting its owner', native.setxattr(fd, name, OVERRIDE, Buffer.from(text), 0))
   }
 
-  /** Whose a directory is that nothing describes, whatever group the folder around the layer gives to what is made in it. */
+  /**
+   * Whose a directory is that nothing describes, whatever group the folder around the layer gives to what is made in
+   * it.
+   */
   giveToRoot(fd: number, entry: TarEntry): void {
     if (this.policy.owners === 'keep') check(entry, 'setting an owner', native.chownat(fd, '', 0, 0))
   }
@@ -122,7 +128,9 @@ function isAcl({ name }: StoredXattr): boolean {
   return name.startsWith('system.posix_acl_')
 }
 
-/** A filesystem without attributes, or a class that an ordinary user cannot set; an ACL that is lost would open a file. */
+/**
+ * A filesystem without attributes, or a class that an ordinary user cannot set; an ACL that is lost would open a file.
+ */
 function mayBeLost(attribute: string, errno: number): boolean {
   if (attribute.startsWith('system.posix_acl_')) return false
   if (errno === -Errno.EOPNOTSUPP) return true

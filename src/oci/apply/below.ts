@@ -1,7 +1,7 @@
 /**
- * What shows of the layers beneath the one that is unpacked: a directory that a layer in between has deleted, or covered by
- * one that starts anew (opaque), is not there any more, whatever lies further down. The layers are ours, so whiteouts are
- * devices or `.wh.NAME`.
+ * What shows of the layers beneath the one that is unpacked: a directory that a layer in between has deleted, or
+ * covered by one that starts anew (opaque), is not there any more, whatever lies further down. The layers are ours, so
+ * whiteouts are devices or `.wh.NAME`.
  */
 import type { MarkStore } from '../../layers/marks.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'

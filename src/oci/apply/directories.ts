@@ -1,7 +1,7 @@
 /**
- * The end of an unpacked layer: its directories get what the archive says of them, the deepest first, since making and
- * changing what is in them had to come before their modes and times. A directory that no entry describes, because it is
- * only on the way to others, is made as the layers beneath have it, so that passing through it changes nothing.
+ * The end of an unpacked layer: its directories get the attributes that the archive says, the deepest first, because
+ * making what is in them changes their times. A directory that no entry describes, because it is only on the way to
+ * others, is made as the layers beneath have it. So passing through it changes nothing.
  */
 import { Errno } from '../../base/errno.js'
 import type { MarkStore } from '../../layers/marks.js'
@@ -18,7 +18,9 @@ import type { ApplyTree } from './tree.js'
 const IMPLIED_MODE = 0o755
 
 export class Directories {
-  /** Those in which nothing of the layers beneath shows, since they or one above is opaque; null before that is asked. */
+  /**
+   * Those in which nothing of the layers beneath shows, since they or one above is opaque; null before that is asked.
+   */
   #opaque: Set<string> | null = null
 
   /** `below`: the layers beneath; null where nobody knows them. */
@@ -91,7 +93,10 @@ export class Directories {
     return true
   }
 
-  /** Takes back the whiteouts that hide nothing: kernel overlayfs would list them where only this layer has the directory. */
+  /**
+   * Takes back the whiteouts that hide nothing: kernel overlayfs would list them where only this layer has the
+   * directory.
+   */
   dropIdleWhiteouts(): void {
     // In order, so that directories are gone through one after the other.
     for (const path of [...this.tree.whiteouts].sort()) {

@@ -1,7 +1,7 @@
 /**
- * A layer's entries become a lower directory: each is judged by its name (apply-names), made beneath the root (apply-tree),
- * and given owner, attributes, mode and times in the order in which they do not undo one another. Whiteouts become the union's.
- * Directories get theirs at the end, the deepest first. Everything is synchronous: an entry is there in full or refused.
+ * A layer's entries become a lower directory. Each is judged by its name (names.ts), made beneath the root (tree.ts),
+ * and given owner, attributes, mode and times (attributes.ts). Whiteouts become the union's. Directories get their
+ * attributes at the end, the deepest first. Everything is synchronous: an entry is there in full or refused.
  */
 import { Errno } from '../../base/errno.js'
 import { MarkStore } from '../../layers/marks.js'
@@ -66,9 +66,9 @@ export class LayerWriter implements TarSink {
   #hidden = 0
 
   /**
-   * `rootFd`: an empty directory that nobody else can enter. `lowers`: roots of the layers beneath, top first, null where
-   * nobody knows them. A directory that this layer only passes through is as they have it, and a whiteout that hides nothing
-   * of them is left out. The descriptors stay the caller's.
+   * `rootFd`: an empty directory that nobody else can enter. `lowers`: roots of the layers beneath, top first, null
+   * where nobody knows them. A directory that this layer only passes through is as they have it, and a whiteout that
+   * hides nothing of them is left out. The descriptors stay the caller's.
    */
   constructor(
     rootFd: number,

@@ -1,7 +1,7 @@
 /**
- * What is remembered of a layer until it is complete: its directories, with what the archive says of them, and its whiteouts.
- * Files are not: they are done when their data ends. So that no archive can fill the memory, what is remembered is counted,
- * and a layer that needs more than REMEMBERED is refused (docs/layers-in.md, "Memory").
+ * What is remembered of a layer until it is complete: its directories, with what the archive says of them, and its
+ * whiteouts. Files are not: they are done when their data ends. So that no archive can fill the memory, what is
+ * remembered is counted, and a layer that needs more than REMEMBERED is refused (docs/layers-in.md, "Memory").
  */
 import { entryFault, type TarEntry } from '../tar/entry.js'
 

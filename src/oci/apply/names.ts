@@ -1,8 +1,8 @@
 /**
- * What an entry's name means in a layer, decided before anything is touched: a place below the root, a whiteout, an opaque
- * mark, or nothing that may be unpacked. A slash at the beginning means the layer's root, as every other reader takes it. A
- * name that leads out (`..`) or plays with the whiteouts' prefix is refused here; that the kernel too refuses to leave the
- * root, or to go through a symbolic link, is the second lock on the same door (tree.ts). Pure.
+ * What an entry's name means in a layer, decided before anything is touched: a place below the root, a whiteout, an
+ * opaque mark, or nothing that may be unpacked. A slash at the beginning means the layer's root, as every other reader
+ * takes it. A name that leads out (`..`) or plays with the whiteouts' prefix is refused here; that the kernel too
+ * refuses to leave the root, or to go through a symbolic link, is the second lock on the same door (tree.ts). Pure.
  */
 
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'

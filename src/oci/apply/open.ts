@@ -1,7 +1,7 @@
 /**
- * Descriptors (O_PATH) of the directories that a layer is unpacked into. A few are kept, since archives go through a tree
- * folder by folder. A directory that is none of them is not walked to from the root: the kernel goes most of the way in one
- * call, beneath the root and through no symbolic link, and the last levels are opened one by one and kept.
+ * Descriptors (O_PATH) of the directories that a layer is unpacked into. A few are kept, since archives go through a
+ * tree folder by folder. A directory that is none of them is not walked to from the root: the kernel goes most of the
+ * way in one call, beneath the root and through no symbolic link, and the last levels are opened one by one and kept.
  */
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'

@@ -1,7 +1,7 @@
 /**
- * Paths below the root of a layer, '' for the root itself, and how they are resolved while the layer grows. A tree may be
- * some two thousand levels deep, and each of its entries spells all of them. So the directory at which the known part of a
- * path ends is found by halving, not by asking level after level. Pure.
+ * Paths below the root of a layer, '' for the root itself, and how they are resolved while the layer grows. A tree may
+ * be some two thousand levels deep, and each of its entries spells all of them. So the directory at which the known
+ * part of a path ends is found by halving, not by asking level after level. Pure.
  */
 import { PATH_MAX } from '../../syscalls/constants.js'
 
@@ -46,8 +46,8 @@ export function deepestKnown(path: string, known: Known): string {
 }
 
 /**
- * `path` with its links followed from the layer's root and never above it. `linkAt` tells the target of the link `name` in
- * the known directory `at`; null where it is none. Null where Linux would follow no further.
+ * `path` with its links followed from the layer's root and never above it. `linkAt` tells the target of the link `name`
+ * in the known directory `at`; null where it is none. Null where Linux would follow no further.
  */
 export function resolveIn(
   path: string,

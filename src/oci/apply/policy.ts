@@ -1,7 +1,7 @@
 /**
- * What an unpacked layer may hold and what becomes of the rest: owners, devices, setuid, how much. Who may do everything
- * (root) gets everything an image holds, unless told otherwise; an ordinary user gets what that user can have, with a word
- * about each kind of thing that was left out. Refusals name the entry.
+ * What an unpacked layer may hold and what becomes of the rest: owners, devices, setuid, how much. Who may do
+ * everything (root) gets everything an image holds, unless told otherwise; an ordinary user gets what that user can
+ * have, with a word about each kind of thing that was left out. Refusals name the entry.
  */
 import { StratafsError } from '../../base/failure.js'
 import { defaultPrefix } from '../../layers/marks.js'
@@ -12,15 +12,18 @@ import { printable } from '../tar/entry.js'
 
 export interface ApplyPolicy {
   /**
-   * `keep`: as the archive says. `mine`: all belong to whoever unpacks, and setuid and setgid go, for they would now lend
-   * that user's rights. `xattr`: likewise, and the true owner and mode stand in `user.containers.override_stat`, which a mount
-   * with xattr_permissions=2 shows.
+   * `keep`: as the archive says. `mine`: all belong to whoever unpacks, and setuid and setgid go, for they would now
+   * lend that user's rights. `xattr`: likewise, and the true owner and mode stand in `user.containers.override_stat`,
+   * which a mount with xattr_permissions=2 shows.
    */
   readonly owners: 'keep' | 'mine' | 'xattr'
   readonly devices: 'make' | 'skip' | 'refuse'
   /** setuid and setgid on files, and file capabilities. */
   readonly setid: 'keep' | 'drop' | 'refuse'
-  /** An entry of a name that there is already: the last counts, or it is refused. Directories may be repeated in any case. */
+  /**
+   * An entry of a name that there is already: the last counts, or it is refused. Directories may be repeated in any
+   * case.
+   */
   readonly repeated: 'refuse' | 'replace'
   /** Most bytes that all files together may have, holes included. */
   readonly maxBytes: number

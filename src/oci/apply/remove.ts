@@ -1,7 +1,7 @@
 /**
  * Removes what was unpacked, all of it: directories that are closed to their owner are opened first, and a tree may be
- * deeper than descriptors would last. Below a certain depth a subtree is moved up to the top and taken from there, so that
- * the number of descriptors stays small whatever an archive built.
+ * deeper than descriptors would last. Below a certain depth a subtree is moved up to the top and taken from there, so
+ * that the number of descriptors stays small whatever an archive built.
  */
 import { Errno } from '../../base/errno.js'
 import {

@@ -1,7 +1,7 @@
 /**
- * The bytes of an archive, from a file or a pipe: read ahead by one chunk, hashed as they pass, counted for whoever shows
- * progress, and given up at once when told to. The digest of the blob is that of these bytes; the diffID that of what they
- * decompress to.
+ * The bytes of an archive, from a file or a pipe: read ahead by one chunk, hashed as they pass, counted for whoever
+ * shows progress, and given up at once when told to. The digest of the blob is that of these bytes; the diffID that of
+ * what they decompress to.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, fstatSync, read } from 'node:fs'

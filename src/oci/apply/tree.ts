@@ -2,8 +2,8 @@
  * The directory that a layer is unpacked into, as names in it are reached: below the root's descriptor, each component
  * opened as a directory and never through a symbolic link (open.ts). So the kernel itself keeps every entry inside,
  * whatever the archive holds. Directories are made as needed and get their attributes last (TreeDirectory), because
- * what is made in them would change their times and might not be permitted by their modes. Nobody else can reach the tree
- * while it is built: its root is closed to others until the end.
+ * what is made in them would change their times and might not be permitted by their modes. Nobody else can reach the
+ * tree while it is built: its root is closed to others until the end.
  */
 import { Errno } from '../../base/errno.js'
 import type { StratafsError } from '../../base/failure.js'
@@ -58,7 +58,10 @@ export class ApplyTree {
     this.#open.close()
   }
 
-  /** A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next call. */
+  /**
+   * A descriptor (O_PATH) of the directory `path`, made with its parents where it is missing; valid until the next
+   * call.
+   */
   directory(path: string, entry: TarEntry): number {
     const fd = this.#reach(path, entry, false)
     for (let at = path; at !== ''; at = parentOf(at)) {
@@ -123,8 +126,8 @@ export class ApplyTree {
   }
 
   /**
-   * `path` as it lies in the layer: its links are followed as openat2's RESOLVE_IN_ROOT would, from the layer's root and
-   * never above it. What is not there yet will be a directory.
+   * `path` as it lies in the layer: its links are followed as openat2's RESOLVE_IN_ROOT would, from the layer's root
+   * and never above it. What is not there yet will be a directory.
    */
   resolve(path: string, entry: TarEntry): string {
     if (path === '' || this.directories.has(path)) return path
@@ -147,8 +150,8 @@ export class ApplyTree {
   }
 
   /**
-   * Runs `make`, which creates the file `name` and answers EEXIST where there is one. A whiteout gives way: that a name is
-   * hidden below and stands here is one thing, in either order. Returns what `make` did.
+   * Runs `make`, which creates the file `name` and answers EEXIST where there is one. A whiteout gives way: that a name
+   * is hidden below and stands here is one thing, in either order. Returns what `make` did.
    */
   create(parentFd: number, name: string, path: string, entry: TarEntry, make: () => number): number {
     let result = make()
@@ -178,7 +181,10 @@ export class ApplyTree {
     return this.directories.get(path)?.weak === true && this.#clear(parentFd, name, path)
   }
 
-  /** Takes the directory `path` away with all that is in it. The work is that of making it: what is not in it is not looked at. */
+  /**
+   * Takes the directory `path` away with all that is in it. The work is that of making it: what is not in it is not
+   * looked at.
+   */
   #clear(parentFd: number, name: string, path: string): boolean {
     this.#open.release(path)
     for (const ahead = [path]; ahead.length > 0; ) ahead.push(...this.#forget(ahead.pop()!))
@@ -220,8 +226,9 @@ export class ApplyTree {
   }
 
   /**
-   * Hides `name`. Where the layer itself has the name, only what lies below is hidden. In something that is no directory
-   * here, or hidden itself, there is nothing left to hide: umoci writes such whiteouts where a directory became a file.
+   * Hides `name`. Where the layer itself has the name, only what lies below is hidden. In something that is no
+   * directory here, or hidden itself, there is nothing left to hide: umoci writes such whiteouts where a directory
+   * became a file.
    */
   whiteout(parent: string, name: string, entry: TarEntry): void {
     const path = joined(parent, name)

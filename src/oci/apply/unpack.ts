@@ -1,8 +1,8 @@
 /**
  * One archive becomes one directory, all of it or nothing. It is unpacked into a folder beside the directory, closed to
- * others; compared with the digests that were expected; put on disk; and only then given its name, by one rename. So what has
- * the name is whole, whatever was killed or lost power before. The folder is locked while it is worked in: one that nobody
- * holds any more was left by a killed process, and is swept by whoever comes next.
+ * others; compared with the digests that were expected; put on disk; and only then given its name, by one rename. So
+ * what has the name is whole, whatever was killed or lost power before. The folder is locked while it is worked in: one
+ * that nobody holds any more was left by a killed process, and is swept by whoever comes next.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
@@ -139,7 +139,7 @@ interface Work {
 }
 
 function prefixOf(target: Target): string {
-  // A long name has to leave room for what makes it another.
+  // Cut, so that the suffix and the random part fit into NAME_MAX.
   return `.${target.name.slice(0, 200)}.unpacking.`
 }
 
@@ -220,7 +220,8 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
 
 /** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
 const CHUNKED =
-  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with --dest-compress-format zstd or gzip'
+  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with ' +
+  '--dest-compress-format zstd or gzip'
 
 function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
   if (expected === undefined || found === expected) return

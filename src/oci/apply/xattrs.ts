@@ -1,8 +1,8 @@
 /**
- * Which extended attributes an entry gets, and how they are stored in a lower directory. An attribute that looks like one of
- * the union's marks is somebody's data (an overlay inside the container): it is stored one level deeper, so that it is shown
- * again in the merged tree and never acts as a mark. Marks that have no such deeper form, and the names by which the mount
- * answers questions, are left out. Pure.
+ * Which extended attributes an entry gets, and how they are stored in a lower directory. An attribute that looks like
+ * one of the union's marks is somebody's data (an overlay inside the container): it is stored one level deeper, so that
+ * it is shown again in the merged tree and never acts as a mark. Marks that have no such deeper form, and the names by
+ * which the mount answers questions, are left out. Pure.
  */
 
 import { isForeign, type MarkStore } from '../../layers/marks.js'

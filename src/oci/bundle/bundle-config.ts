@@ -1,7 +1,7 @@
 /**
- * The config.json of an OCI bundle, in the shape that `runc spec` (and for an ordinary user `runc spec --rootless`) gives
- * it: a process with few capabilities in namespaces of its own, and the usual filesystems. Only the root, the process
- * and what an ordinary user needs differ. Pure.
+ * The config.json of an OCI bundle, in the shape that `runc spec` (and for an ordinary user `runc spec --rootless`)
+ * gives it: a process with few capabilities in namespaces of its own, and the usual filesystems. Only the root, the
+ * process and what an ordinary user needs differ. Pure.
  */
 
 export interface BundleChoices {

@@ -1,6 +1,7 @@
 /**
- * An OCI bundle over a mount: a directory with a config.json whose root is the merged directory, so that `runc run -b DIR ID`
- * works at once. The bundle holds nothing else; the mount is not its own and stays when the bundle is removed.
+ * An OCI bundle over a mount: a directory with a config.json whose root is the merged directory, so that
+ * `runc run -b DIR ID` works at once. The bundle holds nothing else; the mount is not its own and stays when the bundle
+ * is removed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fromText, pathBytes, shown } from '../../base/text.js'
@@ -26,7 +27,9 @@ interface Bundle {
   readonly root: string
 }
 
-/** Writes the bundle, or says why not. The directory is made where it is missing; a config.json in it is never replaced. */
+/**
+ * Writes the bundle, or says why not. The directory is made where it is missing; a config.json in it is never replaced.
+ */
 export function makeBundle(request: BundleRequest): Bundle | Refused {
   const mount = findMount(request.merged)
   if ('error' in mount) return mount

@@ -1,7 +1,7 @@
 /**
- * What changed in a merged tree, for a person or a program: Docker's letters (A added, C changed, D deleted), in the order of
- * paths. As with Docker a directory is told when something in it is; one that was only copied up, with all as it was, is
- * not told.
+ * What changed in a merged tree, for a person or a program: Docker's letters (A added, C changed, D deleted), in the
+ * order of paths. As with Docker a directory is told when something in it is; one that was only copied up, with all as
+ * it was, is not told.
  */
 import { shown } from '../../base/text.js'
 import type { Layer } from '../../layers/layer-dir.js'

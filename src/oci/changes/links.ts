@@ -1,9 +1,10 @@
 /**
- * Names that an upper changes without holding them. When one name of a lower hard-link group is written to, all of them mean the
- * new inode, which the workdir's index keeps under the group's origin; the other names exist in the lower layers alone. A
- * diff and a layer have to name them. And where a layer brings a lower inode anew, because its directory was renamed, the
- * inode's other names have to come along, or they would be another file. Nothing says where such names are, so they are
- * looked for: only when a link count says that some are missing, which is rare, and until all are found.
+ * Names that an upper changes without holding them. When one name of a lower hard-link group is written to, all of them
+ * mean the new inode, which the workdir's index keeps under the group's origin; the other names exist in the lower
+ * layers alone. A diff and a layer have to name them. And where a layer brings a lower inode anew, because its
+ * directory was renamed, the inode's other names have to come along, or they would be another file. Nothing says where
+ * such names are, so they are looked for: only when a link count says that some are missing, which is rare, and until
+ * all are found.
  */
 import { errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
@@ -73,7 +74,10 @@ function missingLinks(stack: LayerStack, links: LayerDir): Missing {
   return missing
 }
 
-/** The upper inode has a link for each name in the upper and one in the index; `U+N` says how many names there are beyond its links. */
+/**
+ * The upper inode has a link for each name in the upper and one in the index; `U+N` says how many names there are
+ * beyond its links.
+ */
 function missingOf(marks: Marks): number {
   const match = /^([UL])([+-]\d+)$/.exec(marks.nlink ?? '')
   if (match === null) return 0

@@ -1,6 +1,6 @@
 /**
- * The names of a merged directory, and which of its parts each comes from first: the parts' own listings joined from the top,
- * less what is hidden on the way.
+ * The names of a merged directory, and which of its parts each comes from first: the parts' own listings joined from
+ * the top, less what is hidden on the way.
  */
 import { errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'

@@ -1,6 +1,7 @@
 /**
- * Which layers a command means: those of a mount, found by its mountpoint, or directories that are named one by one. Of a mount
- * its daemon is asked how its marks are spelled; the layers themselves are read on disk, never through the mount.
+ * Which layers a command means: those of a mount, found by its mountpoint, or directories that are named one by one. Of
+ * a mount its daemon is asked how its marks are spelled; the layers themselves are read on disk, never through the
+ * mount.
  */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
@@ -90,8 +91,8 @@ function stackOf(config: UnionConfig, prefix: string): LayerStackConfig {
 }
 
 /**
- * Brings what programs have written in the mount to its upper and holds the mount still. Null where there is no mount to hold.
- * Throws StratafsError where it cannot be held.
+ * Brings what programs have written in the mount to its upper and holds the mount still. Null where there is no mount
+ * to hold. Throws StratafsError where it cannot be held.
  */
 export async function holdStill(source: Source, seconds: number): Promise<HeldMount | null> {
   const { mount } = source

@@ -1,9 +1,10 @@
 /**
- * What an upper directory changes, as a tree: one node for each name that it holds, with what the name was in the layers below.
- * Found by walking the upper alone; below it only the names that the upper has are asked for. Two readers want different
- * trees. For a layer (`whole`) every difference to the lower layers has to be in it, so what stands under a renamed
- * directory is listed in full, for the layer's reader knows nothing of redirects. For a person (`brief`) a renamed directory is one line, and
- * what was changed inside it is told against where it came from.
+ * What an upper directory changes, as a tree: one node for each name that it holds, with what the name was in the
+ * layers below. Only the upper is walked; below it only the names that the upper has are asked for.
+ *
+ * Two readers want different trees. A layer (`whole`) has every difference to the lower layers: what stands under a
+ * renamed directory is listed in full, because the layer's reader knows nothing of redirects. For a person (`brief`) a
+ * renamed directory is one line, and changes inside it are told against where it came from.
  */
 
 import type { Layer, LayerDir } from '../../layers/layer-dir.js'

@@ -1,7 +1,7 @@
 /**
- * The extended attributes of a file as the merged tree shows them: not the union's own marks, nested ones less one level,
- * not what stands for an owner, and ids in ACLs as the mount maps them. Labels that the host's security module gives are
- * the host's, not the tree's.
+ * The extended attributes of a file as the merged tree shows them: not the union's own marks, nested ones less one
+ * level, not what stands for an owner, and ids in ACLs as the mount maps them. Labels that the host's security module
+ * gives are the host's, not the tree's.
  */
 import { Errno, errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'

@@ -1,6 +1,6 @@
 /**
- * An archive on its way to disk: written under another name in the directory where it will stand, synced, and only then given
- * its name, so that whoever finds the name finds all of it; or into a descriptor, such as a pipe.
+ * An archive on its way to disk: written under another name in the directory where it will stand, synced, and only then
+ * given its name, so that whoever finds the name finds all of it; or into a descriptor, such as a pipe.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -36,8 +36,8 @@ export async function writeArchive(
 }
 
 /**
- * Makes a new file at `path` (latin1) of what `fill` writes, and calls `place` with it when it is on disk. When anything fails
- * nothing of it is left. Throws StratafsError.
+ * Makes a new file at `path` (latin1) of what `fill` writes, and calls `place` with it when it is on disk. When
+ * anything fails nothing of it is left. Throws StratafsError.
  */
 export async function fillNew<T>(
   path: string,
@@ -76,15 +76,16 @@ function opened(path: string, how: 'wx' | 'w'): number {
 }
 
 /**
- * Like `fillNew`, for a file that is to be called `path`, in place of a file that is called so. What is no regular file (a device, a
- * pipe) stays what it is, and is written to.
+ * Like `fillNew`, for a file that is to be called `path`, in place of a file that is called so. What is no regular file
+ * (a device, a pipe) stays what it is, and is written to.
  */
 export async function fillFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
   const there = statSync(pathBytes(path), { throwIfNoEntry: false })
   if (there?.isDirectory()) throw new StratafsError(`${shown(path)} is a directory: name a file`)
   if (there !== undefined && !there.isFile()) return fillExisting(path, fill)
   const slash = path.lastIndexOf('/')
-  const temporary = `${path.slice(0, slash + 1)}.${path.slice(slash + 1, slash + 200)}.${randomBytes(6).toString('hex')}`
+  const name = path.slice(slash + 1, slash + 200)
+  const temporary = `${path.slice(0, slash + 1)}.${name}.${randomBytes(6).toString('hex')}`
   return fillNew(temporary, fill, (from) => {
     try {
       renameSync(pathBytes(from), pathBytes(path))

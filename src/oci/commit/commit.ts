@@ -1,8 +1,9 @@
 /**
- * An upper directory becomes a layer: an archive, or the topmost layer of an image in an OCI layout. A mount in use is held
- * still meanwhile: what programs had written is brought to the upper, the daemon serves no further request until the layer is
- * written, and who asks waits. So the layer is the merged tree of one moment, that of a machine that lost its power there. Writes
- * that the kernel hands to files by itself (passthrough) are noticed by the files' times, and refused.
+ * An upper directory becomes a layer: an archive, or the topmost layer of an image in an OCI layout. A mount in use is
+ * held still meanwhile: what programs had written is brought to the upper, the daemon serves no further request until
+ * the layer is written, and who asks waits. So the layer is the merged tree of one moment, that of a machine that lost
+ * its power there. Writes that the kernel hands to files by itself (passthrough) are noticed by the files' times, and
+ * refused.
  */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
@@ -105,13 +106,15 @@ async function commitTo(source: Source, wish: CommitRequest, fd: number): Promis
   }
   if (!whole)
     throw new StratafsError(
-      `${source.name} did not stand still for long enough (${HOLD_SECONDS} s): commit it when it is not mounted, or with --live`,
+      `${source.name} did not stand still for long enough (${HOLD_SECONDS} s): ` +
+        'commit it when it is not mounted, or with --live',
     )
   const { changedMeanwhile } = archive
-  if (!wish.live && changedMeanwhile.length > 0)
-    throw new StratafsError(
-      `${changedMeanwhile[0]} was written to while it was read${changedMeanwhile.length > 1 ? ` (and ${changedMeanwhile.length - 1} more)` : ''}: end what writes to it, or take it as it is with --live`,
-    )
+  if (!wish.live && changedMeanwhile.length > 0) {
+    const more = changedMeanwhile.length > 1 ? ` (and ${changedMeanwhile.length - 1} more)` : ''
+    const what = `${changedMeanwhile[0]} was written to while it was read${more}`
+    throw new StratafsError(`${what}: end what writes to it, or take it as it is with --live`)
+  }
   return archive
 }
 

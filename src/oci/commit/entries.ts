@@ -1,7 +1,8 @@
 /**
- * From the tree of changes to the entries of a layer, in their order: a directory, then what it hides (`.wh..wh..opq`, `.wh.NAME`),
- * then what it holds, by name; so parents come before children and whiteouts before their siblings. An inode's first
- * name is a file, every further one a hard link to it. The layer rules of the OCI image specification (layer.md).
+ * From the tree of changes to the entries of a layer, in their order: a directory, then what it hides (`.wh..wh..opq`,
+ * `.wh.NAME`), then what it holds, by name; so parents come before children and whiteouts before their siblings. An
+ * inode's first name is a file, every further one a hard link to it. The layer rules of the OCI image specification
+ * (layer.md).
  */
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { S_IFDIR, S_IFREG, S_IFSOCK } from '../../syscalls/constants.js'
@@ -24,7 +25,10 @@ export type LayerEntry =
   /** Cannot be in an archive. */
   | { readonly kind: 'socket'; readonly path: string }
 
-/** The entries of the layer that `root` describes. `hides`: whether lower layers are to be hidden (else everything is new). */
+/**
+ * The entries of the layer that `root` describes. `hides`: whether lower layers are to be hidden (else everything is
+ * new).
+ */
 export function* layerEntries(root: ChangeNode): Generator<LayerEntry> {
   yield { kind: 'present', path: '.', present: root.present!, link: null }
   yield* inside(root, '', new Map())

@@ -1,7 +1,7 @@
 /**
- * A layer becomes an image's topmost: the image that is called by the tag, or another of the layout, gets one layer, one line
- * of history and a new manifest; what was there stays as it was until the index names the new one. The rest of the image's
- * configuration (what a container of it runs) is kept.
+ * A layer becomes an image's topmost: the image that is called by the tag, or another of the layout, gets one layer,
+ * one line of history and a new manifest; what was there stays as it was until the index names the new one. The rest of
+ * the image's configuration (what a container of it runs) is kept.
  */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
@@ -41,8 +41,8 @@ export interface CommittedImage {
 }
 
 /**
- * The image that a layer is put upon: `base` (`none`: nothing), else the one that has the tag already. Throws StratafsError
- * where that is nothing, since a layer of changes alone is seldom what is meant.
+ * The image that a layer is put upon: `base` (`none`: nothing), else the one that has the tag already. Throws
+ * StratafsError where that is nothing, since a layer of changes alone is seldom what is meant.
  */
 export function baseImage(layout: Layout, tag: string, base: string | undefined): Image | null {
   if (base === 'none') return null
@@ -54,7 +54,8 @@ export function baseImage(layout: Layout, tag: string, base: string | undefined)
   const tags = layout.tags()
   const there = tags.length === 0 ? 'it holds no images' : `there are ${tags.join(', ')}`
   throw new StratafsError(
-    `${shown(layout.directory)} has no image ${tag} to add the layer to: name the one it was made upon with --base (${there}), or --base none for an image of this layer alone`,
+    `${shown(layout.directory)} has no image ${tag} to add the layer to: name the one it was made upon with ` +
+      `--base (${there}), or --base none for an image of this layer alone`,
   )
 }
 
@@ -121,8 +122,9 @@ function knownHistory(config: ImageConfig): readonly HistoryEntry[] {
 }
 
 /**
- * Layers in a store are named by what they are: those below the upper have to be the base's, or the image would show a tree that
- * nobody has seen. Directories of other names cannot be compared. Throws StratafsError. `lowers`: top first, latin1.
+ * Layers in a store are named by what they are: those below the upper have to be the base's, or the image would show a
+ * tree that nobody has seen. Directories of other names cannot be compared. Throws StratafsError. `lowers`: top first,
+ * latin1.
  */
 export function checkBelow(lowers: readonly string[], base: Image | null, tag: string): void {
   const names = lowers.map((path) => path.slice(path.lastIndexOf('/') + 1)).reverse()
@@ -136,12 +138,17 @@ export function checkBelow(lowers: readonly string[], base: Image | null, tag: s
     )
   )
     return
+  const image = base === null ? 'an empty image' : `image ${tag}`
   throw new StratafsError(
-    `the mount's ${names.length} layers are not those of ${base === null ? 'an empty image' : `image ${tag}`}: name the image it was mounted from with --base, or take everything as one layer with --squash`,
+    `the mount's ${names.length} layers are not those of ${image}: name the image it was mounted from with --base, ` +
+      'or take everything as one layer with --squash',
   )
 }
 
-/** Whether `names` are the layers whose possible names are `wanted`. A layer that is there twice is mounted once, the upper one. */
+/**
+ * Whether `names` are the layers whose possible names are `wanted`. A layer that is there twice is mounted once, the
+ * upper one.
+ */
 function canBe(names: readonly string[], wanted: readonly (readonly string[])[]): boolean {
   let at = names.length - 1
   for (const possible of [...wanted].reverse()) {

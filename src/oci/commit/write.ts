@@ -1,7 +1,7 @@
 /**
- * Entries become an archive: headers from the facts that the tree of changes holds, content from where it lies (of a metacopy
- * from the layer that has it). A file is looked at again once it has been read: one that was written to meanwhile would be in
- * the layer as it never was, so it is told.
+ * Entries become an archive: headers from the facts that the tree of changes holds, content from where it lies (of a
+ * metacopy from the layer that has it). A file is looked at again once it has been read: one that was written to
+ * meanwhile would be in the layer as it never was, so it is told.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { Errno, errnoName } from '../../base/errno.js'

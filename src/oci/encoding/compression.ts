@@ -1,8 +1,8 @@
 /**
- * How layers are compressed: not at all, gzip (node:zlib) or zstd (zstd-napi, an optional dependency that is loaded when the
- * first such layer comes). What is read says by its first bytes which it is; names and media types are not believed.
- * Decompression hands out bounded pieces however much a few bytes expand to, and refuses what follows the compressed
- * stream, because such bytes would be in the blob's digest and in nobody's tree.
+ * How layers are compressed: not at all, gzip (node:zlib) or zstd (zstd-napi, an optional dependency that is loaded
+ * when the first such layer comes). The first bytes say which; names and media types are not believed. Decompression
+ * hands out bounded pieces, however much a few bytes expand to. It refuses what follows the compressed stream: such
+ * bytes would be in the blob's digest and in nobody's tree.
  */
 import { createRequire } from 'node:module'
 import type { Transform } from 'node:stream'
@@ -23,7 +23,10 @@ const FOREIGN: readonly (readonly [magic: string, name: string, program: string]
   ['04224d18', 'lz4', 'lz4 -dc'],
 ]
 
-/** What the first bytes of a stream say; anything unknown is `none`. Throws StratafsError for kinds that are not read here. */
+/**
+ * What the first bytes of a stream say; anything unknown is `none`. Throws StratafsError for kinds that are not read
+ * here.
+ */
 function detectCompression(head: Uint8Array): Compression {
   const hex = Buffer.from(head.subarray(0, HEAD)).toString('hex')
   if (hex.startsWith('1f8b')) return 'gzip'
@@ -31,7 +34,8 @@ function detectCompression(head: Uint8Array): Compression {
   const foreign = FOREIGN.find(([magic]) => hex.startsWith(magic))
   if (foreign === undefined) return 'none'
   throw new StratafsError(
-    `compressed with ${foreign[1]}, which layers are not: decompress it first (${foreign[2]} FILE | stratafs apply - DIR)`,
+    `compressed with ${foreign[1]}, which layers are not: ` +
+      `decompress it first (${foreign[2]} FILE | stratafs apply - DIR)`,
   )
 }
 
@@ -109,7 +113,9 @@ function written(stream: Transform, chunk: Buffer): Promise<void> {
   })
 }
 
-/** The part of zstd-napi's binding that is used; its stream would expand a whole chunk into memory before anyone reads. */
+/**
+ * The part of zstd-napi's binding that is used; its stream would expand a whole chunk into memory before anyone reads.
+ */
 interface ZstdBinding {
   DCtx: new () => {
     /** A hint that is 0 at the end of a frame, bytes produced, bytes consumed. */
@@ -150,8 +156,8 @@ function told(kind: string, error: unknown): unknown {
 }
 
 /**
- * A stream that compresses. `level` as zlib (0-9, default 6) and zstd (1-22, default 3) have it. The same input gives the same
- * bytes: neither header holds a time or a name.
+ * A stream that compresses. `level` as zlib (0-9, default 6) and zstd (1-22, default 3) have it. The same input gives
+ * the same bytes: neither header holds a time or a name.
  */
 export function compressor(compression: Exclude<Compression, 'none'>, level?: number): Transform {
   if (compression === 'gzip') return createGzip({ level: level ?? 6, chunkSize: PIECE })
@@ -165,7 +171,8 @@ function loadZstd<T>(name: string): T {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'not installed' : 'not usable here'
     throw new StratafsError(
-      `zstd needs the package zstd-napi, which is ${reason}: run \`npm install zstd-napi\` in the package's folder, or use gzip`,
+      `zstd needs the package zstd-napi, which is ${reason}: ` +
+        "run `npm install zstd-napi` in the package's folder, or use gzip",
     )
   }
 }

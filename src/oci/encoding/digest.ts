@@ -1,7 +1,7 @@
 /**
- * Names by content. A blob is called by the sha256 of its bytes; a layer has two such names, the digest of the archive as it
- * is stored and the diffID of the archive before compression; a stack of layers has a chainID, which says what it was unpacked
- * upon. As the OCI image specification defines them (descriptor.md, config.md).
+ * Names by content. A blob is called by the sha256 of its bytes; a layer has two such names, the digest of the archive
+ * as it is stored and the diffID of the archive before compression; a stack of layers has a chainID, which says what it
+ * was unpacked upon. As the OCI image specification defines them (descriptor.md, config.md).
  */
 import { createHash } from 'node:crypto'
 import { StratafsError } from '../../base/failure.js'

@@ -1,4 +1,7 @@
-/** JSON documents on disk: read with a limit, written so that a reader sees the old one or the new one, whatever is killed. */
+/**
+ * JSON documents on disk: read with a limit, written so that a reader sees the old one or the new one, whatever is
+ * killed.
+ */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,7 +1,7 @@
 /**
- * Opening what has to be a regular file, where others choose what lies at the path: a FIFO would make open(2) wait for somebody
- * who never comes, a device may do anything when it is opened, and both may never end. So it is looked at before it is opened,
- * and opened without waiting, in case it was another by then.
+ * Opening what has to be a regular file, where others choose what lies at the path: a FIFO would make open(2) wait for
+ * somebody who never comes, a device may do anything when it is opened, and both may never end. So it is looked at
+ * before it is opened, and opened without waiting, in case it was another by then.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'

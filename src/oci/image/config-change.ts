@@ -1,6 +1,6 @@
 /**
- * Instructions that change what a container of an image runs, as `docker commit --change` and `docker import --change` take
- * them: one line of a Dockerfile each, for the fields of OCI's image configuration (config.md). Pure.
+ * Instructions that change what a container of an image runs, as `docker commit --change` and `docker import --change`
+ * take them: one line of a Dockerfile each, for the fields of OCI's image configuration (config.md). Pure.
  */
 import { StratafsError } from '../../base/failure.js'
 import type { ImageConfig } from './types.js'

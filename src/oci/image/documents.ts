@@ -1,6 +1,6 @@
 /**
- * The documents of images as somebody else wrote them: what is read from a layout passes here, so that all code behind it finds
- * the types that types.ts promises. `null` stands for a field that is not there, as Go programs write it.
+ * The documents of images as somebody else wrote them: what is read from a layout passes here, so that all code behind
+ * it finds the types that types.ts promises. `null` stands for a field that is not there, as Go programs write it.
  */
 import { StratafsError } from '../../base/failure.js'
 import type { ImageConfig, ImageIndex, Manifest } from './types.js'

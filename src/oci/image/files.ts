@@ -1,6 +1,6 @@
 /**
- * The files of a layout that are no blobs, and how every file of it is written: under another name, on disk before it gets its
- * own. A making that was killed leaves such files behind; here is what they look like.
+ * The files of a layout that are no blobs, and how every file of it is written: under another name, on disk before it
+ * gets its own. A making that was killed leaves such files behind; here is what they look like.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,8 +1,8 @@
 /**
  * An OCI image layout: a directory with `oci-layout`, `index.json`, and every document and layer as a blob named by its
- * digest (image-layout.md). Blobs are written under another name, synced and renamed, so one that has its name is whole; the
- * index is replaced by one rename, under a lock, so two programs that tag at once both succeed. What is read is verified:
- * a document whose bytes are not those its digest says is refused by name.
+ * digest (image-layout.md). Blobs are written under another name, synced and renamed, so one that has its name is
+ * whole; the index is replaced by one rename, under a lock, so two programs that tag at once both succeed. What is read
+ * is verified: a document whose bytes are not those its digest says is refused by name.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -90,8 +90,8 @@ export class Layout {
   }
 
   /**
-   * Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. A new one
-   * is noted until an image has it (`tag`), so that it is found again when this process is killed.
+   * Gives what was built at `path` (synced by its writer) the name of its digest. One that is there already stays. A
+   * new one is noted until an image has it (`tag`), so that it is found again when this process is killed.
    */
   adoptBlob(path: string, digest: string): void {
     const target = this.blobPath(digest)
@@ -188,7 +188,8 @@ export class Layout {
     )
     if (platform !== null && fitOf(config, platform) === null)
       throw new StratafsError(
-        `${shown(this.directory)}: ${entry.digest} is for ${config.os}/${config.architecture}, not ${platformText(platform)}`,
+        `${shown(this.directory)}: ${entry.digest} is for ${config.os}/${config.architecture}, ` +
+          `not ${platformText(platform)}`,
       )
     if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
     throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)

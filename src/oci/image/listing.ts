@@ -1,6 +1,6 @@
 /**
- * An OCI layout, for people: which images it holds, what an image is made of, and its history joined with its layers, as
- * `docker history` shows it: newest first, steps that made no layer with size 0, and with whom each layer is shared.
+ * An OCI layout, for people: which images it holds, what an image is made of, and its history joined with its layers,
+ * as `docker history` shows it: newest first, steps that made no layer with size 0, and with whom each layer is shared.
  */
 import { StratafsError } from '../../base/failure.js'
 import { chainIDs } from '../encoding/digest.js'

@@ -1,6 +1,6 @@
 /**
- * Which blobs the images of a layout need, and notes of those that may be nobody's: `.stratafs-unsure-HEX.json` in the layout,
- * `{"digests": […]}`, on disk before a blob gets its name, or loses its image.
+ * Which blobs the images of a layout need, and notes of those that may be nobody's: `.stratafs-unsure-HEX.json` in the
+ * layout, `{"digests": […]}`, on disk before a blob gets its name, or loses its image.
  */
 import { randomBytes } from 'node:crypto'
 import { rmSync, statSync } from 'node:fs'
@@ -47,8 +47,8 @@ const FIELDS = { manifests: true, subject: true, layers: false, blobs: false, co
 const DOCUMENT = /manifest|image\.index/
 
 /**
- * Digests of all that `entries` lead to. `certain`: a document that is damaged is an error, for what it needs would be taken
- * for free. One that is missing (images for other processors often are) leads nowhere.
+ * Digests of all that `entries` lead to. `certain`: a document that is damaged is an error, for what it needs would be
+ * taken for free. One that is missing (images for other processors often are) leads nowhere.
  */
 export function reach(layout: BlobSource, entries: readonly unknown[], certain: boolean): Set<string> {
   const found = new Set<string>()

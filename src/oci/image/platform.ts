@@ -1,7 +1,7 @@
 /**
- * Which image of an index is meant: the operating system and processor it is for, and the processor's variant. Variants go
- * upwards (amd64 v1 to v4, arm v5 to v8), and what is for a lower one runs on a higher. So of those that fit the highest is
- * taken where a variant was asked for; and where none was, the plain one, which runs everywhere. Pure.
+ * Which image of an index is meant: the operating system and processor it is for, and the processor's variant. Variants
+ * go upwards (amd64 v1 to v4, arm v5 to v8), and what is for a lower one runs on a higher. So of those that fit the
+ * highest is taken where a variant was asked for; and where none was, the plain one, which runs everywhere. Pure.
  */
 import { StratafsError } from '../../base/failure.js'
 import { ownArchitecture, type Platform } from './types.js'
@@ -36,8 +36,8 @@ function levelOf(architecture: string, variant: unknown): number | null {
 }
 
 /**
- * How well an image for `found` serves who wants `wanted`: the higher the better; null: not at all. Without a variant asked
- * for, those above the plain one serve last, the lowest of them first.
+ * How well an image for `found` serves who wants `wanted`: the higher the better; null: not at all. Without a variant
+ * asked for, those above the plain one serve last, the lowest of them first.
  */
 export function fitOf(found: PlatformLike, wanted: Platform): number | null {
   if (found?.os !== wanted.os || found.architecture !== wanted.architecture) return null

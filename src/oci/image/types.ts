@@ -1,6 +1,7 @@
 /**
- * The documents of an OCI image, as far as they are read or written here: names are the specification's own (descriptor.md,
- * manifest.md, image-index.md, config.md). Fields that are not known are kept when an image is written again.
+ * The documents of an OCI image, as far as they are read or written here: names are the specification's own
+ * (descriptor.md, manifest.md, image-index.md, config.md). Fields that are not known are kept when an image is written
+ * again.
  */
 
 export const MediaType = {

@@ -1,8 +1,9 @@
 /**
- * Who works with a layout holds it: an flock on its folder `blobs`, shared by all who build on blobs or read them, alone for
- * whoever removes some. The kernel lets go of it however a process ends. Blobs that no image has yet, or none any more, are
- * noted in a file before they get there or lose their image. What a killed process left is so found again, and removed by the
- * next writer that is alone; blobs that other programs put there are never touched. Order of locks: a layout's, then a store's.
+ * Who works with a layout holds it: an flock on its folder `blobs`, shared by all who build on blobs or read them,
+ * alone for whoever removes some. The kernel lets go of it however a process ends. Blobs that no image has yet, or none
+ * any more, are noted in a file before they get there or lose their image. What a killed process left is so found
+ * again, and removed by the next writer that is alone; blobs that other programs put there are never touched. Order of
+ * locks: a layout's, then a store's.
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
@@ -11,7 +12,10 @@ import type { Layout } from '../image/layout.js'
 import { digestsIn, NOTE, removeUnneeded, writeNote } from '../image/needs.js'
 import { heldDirectory, type Waiting } from './lock.js'
 
-/** Runs `work` while no blob can be removed. `writes`: what killed writers left is removed first, where nobody else is there. */
+/**
+ * Runs `work` while no blob can be removed. `writes`: what killed writers left is removed first, where nobody else is
+ * there.
+ */
 export function holding<T>(
   layout: Layout,
   waiting: Waiting & { readonly writes?: boolean },
@@ -33,8 +37,8 @@ const TEMPORARY = /^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$|^\.stratafs-unsu
 const NEW_BLOB = /^\.new-\d+-[0-9a-f]{12}$/
 
 /**
- * Runs `work` with `digests` noted: blobs it will put there, or take from their image. The note goes when it ends; where it
- * fails, those that no image needs stay noted for the next sweep.
+ * Runs `work` with `digests` noted: blobs it will put there, or take from their image. The note goes when it ends;
+ * where it fails, those that no image needs stay noted for the next sweep.
  */
 export function noted<T>(layout: Layout, digests: readonly string[], work: () => T): T {
   const path = writeNote(layout.directory, digests)

@@ -1,6 +1,7 @@
 /**
- * An image in an OCI layout (layout.ts), as far as unpacking needs it: what LAYOUT:TAG names, and its layers, each with the
- * digest of its blob, the diffID of its content and the chainID of what the tree is after it. Paths are latin1 strings.
+ * An image in an OCI layout (layout.ts), as far as unpacking needs it: what LAYOUT:TAG names, and its layers, each with
+ * the digest of its blob, the diffID of its content and the chainID of what the tree is after it. Paths are latin1
+ * strings.
  */
 import { existsSync, statSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
@@ -35,7 +36,10 @@ export interface StoredImage {
   readonly config: ImageConfig
 }
 
-/** What LAYOUT:TAG names. A tag may be a whole name with colons (podman writes those), a path too: the first directory that is a layout counts. */
+/**
+ * What LAYOUT:TAG names. A tag may be a whole name with colons (podman writes those), a path too: the first directory
+ * that is a layout counts.
+ */
 export function parseReference(given: string, absolute: (path: string) => string): Reference {
   const known = inLayout(given, absolute)
   if (known !== null) return known
@@ -45,18 +49,25 @@ export function parseReference(given: string, absolute: (path: string) => string
   throw new StratafsError(`${shown(path)} is no OCI image layout (there is no index.json in it): name it as LAYOUT:TAG`)
 }
 
-/** The grammar of `org.opencontainers.image.ref.name` (image-spec, annotations.md), which also holds names like localhost/app:1. */
+/**
+ * The grammar of `org.opencontainers.image.ref.name` (image-spec, annotations.md), which also holds names like
+ * localhost/app:1.
+ */
 const TAG = /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/
 const PLAIN_TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/
 
-/** What LAYOUT:TAG names where the image, and maybe the layout, is still to be made: then the path ends at the first colon. */
+/**
+ * What LAYOUT:TAG names where the image, and maybe the layout, is still to be made: then the path ends at the first
+ * colon.
+ */
 export function parseNewReference(given: string, absolute: (path: string) => string): Reference & { tag: string } {
   const colon = given.indexOf(':')
   const first = colon <= 0 ? null : { layout: absolute(given.slice(0, colon)), tag: given.slice(colon + 1) }
   const reference = inLayout(given, absolute) ?? first
   if (reference !== null && (TAG.test(reference.tag) || PLAIN_TAG.test(reference.tag))) return reference
   throw new StratafsError(
-    `${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, or a whole name like localhost/app:1`,
+    `${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, ` +
+      'or a whole name like localhost/app:1',
   )
 }
 
@@ -77,7 +88,10 @@ export function referenceText({ layout, tag }: Reference): string {
   return shown(tag === null ? layout : `${layout}:${tag}`)
 }
 
-/** The image that `reference` names, for `platform` or this machine. Throws StratafsError with what is missing or does not fit. */
+/**
+ * The image that `reference` names, for `platform` or this machine. Throws StratafsError with what is missing or does
+ * not fit.
+ */
 export function readImage(reference: Reference, platform: Platform | null = null): StoredImage {
   const layout = Layout.open(reference.layout)
   const entry = choose(reference, layout.index().manifests)

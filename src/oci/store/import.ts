@@ -1,7 +1,7 @@
 /**
- * A root filesystem's tar becomes an image of one layer in an OCI layout, which is made where there is none. The archive is
- * read through once: judged entry by entry as if it were unpacked, hashed, and stored, compressed as it came or as asked.
- * Blobs get their names when they are complete and on disk; the tag comes last.
+ * A root filesystem's tar becomes an image of one layer in an OCI layout, which is made where there is none. The
+ * archive is read through once: judged entry by entry as if it were unpacked, hashed, and stored, compressed as it came
+ * or as asked. Blobs get their names when they are complete and on disk; the tag comes last.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'

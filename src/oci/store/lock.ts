@@ -1,6 +1,6 @@
 /**
- * Locks between commands: flock on a file, which the kernel releases however a process ends. Waiting is done by asking again,
- * so that a signal still ends it, and whoever waits is told after a moment what for.
+ * Locks between commands: flock on a file, which the kernel releases however a process ends. Waiting is done by asking
+ * again, so that a signal still ends it, and whoever waits is told after a moment what for.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Errno, errnoName } from '../../base/errno.js'

@@ -1,7 +1,8 @@
 /**
- * An image goes: its tag from index.json, the blobs that no other image of the layout has, and from the store of unpacked
- * layers those that no other image there has. All of it is refused while a mount uses a layer that would go. What goes is
- * first no longer named, then removed, so that whatever is killed on the way nothing half is believed afterwards.
+ * An image goes: its tag from index.json, the blobs that no other image of the layout has, and from the store of
+ * unpacked layers those that no other image there has. All of it is refused while a mount uses a layer that would go.
+ * What goes is first no longer named, then removed, so that whatever is killed on the way nothing half is believed
+ * afterwards.
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
@@ -58,8 +59,8 @@ function forget(store: LayerStore, name: string, layers: readonly string[]): voi
 }
 
 /**
- * Layers that no other image's record names: this one's, and those that have none any more because their image's tag was
- * given to another. Of the latter those in use stay; one of this image's in use is a reason to refuse.
+ * Layers that no other image's record names: this one's, and those that have none any more because their image's tag
+ * was given to another. Of the latter those in use stay; one of this image's in use is a reason to refuse.
  */
 function freeLayers(store: LayerStore, name: string): string[] {
   const own = store.recordPath(name)

@@ -1,8 +1,8 @@
 /**
- * The store of unpacked layers: each layer is a lower directory once, however many images have it. A layer is named after
- * the diffID of its content, so it is the same one under every image and compression. Only a layer that leans on those
- * beneath is named after its chainID: its directories that it does not describe are as they have them, and its whiteouts are
- * those that hide something of them.
+ * The store of unpacked layers: each layer is a lower directory once, however many images have it. A layer is named
+ * after the diffID of its content, so it is the same one under every image and compression. Only a layer that leans on
+ * those beneath is named after its chainID: its directories that it does not describe are as they have them, and its
+ * whiteouts are those that hide something of them.
  *
  *     STORE/store.json                how its layers are marked and owned (Nature)
  *     STORE/layers/sha256-HEX/        a layer by diffID; it is there in full or not at all
@@ -60,8 +60,8 @@ export class LayerStore {
   ) {}
 
   /**
-   * Opens or makes the store at `path`. All layers in it are marked and owned in one way, since they are mounted together:
-   * `policy` has to be that of whoever made it. Throws StratafsError.
+   * Opens or makes the store at `path`. All layers in it are marked and owned in one way, since they are mounted
+   * together: `policy` has to be that of whoever made it. Throws StratafsError.
    */
   static open(path: string, policy?: ApplyPolicy): LayerStore {
     try {
@@ -114,7 +114,7 @@ export class LayerStore {
     if (found !== null) return found
     const lock = `${this.path}/locks/${nameByDiffID(layer)}`
     try {
-      // Whoever waited for it finds what the other one made.
+      // Another process may have made it while this one waited for the lock.
       return await underLock(
         lock,
         'alone',
@@ -215,7 +215,8 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
     throw new StratafsError(`store ${shown(path)} is of a version that is not known here`)
   if (found.marks === marks && found.owners === owners) return
   throw new StratafsError(
-    `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", not ${marks}* and "${owners}": name another store`,
+    `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", ` +
+      `not ${marks}* and "${owners}": name another store`,
   )
 }
 

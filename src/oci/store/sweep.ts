@@ -1,6 +1,7 @@
 /**
- * What killed processes left in a store: half unpacked and half removed layers, half written documents, locks for layers that
- * are not there, uppers that never came to a mount. Called by whoever holds the store alone, so hidden names are nobody's.
+ * What killed processes left in a store: half unpacked and half removed layers, half written documents, locks for
+ * layers that are not there, uppers that never came to a mount. Called by whoever holds the store alone, so hidden
+ * names are nobody's.
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { pathBytes } from '../../base/text.js'

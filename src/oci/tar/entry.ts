@@ -1,6 +1,6 @@
 /**
- * One entry of a tar as the rules about layers see it, whichever dialect it came in, and who takes entries. Names are latin1
- * strings: one character per byte.
+ * One entry of a tar as the rules about layers see it, whichever dialect it came in, and who takes entries. Names are
+ * latin1 strings: one character per byte.
  */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
@@ -35,7 +35,9 @@ export interface TarEntry {
   readonly extents: readonly Extent[] | null
 }
 
-/** Who takes what a reader finds: `entry`, then for a file `data` in order, and `end`. Each may throw a StratafsError. */
+/**
+ * Who takes what a reader finds: `entry`, then for a file `data` in order, and `end`. Each may throw a StratafsError.
+ */
 export interface TarSink {
   entry(entry: TarEntry): void
   /** `bytes` of the current file at `offset`; valid during the call only. */

@@ -1,10 +1,11 @@
 /**
- * One header block of a tar, as every dialect writes it: v7, ustar (POSIX), GNU. Names stay bytes (latin1 strings). Numbers are
- * octal text or, where that is too short, base-256. What is not a number is refused: a reader that guesses a size reads
- * the next header from the middle of somebody's file. Pure.
+ * One header block of a tar, as every dialect writes it: v7, ustar (POSIX), GNU. Names stay bytes (latin1 strings).
+ * Numbers are octal text or, where that is too short, base-256. What is not a number is refused: a reader that guesses
+ * a size reads the next header from the middle of somebody's file. Pure.
  *
- *     name 100 @0 · mode 8 @100 · uid 8 @108 · gid 8 @116 · size 12 @124 · mtime 12 @136 · checksum 8 @148 · type 1 @156
- *     linkname 100 @157 · magic 8 @257 · uname 32 @265 · gname 32 @297 · major 8 @329 · minor 8 @337 · prefix 155 @345
+ *     name 100 @0 · mode 8 @100 · uid 8 @108 · gid 8 @116 · size 12 @124 · mtime 12 @136 · checksum 8 @148 ·
+ *     type 1 @156 · linkname 100 @157 · magic 8 @257 · uname 32 @265 · gname 32 @297 · major 8 @329 · minor 8 @337 ·
+ *     prefix 155 @345
  */
 
 export const BLOCK = 512

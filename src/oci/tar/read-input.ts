@@ -35,7 +35,7 @@ export class TarInput {
     return block
   }
 
-  /** As many as there are, `most` at most; valid until the next chunk comes. */
+  /** The bytes at hand, `most` at most; valid until the next chunk comes. */
   run(most: number): Buffer {
     const bytes = this.#chunk.subarray(this.#at, Math.min(this.#at + most, this.#chunk.length))
     this.#at += bytes.length

@@ -1,16 +1,20 @@
 /**
- * Headers of a tar that are about the entry after them: PAX records, those for all that follow among them, and GNU's long
- * names. They are gathered until the entry's own header comes.
+ * Headers of a tar that are about the entry after them: PAX records, those for all that follow among them, and GNU's
+ * long names. They are gathered until the entry's own header comes.
  */
 import { type Described, describeEntry } from './read-entry.js'
 import { type RawHeader, textAt } from './read-header.js'
 import { isKnownRecord, type PaxRecords, parsePax } from './read-pax.js'
 import { SparseRecords } from './read-sparse.js'
 
-/** Types that carry something about the archive or the next entry. `V` is GNU's label of a volume: nothing to unpack. */
+/**
+ * Types that carry something about the archive or the next entry. `V` is GNU's label of a volume: nothing to unpack.
+ */
 export const META = ['x', 'X', 'g', 'L', 'K', 'V']
 
-/** All that headers say about every entry after them, in bytes: what one entry's attributes can be on most filesystems. */
+/**
+ * All that headers say about every entry after them, in bytes: what one entry's attributes can be on most filesystems.
+ */
 const GLOBAL_LIMIT = 64 * 1024
 
 export class HeadersBefore {

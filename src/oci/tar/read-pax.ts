@@ -9,7 +9,10 @@ export type PaxRecords = Map<string, Buffer>
 
 const UNREAD = Buffer.alloc(0)
 
-/** The records in `body` that are about what is unpacked; null where they are malformed. `each`, where given, sees them in order, repeated keys too. */
+/**
+ * The records in `body` that are about what is unpacked; null where they are malformed. `each`, where given, sees them
+ * in order, repeated keys too.
+ */
 export function parsePax(body: Buffer, each?: (key: string, value: Buffer) => void): PaxRecords | null {
   const records: PaxRecords = new Map()
   for (let at = 0; at < body.length; ) {
@@ -62,7 +65,10 @@ export function isKnownRecord(key: string): boolean {
   return FIELDS.has(key) || PREFIXES.some((prefix) => key.startsWith(prefix))
 }
 
-/** The extended attributes among `records`: star's spelling, which everybody writes, and libarchive's for what only it wrote. */
+/**
+ * The extended attributes among `records`: star's spelling, which everybody writes, and libarchive's for what only it
+ * wrote.
+ */
 export function xattrsOf(records: PaxRecords): Map<string, Buffer> | null {
   let xattrs: Map<string, Buffer> | null = null
   for (const [key, value] of records) {

@@ -1,8 +1,8 @@
 /**
- * Sparse files in tars: which parts of a file are in the archive; the rest are holes. GNU tar has written the list in four
- * ways, all of them still met: in the header and blocks after it (type S), as PAX records (0.0, 0.1), and as text at the
- * beginning of the data (1.0). Here they become one list of extents, checked: in order, without overlap, inside the file, and
- * together as long as the data that is there. Pure.
+ * Sparse files in tars: which parts of a file are in the archive; the rest are holes. GNU tar has written the list in
+ * four ways, all of them still met: in the header and blocks after it (type S), as PAX records (0.0, 0.1), and as text
+ * at the beginning of the data (1.0). Here they become one list of extents, checked: in order, without overlap, inside
+ * the file, and together as long as the data that is there. Pure.
  */
 import { BLOCK, numberAt } from './read-header.js'
 import { type PaxRecords, parseNumber } from './read-pax.js'
@@ -25,7 +25,9 @@ export function faultOf(extents: readonly Extent[], size: number, stored: number
   return sum === stored ? null : 'its parts are not as long as what the archive holds of it'
 }
 
-/** Old GNU: `count` structs of offset 12, length 12 at `at`; a blank one ends the list. Null where they are no numbers. */
+/**
+ * Old GNU: `count` structs of offset 12, length 12 at `at`; a blank one ends the list. Null where they are no numbers.
+ */
 export function oldGnuExtents(block: Uint8Array, at: number, count: number): Extent[] | null {
   const extents: Extent[] = []
   for (let i = 0; i < count; i++, at += 24) {

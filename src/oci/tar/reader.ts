@@ -1,9 +1,9 @@
 /**
  * Reads tars: bytes are pushed in as they come, entries and their data go to a sink at once, without a copy and without
- * waiting. It is ours because the rules about layers need every byte as it is: tar-stream decodes names and PAX values as
- * UTF-8, which destroys binary attributes (security.capability) and other names, and knows no sparse files
- * (docs/decisions/0010-own-tar-reader.md). What is malformed is refused with the name of the entry; nothing is guessed, and
- * no header makes it hold more than META_LIMIT, nor all that are for the whole archive more than GLOBAL_LIMIT.
+ * waiting. It is ours because the rules about layers need every byte as it is: tar-stream decodes names and PAX values
+ * as UTF-8, which destroys binary attributes (security.capability) and other names, and knows no sparse files
+ * (docs/decisions/0010-own-tar-reader.md). What is malformed is refused with the name of the entry; nothing is guessed,
+ * and no header makes it hold more than META_LIMIT, nor all that are for the whole archive more than GLOBAL_LIMIT.
  */
 import { StratafsError } from '../../base/failure.js'
 import { entryFault, printable, type TarEntry, type TarSink } from './entry.js'
@@ -65,8 +65,8 @@ export class TarReader {
 
   /**
    * The stream has ended. `whole`: it is known by its digest to be what was meant. Then a missing end mark, and missing
-   * padding before it, are borne, as some programs write none (umoci insert), and no bytes at all are a layer of nothing.
-   * Without that knowledge an archive without end mark is one that was cut short.
+   * padding before it, are borne, as some programs write none (umoci insert), and no bytes at all are a layer of
+   * nothing. Without that knowledge an archive without end mark is one that was cut short.
    */
   finish(whole: boolean): void {
     if (this.#state === 'end' && !this.#in.isAmidBlock) return

@@ -1,10 +1,10 @@
 /**
- * How the thread that makes an archive and the one that stores it share memory: a few pieces that go round. The maker fills a
- * piece and marks it with its length; the other stores it and marks it free. Nothing is copied between them, and neither waits
- * while the other has something to do.
+ * How the thread that makes an archive and the one that stores it share memory: a few pieces that go round. The maker
+ * fills a piece and marks it with its length; the other stores it and marks it free. Nothing is copied between them,
+ * and neither waits while the other has something to do.
  *
- * `state`: one number for each piece, bytes in it (FREE, or the mark END instead), then one for whether the storing thread has
- * failed.
+ * `state`: one number for each piece, bytes in it (FREE, or the mark END instead), then one for whether the storing
+ * thread has failed.
  */
 import type { Compression } from '../encoding/compression.js'
 

@@ -1,7 +1,7 @@
 /**
- * One entry's header as bytes: ustar, with a PAX header before it for what ustar cannot say (long names, names that are no
- * ASCII, ids and sizes beyond its digits, nanoseconds, extended attributes). Written here and not by a library, because names
- * are bytes and those at hand make text of them. Pure. POSIX.1-2017, pax: Interchange Format.
+ * One entry's header as bytes: ustar, with a PAX header before it for what ustar cannot say (long names, names that are
+ * no ASCII, ids and sizes beyond its digits, nanoseconds, extended attributes). Written here and not by a library,
+ * because names are bytes and those at hand make text of them. Pure. POSIX.1-2017, pax: Interchange Format.
  *
  *     name[100] @0 · mode[8] @100 · uid[8] @108 · gid[8] @116 · size[12] @124 · mtime[12] @136 · chksum[8] @148 ·
  *     typeflag @156 · linkname[100] @157 · magic "ustar\0" @257 · version "00" @263 · uname[32] @265 · gname[32] @297 ·
@@ -107,7 +107,9 @@ function paxRecords(entry: EntryHeader, longName: boolean): Buffer[] {
   return records
 }
 
-/** An `=` would end the key, so GNU tar writes it as %3D, and then % as %25; nothing else may be read as one of the two. */
+/**
+ * An `=` would end the key, so GNU tar writes it as %3D, and then % as %25; nothing else may be read as one of the two.
+ */
 function keyOf(name: string): string {
   return /=|%3D|%25/.test(name) ? name.replaceAll('%', '%25').replaceAll('=', '%3D') : name
 }

@@ -1,6 +1,6 @@
 /**
- * The thread that stores an archive while another makes it: takes the pieces in order, hashes them (diffID), compresses them,
- * hashes what comes out (digest) and writes it.
+ * The thread that stores an archive while another makes it: takes the pieces in order, hashes them (diffID), compresses
+ * them, hashes what comes out (digest) and writes it.
  */
 import { createHash, type Hash } from 'node:crypto'
 import { writeSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * Writes an archive to a descriptor: headers and file contents go into pieces of shared memory, contents straight from the file
- * by pread, and another thread hashes, compresses and stores them. So an archive costs about what reading its files costs.
+ * Writes an archive to a descriptor: headers and file contents go into pieces of shared memory, contents straight from
+ * the file by pread, and another thread hashes, compresses and stores them. So an archive costs about what reading its
+ * files costs.
  */
 import { Worker } from 'node:worker_threads'
 import { errnoName } from '../../base/errno.js'
@@ -57,8 +58,8 @@ export class TarWriter {
   }
 
   /**
-   * One entry without content, or the beginning of one: then `content` has to follow. Nothing is to be waited for where it fits
-   * into the piece at hand, as nearly always.
+   * One entry without content, or the beginning of one: then `content` has to follow. Nothing is to be waited for where
+   * it fits into the piece at hand, as nearly always.
    */
   header(entry: EntryHeader): Promise<void> | void {
     const bytes = encodeHeader(entry)
@@ -77,8 +78,9 @@ export class TarWriter {
   }
 
   /**
-   * `size` bytes of the open file `fd`, and what fills the last block. Returns how many there were: a file that has become
-   * shorter is filled up with zeros, for its header is written already. Throws StratafsError, or rejects with it.
+   * `size` bytes of the open file `fd`, and what fills the last block. Returns how many there were: a file that has
+   * become shorter is filled up with zeros, for its header is written already. Throws StratafsError, or rejects with
+   * it.
    */
   content(fd: number, size: number): Promise<number> | number {
     const whole = padded(size)

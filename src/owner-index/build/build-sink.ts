@@ -1,6 +1,7 @@
 /**
- * The database that a build makes. To read a directory takes somewhat longer than to write its rows, so a large tree's rows are
- * written by a second thread while the next directories are read. A small tree is done before such a thread has begun.
+ * The database that a build makes. To read a directory takes somewhat longer than to write its rows, so a large tree's
+ * rows are written by a second thread while the next directories are read. A small tree is done before such a thread
+ * has begun.
  */
 
 import type { StoredRows } from '../database/rows.js'

@@ -1,6 +1,6 @@
 /**
- * The second thread of a build: writes batches of rows in the order in which they come, each in one transaction. At the first
- * error it says what went wrong and ends: the build is thrown away then.
+ * The second thread of a build: writes batches of rows in the order in which they come, each in one transaction. At the
+ * first error it says what went wrong and ends: the build is thrown away then.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { codeOf } from '../database/database.js'

@@ -1,6 +1,6 @@
 /**
- * Builds a database of its own over a whole tree, which takes its place by one rename when it is whole; of two builds at once
- * the last one wins, and both were whole.
+ * Builds a database of its own over a whole tree, which takes its place by one rename when it is whole; of two builds
+ * at once the last one wins, and both were whole.
  */
 import { renameSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -24,9 +24,9 @@ export interface Built extends BuildProgress {
 }
 
 /**
- * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of the
- * shared one. `upper`: what is there is read, too; without it the next mount does that. The database of a workdir that is
- * mounted has a writer already: build the shared one, or have it filled.
+ * Reads the whole tree into a new database, which takes the place of `path` when it is whole; with `path` null, that of
+ * the shared one. `upper`: what is there is read, too; without it the next mount does that. The database of a workdir
+ * that is mounted has a writer already: build the shared one, or have it filled.
  */
 export async function buildIndex(
   config: LowerStackConfig,

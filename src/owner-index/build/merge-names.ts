@@ -1,6 +1,6 @@
 /**
- * The first half of reading a merged directory: every part is listed, top first, and each name is sorted into what is shown
- * (with all the parts that hold it) and what is hidden. No file is looked at but possible whiteouts.
+ * The first half of reading a merged directory: every part is listed, top first, and each name is sorted into what is
+ * shown (with all the parts that hold it) and what is hidden. No file is looked at but possible whiteouts.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

@@ -1,8 +1,8 @@
 /**
- * Getting at a database to write, whatever lies in its place. A good one about this stack is taken; one about another stack is
- * removed, for it is ours and nobody asks for it any more; anything else (damaged, cut short, of another program or version,
- * not to be written) is set aside under a name that says when, and a new one begun. If nothing can be had the mount works
- * without. Losing the database never loses anything but time.
+ * Getting at a database to write, whatever lies in its place. A good one about this stack is taken; one about another
+ * stack is removed, for it is ours and nobody asks for it any more; anything else (damaged, cut short, of another
+ * program or version, not to be written) is set aside under a name that says when, and a new one begun. If nothing can
+ * be had the mount works without. Losing the database never loses anything but time.
  */
 import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { pathBytes, shown } from '../../base/text.js'
@@ -28,8 +28,8 @@ interface OpenedIndex {
 }
 
 /**
- * The database `path` of `stack`, open for writing in WAL mode; or why there is none. `useShared`: one that is not there begins
- * with what others know of this stack.
+ * The database `path` of `stack`, open for writing in WAL mode; or why there is none. `useShared`: one that is not
+ * there begins with what others know of this stack.
  */
 export function openForWriting(
   path: string,

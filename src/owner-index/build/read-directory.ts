@@ -1,8 +1,8 @@
 /**
- * Reads one merged directory of the lower layers into rows: the names of all its parts joined by the union's rules, each with
- * its owner and what the owner's stat says, directories with the parts they join. Which parts those are is asked of the very
- * search that the engine uses. Where more than a look at names, kinds and stamps is needed to find a name again (redirects,
- * metacopies, whiteouts written as attributes), its row says that the layers have to be asked.
+ * Reads one merged directory of the lower layers into rows: the names of all its parts joined by the union's rules,
+ * each with its owner and what the owner's stat says, directories with the parts they join. Which parts those are is
+ * asked of the very search that the engine uses. Some names need more than names, kinds and stamps to be found again:
+ * redirects, metacopies, whiteouts written as attributes. Their rows say that the layers have to be asked.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

@@ -1,6 +1,6 @@
 /**
- * Rows on their way to the second thread of a build: of many directories at once, in a few long arrays that are handed over instead
- * of copied. An object and its arrays for each directory would take the thread a fifth of its time.
+ * Rows on their way to the second thread of a build: of many directories at once, in a few long arrays that are handed
+ * over instead of copied. An object and its arrays for each directory would take the thread a fifth of its time.
  */
 import { STAT_SLOTS } from '../../syscalls/stat.js'
 import type { HiddenName, StoredRows } from '../database/rows.js'

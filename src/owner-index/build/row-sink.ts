@@ -1,6 +1,6 @@
 /**
- * Where the rows of a walk over a whole tree go: into a database at hand, in transactions of some thousand rows; or, in a build,
- * into one that a thread of its own writes once the tree has turned out to be large (build-sink.ts).
+ * Where the rows of a walk over a whole tree go: into a database at hand, in transactions of some thousand rows; or, in
+ * a build, into one that a thread of its own writes once the tree has turned out to be large (build-sink.ts).
  */
 import type { DirectoryRows } from '../database/rows.js'
 import type { IndexStore } from '../database/store.js'

@@ -1,6 +1,6 @@
 /**
- * The second thread of a build, seen from the first: rows go to it in batches, and it says when a batch is written. So much is
- * under way at most as is read in one step of the walk and a few batches more.
+ * The second thread of a build, seen from the first: rows go to it in batches, and it says when a batch is written. So
+ * much is under way at most as is read in one step of the walk and a few batches more.
  */
 import { Worker } from 'node:worker_threads'
 import type { StoredRows } from '../database/rows.js'

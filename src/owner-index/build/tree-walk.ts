@@ -1,6 +1,6 @@
 /**
- * Reads a whole tree of lower layers into rows: depth first, so that the directories on the way stay open, and in steps, so that
- * whoever reads can do something else in between.
+ * Reads a whole tree of lower layers into rows: depth first, so that the directories on the way stay open, and in
+ * steps, so that whoever reads can do something else in between.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

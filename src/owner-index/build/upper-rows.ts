@@ -1,7 +1,7 @@
 /**
- * What the upper holds, as rows for people and for comparisons: entries, whiteouts, opaque and renamed directories. The engine
- * never asks them, it looks at the upper itself. While mounted they follow the paths that the engine says it has changed;
- * after an end that was not clean the whole upper is read again.
+ * What the upper holds, as rows for people and for comparisons: entries, whiteouts, opaque and renamed directories. The
+ * engine never asks them, it looks at the upper itself. While mounted they follow the paths that the engine says it has
+ * changed; after an end that was not clean the whole upper is read again.
  */
 import { bytesOf, latin1, type MarkStore } from '../../layers/marks.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
@@ -27,8 +27,8 @@ export class UpperRows {
   }
 
   /**
-   * Follows changes as the engine tells them, a path with all below it by a slash at its end; the number of rows. The same path is
-   * often told many times: once is enough. A name's directory has changed with it: its times and size.
+   * Follows changes as the engine tells them, a path with all below it by a slash at its end; the number of rows. The
+   * same path is often told many times: once is enough. A name's directory has changed with it: its times and size.
    */
   followAll(told: readonly string[]): number {
     const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])

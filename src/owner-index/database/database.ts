@@ -1,5 +1,6 @@
 /**
- * better-sqlite3, loaded when the first database is opened and not before: loading it takes longer than starting a mount.
+ * better-sqlite3, loaded when the first database is opened and not before: loading it takes longer than starting a
+ * mount.
  */
 import { createRequire } from 'node:module'
 import type { Database as Connection, Options, Statement } from 'better-sqlite3'
@@ -10,8 +11,8 @@ export type { Connection, Statement }
 let Opened: (new (path: string, options?: Options) => Connection) | null = null
 
 /**
- * Opens a database file. Throws SQLite's error. Paths are latin1 like everywhere; SQLite takes text, so one whose bytes are not
- * UTF-8 cannot be opened, and throws as a missing file does.
+ * Opens a database file. Throws SQLite's error. Paths are latin1 like everywhere; SQLite takes text, so one whose bytes
+ * are not UTF-8 cannot be opened, and throws as a missing file does.
  */
 export function connect(path: string, options: Options = {}): Connection {
   Opened ??= createRequire(import.meta.url)('better-sqlite3') as NonNullable<typeof Opened>

@@ -1,5 +1,6 @@
 /**
- * What rows say in bits: their meaning is part of the schema, and both who writes rows and who makes answers of them go by it.
+ * What rows say in bits: their meaning is part of the schema, and both who writes rows and who makes answers of them go
+ * by it.
  */
 
 /** Bits of entries.flags. */

@@ -1,7 +1,7 @@
 /**
- * What people ask a database: who owns this path, what is in this directory and whose is it, how much each layer holds. The
- * same answers can be had with plain sqlite3 from the view `owners`; these are the ones that commands need, by directory
- * and without walking the whole view.
+ * What people ask a database: who owns this path, what is in this directory and whose is it, how much each layer holds.
+ * The same answers can be had with plain sqlite3 from the view `owners`; these are the ones that commands need, by
+ * directory and without walking the whole view.
  */
 
 import { bytesOf, latin1 } from '../../layers/marks.js'

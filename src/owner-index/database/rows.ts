@@ -1,6 +1,6 @@
 /**
- * What one directory of the merged lower layers holds, as rows on their way into the database. Numbers of a file stay in
- * the stat records in which they were read, one array for the whole directory.
+ * What one directory of the merged lower layers holds, as rows on their way into the database. Numbers of a file stay
+ * in the stat records in which they were read, one array for the whole directory.
  */
 import type { LayerDir } from '../../layers/layer-dir.js'
 
@@ -32,7 +32,9 @@ export interface StoredRows {
   readonly readAt: number
   /** DirFlag bits. */
   readonly flags: number
-  /** Names in byte order, and for each: its owning layer, EntryFlag bits, the layers it joins (null: the owner alone). */
+  /**
+   * Names in byte order, and for each: its owning layer, EntryFlag bits, the layers it joins (null: the owner alone).
+   */
   readonly names: readonly string[]
   readonly owners: Int32Array
   readonly entryFlags: Uint8Array

@@ -25,16 +25,18 @@ CREATE TABLE dirs (id INTEGER PRIMARY KEY, parent INTEGER, path BLOB NOT NULL UN
   read_at REAL NOT NULL, racy INTEGER NOT NULL, flags INTEGER NOT NULL, count INTEGER NOT NULL, sum INTEGER NOT NULL,
   stamps BLOB NOT NULL);
 CREATE INDEX dirs_parent ON dirs (parent);
-CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB, flags INTEGER NOT NULL,
-  mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mtime INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, ino INTEGER NOT NULL,
-  links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER, btime INTEGER, btime_ns INTEGER, blocks INTEGER, blksize INTEGER,
-  rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
-CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL, hider INTEGER,
-  why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
+CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB,
+  flags INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+  mtime INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+  ino INTEGER NOT NULL, links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER,
+  btime INTEGER, btime_ns INTEGER, blocks INTEGER,
+  blksize INTEGER, rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
+CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL,
+  hider INTEGER, why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
 CREATE TABLE upper (path BLOB PRIMARY KEY, parent BLOB NOT NULL, name BLOB NOT NULL, whiteout INTEGER NOT NULL,
-  opaque INTEGER NOT NULL, redirect BLOB, mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
-  mtime INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ino INTEGER NOT NULL, links INTEGER NOT NULL) WITHOUT ROWID;
+  opaque INTEGER NOT NULL, redirect BLOB, mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL,
+  gid INTEGER NOT NULL, mtime INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+  ino INTEGER NOT NULL, links INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX upper_parent ON upper (parent);
 `
 
@@ -42,8 +44,8 @@ const KIND = `CASE mode >> 12 WHEN 8 THEN 'file' WHEN 4 THEN 'directory' WHEN 10
   WHEN 12 THEN 'socket' WHEN 2 THEN 'character device' WHEN 6 THEN 'block device' ELSE 'unknown' END`
 
 /**
- * `shown` walks the merged tree's directories: each lower directory under the path at which it is shown, which is another
- * one where the upper renamed it. `owners` is what people ask: every path of the merged tree with its layer.
+ * `shown` walks the merged tree's directories: each lower directory under the path at which it is shown, which is
+ * another one where the upper renamed it. `owners` is what people ask: every path of the merged tree with its layer.
  */
 const VIEWS = `
 CREATE VIEW shown AS WITH RECURSIVE tree (path, dir) AS (

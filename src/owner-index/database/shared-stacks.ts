@@ -1,7 +1,8 @@
 /**
- * What is known of a stack of layers, kept once for every mount over it: one file per stack, whole from the moment it is
- * there, because it is put in place by a rename. Nobody writes to it afterwards; a mount begins with a copy. The files are
- * bounded: when one is added, those that nobody has used for the longest time go, until what is left is under the limits.
+ * What is known of a stack of layers, kept once for every mount over it: one file per stack, whole from the moment it
+ * is there, because it is put in place by a rename. Nobody writes to it afterwards; a mount begins with a copy. The
+ * files are bounded: when one is added, those that nobody has used for the longest time go, until what is left is under
+ * the limits.
  */
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { pathBytes } from '../../base/text.js'

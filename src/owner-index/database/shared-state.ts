@@ -1,6 +1,6 @@
 /**
- * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one blocking
- * call and reads no messages, but looking at a shared number costs nothing.
+ * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one
+ * blocking call and reads no messages, but looking at a shared number costs nothing.
  */
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 
@@ -21,7 +21,10 @@ export const Slot = {
 } as const
 
 const SLOTS = Object.keys(Slot).length
-/** After the slots, one bit for each directory, by its id: its parts were held against their stamps in this mount, or read. */
+/**
+ * After the slots, one bit for each directory, by its id: its parts were held against their stamps in this mount, or
+ * read.
+ */
 const AHEAD_IDS = 65_536
 
 export const State = { OPENING: 0, READY: 1, NONE: 2 } as const
@@ -30,7 +33,10 @@ export function newSharedState(): Int32Array {
   return new Int32Array(new SharedArrayBuffer((SLOTS + AHEAD_IDS / 32) * 4))
 }
 
-/** Whether directory `id` was compared by the writer, or read by it, since the mount began; its row is that of then, or a newer one. */
+/**
+ * Whether directory `id` was compared by the writer, or read by it, since the mount began; its row is that of then, or
+ * a newer one.
+ */
 export function isVerified(shared: Int32Array, id: number): boolean {
   return id < AHEAD_IDS && (Atomics.load(shared, SLOTS + (id >> 5)) & (1 << (id & 31))) !== 0
 }
@@ -68,7 +74,9 @@ export interface WriterStart {
   readonly mount: string
   /** Read the whole tree after the start. */
   readonly fill: boolean
-  /** Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared. */
+  /**
+   * Directories of so many layers are compared ahead of their first visit; null: none, for layers are never compared.
+   */
   readonly wide: number | null
   /** The upper's root, taken over, or -1. */
   readonly upperFd: number
@@ -126,7 +134,9 @@ export interface IndexFacts {
   readonly filling: { readonly directories: number; readonly entries: number; readonly waiting: number } | null
   /** Directories that the last such walk could not read. */
   readonly failed: number
-  /** Directories that the last such walk has read or found unchanged, and those it knows of; null: there was none yet. */
+  /**
+   * Directories that the last such walk has read or found unchanged, and those it knows of; null: there was none yet.
+   */
   readonly coverage: { readonly read: number; readonly found: number } | null
   /** The upper's rows are what the upper is, but for the last second. */
   readonly upperRead: boolean

@@ -1,7 +1,7 @@
 /**
- * Which layers a database is about. The identity of a layer is its filesystem (uuid, or device where it tells none), its root's
- * inode and time of birth, and its path; that of a stack adds the order and what decides how marks are read. Facts about a
- * stack are shared by every mount over it, in one file per stack.
+ * Which layers a database is about. The identity of a layer is its filesystem (uuid, or device where it tells none),
+ * its root's inode and time of birth, and its path; that of a stack adds the order and what decides how marks are read.
+ * Facts about a stack are shared by every mount over it, in one file per stack.
  */
 import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'

@@ -1,8 +1,8 @@
 /**
- * How an edited layer is noticed: the stamp of a directory in a layer is its inode, ctime and mtime. Nothing can be added to a
- * directory, taken from it, renamed in it, nor can its own marks change, without a new ctime, which no program can set. What
- * was changed in the last moments before it was read may have been changed once more within the same tick of the clock:
- * such a reading is `racy` and believed only by the mount during which it was made.
+ * How an edited layer is noticed: the stamp of a directory in a layer is its inode, ctime and mtime. Nothing can be
+ * added to a directory, taken from it, renamed in it, nor can its own marks change, without a new ctime, which no
+ * program can set. What was changed in the last moments before it was read may have been changed once more within the
+ * same tick of the clock: such a reading is `racy` and believed only by the mount during which it was made.
  */
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
@@ -42,7 +42,9 @@ export function isStamped(stamps: Buffer, part: number): boolean {
   )
 }
 
-/** Whether the file of the stat record at `at` changed so shortly before `now` (ms) that it may change again unnoticed. */
+/**
+ * Whether the file of the stat record at `at` changed so shortly before `now` (ms) that it may change again unnoticed.
+ */
 export function isRacy(stat: Float64Array, at: number, now: number): boolean {
   return stat[at + Stat.CTIME]! >= now / 1000 - RACY_SECONDS
 }

@@ -1,8 +1,8 @@
 /**
- * What a row keeps of its owner's stat record, and the way back: with `index=immutable` a lookup is answered with the record
- * made from a row, so it must be, number for number, the one that statx(2) gave when the directory was read. Numbers that mostly
- * follow from others are NULL where they do (docs/index.md says from which). What a row cannot say is marked
- * EntryFlag.PARTIAL, and the file itself is looked at.
+ * What a row keeps of its owner's stat record, and the way back. With `index=immutable` a lookup is answered with the
+ * record made from a row. So it must be, number for number, what statx(2) gave when the directory was read. Numbers
+ * that mostly follow from others are NULL where they do (docs/index.md says from which). What a row cannot say is
+ * marked EntryFlag.PARTIAL, and the file itself is looked at.
  */
 
 import type { Layer } from '../../layers/layer-dir.js'
@@ -59,8 +59,8 @@ export function derivedColumns(stats: Float64Array, at: number): Value[] {
 }
 
 /**
- * Whether a row can say all of the stat record at `at`: of a file on the filesystem of its layer's root, with owners as they are
- * on the disk, and with numbers that fit.
+ * Whether a row can say all of the stat record at `at`: of a file on the filesystem of its layer's root, with owners as
+ * they are on the disk, and with numbers that fit.
  */
 export function isWhole(stats: Float64Array, at: number, layer: Layer): boolean {
   if (layer.isMapped) return false
@@ -102,8 +102,8 @@ const TOLD = Array.from({ length: Stat.BTIME_NS + 1 }, (_, slot) => slot).filter
 )
 
 /**
- * By what a row is known to be intact when it is read alone: over its share of the directory's sum (its name, its owner) and, where
- * it is whole, its record at `at`.
+ * By what a row is known to be intact when it is read alone: over its share of the directory's sum (its name, its
+ * owner) and, where it is whole, its record at `at`.
  */
 export function rowHash(share: number, flags: number, stats: Float64Array, at: number): number {
   if ((flags & NOT_WHOLE) !== 0) return share

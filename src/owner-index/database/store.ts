@@ -61,7 +61,9 @@ export class IndexStore {
     return this.#run(sql)
   }
 
-  /** The directories whose rows have been put in place since this was asked last; they are noted from the first time on. */
+  /**
+   * The directories whose rows have been put in place since this was asked last; they are noted from the first time on.
+   */
   takeStored(): number[] {
     this.#stored ??= []
     return this.#stored.splice(0)

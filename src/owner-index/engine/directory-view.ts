@@ -1,9 +1,9 @@
 /**
- * What the lower parts of one directory show together, in memory: for each name its owner, or the parts that join, and the
- * stamp by which the row is held against the disk. An absent name is answered without a look at any layer, a file with one
- * stat in its owner, a directory with one stat per part that joins. Whatever does not match the disk is not answered: the
- * layers are asked then, and the writer is told to read again. With `index=immutable` the row is the answer, and no layer is
- * looked at unless the row says that it does not tell all.
+ * What the lower parts of one directory show together, in memory: for each name its owner, or the parts that join, and
+ * the stamp by which the row is held against the disk. An absent name is answered without a look at any layer, a file
+ * with one stat in its owner, a directory with one stat per part that joins. Whatever does not match the disk is not
+ * answered: the layers are asked then, and the writer is told to read again. With `index=immutable` the row is the
+ * answer, and no layer is looked at unless the row says that it does not tell all.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -27,7 +27,7 @@ import { COMPARED, type RowSource, type ViewKeeper, type ViewRow } from './view-
 const LOOK = EntryFlag.MARKED | EntryFlag.PARTIAL
 const NONE = new LayerSet([])
 
-/** Files of other layers than the one that is looked up are thought of with each so manieth. */
+/** Every 8th file lookup also starts read-ahead in the other layers. */
 const THOUGHT_OF = 8
 
 export class DirectoryView implements LowerAnswers {
@@ -191,7 +191,9 @@ export class DirectoryView implements LowerAnswers {
     return readMarks(c, found, top, name, row)
   }
 
-  /** The child directory's topmost part is not what its row says: then none of what is known of the child is believed. */
+  /**
+   * The child directory's topmost part is not what its row says: then none of what is known of the child is believed.
+   */
   #isOther(top: LayerDir, name: string, row: ViewRow): false {
     if (row.joined === null) return this.#stale(top, name)
     this.keeper.mismatch(this.#pathOf(name), '', top.layer.position)

@@ -1,6 +1,6 @@
 /**
- * Whole rows on their way into memory: what it costs to load a directory is paid when it is known to be worth it. A fresh mount that is
- * asked for one name in each of many directories would else read all of their rows.
+ * Whole rows on their way into memory: what it costs to load a directory is paid when it is known to be worth it. A
+ * fresh mount that is asked for one name in each of many directories would else read all of their rows.
  */
 import { ASK_LAYERS, NO_ROWS } from './queried-rows.js'
 import type { RowSource, ViewRow } from './view-contract.js'
@@ -16,11 +16,12 @@ interface MoreRows {
 }
 
 /**
- * Rows that are asked for one by one at first, for often only one or two names of a directory are wanted; all are loaded once it
- * pays, or for a listing. That a name is absent is only believed of all rows together, which are loaded without records for that.
+ * Rows that are queried one by one at first, since often only a name or two of a directory is wanted. All are loaded
+ * once that pays, or for a listing. That a name is absent takes all rows together; for that they are loaded without
+ * their stat records.
  */
 export class LazyRows implements RowSource {
-  /** They are believed without a look, nearly all of them. */
+  /** Unknown: immutable rows are rarely checked against a layer. */
   readonly owners = null
   #names: RowSource | null = null
   #all: RowSource | null = null

@@ -1,6 +1,5 @@
 /**
- * From a directory's row to the rows in it, in memory or left in the database, once they have been found to add up: a row that
- * is missing would be a file that is missing.
+ * Loads the rows of a directory, into memory or as queries, once they add up: a missing row would be a missing file.
  */
 
 import { bytesOf, latin1 } from '../../layers/marks.js'
@@ -32,7 +31,10 @@ interface Loading {
   readonly fail: (error: unknown) => void
 }
 
-/** The rows of a directory; null where they cannot be had. Whole rows are more to read: they are asked for one by one at first. */
+/**
+ * The rows of a directory; null where they cannot be had. Whole rows are more to read: they are asked for one by one at
+ * first.
+ */
 export function loadRows(loading: Loading): RowSource | null {
   const { row, whole } = loading
   if (!whole) return loadAll(loading)
@@ -48,7 +50,10 @@ const ID = 0
 const COUNT = 5
 const SUM = 6
 
-/** The layers that own any of the rows of the directory found as `row`, top first; null where it has very many. Throws what SQLite throws. */
+/**
+ * The layers that own any of the rows of the directory found as `row`, top first; null where it has very many. Throws
+ * what SQLite throws.
+ */
 export function ownersOf(statements: Statements, row: DirRow): number[] | null {
   if (row[COUNT] > LOADED_AT_MOST) return null
   return (statements.owners.raw().all(row[ID]) as [number][]).map(([layer]) => layer)
@@ -97,8 +102,8 @@ interface Told {
 const MODE_COLUMN = 2
 
 /**
- * Each column as one text: a value that better-sqlite3 hands over costs some 0.3 µs, a number in JSON a tenth of that. Null where
- * the rows do not add up, or not in this way.
+ * Each column as one text: a value that better-sqlite3 hands over costs some 0.3 µs, a number in JSON a tenth of that.
+ * Null where the rows do not add up, or not in this way.
  */
 function byColumns(loading: Loading): LoadedRows | null {
   const { statements, row, directory } = loading
@@ -142,7 +147,9 @@ function columnsOf({ statements, row }: Loading, statement: Statement): Told | n
   return { names, columns, joined: new Map(joined.map(([name, layers]) => [latin1(name), layers])) }
 }
 
-/** Whether the directory's row is still the one that was found: the writer may have read the directory again meanwhile. */
+/**
+ * Whether the directory's row is still the one that was found: the writer may have read the directory again meanwhile.
+ */
 function isAsFound({ statements, path, row }: Loading): boolean {
   const now = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
   return now !== undefined && now[COUNT] === row[COUNT] && now[SUM] === row[SUM]

@@ -1,7 +1,7 @@
 /**
- * Rows of a directory in memory. One of usual size is read from the database at once, checked against its sum, and kept in
- * flat arrays; one with very many names is asked name by name (queried-rows.ts). Whole rows,
- * with all that stat says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
+ * Rows of a directory in memory. One of usual size is read from the database at once, checked against its sum, and kept
+ * in flat arrays; one with very many names is asked name by name (queried-rows.ts). Whole rows, with all that stat
+ * says, are each known to be intact by a hash of their own; that one is absent only the sum of all can tell.
  */
 import { latin1 } from '../../layers/marks.js'
 import type { LayerSet, LayerSets } from '../../stack/parts.js'
@@ -26,7 +26,10 @@ export interface RowsDirectory {
   readonly sets: LayerSets
 }
 
-/** The layers that a row joins, null for its owner's alone; undefined where it names one that its directory does not join. */
+/**
+ * The layers that a row joins, null for its owner's alone; undefined where it names one that its directory does not
+ * join.
+ */
 export function joinsOf(
   { set, sets }: RowsDirectory,
   layer: number,

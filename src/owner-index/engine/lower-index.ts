@@ -1,8 +1,8 @@
 /**
- * The index as the engine's thread has it: a read-only connection, opened when the first directory that it serves
- * is visited, and the views in memory, bounded by the names they hold. It never waits: what is not there yet is asked of the
- * layers, and the writer is told that somebody came by. Any error of SQLite ends its use until the writer has put another
- * database in place.
+ * The owner index as the engine's thread has it: a read-only connection, opened at the first visit to a directory that
+ * it serves, and a cache of views, bounded by the names in them. It never waits. What is not there yet is asked of the
+ * layers, and the writer is told of the visit. Any SQLite error ends its use until the writer has put another database
+ * in place.
  */
 
 import { bytesOf } from '../../layers/marks.js'
@@ -39,7 +39,9 @@ export class LowerIndex implements ViewKeeper {
   readonly #views = new ViewCache(this.counters)
   readonly #compared = new VerifiedStamps()
   readonly #sets = new LayerSets()
-  /** Directories in which something was not what its row said: the writer's comparison does not count there any more. */
+  /**
+   * Directories in which something was not what its row said: the writer's comparison does not count there any more.
+   */
   readonly #mistrusted = new Set<string>()
   readonly #writer: WriterClient
 
@@ -53,7 +55,10 @@ export class LowerIndex implements ViewKeeper {
     return this.options.immutable
   }
 
-  /** Whether a directory with so many lower parts gains by a view: one with a single part only where nobody looks at that. */
+  /**
+   * Whether a directory with so many lower parts gains by a view: one with a single part only where nobody looks at
+   * that.
+   */
   serves(parts: number): boolean {
     return parts > 1 || (parts === 1 && this.immutable)
   }

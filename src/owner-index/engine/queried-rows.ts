@@ -1,6 +1,6 @@
 /**
- * Rows of a directory with very many names: they stay in the database, are asked for one by one, and listed straight from there. And
- * what is said where rows cannot be had.
+ * Rows of a directory with very many names: they stay in the database, are asked for one by one, and listed straight
+ * from there. And what is said where rows cannot be had.
  */
 import { bytesOf, latin1 } from '../../layers/marks.js'
 import { S_IFMT } from '../../syscalls/constants.js'
@@ -34,7 +34,10 @@ export class QueriedRows implements RowSource {
   /** That of the row which was handed out last. */
   readonly #record = emptyRecord()
 
-  /** Whether the rows add up to `sum`, without which an absent one is not to be believed, for a lost row would be a lost file. */
+  /**
+   * Whether the rows add up to `sum`, without which an absent one is not to be believed, for a lost row would be a lost
+   * file.
+   */
   static addUp({ all, id }: AskedRowsOptions, sum: number): boolean {
     let total = 0
     for (const row of all.raw().iterate(id) as IterableIterator<RawRow>) total += shareOf(row)

@@ -1,6 +1,6 @@
 /**
- * The engine's connection to the database: read-only, opened when it is first needed and anew whenever the writer has put another
- * database in place. It never waits for a lock: the layers are asked meanwhile.
+ * The engine's connection to the database: read-only, opened when it is first needed and anew whenever the writer has
+ * put another database in place. It never waits for a lock: the layers are asked meanwhile.
  */
 
 import { faultOf } from '../build/opening.js'

@@ -1,7 +1,7 @@
 /**
- * The memory that rows lie in, taken again from rows that were let go. Rows live long enough for V8 to think of them as old, and
- * what is old it frees late where it is not of its own heap: a walk over many directories left 10 to 60 MB of them behind
- * (docs/decisions/0014-what-a-mount-costs-to-start.md).
+ * The memory that rows lie in, taken again from rows that were let go. Rows live long enough for V8 to think of them as
+ * old, and what is old it frees late where it is not of its own heap: a walk over many directories left 10 to 60 MB of
+ * them behind (docs/decisions/0014-what-a-mount-costs-to-start.md).
  */
 
 /** Bytes of memory let go that are kept for others. When there are so many, they are of sizes that nobody asks for. */

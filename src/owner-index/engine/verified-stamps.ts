@@ -1,7 +1,7 @@
 /**
- * Directories whose parts were held against their stamps in this mount, or read by its writer. Layers do not change while they are mounted, so once is
- * enough; but it holds for those parts only: a directory that was made opaque between two mounts joins fewer layers than the
- * row in its parent still says.
+ * Directories whose parts were held against their stamps in this mount, or read by its writer. Layers do not change
+ * while they are mounted, so once is enough; but it holds for those parts only: a directory that was made opaque
+ * between two mounts joins fewer layers than the row in its parent still says.
  */
 import type { LayerSet } from '../../stack/parts.js'
 

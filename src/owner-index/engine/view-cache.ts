@@ -1,6 +1,6 @@
 /**
- * The views in memory, least recently loaded first, bounded by their number and by the names that they hold. What is taken out is
- * marked, so that directories which still point to it ask again.
+ * The views in memory, least recently loaded first, bounded by their number and by the names that they hold. What is
+ * taken out is marked, so that directories which still point to it ask again.
  */
 import type { DirectoryView } from './directory-view.js'
 

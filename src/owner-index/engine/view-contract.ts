@@ -1,6 +1,6 @@
 /**
- * What a view of a directory goes by: its rows, wherever they are, and the index that made it; and what a directory remembers
- * of its view.
+ * The contract between a view of a directory, its rows, wherever they are, and the owner index that made it. Also what
+ * a directory remembers of its view.
  */
 import type { LayerSet } from '../../stack/parts.js'
 /** Instead of stamps: they have been held against the disk, or read, in this mount. */
@@ -28,8 +28,8 @@ export interface RowSource {
   readonly owners: LayerSet | null
   row(name: string): ViewRow | null
   /**
-   * The stat record of the row that was handed out last into `into`: all but the device, the mount and the file's flags. False
-   * where rows are kept without.
+   * The stat record of the row that was handed out last into `into`: all but the device, the mount and the file's
+   * flags. False where rows are kept without.
    */
   record(row: ViewRow, into: Float64Array): boolean
   /** Every name with its S_IFMT bits, in byte order. */
@@ -44,13 +44,16 @@ export interface ViewKeeper {
   readonly immutable: boolean
   /** An entry was answered without a look at any layer. */
   unseen(): void
-  /** The layers that own anything in the directory at `path`, which joins these; null where all of them may be looked into. */
+  /**
+   * The layers that own anything in the directory at `path`, which joins these; null where all of them may be looked
+   * into.
+   */
   ownersIn(path: string, set: LayerSet): LayerSet | null
   /** They have now, and were as stamped. */
   compared(path: string, set: LayerSet): void
   /**
-   * The stamps of the merged directory at `path`, read for exactly these layers and believable, or COMPARED; null when not to be
-   * had.
+   * The stamps of the merged directory at `path`, read for exactly these layers and believable, or COMPARED; null when
+   * not to be had.
    */
   stampsFor(path: string, set: LayerSet): Buffer | null
   /** The parts of a directory are being held against their stamps. */

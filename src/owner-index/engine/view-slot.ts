@@ -2,7 +2,10 @@
 import type { LayerDirs } from '../../stack/parts.js'
 import type { DirectoryView } from './directory-view.js'
 
-/** What the index remembers on a directory: its view, or the generation in which there was none, or that there is never one. */
+/**
+ * What the index remembers on a directory: its view, or the generation in which there was none, or that there is never
+ * one.
+ */
 export type OwnerViewSlot = DirectoryView | number
 
 export const UNTRIED = -1

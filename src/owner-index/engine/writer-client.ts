@@ -1,6 +1,6 @@
 /**
- * What the engine tells the index's writer, no more often than it has to: each directory that is to be read once, the upper's
- * changes some hundred at a time, an edited layer at its first sign.
+ * What the engine tells the index's writer, no more often than it has to: each directory that is to be read once, the
+ * upper's changes some hundred at a time, an edited layer at its first sign.
  */
 
 import { Slot, type ToWriter, type VisitReason } from '../database/shared-state.js'
@@ -29,7 +29,10 @@ export class WriterClient {
     if (this.#isFirst(path)) this.options.post({ kind: 'visit', path, edited: [], why })
   }
 
-  /** Has the directory at `path` read again, once for each `key`, for its rows are wrong. `edited`: layers seen to be other than theirs. */
+  /**
+   * Has the directory at `path` read again, once for each `key`, for its rows are wrong. `edited`: layers seen to be
+   * other than theirs.
+   */
   reread(key: string, path: string, edited: readonly number[]): void {
     if (this.#isFirst(key)) this.options.post({ kind: 'visit', path, edited: [...edited], why: 'stale' })
   }

@@ -1,8 +1,8 @@
 /**
- * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told to
- * whoever watches, in a lull and with pauses as long unless somebody waits for it. Directories whose rows are there and
- * right are not read again, so that many short mounts complete a large tree, too. Where much was read, a copy is left
- * for other mounts over the same layers.
+ * The walk over the whole tree of lower layers while the writer has other work: some milliseconds of it at a time, told
+ * to whoever watches, in a lull and with pauses as long unless somebody waits for it. Directories whose rows are there
+ * and right are not read again, so that many short mounts complete a large tree, too. Where much was read, a copy is
+ * left for other mounts over the same layers.
  */
 
 import type { LowerStack } from '../../stack/lower-stack.js'
@@ -20,7 +20,7 @@ const TELL_MS = 100
 const AT_ONCE = { go: true, pause: 0 }
 /** Nobody waits for the walk: where it is never quiet it takes a hundredth of the time. */
 const BUSY_MS = 99 * STEP_MS
-/** So many rows are read sooner than a copy of them would pay. */
+/** With fewer rows it is not published for other mounts: reading the layers again is faster than a copy. */
 const PUBLISHED_ROWS = 10_000
 
 /** What a walk needs of the writer. */

@@ -1,6 +1,6 @@
 /**
- * When what the writer has written becomes what others read: some changes at a time, a few times a second, so that neither a
- * request nor the disk waits for each of them.
+ * When what the writer has written becomes what others read: some changes at a time, a few times a second, so that
+ * neither a request nor the disk waits for each of them.
  */
 import { Slot, setVerified } from '../database/shared-state.js'
 import type { IndexStore } from '../database/store.js'
@@ -23,7 +23,7 @@ export class Commits {
 
   constructor(private readonly host: CommitsHost) {}
 
-  /** So many rows were written. */
+  /** `rows` more rows were written. */
   changed(rows: number): void {
     this.#changes += rows
   }

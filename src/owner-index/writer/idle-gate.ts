@@ -1,16 +1,16 @@
 /**
- * When the writer may read the layers. While somebody goes through the mount, what the writer reads comes from the same disk as what
- * is waited for. So it waits for a lull, though not for ever: there are mounts that are never quiet.
+ * When the writer may read the layers. What it reads comes from the disk that the mount's users wait for. So it waits
+ * until the mount is idle, but not for ever, since some mounts never are.
  */
 import { Slot } from '../database/shared-state.js'
 
-/** So long no request came, and none was being served, or it is no lull. */
+/** The mount is idle after this long without a request, in milliseconds. */
 export const LULL_MS = 50
-/** How long the writer reads at a time, before its messages are looked at. */
+/** How long the writer reads at a time before it looks at its messages. */
 export const STEP_MS = 20
-/** After so many looks in vain, 5 s, it is not waited for any longer. */
+/** After this many looks in vain (5 s) the writer reads although the mount is busy. */
 export const PATIENCE = 100
-/** After that a step is made so often: a twentieth of the time. */
+/** The pause between two steps in a busy mount: it reads for a twentieth of the time. */
 export const BUSY_PAUSE_MS = 19 * STEP_MS
 
 export class IdleGate {
@@ -24,8 +24,8 @@ export class IdleGate {
   ) {}
 
   /**
-   * Asked for as long as something is to be read: in how many milliseconds to ask again, and whether to read some of it before. In a
-   * lull it is read without pauses, and when patience is at its end with long ones.
+   * Asked for as long as something is to be read: in how many milliseconds to ask again, and whether to read some of it
+   * before. In a lull it is read without pauses, and when patience is at its end with long ones.
    */
   look(): { readonly go: boolean; readonly pause: number } {
     const turns = Atomics.load(this.shared, Slot.TURNS)

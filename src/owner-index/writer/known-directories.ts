@@ -54,7 +54,9 @@ export class KnownDirectories {
     })
   }
 
-  /** The parts of one directory in it; null where its row is wrong, `asked` where the layers show no directory for it. */
+  /**
+   * The parts of one directory in it; null where its row is wrong, `asked` where the layers show no directory for it.
+   */
   #child(parts: readonly LayerDir[], [bytes, layer, joined, flags]: ChildRow): ChildDirectory | 'asked' | null {
     const name = latin1(bytes)
     const owner = parts.find((part) => part.layer.position === layer)

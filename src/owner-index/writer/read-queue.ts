@@ -1,6 +1,6 @@
 /**
- * The directories that the engine has come by and that are still to be read: they wait for a lull, and are read some milliseconds
- * at a time, so that the writer's messages are not kept waiting either.
+ * The directories that the engine has come by and that are still to be read: they wait for a lull, and are read some
+ * milliseconds at a time, so that the writer's messages are not kept waiting either.
  */
 import { IdleGate, LULL_MS, STEP_MS } from './idle-gate.js'
 

@@ -1,6 +1,6 @@
 /**
- * Reading what the engine came by: the directory that was visited, and those above it that are not in the database yet, so that
- * every row has a parent.
+ * Reading what the engine came by: the directory that was visited, and those above it that are not in the database yet,
+ * so that every row has a parent.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

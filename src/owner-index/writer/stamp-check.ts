@@ -1,8 +1,8 @@
 /**
- * Directories that join many layers are held against their stamps by the writer's thread, as soon as the mount stands: on their
- * first visit the engine would have to look into every layer, and needs not when it has been done. Only wide directories, and
- * only so many looks: those make the difference, and a mount that is hardly used should cost little. What is found changed
- * is left to the engine, which meets it on its way.
+ * Directories that join many layers are held against their stamps by the writer's thread, as soon as the mount stands:
+ * on their first visit the engine would have to look into every layer, and needs not when it has been done. Only wide
+ * directories, and only so many looks: those make the difference, and a mount that is hardly used should cost little.
+ * What is found changed is left to the engine, which meets it on its way.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

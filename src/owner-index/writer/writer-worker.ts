@@ -1,5 +1,6 @@
 /**
- * The writer's thread: reads messages of the engine until it says that it has ended, or the main thread that it has died.
+ * The writer's thread: reads messages of the engine until it says that it has ended, or the main thread that it has
+ * died.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { native } from '../../syscalls/native.js'
@@ -13,7 +14,9 @@ const say = (message: FromWriter): void => main.postMessage(message)
 native.stepBack(10)
 const writer = IndexWriter.begin(start, say)
 
-/** The engine holds changes back while nothing comes in; so that they are not old, it is woken for them now and then. */
+/**
+ * The engine holds changes back while nothing comes in; so that they are not old, it is woken for them now and then.
+ */
 const WAKE_MS = 500
 const waking = setInterval(() => {
   if (Atomics.load(start.shared, Slot.PENDING) === 1) native.signalEvent(start.wakeFd)

@@ -1,7 +1,8 @@
 /**
- * Everything that is written to a mount's database while it is mounted, by one thread of its own: directories that the engine
- * came by and did not find there, and what the upper has become. Changes are collected and committed a few times a second,
- * so that no request ever waits for a commit. On a clean end the database says so; else the next mount reads the upper again.
+ * Everything that is written to a mount's database while it is mounted, by one thread of its own: directories that the
+ * engine came by and did not find there, and what the upper has become. Changes are collected and committed a few times
+ * a second, so that no request ever waits for a commit. On a clean end the database says so; else the next mount reads
+ * the upper again.
  */
 import { Refusal } from '../../layers/layer.js'
 import { LowerStack } from '../../stack/lower-stack.js'
@@ -162,7 +163,7 @@ export class IndexWriter {
     this.#damaged(code)
   }
 
-  /** Whoever waits for it learns why it does not go on. */
+  /** Stops the background walk, and tells those who wait for it why. */
   #stopFilling(code: string): void {
     if (this.#filling?.isUnderWay !== true) return
     this.#filling.stop()

@@ -1,7 +1,7 @@
 /**
- * What fuse-native's C half takes for an answer: arrays of 32-bit numbers, in the order in which its populate_stat() and
- * populate_statvfs() read them. They have no room for 64-bit inode numbers and block counts, nor for nanoseconds, so it is
- * decided here, in one place, what becomes of those. Pure.
+ * What fuse-native's C half takes for an answer: arrays of 32-bit numbers, in the order in which its populate_stat()
+ * and populate_statvfs() read them. They have no room for 64-bit inode numbers and block counts, nor for nanoseconds,
+ * so it is decided here, in one place, what becomes of those. Pure.
  */
 import type { Attr, FsStat } from '../../operations/contract.js'
 

@@ -1,7 +1,7 @@
 /**
- * The callbacks of libfuse's high-level interface, one row each: a path becomes a node, the engine's operation of the same
- * name is called, its answer becomes what fuse-native's C half takes. No rule of a filesystem is decided here; what the
- * interface does not tell (who asks, flags) is filled in with what holds for a mount of one user.
+ * The callbacks of libfuse's high-level interface, one row each: a path becomes a node, the engine's operation of the
+ * same name is called, its answer becomes what fuse-native's C half takes. No rule of a filesystem is decided here;
+ * what the interface does not tell (who asks, flags) is filled in with what holds for a mount of one user.
  */
 import { Errno } from '../../base/errno.js'
 import { fromText, shown } from '../../base/text.js'

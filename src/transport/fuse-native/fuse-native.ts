@@ -176,8 +176,8 @@ function printed(argument: unknown): string {
 }
 
 /**
- * The C half hands the access time over twice and never the modification time. Both stand in the record of the call, which
- * is a Buffer in JavaScript: read there, once the first of them is seen to be where it is expected.
+ * The C half hands the access time over twice and never the modification time. Both stand in the record of the call,
+ * which is a Buffer in JavaScript: read there, once the first of them is seen to be where it is expected.
  */
 function mendTimes(fuse: Fuse): void {
   const given = fuse._handlers[OP_UTIMENS]

@@ -1,11 +1,11 @@
 /**
  * From the paths that libfuse's high-level interface speaks to the engine's nodes. A path is walked from the root by
- * lookups, so every rule about names stays the engine's. libfuse never says that it has forgotten a path, so the nodes
- * walked through are held for as long as they are among the most recently used, each counted once.
+ * lookups, so every rule about names stays the engine's. libfuse never says that it has forgotten a path, so the most
+ * recently used nodes are held, each counted once.
  *
- * Two things of libfuse end here. Names come as JavaScript text: one that is no UTF-8 arrives with U+FFFD in it and could
- * mean any of several files, so whatever it is asked for is refused. And a file that is removed while it is open is first
- * renamed to `.fuse_hidden…`: no such file is ever made; the name is remembered as standing for the open node.
+ * Two things of libfuse end here. Names come as JavaScript text: one that is no UTF-8 arrives with U+FFFD in it and
+ * could mean any of several files, so whatever it is asked for is refused. And a file that is removed while it is open
+ * is first renamed to `.fuse_hidden…`: no such file is ever made; the name is remembered as standing for the open node.
  */
 import { Errno } from '../../base/errno.js'
 import { fromText } from '../../base/text.js'

@@ -1,6 +1,6 @@
 /**
- * From a stat record of a layer to the attributes that the merged tree shows: the lasting inode number, the union's link
- * count, owners through the mappings, permissions kept in an xattr. As ovl_getattr() in fs/overlayfs/inode.c.
+ * From a stat record of a layer to the attributes that the merged tree shows: the lasting inode number, the union's
+ * link count, owners through the mappings, permissions kept in an xattr. As ovl_getattr() in fs/overlayfs/inode.c.
  */
 
 import { type Override, parseOverride, shownId } from '../../layers/id-mapping.js'

@@ -1,6 +1,6 @@
 /**
- * The inode number that the union shows for an upper file: what its marks say, where that is believed (origin-claims.ts), or
- * the number that it has on disk.
+ * The inode number that the union shows for an upper file: what its marks say, where that is believed
+ * (origin-claims.ts), or the number that it has on disk.
  */
 import type { Marks } from '../../layers/marks.js'
 import type { Union } from './union.js'

@@ -13,7 +13,10 @@ export interface UnionConfig {
   readonly lowers: readonly string[]
   /** Below them all, and not in the namespace: only an absolute redirect of a metacopy leads there. Like `lowers`. */
   readonly dataLowers?: readonly string[]
-  /** Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a lower. */
+  /**
+   * Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a
+   * lower.
+   */
   readonly avoid?: readonly string[]
   readonly upper: string | null
   readonly work: string | null
@@ -23,8 +26,9 @@ export interface UnionConfig {
   readonly redirectDir: 'on' | 'off' | 'follow' | 'nofollow'
   readonly metacopy: boolean
   /**
-   * Whether redirects and metacopies in `user.overlay.*`, which anybody can make, are written and followed: only where it was
-   * asked for. `shared`: asked for, but others may enter the mount, and would be shown what those who made them cannot read.
+   * Whether redirects and metacopies in `user.overlay.*`, which anybody can make, are written and followed: only where
+   * it was asked for. `shared`: asked for, but others may enter the mount, and would be shown what those who made them
+   * cannot read.
    */
   readonly userRedirects?: 'off' | 'on' | 'shared' | undefined
   readonly xino: 'on' | 'off' | 'auto'
@@ -51,7 +55,9 @@ export interface UnionConfig {
   readonly data: 'auto' | 'passthrough' | 'cached'
   /** In the cached mode: the kernel gathers writes and hands them over later. */
   readonly writeback: boolean
-  /** Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers. */
+  /**
+   * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
+   */
   readonly index: 'on' | 'off' | 'immutable'
   /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
   readonly indexFill: 'visited' | 'background'

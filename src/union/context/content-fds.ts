@@ -1,4 +1,7 @@
-/** Which nodes have a content descriptor, and how many may. Held by the union's context; data/content-fd.ts opens and drops them. */
+/**
+ * Which nodes have a content descriptor, and how many may. Held by the union's context; data/content-fd.ts opens and
+ * drops them.
+ */
 import type { Node } from '../nodes/node.js'
 
 /** The nodes that have a descriptor, those kept longest first. */
@@ -10,7 +13,9 @@ export class ContentFds {
 
   constructor(public capacity: number) {}
 
-  /** `node`'s descriptor is about to be used: it stays until two others were; an operation needs two at once at most. */
+  /**
+   * `node`'s descriptor is about to be used: it stays until two others were; an operation needs two at once at most.
+   */
   handOut(node: Node): void {
     if (node === this.#last) return
     this.#before = this.#last

@@ -1,8 +1,8 @@
 /**
  * The two ways of file data, and which one a mount takes. *passthrough*: the kernel reads and writes the layer's file
- * itself; every open is asked for, and the page cache is shared with all who use that file. *cached*: no open is asked for,
- * the mount has a page cache of its own, and what is missing in it is read and written beside the loop. Which of them is
- * settled when the connection begins and holds until its end.
+ * itself; every open is asked for, and the page cache is shared with all who use that file. *cached*: no open is asked
+ * for, the mount has a page cache of its own, and what is missing in it is read and written beside the loop. Which of
+ * them is settled when the connection begins and holds until its end.
  */
 
 import type { Layer } from '../../layers/layer-dir.js'

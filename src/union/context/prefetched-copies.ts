@@ -1,4 +1,7 @@
-/** What the copy-up prefetch knows of a mount: the copies that are being made or wait to be taken. Held by the union's context. */
+/**
+ * What the copy-up prefetch knows of a mount: the copies that are being made or wait to be taken. Held by the union's
+ * context.
+ */
 import type { Node } from '../nodes/node.js'
 
 /** A file that is being made, or has been: its number in the addon, and the origin that it is marked with. */

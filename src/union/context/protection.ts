@@ -1,7 +1,8 @@
 /**
- * Immutable and append-only files and directories (chattr +i, +a). The kernel knows nothing of these flags on a FUSE inode, so
- * what the VFS would refuse is refused here. In the upper they are the mark `protattr`, not real flags: those would keep the
- * union itself from renaming or marking what they stand on. As ovl_check_protattr() and ovl_set_protattr().
+ * Immutable and append-only files and directories (chattr +i, +a). The kernel knows nothing of these flags on a FUSE
+ * inode, so what the VFS would refuse is refused here. In the upper they are the mark `protattr`, not real flags: those
+ * would keep the union itself from renaming or marking what they stand on. As ovl_check_protattr() and
+ * ovl_set_protattr().
  */
 import { Errno } from '../../base/errno.js'
 import type { Marks } from '../../layers/marks.js'

@@ -1,4 +1,6 @@
-/** What read-ahead knows of a mount: whether layers come from a disk, and who walks where. Held by the union's context. */
+/**
+ * What read-ahead knows of a mount: whether layers come from a disk, and who walks where. Held by the union's context.
+ */
 import type { LayerDirs } from '../../stack/parts.js'
 import type { Node } from '../nodes/node.js'
 import { AllSiblings } from './siblings.js'
@@ -18,6 +20,6 @@ export class WalkAhead {
   cookie = 0
   /** Directories beside those that were entered by name. */
   readonly siblings = new AllSiblings<LayerDirs>()
-  /** For so many directories that are entered it is believed that the layers are not in memory. */
+  /** For this many more entered directories the layers count as not being in memory. */
   entering = 0
 }

@@ -75,7 +75,10 @@ export interface DataBinding {
   readAhead(dirFd: number, name: string): void
 }
 
-/** Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with the engine. */
+/**
+ * Where nothing can be bound, because no device is served by native code, or nobody reads data: every file stays with
+ * the engine.
+ */
 export const unbound: DataBinding = {
   wakeFd: -1,
   bind: () => {},

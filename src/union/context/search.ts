@@ -1,7 +1,7 @@
 /**
  * Finding one name in a merged directory: the rules are in stack/search.ts; here the index, where there is one, answers
- * for the lower parts together. Without an answer from it the parts are asked one by one, so it can be absent, behind or
- * wrong about its own completeness without anything else being different.
+ * for the lower parts together. Without an answer from it the parts are asked one by one, so it can be absent, behind
+ * or wrong about its own completeness without anything else being different.
  */
 import { Errno } from '../../base/errno.js'
 import type { DirectoryView } from '../../owner-index/engine/directory-view.js'
@@ -29,8 +29,8 @@ export function search(u: Union, dir: DirState, name: string, first: number): Fo
 }
 
 /**
- * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1, 0, or -errno, for a layer
- * that cannot be read must not be taken for one without the name. As ovl_lower_positive().
+ * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1, 0, or -errno, for a
+ * layer that cannot be read must not be taken for one without the name. As ovl_lower_positive().
  */
 export function isLowerPositive(u: Union, dir: DirState, name: string): number {
   const known = viewOf(u, dir)?.shows(name) ?? null

@@ -1,30 +1,30 @@
 /**
- * Which directories are worth reading although nobody has asked for them: those beside the ones that a program enters by name, in
- * whatever order (who lists them is in walk.ts). As readahead of files does, it begins with few, and goes on with as many
- * more as turn out to have been wanted. Pure: it says how many, others read.
+ * How many siblings of a directory are worth reading ahead, when a program enters directories by name in random order
+ * (listings are in walk.ts). Like the kernel's read-ahead of files, it begins with few and adds more for each that was
+ * wanted. Pure: it only says how many.
  */
 
-/** So many must have been entered before others are begun. */
+/** Directories that must have been entered in one parent before siblings are read. */
 const ENTERED = 3
-/** Directories to begin with, and further ones for each that was wanted. */
+/** How many are read first, and how many more for each that was wanted. */
 const FIRST = 16
 const GAIN = 8
-/** In one request. */
+/** At most in one request. */
 const AT_ONCE = 8
-/** Parents that are thought of: where one is forgotten, what was begun in it is begun again. */
+/** Parents that are remembered. In a forgotten one everything begins again. */
 const PARENTS = 64
 
 /** The directories in one parent. */
 export class Siblings {
-  /** Up to where the parent's names have been gone through. */
+  /** How far the parent's listing has been read. */
   cursor = 0
-  /** All have been gone through. */
+  /** The whole listing has been read. */
   isDone = false
   readonly #begun = new Set<string>()
   #entered = 0
   #credit = 0
 
-  /** `name` has been entered; how many others are to be begun. */
+  /** `name` has been entered; returns how many siblings to read ahead now. */
   enter(name: string): number {
     this.#entered++
     if (this.#entered === ENTERED) this.#credit = FIRST

@@ -1,7 +1,7 @@
 /**
- * The one context object of a mount: layers, nodes, descriptors, rules and counters. The union's work is done by functions
- * that take it as their first argument, one file per topic: search and lookup, attributes, copy-up, names, data. All of it
- * runs on the engine's thread, each operation to its end, so nothing here is ever seen half changed.
+ * The one context object of a mount: layers, nodes, descriptors, rules and counters. The union's work is done by
+ * functions that take it as their first argument, one file per topic: search and lookup, attributes, copy-up, names,
+ * data. All of it runs on the engine's thread, each operation to its end, so nothing here is ever seen half changed.
  */
 import { Errno } from '../../base/errno.js'
 import type { IdMapping } from '../../layers/id-mapping.js'

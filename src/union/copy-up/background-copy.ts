@@ -1,8 +1,8 @@
 /**
- * Bringing up a large file's content without holding up everybody else. The copy runs on a thread of its own; meanwhile the
- * request that wanted it is put aside by the transport, with nothing done, and served from its beginning once the copy
- * has ended. So each request is still served in one piece: what it decides on it looks up then, and the lower file cannot have
- * changed. Whoever else wants the node copied up, or its attributes changed, waits in the same way.
+ * Large copy-ups run on a thread of their own, so that nobody else waits. The transport puts the request that wanted
+ * one aside with nothing done, and serves it from its beginning when the copy has ended. So each request is still
+ * served in one piece: it decides on what it looks up then, and the lower file cannot have changed. Others who want the
+ * node copied up, or its attributes changed, wait in the same way.
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import { native } from '../../syscalls/native.js'
@@ -20,7 +20,10 @@ export function isLargeCopy(u: Union, length: number): boolean {
   return length >= LARGE && u.binding.wakeFd >= 0
 }
 
-/** Starts bringing `length` bytes up; both descriptors are taken over then. False: there is no thread to be had, nothing was done. */
+/**
+ * Starts bringing `length` bytes up; both descriptors are taken over then. False: there is no thread to be had, nothing
+ * was done.
+ */
 export function startBackgroundCopy(u: Union, node: Node, wanted: Omit<PendingCopy, 'id'>): boolean {
   const id = native.startCopy(wanted.source, wanted.target, wanted.length, u.syncs, u.binding.wakeFd)
   if (id < 0) return false
@@ -29,7 +32,10 @@ export function startBackgroundCopy(u: Union, node: Node, wanted: Omit<PendingCo
   return true
 }
 
-/** Content that has arrived, its target now the caller's; null where none was wanted; PENDING while it is on its way; or -errno. */
+/**
+ * Content that has arrived, its target now the caller's; null where none was wanted; PENDING while it is on its way; or
+ * -errno.
+ */
 export function takeFinishedCopy(u: Union, node: Node): PendingCopy | number | null {
   const { pendingCopy: bringing } = node
   if (bringing === null) return null

@@ -1,9 +1,9 @@
 /**
- * The first half of a copy-up: the new inode with everything that belongs to it, where nobody sees it yet. All that may fail
- * happens here; what is left of it after a failure is thrown away.
+ * The first half of a copy-up: the new inode with everything that belongs to it, where nobody sees it yet. All that may
+ * fail happens here; what is left of it after a failure is thrown away.
  *
- * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last. Marks
- * come before the mode, which may keep its own owner from setting them.
+ * The order of attributes matters: chown clears setuid and capabilities, so xattrs and mode come after it, times last.
+ * Marks come before the mode, which may keep its own owner from setting them.
  */
 import { Errno } from '../../base/errno.js'
 import { storedId } from '../../layers/id-mapping.js'
@@ -82,7 +82,8 @@ function buildFile(job: Job): number {
   job.file = fd
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = copyAttributes(job, fd, '')
-  // Of a file without content nothing has to be on disk before its name is, as under the kernel: only `strict` syncs it.
+  // Of a file without content nothing has to be on disk before its name is, as under the kernel: only `strict` syncs
+  // it.
   const syncs = job.u.syncs && (job.size !== null || job.u.config.strictSync)
   return errno >= 0 && syncs ? native.fsync(fd) : errno
 }

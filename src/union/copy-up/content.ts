@@ -1,6 +1,6 @@
 /**
- * The content of a copy-up: into a new file in the workdir, or into an upper file that had only metadata so far. A large one
- * is copied beside the loop (background-copy), and whoever wanted it comes again.
+ * The content of a copy-up: into a new file in the workdir, or into an upper file that had only metadata so far. A
+ * large one is copied on another thread (background-copy.ts), and the request is served again.
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import { O_RDONLY, O_RDWR, XATTR_CAPABILITY } from '../../syscalls/constants.js'
@@ -36,7 +36,10 @@ function openSource(u: Union, node: Node, size: number): Source | number {
   return { fd, length: size < 0 ? length : Math.min(size, length), isAll: size < 0 || size >= length }
 }
 
-/** A new file `temporary` in the workdir (without a name for '') with `size` bytes of the content (-1: all); PENDING; or -errno. */
+/**
+ * A new file `temporary` in the workdir (without a name for '') with `size` bytes of the content (-1: all); PENDING; or
+ * -errno.
+ */
 export function createContent(u: Union, node: Node, temporary: string, size: number): number {
   const { work } = u.writable!
   if (size === 0) return work.createFile(temporary)
@@ -55,8 +58,8 @@ export function createContent(u: Union, node: Node, temporary: string, size: num
 }
 
 /**
- * Copies into `target`, which stays the caller's but when it is PENDING; `source` is closed. Large content goes beside the loop
- * where there is a thread to be had (a container's limit of them may be reached), and holds it up where not.
+ * Copies into `target`, which stays the caller's but when it is PENDING; `source` is closed. Large content goes beside
+ * the loop where there is a thread to be had (a container's limit of them may be reached), and holds it up where not.
  */
 function fill(
   u: Union,
@@ -75,8 +78,9 @@ function fill(
 }
 
 /**
- * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much of it
- * as the upper inode's size says, which is therefore never less than what will be kept. `brought`: what has arrived already.
+ * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much
+ * of it as the upper inode's size says, which is therefore never less than what will be kept. `brought`: what has
+ * arrived already.
  */
 export function copyUpContent(u: Union, node: Node, size: number, brought: PendingCopy | null): number {
   const stat = brought?.stat ?? statMetacopy(u, node, size)

@@ -1,7 +1,8 @@
 /**
- * Copy-up: before anything of a lower file or directory changes, the whole of it comes to the upper. Parents first; built
- * in the workdir with content, owner, mode, times and xattrs; synced; moved in by one rename, or a file by one link, which is
- * the commit point. A crash before it leaves rubbish in the workdir, after it the whole new file. Mirrors fs/overlayfs/copy_up.c.
+ * Copy-up: before anything of a lower file or directory changes, the whole of it comes to the upper. Parents first;
+ * built in the workdir with content, owner, mode, times and xattrs; synced; moved in by one rename, or a file by one
+ * link, which is the commit point. A crash before it leaves rubbish in the workdir, after it the whole new file.
+ * Mirrors fs/overlayfs/copy_up.c.
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import { indexName } from '../../layers/file-handle.js'
@@ -27,8 +28,8 @@ import { setTimes } from './set-times.js'
 
 /**
  * Makes `node` an upper one; 0 or -errno. `size`: how much of a regular file's content will still be needed (0 before a
- * truncation). `metadata`: only attributes will change, so that with metacopy the content may stay below. PENDING: large content is
- * on its way, nothing has been done; the request is to be served again when the copy has ended.
+ * truncation). `metadata`: only attributes will change, so that with metacopy the content may stay below. PENDING:
+ * large content is on its way, nothing has been done; the request is to be served again when the copy has ended.
  */
 export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
   if (u.writable === null) return -Errno.EROFS
@@ -148,8 +149,8 @@ function hasLinkIndexEntry(job: Job): boolean {
 }
 
 /**
- * The new upper inode goes into the index first, with the union's link count as its mark, then gets its name: until it has
- * one, the lower file shows, and after a crash the index entry alone already makes every name mean the new inode.
+ * The new upper inode goes into the index first, with the union's link count as its mark, then gets its name: until it
+ * has one, the lower file shows, and after a crash the index entry alone already makes every name mean the new inode.
  */
 function commitThroughLinkIndex(job: Job, upperFd: number): number {
   const { u, node } = job

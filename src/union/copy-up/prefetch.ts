@@ -1,9 +1,10 @@
 /**
- * Copy-ups before they are wanted. Whoever changes an attribute of one lower file after the other, in the order in which the directory
- * tells them (chown -R, chmod -R, setfacl -R), has each copied up, and with each waits for the disk. So the next files
- * are made beside the loop meanwhile, as many at once as the disk likes, without a name: nobody sees them, and a crash leaves nothing.
- * When their turn comes they are only given their name. What is made ahead is what the copy-up itself would make: of a lower
- * file, which does not change, with the same marks, and on disk before it has a name.
+ * Copy-up prefetch. chown -R, chmod -R and setfacl -R change lower files in directory order, and each copy-up waits for
+ * the disk. So worker threads copy the next files in advance. The copies have no name: nobody sees them, and a crash
+ * leaves nothing. The copy-up itself then only links one into place.
+ *
+ * A prefetched copy is what the copy-up would have made: of a lower file, which does not change, with the same marks,
+ * and synced before it has a name.
  */
 import { originMark } from '../../layers/origin-mark.js'
 import { S_IFREG } from '../../syscalls/constants.js'
@@ -14,18 +15,18 @@ import { isReadable, listingOf } from '../lookup/merged-directory.js'
 import type { Listing } from '../nodes/listing.js'
 import type { Node } from '../nodes/node.js'
 
-/** Nothing is made ahead before as many files of a directory were changed in order. */
+/** Prefetch begins once this many files of a directory were changed in order. */
 const PROOF = 4
-/** How many of the next are made, and about how many bytes may wait to be taken. */
+/** How many of the next files are copied, and about how many bytes may wait to be taken. */
 const NEXT = 24
 const BYTES = 1 << 24
-/** Looked for again with each so manieth: threads that find more to do need not be woken for each. */
+/** Scan again after every 8th copy-up: a thread that still has work need not be woken. */
 const AGAIN = 8
-/** So many names are looked at for them, and parts of directories. */
+/** At most this many names and parts of directories are looked at to find them. */
 const LOOKED_AT = 100
-/** Larger files take long enough by themselves. */
+/** Larger files are not prefetched: they take long enough by themselves. */
 const LARGEST = 1 << 22
-/** In all directories that are on the way. */
+/** Pending copies at most, in all directories together. */
 const MOST = 64
 
 /** A file that was made for `node`, now the caller's; -1 where there is none. */
@@ -70,7 +71,10 @@ export function prefetchNext(u: Union, node: Node): void {
   new TraversalCursor(u).after(node)
 }
 
-/** Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is, and with metacopy no content is copied at all. */
+/**
+ * Only what is waited for is worth it: with `volatile`, and on tmpfs, nothing is, and with metacopy no content is
+ * copied at all.
+ */
 function isAble(u: Union): boolean {
   const { capabilities: abilities } = u.writable!
   return u.syncs && !u.config.metacopy && abilities.tmpfile && abilities.xattrs

@@ -1,7 +1,7 @@
 /**
  * Which extended attributes come along in a copy-up: all but the union's own marks, and no capabilities from a nosuid
- * source. A POSIX ACL or a security label that cannot be kept fails the copy; other attributes that the upper's filesystem
- * does not know are left behind, as ovl_copy_xattr() does.
+ * source. A POSIX ACL or a security label that cannot be kept fails the copy; other attributes that the upper's
+ * filesystem does not know are left behind, as ovl_copy_xattr() does.
  */
 
 import { Errno } from '../../base/errno.js'
@@ -12,7 +12,10 @@ import type { Union } from '../context/union.js'
 
 const ACL = 'system.posix_acl_'
 
-/** Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. `mapped`: the source's ids are those the mount shows. */
+/**
+ * Copies the attributes of (from, fromName) to (to, toName); 0 or -errno. `mapped`: the source's ids are those the
+ * mount shows.
+ */
 export function copyXattrs(
   u: Union,
   from: number,

@@ -1,15 +1,16 @@
 /**
- * Passthrough: while a file is open its reads, writes and mappings go to the layer's own file, the *backing*. The kernel's
- * rules: one backing per nodeid for as long as any open lasts, and never beside an open that uses the page cache of the mount
- * (the program would get EIO). So a node's first open decides for those that join it: what lies in the upper is passed
- * through, and so are large files of lower layers; small ones, which nobody can write, stay in the mount's page cache, where
- * reading them costs no attributes. A file that was once passed through for writing must not go back to that cache: a shared
- * mapping holds the backing and not the open, and goes on writing after the last release.
+ * Passthrough: while a file is open its reads, writes and mappings go to the layer's own file, the *backing*.
  *
- * A file of a lower layer is handed over only where that layer is a read-only clone of its mount: the kernel itself then
- * refuses to open it for writing. When such a file is copied up while it is open, its opens must stay with the lower file, as on
- * kernel overlayfs. The old nodeid therefore becomes a *ghost*, which keeps them, and the node goes on under a new one:
- * whoever opens the ghost is answered ESTALE, upon which the kernel looks the name up again and finds the new nodeid.
+ * The kernel's rules: one backing per nodeid while any open lasts, and never beside an open that uses the mount's page
+ * cache (the program would get EIO). So a node's first open decides for those that join it. Upper files are passed
+ * through, and large lower files. Small lower files, which nobody can write, stay in the page cache, where reading them
+ * costs no attributes. A file that was once passed through for writing must not go back to that cache: a shared mapping
+ * holds the backing, not the open, and goes on writing after the last release.
+ *
+ * A lower file is handed over only where its layer is a read-only clone of its mount, so that the kernel itself refuses
+ * to open it for writing. When such a file is copied up while it is open, its opens must stay with the lower file, as
+ * on kernel overlayfs. The old nodeid then becomes a *ghost*, which keeps them; the node goes on under a new nodeid.
+ * Whoever opens the ghost is answered ESTALE, and the kernel looks the name up again.
  */
 import { Errno } from '../../base/errno.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -60,7 +61,10 @@ export function closeBacking(u: Union, node: Node | StaleNodeid): void {
   node.backing = 0
 }
 
-/** The content of `node` has come up from (dir, name), which is passed through to somebody: those stay, `node` goes on anew. */
+/**
+ * The content of `node` has come up from (dir, name), which is passed through to somebody: those stay, `node` goes on
+ * anew.
+ */
 export function splitNodeid(u: Union, node: Node, dir: LayerDir, name: string): void {
   if (node.backing === 0) return
   dropContentFd(u, node)
@@ -70,7 +74,10 @@ export function splitNodeid(u: Union, node: Node, dir: LayerDir, name: string): 
   u.binding.forgetAttributes(ghost.id)
 }
 
-/** `node` has changed, perhaps by an old nodeid: what the kernel remembers under the present one may not be true any more. */
+/**
+ * `node` has changed, perhaps by an old nodeid: what the kernel remembers under the present one may not be true any
+ * more.
+ */
 export function invalidateIfSplit(u: Union, node: Node): void {
   if (node.ghosts > 0) u.binding.forgetAttributes(node.id)
 }

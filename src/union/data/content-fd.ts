@@ -4,9 +4,9 @@
  * copied up while it is open, the descriptor changes under every open at once. The transport is told which descriptor
  * serves which node, and answers READ and WRITE from it without asking again.
  *
- * Descriptors are few and open files are not counted (a kernel that asks for no open tells of no close either), so those
- * kept are the ones in use lately; any of them may go at any time, and is opened anew by the node's place when it is asked
- * for. A node that has lost its last name is reached through its pin.
+ * Descriptors are scarce, and opens are not counted: a kernel that asks for no open tells of no close either. So only
+ * recently used ones are kept. Any of them may be closed, and is opened anew by the node's place when it is needed. A
+ * node without a name is reached through its pin.
  */
 import { Errno } from '../../base/errno.js'
 import { FS_APPEND_FL, O_APPEND, O_RDONLY, O_RDWR, O_WRONLY, S_ISGID, S_PERMISSIONS } from '../../syscalls/constants.js'
@@ -21,8 +21,8 @@ const OWNER_MAY_ALL = 0o600
 const LEAST_FILES = 4
 
 /**
- * A descriptor for `node`'s content, for writing too where `write` (the node is an upper one then); or -errno. `append`:
- * whoever opens it appends, which is all that an append-only file lets anybody do.
+ * A descriptor for `node`'s content, for writing too where `write` (the node is an upper one then); or -errno.
+ * `append`: whoever opens it appends, which is all that an append-only file lets anybody do.
  */
 export function contentFd(u: Union, node: Node, write: boolean, append = false): number {
   u.files.handOut(node)
@@ -44,7 +44,10 @@ export function keepContentFd(u: Union, node: Node, fd: number, writable: boolea
   if (old >= 0) native.close(old)
 }
 
-/** Lets go of one descriptor where there are as many as may be: of the one kept longest that nothing was done with lately. */
+/**
+ * Lets go of one descriptor where there are as many as may be: of the one kept longest that nothing was done with
+ * lately.
+ */
 function makeRoom(u: Union): void {
   const { nodes, capacity } = u.files
   if (nodes.size < capacity) return
@@ -104,8 +107,8 @@ function openBoth(u: Union, node: Node, fd: number, name: string, append: boolea
 }
 
 /**
- * Opens a place; where this process's user owns the file and its mode forbids, all the same: whoever reads or writes was
- * let in when the file was opened, and the mode may have changed since.
+ * Opens a place; where this process's user owns the file and its mode forbids, all the same: whoever reads or writes
+ * was let in when the file was opened, and the mode may have changed since.
  */
 function openPlace(u: Union, node: Node, fd: number, name: string, flags: number): number {
   const opened = native.openFile(fd, name, flags)

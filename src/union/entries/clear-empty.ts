@@ -1,7 +1,7 @@
 /**
- * An upper directory that is empty as merged but holds whiteouts on disk cannot be replaced by a rename. It is exchanged for
- * an opaque, truly empty one with the same attributes, so that the merged tree never shows a difference, and taken apart
- * in the workdir. As ovl_clear_empty() in fs/overlayfs/dir.c.
+ * An upper directory that is empty as merged but holds whiteouts on disk cannot be replaced by a rename. It is
+ * exchanged for an opaque, truly empty one with the same attributes, so that the merged tree never shows a difference,
+ * and taken apart in the workdir. As ovl_clear_empty() in fs/overlayfs/dir.c.
  */
 import { AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { O_DIRECTORY, O_PATH, RENAME_EXCHANGE } from '../../syscalls/constants.js'
@@ -33,8 +33,9 @@ export function replaceByOpaqueEmpty(u: Union, node: Node): number {
 }
 
 /**
- * Where opaque is spelled by a file inside, no opaque directory is truly empty, and none can be renamed over. Then `node` makes
- * way: its name is hidden first, so that nothing below shows through. Its new name in the workdir, or -errno.
+ * Where opaque is spelled by a file inside, no opaque directory is truly empty, and none can be renamed over. Then
+ * `node` makes way: its name is hidden first, so that nothing below shows through. Its new name in the workdir, or
+ * -errno.
  */
 export function moveAside(u: Union, node: Node): string | number {
   const upper = node.dir!.upper!

@@ -1,8 +1,8 @@
 /**
- * Giving names to new things in a directory of the upper. Where nothing stands in the way the new inode is made in place,
- * as the caller: owner, S_ISGID inheritance, default ACLs and umask are then the filesystem's own doing. Where a whiteout
- * stands, it is built in the workdir and moved over the whiteout in one rename, a directory with the opaque mark set, so
- * that what the whiteout hid never shows. As ovl_create_upper() and ovl_create_over_whiteout() in fs/overlayfs/dir.c.
+ * Giving names to new things in a directory of the upper. Where nothing stands in the way the new inode is made in
+ * place, as the caller: owner, SGID inheritance, default ACLs and umask are then the filesystem's own doing. Over a
+ * whiteout it is built in the workdir and moved there in one rename. A directory is marked opaque before that, so that
+ * what the whiteout hid never shows. As ovl_create_upper() and ovl_create_over_whiteout() in fs/overlayfs/dir.c.
  */
 import { Errno } from '../../base/errno.js'
 import { formatOverride, storedId } from '../../layers/id-mapping.js'

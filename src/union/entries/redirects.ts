@@ -1,6 +1,7 @@
 /**
- * Redirects: when a directory with lower parts is renamed, its upper says where those parts are, as a bare name while it
- * stays in the same parent, else as a path from the root of the layers below. As ovl_set_redirect() and ovl_get_redirect().
+ * Redirects: when a directory with lower parts is renamed, a mark on its upper says where those parts are. It is a bare
+ * name within the same parent, else a path from the root of the layers below. As ovl_set_redirect() and
+ * ovl_get_redirect().
  */
 import { Errno } from '../../base/errno.js'
 import { latin1 } from '../../layers/marks.js'
@@ -38,8 +39,8 @@ export function setRedirect(u: Union, node: Node, sameParent: boolean): number {
 }
 
 /**
- * Before a metacopy gets or changes a name: its content is still found, by a redirect in the words of the layers below, or,
- * where that cannot be, by bringing it along. A redirect it has already says it for every name.
+ * Before a metacopy gets or changes a name: its content is still found, by a redirect in the words of the layers below,
+ * or, where that cannot be, by bringing it along. A redirect it has already says it for every name.
  */
 export function keepMetacopyReachable(u: Union, node: Node): number {
   if (node.contentDir === null) return 0

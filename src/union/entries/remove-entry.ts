@@ -14,7 +14,9 @@ import { placeFile } from '../lookup/lookup.js'
 import { listingAdd, listingRemove } from '../lookup/merged-directory.js'
 import { dropName, type Node } from '../nodes/node.js'
 
-/** The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one. */
+/**
+ * The upper must hold the inode, and hold it under this name: a hard link may have been copied up under another one.
+ */
 export function copyUpWithName(u: Union, node: Node, parent: Node, name: string): number {
   const errno = copyUp(u, node, -1, true)
   if (errno < 0 || node.dir !== null || node.links === null) return errno
@@ -26,9 +28,9 @@ export function copyUpWithName(u: Union, node: Node, parent: Node, name: string)
 }
 
 /**
- * Before a hard link of a lower layer loses `name`: where the index can keep its group together, the upper gets it under that
- * name. One act then takes the name and an upper link, so that the count of the others is right before it and after it,
- * and known to the next mount. As ovl_nlink_start() in fs/overlayfs/util.c.
+ * Before a hard link of a lower layer loses `name`: where the hard-link index can keep its group together, the upper
+ * gets it under that name. One unlink then takes the name and an upper link. So the count of the others is right before
+ * and after it, and known to the next mount. As ovl_nlink_start() in fs/overlayfs/util.c.
  */
 export function copyUpForUnlink(u: Union, node: Node, parent: Node, name: string): number {
   if (node.dir !== null || node.links === null) return 0

@@ -1,6 +1,6 @@
 /**
- * What a rename has to do on disk, decided on facts alone: which marks to set first, which flags the one rename carries, and
- * what is to be cleaned up after it. Pure, so that its whole table is a unit test. Mirrors ovl_rename() in
+ * What a rename has to do on disk, decided on facts alone: which marks to set first, which flags the one rename
+ * carries, and what is to be cleaned up after it. Pure, so that its whole table is a unit test. Mirrors ovl_rename() in
  * fs/overlayfs/dir.c.
  */
 import { Errno } from '../../base/errno.js'

@@ -1,9 +1,11 @@
 /**
- * The union's link count of a hard-link group with names in a lower layer, kept as a mark on the upper inode. It is written
- * relative to the one of the two real counts that the act at hand moves along with it, so that it is right before the act
- * and after it, whenever a crash comes: `U+N` to the upper's, where a name of the union comes or goes with an upper link;
- * `L+N` to the lower's, where the upper gains a link for a name that the union has already. As ovl_set_nlink_upper() and
- * ovl_set_nlink_lower() in fs/overlayfs/util.c.
+ * The union's link count of a hard-link group with names in a lower layer, kept as a mark on the upper inode. The mark
+ * is relative to a real count that changes in the same act, so that a crash before or after it leaves a right number:
+ *
+ * - `U+N`, relative to the upper's count: a name of the union comes or goes together with an upper link;
+ * - `L+N`, relative to the lower's count: the upper gains a link for a name that the union has already.
+ *
+ * As ovl_set_nlink_upper() and ovl_set_nlink_lower() in fs/overlayfs/util.c.
  */
 import { Errno } from '../../base/errno.js'
 import { indexName } from '../../layers/file-handle.js'
@@ -32,7 +34,10 @@ export function writeUnionNlink(u: Union, node: Node): number {
   return errno < 0 ? errno : setNlinkMark(u, node, fd, name, 'U', native.stat[Stat.NLINK]!)
 }
 
-/** Gives an upper inode one more of its names in the upper, the directory `upper`; the union's count stays. As ovl_link_up(). */
+/**
+ * Gives an upper inode one more of its names in the upper, the directory `upper`; the union's count stays. As
+ * ovl_link_up().
+ */
 export function linkIntoUpper(u: Union, node: Node, upper: number, name: string): number {
   const fd = locate(u, node)
   if (fd < 0) return fd

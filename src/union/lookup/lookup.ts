@@ -1,8 +1,11 @@
 /**
- * From a name to a node: what a search found becomes the node that the kernel will know, an existing one where the same
- * inode is already known under another name. Hard links share one node: those of the upper by their inode, those of a lower
- * layer by theirs, and a lower one that has been copied up through kernel overlayfs's index directory, where the upper
- * inode stands under the file handle of the lower one.
+ * From a name to a node. What a search found becomes the node that the kernel will know: an existing one where the same
+ * inode is already known under another name. Hard links share one node, by one of three keys:
+ *
+ * - an upper file by its inode;
+ * - a lower file by its inode in its layer;
+ * - a copied-up lower file by the hard-link index (`index/`), which holds its upper inode under the lower's file
+ *   handle.
  */
 import { Errno } from '../../base/errno.js'
 import { indexName } from '../../layers/file-handle.js'
@@ -53,7 +56,9 @@ function directoryNode(u: Union, found: Found): Node {
   return createNode(u, marks, S_IFDIR, dir)
 }
 
-/** What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's. */
+/**
+ * What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's.
+ */
 function upperMarks(found: Found): Marks {
   return (found.upper ?? found.inodeDir)?.layer.isUpper ? found.marks : noMarks
 }
@@ -92,7 +97,9 @@ export function placeFile(node: Node, at: LayerDir, name: string): void {
   node.inUpper = at.layer.isUpper
 }
 
-/** An upper inode that was kept by a descriptor only has a name again: a descriptor per inode is more than there are. */
+/**
+ * An upper inode that was kept by a descriptor only has a name again: a descriptor per inode is more than there are.
+ */
 export function placeAgain(node: Node, at: LayerDir, name: string): void {
   placeFile(node, at, name)
   if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
@@ -139,7 +146,10 @@ function lowerLink(u: Union, found: Found, key: string): Node | number {
   return node
 }
 
-/** The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up; or -errno. */
+/**
+ * The upper inode that stands in the index for a lower hard link, as a node; null when nothing was copied up; or
+ * -errno.
+ */
 function upperInLinkIndex(u: Union, found: Found, lowerLinks: number): Node | number | null {
   const index = u.writable!.work.index
   if (index === null) return null

@@ -1,7 +1,6 @@
 /**
- * What a directory holds: the names of all its parts, top first, each once, without what a part above hides. Also whether
- * it is empty, and the emptying of an upper directory whose only contents are whiteouts. Listings of directories in recent
- * use are kept, bounded by the number of names they hold.
+ * The names of a merged directory: those of all its parts, top first, each once, without what a part above hides. Also
+ * whether it is empty. Listings of recently used directories are cached, bounded by the number of names in them.
  */
 import type { DirectoryView } from '../../owner-index/engine/directory-view.js'
 import { joinPart } from '../../stack/merged-names.js'
@@ -36,11 +35,11 @@ export function listingOf(u: Union, node: Node): Listing | number {
 
 /** A name that no part of a directory shows. */
 export const ABSENT = -1
-/** The search for which a directory of many parts is read instead, so that it and the next are found at once. */
+/** At this search in a directory of many parts its names are read, so that this and later searches take one step. */
 const SEARCHES = 4
-/** And so many more once the listing has been dropped, or was not worth it: who goes through very many such directories gains nothing. */
+/** After that, wait 64 more searches before reading it again. */
 const AGAIN = 64
-/** Directories that say to be larger in all, in bytes, are not read for that: nobody has asked for their names. */
+/** Skip directories whose parts' st_size add up to more than 1 MiB. */
 const READABLE = 1 << 20
 
 /** The part of `node` to begin a search for `name` with, by a listing that pays to be read; ABSENT, or 0: anywhere. */

@@ -1,6 +1,6 @@
 /**
- * Things by numbers that are handed out one after the other, as nodeids are: a million of them take a word each, where a Map takes
- * four. Numbers that are close to each other share an array, which goes with the last of them.
+ * Things by numbers that are handed out one after the other, as nodeids are: a million of them take a word each, where
+ * a Map takes four. Numbers that are close to each other share an array, which goes with the last of them.
  */
 
 const WIDTH = 64

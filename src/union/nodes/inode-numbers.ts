@@ -1,9 +1,9 @@
 /**
  * st_ino of the merged tree: unique in the mount, and the same after copy-up, rename, eviction and remount. As kernel
  * overlayfs's xino, the number is the real inode number with the filesystem's place in the stack in its high bits; a
- * copied-up file keeps the number of the lower inode that its origin mark names. Numbers stay below 2^53, so that 48 bits
- * are left for the real number; the rare larger one (some network filesystems) gets a number of its own for the life of
- * the mount.
+ * copied-up file keeps the number of the lower inode that its origin mark names. Numbers stay below 2^53, so that 48
+ * bits are left for the real number; the rare larger one (some network filesystems) gets a number of its own for the
+ * life of the mount.
  */
 import { decodeOrigin, inodeOfHandle, type Origin, sameBytes } from '../../layers/file-handle.js'
 import type { Layer } from '../../layers/layer-dir.js'
@@ -45,14 +45,19 @@ export class InodeNumbers {
     return this.#number(this.#lastDevice, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!)
   }
 
-  /** A number for the inode that `stat` describes, where an upper file has taken its own; the same as long as the mount lasts. */
+  /**
+   * A number for the inode that `stat` describes, where an upper file has taken its own; the same as long as the mount
+   * lasts.
+   */
   besides(stat: Float64Array): number {
     return this.#ownNumber(
       `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`,
     )
   }
 
-  /** The merged number of the lower inode that an origin mark names; null when it is unknown, stale or of another type. */
+  /**
+   * The merged number of the lower inode that an origin mark names; null when it is unknown, stale or of another type.
+   */
   ofOrigin(mark: Uint8Array, type: number): number | null {
     const origin = decodeOrigin(mark)
     if (origin === null) return null

@@ -1,9 +1,11 @@
 /**
- * The names of a directory in the order in which readdir tells them. A name keeps its cookie while it exists; a removed one
- * leaves a gap; a new one gets a cookie below all others, where a reader that is under way has been already. So a reader
- * that continues at a cookie sees every name that was there all along exactly once and comes to an end, whatever is
- * created and removed meanwhile, without the engine knowing who reads. The kernel caches what it has read, so a listing is
- * kept only while it is in recent use.
+ * The names of a directory in readdir order, each with its cookie.
+ *
+ * - A name keeps its cookie while it exists; a removed one leaves a gap.
+ * - A new name gets a cookie below all others, which a reader that is under way has passed already.
+ * - So a reader that continues at a cookie sees each name that was there all along exactly once, and comes to an end.
+ *
+ * The engine need not know who reads. The kernel caches what it has read, so only recently used listings are kept.
  */
 
 /** The cookie of the first name that was there when the directory was read; newer names have those below. */
@@ -27,7 +29,9 @@ export class Listing {
   /** What `next` found last, which is what is asked about; and where in `#read` it stands, or did. */
   #last: Slot | undefined
   #lastAt = 0
-  /** Somebody has read a part of it and will come for the rest: it is not to be read anew, in another order, meanwhile. */
+  /**
+   * Somebody has read a part of it and will come for the rest: it is not to be read anew, in another order, meanwhile.
+   */
   unfinished = false
 
   get size(): number {

@@ -1,6 +1,6 @@
 /**
- * Every node of a mount: by the nodeid that the kernel was told, by what a hard link is on disk, and by nodeids that a node had
- * before (ghosts).
+ * Every node of a mount: by the nodeid that the kernel was told, by what a hard link is on disk, and by nodeids that a
+ * node had before (ghosts).
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -9,8 +9,8 @@ import { ById } from './id-map.js'
 import { type DirState, Node } from './node.js'
 
 /**
- * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything else that
- * is asked of it is asked of the node.
+ * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything
+ * else that is asked of it is asked of the node.
  */
 export class StaleNodeid {
   constructor(
@@ -45,7 +45,10 @@ export class NodeTable {
     return this.#ghosts.size === 0 ? undefined : this.#ghosts.get(id)
   }
 
-  /** `node` goes on under a new nodeid; opens and lookups so far stay with the old one, and with the content in (dir, name). */
+  /**
+   * `node` goes on under a new nodeid; opens and lookups so far stay with the old one, and with the content in (dir,
+   * name).
+   */
   split(node: Node, dir: LayerDir, name: string): StaleNodeid {
     const ghost = new StaleNodeid(node.id, node, node.nlookup, node.opens, node.backing, dir, name)
     this.#ghosts.set(node.id, ghost)

@@ -1,8 +1,8 @@
 /**
- * Whose an inode number is. An upper file that `cp -a` made while nothing was mounted carries the origin mark of another, so
- * both would get one number, and programs would take them for hard links. A number from a mark is believed once: the
- * second inode keeps the number it has on disk. A claim lasts as long as its node, but one that was ever contested stays,
- * so that the two do not change places when the kernel forgets one of them.
+ * Which inode may have the number that an origin mark names. An upper file that `cp -a` made while nothing was mounted
+ * carries the mark of another. Both would get one number, and programs would take them for hard links. So a number from
+ * a mark is believed once; the second inode keeps the number it has on disk. A claim lasts as long as its node. One
+ * that was ever contested stays, so that the two do not swap numbers when the kernel forgets one of them.
  */
 import { Stat } from '../../syscalls/stat.js'
 

@@ -1,4 +1,6 @@
-/** A copy-up whose content is copied on another thread. A node holds it; copy-up/background-copy.ts starts and ends it. */
+/**
+ * A copy-up whose content is copied on another thread. A node holds it; copy-up/background-copy.ts starts and ends it.
+ */
 
 /** Content on its way, or arrived. */
 export interface PendingCopy {

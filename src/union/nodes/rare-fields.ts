@@ -1,7 +1,8 @@
 /**
- * What few nodes have at any one time: further names, a descriptor, opens, content in a second place, a hard-link group. A mount has a
- * node for each inode that the kernel remembers, a million of them perhaps; so these fields lie in an object that a
- * node gets with the first of them that is anything but the usual, and reads them from a common one until then.
+ * What few nodes have at any one time: further names, a descriptor, opens, content in a second place, a hard-link
+ * group. A mount has a node for each inode that the kernel remembers, perhaps a million. So these fields lie in an
+ * object of their own. A node gets one with its first unusual field; until then it reads them from a common object of
+ * defaults.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'

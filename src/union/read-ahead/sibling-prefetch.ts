@@ -1,6 +1,6 @@
 /**
- * Who enters directories by name, in any order, waits in each for the disk: for its parts, and for what is in them. While the disk is
- * read, those beside it are read before anybody asks for them, as many as siblings.ts says.
+ * Sibling read-ahead. When directories are looked up by name in random order, their siblings are read on worker threads
+ * while the disk is busy. siblings.ts says how many.
  */
 import { DT_DIR } from '../../syscalls/constants.js'
 import { viewOf } from '../context/search.js'

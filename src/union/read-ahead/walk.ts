@@ -1,8 +1,11 @@
 /**
- * A walk over layers that are not in memory waits for the disk, one block after the other: for each directory, and for the inodes of
- * what is in it. So while the disk is read at all, directories are brought into memory beside the loop before anybody asks for
- * them: the parts of one that joins many layers (those that own something, where the index knows), all at once; and the next
- * ones, for who goes from directory to directory (for who enters them in another order: sibling-prefetch.ts). It only reads, and nothing is answered from it: the engine looks for itself, and then waits less.
+ * Read-ahead of directories for a walk. A walk over layers that are not in memory waits for the disk at each directory
+ * and each inode. So while layers come from a disk, worker threads read directories before the engine asks for them:
+ *
+ * - all parts of a merged directory at once; with the owner index only the parts that own something;
+ * - the next directories of a walk (in random order: sibling-prefetch.ts).
+ *
+ * Nothing is answered from what they read. The engine looks for itself, and finds it in memory.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -15,11 +18,11 @@ import type { Union } from '../context/union.js'
 import type { Listing } from '../nodes/listing.js'
 import type { Node } from '../nodes/node.js'
 
-/** For so many directories after the last block that was read, the layers count as not in memory. */
+/** The layers count as being on disk for this many directories after the last block was read. */
 const LASTING = 8
-/** So many parts are worth several threads. */
+/** From this many parts on, several threads are worth it. */
 export const PREFETCHED_PARTS = 4
-/** Who has listed so many directories each inside one that was listed before goes on so. */
+/** It is a walk after this many listings, each of a directory inside one that was listed before. */
 const WALK = 3
 /** How many directories are read ahead of a walk, of those inside and of those beside. */
 const NEXT = 6
@@ -50,8 +53,8 @@ function hasRead(walk: WalkAhead): boolean {
 }
 
 /**
- * The parts of a directory are going to be read, one after the other; what is begun comes from the other end. `owners`: the index tells
- * what is there, and files in these parts are going to be looked at. Whether anything is begun.
+ * The parts of a directory are going to be read, one after the other; what is begun comes from the other end. `owners`:
+ * the index tells what is there, and files in these parts are going to be looked at. Whether anything is begun.
  */
 export function prefetchParts(u: Union, lowers: LayerDirs, uppers: number, owners: LayerDirs | null): boolean {
   if (!isOnDisk(u) || uppers + lowers.length < PREFETCHED_PARTS) return false
@@ -61,8 +64,9 @@ export function prefetchParts(u: Union, lowers: LayerDirs, uppers: number, owner
 }
 
 /**
- * `name`, null for whatever comes next, is searched in several parts, of which those from `at` on are still to be asked. When
- * anything had to be read from a disk since the last such search, they will have to be, too. Whether anything is begun.
+ * `name`, null for whatever comes next, is searched in several parts, of which those from `at` on are still to be
+ * asked. When anything had to be read from a disk since the last such search, they will have to be, too. Whether
+ * anything is begun.
  */
 export function prefetchSearch(u: Union, lowers: LayerDirs, at: number, name: string | null): boolean {
   const { walk } = u
@@ -102,7 +106,10 @@ function warmChildren(node: Node, listing: Listing, from: number): number {
   return last
 }
 
-/** The entry of `node` at `cookie` is going to be looked up in all its parts, or its owners: the directory behind it will be, too. */
+/**
+ * The entry of `node` at `cookie` is going to be looked up in all its parts, or its owners: the directory behind it
+ * will be, too.
+ */
 export function prefetchEntry(u: Union, node: Node, listing: Listing, cookie: number): void {
   const { lowers } = node.dir!
   const { walk } = u
@@ -116,7 +123,10 @@ export function prefetchEntry(u: Union, node: Node, listing: Listing, cookie: nu
   for (const lower of owners === null ? lowers : partsIn(lowers, owners)) prefetchDirectory(lower, name, LISTED)
 }
 
-/** Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it; false where too much is waiting. */
+/**
+ * Has `name` in `dir` read, or `dir` itself for null, with up to `entries` inodes of what is in it; false where too
+ * much is waiting.
+ */
 export function prefetchDirectory(dir: LayerDir, name: string | null, entries: number): boolean {
   const path = dir.path()
   const whole = name === null || path === '' ? (name ?? path) : `${path}/${name}`

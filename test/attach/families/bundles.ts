@@ -1,6 +1,6 @@
 /**
- * What takes a directory as a root: runc and crun over a bundle, bubblewrap, systemd-nspawn, chroot, and containerd with
- * mounts made as it makes them. `stratafs bundle` writes the bundles; the other program gets the same by hand.
+ * What takes a directory as a root: runc and crun over a bundle, bubblewrap, systemd-nspawn, chroot, and containerd
+ * with mounts made as it makes them. `stratafs bundle` writes the bundles; the other program gets the same by hand.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

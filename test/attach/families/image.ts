@@ -72,8 +72,8 @@ export function expectCleanLayer(layer: readonly LayerEntry[]): void {
 }
 
 /**
- * Makes `archive`, as `docker save` writes it: the base and above it a layer for each number from 1 to `count` - 1, with a
- * file /layers/fN that holds N. Built by hand because what is asked is mounting so many, not building them.
+ * Makes `archive`, as `docker save` writes it: the base and above it a layer for each number from 1 to `count` - 1,
+ * with a file /layers/fN that holds N. Built by hand because what is asked is mounting so many, not building them.
  */
 export function makeTallImage(scene: Scene, count: number, archive: string): void {
   const build = scene.directory('tall')

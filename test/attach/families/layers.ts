@@ -1,4 +1,7 @@
-/** Layers and a mountpoint for families that mount by themselves: the root filesystem below, one small layer on top of it. */
+/**
+ * Layers and a mountpoint for families that mount by themselves: the root filesystem below, one small layer on top of
+ * it.
+ */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Scene } from '../scene.js'

@@ -1,6 +1,6 @@
 /**
- * mount(8) in each of its spellings, fstab, and systemd as far as it goes without systemd running: the fstab line and the
- * unit are taken out of docs/attach.md, so that what is printed there is what is tried.
+ * mount(8) in each of its spellings, fstab, and systemd as far as it goes without systemd running: the fstab line and
+ * the unit are taken out of docs/attach.md, so that what is printed there is what is tried.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'

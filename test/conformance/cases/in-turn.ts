@@ -1,6 +1,6 @@
 /**
- * Attributes of many files, one after the other in the order in which their directory tells them: stratafs makes the next ones ready
- * meanwhile, which nobody may notice, whatever else happens to them.
+ * Attributes of many files, one after the other in the order in which their directory tells them: stratafs makes the
+ * next ones ready meanwhile, which nobody may notice, whatever else happens to them.
  */
 import assert from 'node:assert/strict'
 import { type Case, type Family, fails, shows } from '../case.js'

@@ -1,7 +1,7 @@
 /**
- * Files too large for the mount's own page cache, so that with passthrough they are read and written in the layer itself: who
- * had one open before it was copied up, and who opens it after. Every case ends with a look at the lower layers, so each of them
- * also shows that nothing was written there.
+ * Files too large for the mount's own page cache, so that with passthrough they are read and written in the layer
+ * itself: who had one open before it was copied up, and who opens it after. Every case ends with a look at the lower
+ * layers, so each of them also shows that nothing was written there.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

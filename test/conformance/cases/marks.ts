@@ -1,4 +1,6 @@
-/** What lies on disk, and how it is read: whiteouts, opaque, redirects, metacopy, origin, as kernel overlayfs has them. */
+/**
+ * What lies on disk, and how it is read: whiteouts, opaque, redirects, metacopy, origin, as kernel overlayfs has them.
+ */
 import assert from 'node:assert/strict'
 import { type Case, type Family, fails, shows } from '../case.js'
 import { O } from '../numbers.js'

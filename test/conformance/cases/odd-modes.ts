@@ -1,6 +1,7 @@
 /**
- * Files and directories whose mode keeps their own owner out: git's objects and Go's modules (0444 in 0555), and 0000, 0200, 0100. The
- * owner may change, rename, link and remove them on a plain filesystem, and read them once the mode has been changed.
+ * Files and directories whose mode keeps their own owner out: git's objects and Go's modules (0444 in 0555), and 0000,
+ * 0200, 0100. The owner may change, rename, link and remove them on a plain filesystem, and read them once the mode has
+ * been changed.
  */
 import assert from 'node:assert/strict'
 import type { Case, Family } from '../case.js'

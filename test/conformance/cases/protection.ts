@@ -1,4 +1,6 @@
-/** Immutable and append-only (chattr +i, +a): of lower files and directories, set in the mount, and kept over remounts. */
+/**
+ * Immutable and append-only (chattr +i, +a): of lower files and directories, set in the mount, and kept over remounts.
+ */
 
 import assert from 'node:assert/strict'
 import { type Case, type Family, fails } from '../case.js'

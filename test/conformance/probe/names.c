@@ -103,6 +103,7 @@ static int run_connect(const struct request *r)
 
 const struct command name_commands[] = {
     {"mkdir", 2, run_mkdir},     {"rmdir", 1, run_rmdir},   {"unlink", 1, run_unlink},     {"rename", 3, run_rename},
-    {"link", 2, run_link},       {"linkfd", 2, run_linkfd}, {"symlink", 2, run_symlink},   {"readlink", 1, run_readlink},
+    {"link", 2, run_link},       {"linkfd", 2, run_linkfd}, {"symlink", 2, run_symlink},
+    {"readlink", 1, run_readlink},
     {"mknod", 4, run_mknod},     {"bind", 1, run_bind},     {"connect", 1, run_connect},   {NULL, 0, NULL},
 };

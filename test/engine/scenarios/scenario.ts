@@ -1,10 +1,11 @@
 /**
- * What the crash and fault tests put to the engine: one operation each, on a file or directory in each state it can be in
- * (lower, copied up, pure upper, under a whiteout, merged, opaque, one of several hard links). `prepare` brings the upper
- * into that state through the engine; `act` is the operation. See test/engine/layers.ts for what lies in the lowers.
+ * What the crash and fault tests put to the engine: one operation each, on a file or directory in each state it can be
+ * in (lower, copied up, pure upper, under a whiteout, merged, opaque, one of several hard links). `prepare` brings the
+ * upper into that state through the engine; `act` is the operation. See test/engine/layers.ts for what lies in the
+ * lowers.
  *
- * An operation is one act on disk wherever the system calls allow it, and then a crash leaves the tree as it was or as it
- * shall be. Where they do not, `passing` names the states in between that may be met, each with the reason.
+ * An operation is one act on disk wherever the system calls allow it, and then a crash leaves the tree as it was or as
+ * it shall be. Where they do not, `passing` names the states in between that may be met, each with the reason.
  */
 import type { UnionConfig } from '../../../src/union/context/config.js'
 import type { Session } from '../session.js'
