@@ -49,6 +49,10 @@ export interface MountOptions {
   readonly work?: Path
   /** Further mount options, as after `-o`: `'volatile,metacopy=on'`. */
   readonly options?: string
+  /** Gets a sentence when the upper is held by a mount that is on its way out. */
+  readonly notice?: (sentence: string) => void
+  /** Ends that wait. */
+  readonly signal?: AbortSignal
 }
 
 export interface Mount {
@@ -72,7 +76,8 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
   })
   const { config, settings, options: words, warnings } = unwrap(parsed)
   const plan = { config, settings, options: words, mountpoint: absolute(mountpoint) }
-  const { pid, mountpoint: real } = unwrap(await mountInBackground(plan, warnings))
+  const { notice: say = () => {}, signal } = options
+  const { pid, mountpoint: real } = unwrap(await mountInBackground(plan, warnings, { say, signal }))
   const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
   return { mountpoint: shown(real), pid, warnings, unmount: end }
 }

@@ -33,7 +33,8 @@ async function main(): Promise<void> {
   process.chdir('/')
   for (const warning of mount.warnings) tell(`say ${warning}`)
   const order = { plan: mount.plan, warnings: mount.warnings, journal: stderrIsJournal() }
-  process.exit(await serveInBackground(order, report))
+  const waiter = { say: (words: string) => void tell(`say ${words}`), isWanted: () => tell('wait') }
+  process.exit(await serveInBackground(order, report, waiter))
 }
 
 /** What is to be mounted, and what to say about it first; null: that is the command's. */
@@ -80,12 +81,14 @@ function answer(word: string, encoding?: 'latin1'): void {
   isHeard = false
 }
 
-function tell(word: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
-  if (!isHeard) return
+/** Whether anybody heard it. Once the mount stands it is not the launcher's business whether it stays. */
+function tell(word: string, encoding: 'utf8' | 'latin1' = 'utf8'): boolean {
+  if (!isHeard) return false
   try {
     writeSync(LAUNCHER, Buffer.from(`${word}\0`, encoding))
+    return true
   } catch {
-    // The launcher went away: whether the mount stays is not its business any more.
+    return false
   }
 }
 

@@ -5,33 +5,43 @@
 import type { Argv } from 'yargs'
 import yargs from 'yargs'
 import { shown } from '../base/text.js'
-import { nearest } from '../daemon/options/nearest.js'
 import { applyCommand } from './commands/apply.js'
 import { commitCommand } from './commands/commit.js'
 import { diffCommand } from './commands/diff.js'
+import { healthCommand } from './commands/health.js'
+import { listCommand } from './commands/list.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './commands/owner-commands.js'
+import { statsCommand } from './commands/stats.js'
 import { imageCommand } from './image/image.js'
+import { storeCommand } from './image/store.js'
 import { mountCommand, type RunMount } from './mount/mount.js'
 import { COMMANDS } from './mount/mount-program.js'
 import { type Add, last, list, type Outcome } from './terminal/command.js'
 import { Exit, printError } from './terminal/errors.js'
+import { outputColumns, writeOut } from './terminal/output.js'
+import { NO_COMMAND, suggestion, UsageError, usageWords } from './terminal/usage-error.js'
 import { packageVersion } from './terminal/version.js'
+import { wordsForParser } from './terminal/words.js'
 
 /** Runs the command that `args` (latin1) name, `mount` by `runMount`; the exit code. */
-export async function runCommands(args: readonly string[], runMount: RunMount = mountNow): Promise<number> {
+export async function runCommands(given: readonly string[], runMount: RunMount = mountNow): Promise<number> {
+  const args = wordsForParser(given)
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(yargs(detachOptions(nameStandardInput(args))), outcome, runMount)
+  const parser = describe(args, outcome, runMount)
   spareHelp(parser)
+  const { log } = console
+  // Help and completion, which yargs prints.
+  console.log = (text: string) => writeOut(`${text}\n`)
   try {
     await parser.parseAsync()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const missing = error.message.startsWith('Not enough non-option arguments')
-    const words = missing ? `${first}: a directory or file has to be named` : shown(error.message)
-    printError(`${words} (stratafs ${first === undefined ? '' : `${first} `}--help shows how)`)
+    printError(`${error.message} (stratafs ${first?.startsWith('-') === false ? `${first} ` : ''}--help shows how)`)
     return Exit.USAGE
+  } finally {
+    console.log = log
   }
   return outcome.code
 }
@@ -54,25 +64,21 @@ function spareHelp(parser: Argv): void {
 }
 
 function unknownCommand(word: string): number {
-  const near = nearest(word, COMMANDS)
-  printError(
-    `unknown command ${shown(word)}${near === null ? '' : `: did you mean ${near}?`} (stratafs --help lists them)`,
-  )
+  printError(`unknown command ${shown(word)}${suggestion(word, COMMANDS, '')} (stratafs --help lists them)`)
   return Exit.USAGE
 }
 
-class UsageError extends Error {}
-
-function describe(parser: Argv, outcome: Outcome, runMount: RunMount): Argv {
+function describe(args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
+  const parser = yargs([...args])
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
-  const asked = [inspectCommand, statsCommand, ...owners]
-  const layers = [diffCommand, commitCommand, applyCommand, imageCommand]
-  const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand]
+  const asked = [listCommand, inspectCommand, statsCommand, healthCommand, ...owners]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]
+  const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand, helpCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
     .completion('completion', 'print a completion script: source <(stratafs completion)')
-    .demandCommand(1, 'no command given')
+    .demandCommand(1, NO_COMMAND)
     .strict()
     .version(packageVersion())
     .alias({ help: 'h' })
@@ -85,13 +91,19 @@ function describe(parser: Argv, outcome: Outcome, runMount: RunMount): Argv {
       'populate--': true,
     })
     .epilogue('As a mount program: stratafs -o lowerdir=A:B,upperdir=U,workdir=W MERGED')
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .wrap(Math.min(110, outputColumns()))
     .locale('en')
     .exitProcess(false)
     .fail((message, error) => {
-      throw message ? new UsageError(message.split('\n').join('; ')) : error
+      throw message ? new UsageError(usageWords(message, args, parser)) : error
     })
 }
+
+/** Stands in the list; it is read before (`wordsForParser`). */
+const helpCommand: Add = (parser) =>
+  parser.command('help [command..]', 'how a command is used, as COMMAND --help', (command) =>
+    command.example('$0 help image mount', ''),
+  )
 
 const unmountCommand: Add = (parser, outcome) =>
   parser.command(
@@ -101,10 +113,11 @@ const unmountCommand: Add = (parser, outcome) =>
       command
         .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
         .option('lazy', { type: 'boolean', describe: 'also while files are open in it' })
+        .option('json', { type: 'boolean', describe: 'tell as JSON what was unmounted' })
         .example('$0 unmount merged', ''),
     async (given) => {
       const { runUnmount } = await import('./commands/mount-queries.js')
-      outcome.code = await runUnmount(given.merged, given.lazy === true)
+      outcome.code = await runUnmount(given.merged, given.lazy === true, given.json === true)
     },
   )
 
@@ -116,31 +129,17 @@ const inspectCommand: Add = (parser, outcome) =>
       command
         .positional('merged', { type: 'string', describe: 'the directory that is mounted on' })
         .option('all', { type: 'boolean', describe: 'every mount of yours' })
+        .option('json', { type: 'boolean', describe: 'as JSON, as it always is' })
         .option('format', {
           type: 'string',
           requiresArg: true,
-          describe: 'one value: a Go-template path or a plain one',
+          describe: 'a template as docker inspect takes it, a plain path, or json',
         })
         .example("$0 inspect merged --format '{{.GraphDriver.Data.UpperDir}}'", 'where the changes are')
         .example('$0 inspect --all', ''),
     async (given) => {
       const { runInspect } = await import('./commands/mount-queries.js')
       outcome.code = await runInspect(given.merged, given.all === true, last(given.format))
-    },
-  )
-
-const statsCommand: Add = (parser, outcome) =>
-  parser.command(
-    'stats <merged>',
-    'counters: requests by kind, copy-ups, memory',
-    (command) =>
-      command
-        .positional('merged', { type: 'string', demandOption: true, describe: 'the directory that is mounted on' })
-        .option('json', { type: 'boolean', describe: 'as JSON' })
-        .example('$0 stats merged', ''),
-    async (given) => {
-      const { runStats } = await import('./commands/mount-queries.js')
-      outcome.code = await runStats(given.merged, given.json === true)
     },
   )
 
@@ -172,14 +171,3 @@ const bundleCommand: Add = (parser, outcome) =>
       })
     },
   )
-
-/** `-` as an archive: yargs would hand over an empty word. */
-function nameStandardInput(args: readonly string[]): string[] {
-  const takesArchive = args[0] === 'apply' || args[0] === 'image'
-  return args.map((arg) => (takesArchive && arg === '-' ? '/dev/stdin' : arg))
-}
-
-/** `-oX` as `-o X`: yargs would read the letters of X as further flags. */
-function detachOptions(args: readonly string[]): string[] {
-  return args.flatMap((arg) => (/^-o./s.test(arg) ? ['-o', arg.slice(2)] : [arg]))
-}

@@ -6,6 +6,7 @@ import { basename } from 'node:path'
 import { isMountProgramForm, parseMountProgram } from './mount/mount-program.js'
 import { currentDirectory, rawArguments } from './terminal/arguments.js'
 import { Exit, printError, told } from './terminal/errors.js'
+import { writeOut } from './terminal/output.js'
 
 const VERSION_WORDS = ['--version', '-V', '-v']
 
@@ -13,7 +14,6 @@ async function run(): Promise<number> {
   const name = calledAs()
   const args = rawArguments()
   if (isMountProgramForm(name, args)) return runMountProgram(name, args)
-  endWithReader()
   if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
   const { runCommands } = await import('./commands.js')
   return runCommands(args)
@@ -31,7 +31,6 @@ function calledAs(): string {
 
 async function runMountProgram(name: string, args: readonly string[]): Promise<number> {
   const form = parseMountProgram(name, args)
-  if (form.kind !== 'mount') endWithReader()
   if (form.kind === 'version') return printVersion()
   if (form.kind === 'help') return printUsage(name)
   if (form.kind === 'error') {
@@ -46,23 +45,15 @@ async function runMountProgram(name: string, args: readonly string[]): Promise<n
   return performMount(programRequest(form, currentDirectory()))
 }
 
-/**
- * Who reads our output may stop before its end. A mount in the background has none, and is spared the making of the
- * stream.
- */
-function endWithReader(): void {
-  process.stdout.on('error', () => process.exit(Exit.FAILED))
-}
-
 async function printVersion(): Promise<number> {
   const { versionText } = await import('./terminal/version.js')
-  process.stdout.write(versionText())
+  writeOut(versionText())
   return Exit.DONE
 }
 
 function printUsage(name: string): number {
   const options = 'lowerdir=DIR[:DIR…][,upperdir=DIR,workdir=DIR][,OPTION…]'
-  process.stdout.write(`usage: ${name} [-f] [-d] -o ${options} [SOURCE] MERGED
+  writeOut(`usage: ${name} [-f] [-d] -o ${options} [SOURCE] MERGED
 
 Mounts the merged directory on MERGED and goes to the background once it answers.
   -f  stay in the foreground (mount.* names: check the options only, as mount(8) means it)

@@ -4,7 +4,9 @@
  * then refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this
  * mount included, can be walked into. Elsewhere the directory is opened as it is.
  */
+
 import { Errno } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import {
   AT_FDCWD,
   MOUNT_ATTR_NOATIME,
@@ -37,7 +39,7 @@ export function openLower(path: string, index: number): Layer | Refusal {
 function openFailure(option: string, path: string, errno: number): string {
   if (errno === -Errno.ENOENT) return `${option} ${path} does not exist: name an existing directory`
   if (errno === -Errno.ENOTDIR) return `${option} ${path} is not a directory`
-  return `${option} ${path} cannot be opened (errno ${-errno})`
+  return `${option} ${path} cannot be opened (${errnoWords(errno)})`
 }
 
 /**

@@ -3,6 +3,7 @@
  * of a mount, or of layers that are named. What a mount has in use is done by its daemon, which is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { findMount } from '../daemon/control/find-mount.js'
@@ -71,7 +72,7 @@ async function buildPlain(target: StackTarget, progress: (so: Progress) => void)
     const built = unwrap(await api.buildIndex(stack, shared ? null : index, progress, layers.upper))
     const [failure] = built.failures
     if (failure === undefined) return built
-    const words = `${shown(failure.path) || 'the root'} cannot be read (errno ${-failure.errno})`
+    const words = `${shown(failure.path) || 'the root'} cannot be read (${errnoWords(failure.errno)})`
     throw new StratafsError(`the index is not complete: ${words}, and ${built.failures.length - 1} more`)
   } finally {
     locks.release()

@@ -2,6 +2,9 @@
  * The library's questions about owners: which layer a path comes from, whose the entries of a directory are, how much
  * each layer holds and how much of it shows; of a mount, or of layers that are named.
  */
+
+import { Errno } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { findInside } from '../daemon/control/find-mount.js'
@@ -33,7 +36,7 @@ type PlainTarget = Omit<LayerTarget, 'merged'>
 /** Which layer `path` comes from. */
 export async function which(path: Path, layers: PlainTarget = {}): Promise<Origin> {
   const answer = layers.lower?.length ? await whichOf(path, layers) : await whichMounted(path)
-  if (typeof answer === 'number') throw new StratafsError(`${toText(path)} does not exist (errno ${-answer})`)
+  if (typeof answer === 'number') throw new StratafsError(`${toText(path)} ${failureOf(answer)}`)
   const also = answer.also.map((other) => ({ ...other, root: shown(other.root) }))
   const at = { path: toText(path), also }
   if (answer.layer === null) return { ...at, layer: null, index: null, root: null, realpath: null }
@@ -64,7 +67,7 @@ interface OwnerOfEntry {
 /** The entries of a merged directory with their owners, by name. */
 export async function listOwners(path: Path, layers: PlainTarget = {}): Promise<OwnerOfEntry[]> {
   const found = layers.lower?.length ? await listOf(path, layers) : await listMounted(path)
-  if (typeof found === 'number') throw new StratafsError(`${toText(path)} cannot be listed (errno ${-found})`)
+  if (typeof found === 'number') throw new StratafsError(`${toText(path)} ${failureOf(found)}`)
   const byName = [...found].sort((a, b) => (a.name < b.name ? -1 : 1))
   return byName.map(({ name, type, layer, layers: joined, size }) => ({
     name: shown(name),
@@ -105,7 +108,7 @@ export async function spaceByLayer(path: Path, layers: PlainTarget = {}): Promis
 function spaceOf(target: StackTarget, path: string, words: string): LayerSpace[] {
   return withReader(target, (reader) => {
     const spaces = addLayers(reader, target.layers, path)
-    if (typeof spaces === 'number') throw new StratafsError(`${words} cannot be read (errno ${-spaces})`)
+    if (typeof spaces === 'number') throw new StratafsError(`${words} ${failureOf(spaces)}`)
     return spaces
   })
 }
@@ -119,6 +122,11 @@ function withReader<T>(target: StackTarget, use: (reader: LayerReader) => T): T 
   }
 }
 
+function failureOf(errno: number): string {
+  return errno === -Errno.ENOENT ? 'does not exist' : `cannot be read: ${errnoWords(errno)}`
+}
+
 function relative(path: Path): string {
-  return toBytes(path).split('/').filter(Boolean).join('/')
+  const parts = toBytes(path).split('/')
+  return parts.filter((part) => part !== '' && part !== '.').join('/')
 }

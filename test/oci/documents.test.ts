@@ -61,7 +61,7 @@ describe('documents of images', () => {
         ['image', 'list', path, '--json'],
       ])
         assert.doesNotMatch(run(...words), /[^\P{Cc}\n]|\p{Cf}/u)
-      assert.equal(run('image', 'list', path).split('\n').length, 2)
+      assert.equal(run('image', 'list', path).split('\n').length, 3, 'the header and one line')
       assert.equal(JSON.parse(run('image', 'list', path, '--json'))[0].tag, `t${EVIL}`)
     }))
 })

@@ -5,9 +5,11 @@ import { isStandardInput } from '../../oci/apply/source.js'
 import { type Unpacked, unpack } from '../../oci/apply/unpack.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
+import { writeOut } from '../terminal/output.js'
 import { absolutePath } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
-import { bytesText, progressBar } from '../terminal/progress.js'
+import { progressBar } from '../terminal/progress.js'
+import { sizeText } from '../terminal/units.js'
 
 /** The command's arguments; paths are latin1. */
 export interface ApplyArguments {
@@ -38,7 +40,7 @@ export async function runApply(given: ApplyArguments): Promise<number> {
   )
   if (typeof result === 'number') return result
   for (const note of result.notes) printError(note)
-  process.stdout.write(given.json ? jsonText(documentOf(directory, result)) : wordsOf(given, result))
+  writeOut(given.json ? jsonText(documentOf(directory, result)) : wordsOf(given, result))
   return Exit.DONE
 }
 
@@ -49,6 +51,6 @@ function documentOf(directory: string, result: Unpacked) {
 function wordsOf({ directory }: ApplyArguments, result: Unpacked): string {
   const { entries, bytes, whiteouts, digest, diffID } = result
   const hidden = whiteouts === 0 ? '' : `, ${whiteouts} whiteout${whiteouts === 1 ? '' : 's'}`
-  const what = `${printable(shown(directory))}: ${entries} entries, ${bytesText(bytes)}${hidden}`
+  const what = `${printable(shown(directory))}: ${entries} entries, ${sizeText(bytes)}${hidden}`
   return `${what}\ndigest ${digest}\ndiffID ${diffID}\n`
 }

@@ -9,9 +9,11 @@ import type { Summary } from '../../oci/commit/summary.js'
 import { type Compression, compressionOfName } from '../../oci/encoding/compression.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
+import { writeErr, writeOut } from '../terminal/output.js'
 import { absolutePath, newReferenceOf } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
-import { bytesText, progressBar } from '../terminal/progress.js'
+import { progressBar } from '../terminal/progress.js'
+import { sizeText } from '../terminal/units.js'
 import type { CommitSettings } from './commit-settings.js'
 
 export interface CommitArguments extends CommitSettings {
@@ -99,8 +101,8 @@ function tell(given: CommitArguments, result: Result): number {
   for (const path of result.sockets) printError(`${path} is a socket, which no layer can hold: left out`)
   for (const path of result.changedMeanwhile) printError(`${path} was written to while it was read`)
   // With the archive on standard output nothing else may be there.
-  const stream = given.output !== undefined && isStandardInput(given.output) ? process.stderr : process.stdout
-  stream.write(given.json ? jsonText(result) : wordsOf(given, result))
+  const write = given.output !== undefined && isStandardInput(given.output) ? writeErr : writeOut
+  write(given.json ? jsonText(result) : wordsOf(given, result))
   return Exit.DONE
 }
 
@@ -109,7 +111,7 @@ function wordsOf(given: CommitArguments, result: Result): string {
   const hidden = whiteouts === 0 ? '' : ` (${whiteouts} whiteout${whiteouts === 1 ? '' : 's'})`
   return [
     `${printable(shown(given.image ?? given.output!))}: ${entries} entries${hidden}, ` +
-      `${bytesText(bytes)} of files, ${bytesText(size)}`,
+      `${sizeText(bytes)} of files, ${sizeText(size)}`,
     `digest ${digest}`,
     `diffID ${diffID}`,
     // A layer alone is a chain of one.
@@ -124,7 +126,7 @@ async function runDryRun(given: CommitArguments): Promise<number> {
   if (!Number.isInteger(depth) || depth < 0)
     throw new StratafsError(`--depth ${shown(given.depth ?? '')}: give a number of levels`)
   const summary = await dryRun(given)
-  process.stdout.write(given.json ? jsonText(summary) : summaryText(summary, depth))
+  writeOut(given.json ? jsonText(summary) : summaryText(summary, depth))
   return Exit.DONE
 }
 
@@ -132,7 +134,7 @@ function summaryText(summary: Summary, depth: number): string {
   const rows = summary.directories.filter(({ path }) => path === '/' || path.split('/').length - 1 <= depth)
   const lines = rows.map(({ path, bytes, entries, whiteouts }) => {
     const hidden = whiteouts === 0 ? '' : `  ${whiteouts} deleted`
-    return `${bytesText(bytes).padStart(8)}  ${String(entries).padStart(7)} entries${hidden}  ${printable(path)}\n`
+    return `${sizeText(bytes).padStart(8)}  ${String(entries).padStart(7)} entries${hidden}  ${printable(path)}\n`
   })
   const sockets = summary.sockets.map((path) => `a socket is left out: ${printable(path)}\n`)
   return [...lines, ...sockets].join('')

@@ -3,26 +3,40 @@ import { printable } from '../../base/text.js'
 import { type Change, diffSource } from '../../oci/changes/diff.js'
 import type { SourceRequest } from '../../oci/changes/source.js'
 import { Exit } from '../terminal/errors.js'
+import { writeOut } from '../terminal/output.js'
 import { jsonText } from '../terminal/print.js'
+import { sizeText } from '../terminal/units.js'
+import { wordsFor, wordsForMount } from './layer-words.js'
 
 export interface DiffArguments {
   readonly source: SourceRequest
+  /** Of the lower directories that are named, `''` where none. */
+  readonly names: readonly string[]
   readonly json: boolean
   readonly exitCode: boolean
 }
 
 /** Prints the changes; the exit code. */
-export async function runDiff({ source, json, exitCode }: DiffArguments): Promise<number> {
+export async function runDiff({ source, names, json, exitCode }: DiffArguments): Promise<number> {
   const changes = await diffSource(source)
-  process.stdout.write(json ? jsonText(changes) : changes.map(lineOf).join(''))
+  if (json) writeOut(jsonText(changes))
+  else {
+    const words = 'merged' in source ? wordsForMount(source.merged) : wordsFor('/', source.lowers, names)
+    const owners = changes.map((change) => words.within(ownersOf(change)))
+    const width = Math.max(20, ...owners.map((each) => each.length))
+    writeOut(changes.map((change, at) => lineOf(change, owners[at]!.padEnd(width))).join(''))
+  }
   return exitCode && changes.length > 0 ? Exit.FAILED : Exit.DONE
 }
 
-/** `C  file            1234  upper over lower 1     /etc/passwd`, and what else there is to say behind it. */
-function lineOf(change: Change): string {
-  const { kind, size, layer, path, before } = change
-  const layers = change.change === 'C' && before !== undefined ? `${layer} over ${before.layer}` : layer
-  const columns = [change.change, kind.padEnd(9), String(size).padStart(12), layers.padEnd(20), printable(path)]
+function ownersOf({ change, layer, before }: Change): string {
+  return change === 'C' && before !== undefined ? `${layer} over ${before.layer}` : layer
+}
+
+/** `C  file        1.23 kB  upper over lower 1 (base)  /etc/passwd`, and what else there is to say behind it. */
+function lineOf(change: Change, owners: string): string {
+  const { kind, size, path } = change
+  const columns = [change.change, kind.padEnd(9), sizeText(size).padStart(8), printable(owners), printable(path)]
   return `${columns.join('  ')}${remarks(change)}\n`
 }
 

@@ -2,12 +2,17 @@
 import type { Argv } from 'yargs'
 import type { SourceRequest } from '../../oci/changes/source.js'
 import { type Add, last, list } from '../terminal/command.js'
+import { splitNamed } from '../terminal/named-layer.js'
 
 /** The options that name layers one by one, in place of a mount. */
 export function sourceOptions<T>(command: Argv<T>) {
   return command
     .option('upper', { type: 'string', requiresArg: true, describe: 'without a mount: the upper directory' })
-    .option('lower', { type: 'string', requiresArg: true, describe: 'its lower directories, top first; repeat it' })
+    .option('lower', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'its lower directories, top first, or NAME=DIR; repeat it',
+    })
     .option('work', { type: 'string', requiresArg: true, describe: 'its work directory, for hard links' })
     .option('userxattr', { type: 'boolean', describe: 'its marks are user.overlay.*' })
 }
@@ -27,7 +32,7 @@ export async function sourceOf(given: SourceArguments): Promise<SourceRequest> {
   const { StratafsError } = await import('../../base/failure.js')
   const upper = last(given.upper)
   const work = last(given.work)
-  const lowers = list(given.lower)
+  const lowers = list(given.lower).map((lower) => splitNamed(lower).path)
   if ((given.merged === undefined) === (upper === undefined))
     throw new StratafsError('name a mount, or an upper directory with --upper and --lower')
   if (given.merged !== undefined) return { merged: absolutePath(given.merged) }
@@ -54,6 +59,7 @@ export const diffCommand: Add = (parser, outcome) =>
       const { runDiff } = await import('./diff-run.js')
       outcome.code = await runDiff({
         source: await sourceOf(given),
+        names: list(given.lower).map((lower) => splitNamed(lower).name),
         json: given.json === true,
         exitCode: given['exit-code'] === true,
       })

@@ -2,7 +2,7 @@
 import { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from '../../index.js'
 import { Exit } from '../terminal/errors.js'
 import { print, printJson } from '../terminal/print.js'
-import { sizeText } from './owner-queries.js'
+import { sizeText } from '../terminal/units.js'
 
 export type IndexAction = 'build' | 'verify' | 'status' | 'drop'
 

@@ -2,16 +2,19 @@
  * The commands that ask about a mount or end it: unmount, inspect, stats. Each asks through the library, prints for a
  * reader or as JSON, and leaves what went wrong to be told in one line.
  */
-import { pathBytes } from '../../base/text.js'
-import { type InspectDocument, inspect, inspectAll, stats, unmount } from '../../index.js'
+import { pathBytes, shown } from '../../base/text.js'
+import { listMounts } from '../../daemon/mount/run-directory.js'
+import { type InspectDocument, inspect, inspectAll, unmount } from '../../index.js'
+import { nameLayers } from '../../library/layer-names.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { formatDocument } from '../terminal/format.js'
-import { print, printJson, printValue } from '../terminal/print.js'
+import { formatDocument, formatFault } from '../terminal/format.js'
+import { absolutePath } from '../terminal/paths.js'
+import { printJson, printValue } from '../terminal/print.js'
 
 /** Unmounts `merged` (latin1); the exit code. */
-export async function runUnmount(merged: string, lazy: boolean): Promise<number> {
+export async function runUnmount(merged: string, lazy: boolean, json: boolean): Promise<number> {
   await unmount(pathBytes(merged), { lazy, notice: printError })
-  return Exit.DONE
+  return json ? printJson({ merged: shown(absolutePath(merged)), lazy }) : Exit.DONE
 }
 
 /** Prints one document in an array, or every one; with a format one line for each. */
@@ -24,11 +27,25 @@ export async function runInspect(
     printError(all ? 'inspect: give a mountpoint or --all, not both' : 'inspect: name a mountpoint, or give --all')
     return Exit.USAGE
   }
-  const documents = merged === undefined ? await inspectAll() : [await inspect(pathBytes(merged))]
+  const asked = merged === undefined ? await inspectAll() : [await inspect(pathBytes(merged))]
+  const documents = asked.map(withNames)
   return format === undefined ? printJson(documents) : printFormatted(documents, format)
 }
 
-function printFormatted(documents: readonly InspectDocument[], format: string): number {
+/** With the names of its layers, which the daemon does not know. */
+function withNames(document: InspectDocument) {
+  const { pid, mountpoint } = { pid: document.Pid, mountpoint: document.GraphDriver.Data.MergedDir }
+  const found = listMounts().find(({ state }) => state.pid === pid && shown(state.mountpoint) === mountpoint)
+  if (found === undefined) return { ...document, Image: null, Layers: [] }
+  const { lowers, layerNames } = found.state.config
+  const { image, names } = nameLayers(lowers, layerNames)
+  return { ...document, Image: image, Layers: lowers.map((path, at) => ({ Name: names[at], Path: shown(path) })) }
+}
+
+function printFormatted(documents: readonly object[], format: string): number {
+  const fault = formatFault(format)
+  if (fault !== null) printError(fault)
+  if (fault !== null) return Exit.USAGE
   for (const document of documents) {
     const text = formatDocument(format, document)
     if (typeof text !== 'string') {
@@ -38,20 +55,4 @@ function printFormatted(documents: readonly InspectDocument[], format: string): 
     printValue(text)
   }
   return Exit.DONE
-}
-
-/** Prints the counters, one a line. */
-export async function runStats(merged: string, json: boolean): Promise<number> {
-  const counters = await stats(pathBytes(merged))
-  if (json) return printJson(counters)
-  for (const [name, value] of flatten('', counters)) print(`${name.padEnd(28)} ${value}`)
-  return Exit.DONE
-}
-
-function flatten(prefix: string, value: Record<string, unknown>): [string, unknown][] {
-  return Object.entries(value).flatMap(([name, inner]) =>
-    typeof inner === 'object' && inner !== null
-      ? flatten(`${prefix}${name}.`, inner as Record<string, unknown>)
-      : [[`${prefix}${name}`, inner] as [string, unknown]],
-  )
 }

@@ -4,9 +4,10 @@
  */
 import type { Argv } from 'yargs'
 import { type Add, last, list } from '../terminal/command.js'
+import { splitNamed } from '../terminal/named-layer.js'
 
 const LAYER_OPTIONS = {
-  lower: { type: 'string', requiresArg: true, describe: 'a lower directory, top first; repeat it' },
+  lower: { type: 'string', requiresArg: true, describe: 'a lower directory, top first, or NAME=DIR; repeat it' },
   upper: { type: 'string', requiresArg: true, describe: 'the upper directory' },
 } as const
 const WORK = {
@@ -23,11 +24,13 @@ interface GivenLayers {
 }
 
 /** The named layers, as the library takes them. */
-function layersOf(given: GivenLayers): { lower: Buffer[]; upper?: Buffer; work?: Buffer } {
+function layersOf(given: GivenLayers): { lower: Buffer[]; names: string[]; upper?: Buffer; work?: Buffer } {
+  const lowers = list(given.lower).map(splitNamed)
   const upper = last(given.upper)
   const work = last(given.work)
   return {
-    lower: list(given.lower).map(bytes),
+    lower: lowers.map(({ path }) => bytes(path)),
+    names: lowers.map(({ name }) => name),
     ...(upper === undefined ? {} : { upper: bytes(upper) }),
     ...(work === undefined ? {} : { work: bytes(work) }),
   }

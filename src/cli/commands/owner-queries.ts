@@ -3,46 +3,59 @@ import { pathBytes, shown } from '../../base/text.js'
 import { type LayerSpace, type LayerTarget, listOwners, type Origin, spaceByLayer, which } from '../../index.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { print, printJson, printLines } from '../terminal/print.js'
+import { printTable } from '../terminal/table.js'
+import { sizeText } from '../terminal/units.js'
+import { type LayerWords, wordsFor } from './layer-words.js'
 
-type Layers = Omit<LayerTarget, 'merged'>
+type Layers = Omit<LayerTarget, 'merged'> & { readonly lower: readonly Buffer[]; readonly names: readonly string[] }
 
 /**
  * Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told.
  */
 export async function runWhich(paths: readonly string[], layers: Layers, json: boolean): Promise<number> {
-  const origins: Origin[] = []
+  const origins: [Origin, LayerWords][] = []
   let code: number = Exit.DONE
   for (const path of paths) {
     try {
       const origin = await which(pathBytes(path), layers)
-      origins.push(origin)
+      origins.push([origin, wordsOf(path, layers)])
       if (origin.layer === null) code = Exit.FAILED
     } catch (error) {
       printError((error as Error).message)
       code = Exit.FAILED
     }
   }
-  if (json) printJson(origins)
-  else for (const origin of origins) printLines(originLines(origin))
+  if (json) printJson(origins.map(([origin, words]) => named(origin, words)))
+  else for (const [origin, words] of origins) printLines(originLines(origin, words))
   return code
 }
 
-/** `PATH: lower 1 /layers/base/etc/passwd`, and a line for each other layer that has the name. */
-function originLines(origin: Origin): string[] {
-  const shows = origin.index === null ? 'does not show' : `${layerName(origin.index)} ${origin.realpath}`
-  const others = origin.also.map((other) => `  ${layerName(other.index)} ${other.root} (${other.why})`)
-  return [`${origin.path}: ${shows}`, ...others]
+function wordsOf(path: string, { lower, names }: Layers): LayerWords {
+  return wordsFor(
+    path,
+    lower.map((each) => each.toString('latin1')),
+    names,
+  )
 }
 
-function layerName(index: number): string {
-  return index < 0 ? 'upper' : `lower ${index}`
+function named(origin: Origin, words: LayerWords) {
+  const also = origin.also.map((other) => ({ ...other, name: words.name(other.index) }))
+  return { ...origin, name: origin.index === null ? null : words.name(origin.index), also }
+}
+
+/** `PATH: lower 1 (base) /layers/base/etc/passwd`, and a line for each other layer that has the name. */
+function originLines(origin: Origin, words: LayerWords): string[] {
+  const shows = origin.index === null ? 'does not show' : `${words.inside(origin.index)} ${origin.realpath}`
+  const others = origin.also.map(({ index, root, why }) => `  ${words.inside(index)} ${root} (${words.within(why)})`)
+  return [`${origin.path}: ${shows}`, ...others]
 }
 
 /** Prints the entries of a merged directory (latin1), each after its owner where `owners`. */
 export async function runLs(directory: string, layers: Layers, owners: boolean, json: boolean): Promise<number> {
   const entries = await listOwners(pathBytes(directory), layers)
   if (json) return printJson(entries)
-  const of = (joined: readonly number[]): string => joined.map((at) => (at < 0 ? 'upper' : String(at))).join(',')
+  const words = wordsOf(directory, layers)
+  const of = (joined: readonly number[]): string => joined.map((at) => words.short(at)).join(',')
   const width = Math.max(5, ...entries.map((entry) => of(entry.layers).length))
   for (const { name, kind, layers: joined } of entries) {
     const word = kind === 'directory' ? `${name}/` : name
@@ -69,23 +82,24 @@ export async function runDu(
     print(`${sizeText(total)}  ${shown(directory ?? '/')}`)
     return Exit.DONE
   }
-  if (json) return printJson(spaces)
-  print(
-    `${'layer'.padEnd(6)}${['entries', 'size', 'on disk', 'hidden'].map((word) => word.padStart(10)).join('')}  root`,
+  const words = wordsOf(directory ?? '/', layers)
+  if (json) return printJson(spaces.map((space) => ({ ...space, name: words.name(space.layer) })))
+  printTable(
+    SPACES,
+    spaces.map((space) => spaceRow(space, words)),
   )
-  for (const space of spaces) print(spaceText(space))
   return Exit.DONE
 }
 
-function spaceText({ layer, entries, bytes, disk, hidden, root }: LayerSpace): string {
-  const cells = [String(entries), ...[bytes, disk, hidden].map(sizeText)].map((cell) => cell.padStart(10))
-  return `${(layer < 0 ? 'upper' : String(layer)).padEnd(6)}${cells.join('')}  ${root}`
-}
+const SPACES = [
+  { header: 'LAYER', cut: 'end' },
+  { header: 'ENTRIES', right: true },
+  { header: 'SIZE', right: true },
+  { header: 'ON DISK', right: true },
+  { header: 'HIDDEN', right: true },
+  { header: 'ROOT', cut: 'start' },
+] as const
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-
-export function sizeText(bytes: number): string {
-  const power = bytes < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
-  const value = bytes / 1024 ** power
-  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`
+function spaceRow({ layer, entries, bytes, disk, hidden, root }: LayerSpace, words: LayerWords): string[] {
+  return [words.whole(layer), String(entries), ...[bytes, disk, hidden].map(sizeText), root]
 }

@@ -2,8 +2,12 @@
  * What `stratafs image export` does: an image's layers are unpacked to the store, as for a mount, and read there as one
  * tree.
  */
+import { posix } from 'node:path'
+import { StratafsError } from '../../base/failure.js'
 import { findMount } from '../../daemon/control/find-mount.js'
+import { resolveDir } from '../../daemon/mount/directories.js'
 import { type PolicyOptions, policyOf } from '../../oci/apply/policy.js'
+import { isStandardInput } from '../../oci/apply/source.js'
 import type { Platform } from '../../oci/image/types.js'
 import { type StoredImage, withImage } from '../../oci/store/images.js'
 import { lowersOf } from '../../oci/store/layer-paths.js'
@@ -26,6 +30,10 @@ export interface ImageExportArguments {
 
 /** Exports; the exit code. */
 export async function runImageExport(given: ImageExportArguments): Promise<number> {
+  if (!isStandardInput(given.output)) {
+    const folder = resolveDir('the directory of --output', posix.dirname(absolutePath(given.output)))
+    if ('error' in folder) throw new StratafsError(folder.error)
+  }
   const merged = absolutePath(given.image)
   if (!('error' in findMount(merged))) return exportTree(given, { merged })
   const reference = referenceOf(given.image)

@@ -29,5 +29,7 @@ export const imageCommand: Add = (parser, outcome) =>
   parser.command('image <command>', 'images in an OCI layout: list, unpack, mount, commit …', (command) =>
     SUBCOMMANDS.reduce((so, add) => add(so, outcome), command)
       .demandCommand(1, 'name what to do with images')
+      .example('$0 image list ./images', '')
+      .example('$0 image mount ./images:app /mnt/root', '')
       .strict(),
   )

@@ -6,9 +6,11 @@ import type { Compression } from '../../oci/encoding/compression.js'
 import { type Imported, importImage } from '../../oci/store/import.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
+import { writeOut } from '../terminal/output.js'
 import { newReferenceOf } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
-import { bytesText, progressBar } from '../terminal/progress.js'
+import { progressBar } from '../terminal/progress.js'
+import { sizeText } from '../terminal/units.js'
 
 export interface ImageImportArguments {
   readonly archive: string
@@ -43,7 +45,7 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result
-  process.stdout.write(given.json ? jsonText(result) : wordsOf(result))
+  writeOut(given.json ? jsonText(result) : wordsOf(result))
   return Exit.DONE
 }
 
@@ -55,6 +57,6 @@ function timestampOf(text: string | undefined): Date {
 }
 
 function wordsOf({ reference, manifest, digest, diffID, size, entries }: Imported): string {
-  const what = `${printable(reference)}: ${entries} entries, ${bytesText(size)}`
+  const what = `${printable(reference)}: ${entries} entries, ${sizeText(size)}`
   return `${what}\nmanifest ${manifest}\nlayer ${digest}\ndiffID ${diffID}\n`
 }

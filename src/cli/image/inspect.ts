@@ -9,10 +9,11 @@ export const imageInspect: Add = (parser, outcome) =>
     (command) =>
       command
         .positional('image', REFERENCE)
+        .option('json', { type: 'boolean', describe: 'as JSON, as it always is' })
         .option('format', {
           type: 'string',
           requiresArg: true,
-          describe: 'one value: {{.Config.Cmd}}, {{json .Layers}}',
+          describe: 'a template as docker inspect takes it: {{.Config.Cmd}}, {{json .Layers}}',
         })
         .example("$0 image inspect ./images:app --format '{{json .Config}}'", ''),
     async (given) => {

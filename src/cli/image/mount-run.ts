@@ -6,12 +6,15 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
+import { resolveDir } from '../../daemon/mount/directories.js'
+import { parseOptions } from '../../daemon/options/parse.js'
 import { type Mount, mount } from '../../index.js'
 import { type PolicyOptions, policyOf } from '../../oci/apply/policy.js'
 import type { Platform } from '../../oci/image/types.js'
 import { type StoredImage, withImage } from '../../oci/store/images.js'
 import { lowersOf } from '../../oci/store/layer-paths.js'
 import { LayerStore, type PresentLayer } from '../../oci/store/store.js'
+import { currentDirectory } from '../terminal/arguments.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { absolutePath, referenceOf, storePath } from '../terminal/paths.js'
@@ -44,6 +47,8 @@ export async function runImageMount(given: ImageMountArguments): Promise<number>
     printError('image mount: --read-only has no upper: leave --upper and --work out')
     return Exit.USAGE
   }
+  const refused = refusal(given)
+  if (refused !== null) throw new StratafsError(refused)
   const reference = referenceOf(given.image)
   const mounted = await interruptible((signal) =>
     withImage(reference, { waits: printError, signal, platform: given.platform }, (image) =>
@@ -56,11 +61,26 @@ export async function runImageMount(given: ImageMountArguments): Promise<number>
   return Exit.DONE
 }
 
+/** What can be said before anything is unpacked, which takes its time: the directories are there, the options can be read. */
+function refusal({ merged, upper, work, options }: ImageMountArguments): string | null {
+  const places = [
+    ['mountpoint', merged],
+    ['upperdir', upper],
+    ['workdir', work],
+  ] as const
+  for (const [option, path] of places) {
+    const place = path === undefined ? null : resolveDir(option, absolutePath(path))
+    if (place !== null && 'error' in place) return place.error
+  }
+  const parsed = parseOptions(options, { strict: true, cwd: currentDirectory(), lowers: ['/'], upper: '/', work: '/' })
+  return 'error' in parsed ? parsed.error : null
+}
+
 function mountImage(given: ImageMountArguments, image: StoredImage, signal: AbortSignal): Promise<Mounted> {
   const store = LayerStore.open(storePath(given.store), policyOf(given.wishes))
   return store.using({ waits: printError, signal }, async () => {
     const layers = await ensureLayers(store, image, given.wishes, signal)
-    return mountLayers(store, image, layers, given)
+    return mountLayers(store, image, layers, given, signal)
   })
 }
 
@@ -69,6 +89,7 @@ async function mountLayers(
   image: StoredImage,
   layers: readonly PresentLayer[],
   given: ImageMountArguments,
+  signal: AbortSignal,
 ): Promise<Mounted> {
   if (image.layers.length === 0) throw new StratafsError('the image has no layers: there is nothing to mount')
   const lower = lowersOf(layers).map(pathBytes)
@@ -83,6 +104,8 @@ async function mountLayers(
       ...(upper === null ? {} : { upper: pathBytes(upper) }),
       ...(work === null ? {} : { work: pathBytes(work) }),
       options: options.map(shown).join(','),
+      notice: printError,
+      signal,
     })
     return { image, mount: done, layers, upper }
   } catch (error) {

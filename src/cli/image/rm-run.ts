@@ -5,9 +5,10 @@ import { referenceText } from '../../oci/store/images.js'
 import { type Removal, removeImage, removeRecord } from '../../oci/store/remove.js'
 import { LayerStore } from '../../oci/store/store.js'
 import { Exit, printError } from '../terminal/errors.js'
+import { writeOut } from '../terminal/output.js'
 import { referenceOf, resolvedPath, storePath } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
-import { bytesText } from '../terminal/progress.js'
+import { sizeText } from '../terminal/units.js'
 
 export interface ImageRmArguments {
   readonly images: readonly string[]
@@ -29,8 +30,8 @@ export async function runImageRm(given: ImageRmArguments): Promise<number> {
       code = Exit.FAILED
     }
   }
-  if (given.json) process.stdout.write(jsonText(removed))
-  else for (const each of removed) process.stdout.write(wordsOf(each))
+  if (given.json) writeOut(jsonText(removed))
+  else for (const each of removed) writeOut(wordsOf(each))
   return code
 }
 
@@ -51,6 +52,6 @@ async function removeOne(image: string, store: LayerStore): Promise<Removal> {
 
 function wordsOf({ reference, blobs, bytes, layers }: Removal): string {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`
-  const gone = `${count(blobs.length, 'blob')} (${bytesText(bytes)}), ${count(layers.length, 'unpacked layer')}`
+  const gone = `${count(blobs.length, 'blob')} (${sizeText(bytes)}), ${count(layers.length, 'unpacked layer')}`
   return `removed ${printable(reference)}: ${gone}\n`
 }

@@ -1,5 +1,5 @@
 /** What `image list`, `image history` and `image inspect` do: read a layout's documents and print them. */
-import { printable, shown } from '../../base/text.js'
+import { shown } from '../../base/text.js'
 import { type Image, Layout } from '../../oci/image/layout.js'
 import { type HistoryRow, historyOf, inspectImage, listImages } from '../../oci/image/listing.js'
 import { choose } from '../../oci/store/images.js'
@@ -7,46 +7,68 @@ import { Exit, printError } from '../terminal/errors.js'
 import { formatDocument } from '../terminal/format.js'
 import { referenceOf, resolvedPath } from '../terminal/paths.js'
 import { printJson, printValue } from '../terminal/print.js'
-import { bytesText } from '../terminal/progress.js'
+import { cutTo, printTable } from '../terminal/table.js'
+import { agoText, sizeText } from '../terminal/units.js'
 
 const SHORT = 12
-const WORDS = 60
+/** As docker history cuts. */
+const WORDS = 45
+
+const IMAGES = [
+  { header: 'TAG', cut: 'start' },
+  { header: 'IMAGE ID' },
+  { header: 'CREATED' },
+  { header: 'PLATFORM' },
+  { header: 'LAYERS', right: true },
+  { header: 'SIZE', right: true },
+  { header: 'UNSHARED', right: true },
+] as const
+
+const STEPS = [
+  { header: 'LAYER' },
+  { header: 'CREATED' },
+  { header: 'CREATED BY', cut: 'end' },
+  { header: 'SIZE', right: true },
+  { header: 'COMMENT', cut: 'end' },
+  { header: 'SHARED WITH', cut: 'end' },
+] as const
 
 /** Prints the images; the exit code. */
 export function runImageList(path: string, json: boolean): number {
   const images = listImages(Layout.open(resolvedPath(path)))
   if (json) return printJson(images)
-  const rows = images.map((image) =>
-    image.fault === undefined
-      ? [
-          image.tag ?? '-',
-          shortDigest(image.manifest),
-          dateOf(image.created),
-          image.platform,
-          `${image.layers} layers`,
-          bytesText(image.size),
-          `${bytesText(image.unshared)} its own`,
-        ]
-      : [image.tag ?? '-', shortDigest(image.manifest), image.fault],
+  printTable(
+    IMAGES,
+    images.map(({ tag, id, created, platform, layers, size, unshared }) => {
+      const name = tag ?? '<none>'
+      if (id === null) return [name, '-', '-', '-', '-', '-', '-']
+      return [name, shortDigest(id), agoText(created), platform, String(layers), sizeText(size), sizeText(unshared)]
+    }),
   )
-  return printTable(rows)
+  for (const { tag, fault } of images) if (fault !== undefined) printError(`${tag ?? '<none>'}: ${fault}`)
+  return Exit.DONE
 }
 
 /** Prints an image's history; the exit code. */
 export function runImageHistory(image: string, json: boolean, whole: boolean): number {
   const { layout, found } = open(image)
   const rows = historyOf(layout, found)
-  return json ? printJson(rows) : printTable(rows.map((row) => historyLine(row, whole)))
+  if (json) return printJson(rows)
+  const columns = whole ? STEPS.map(({ header }) => ({ header })) : STEPS
+  printTable(
+    columns,
+    rows.map((row) => historyLine(row, whole)),
+  )
+  return Exit.DONE
 }
 
 function historyLine(row: HistoryRow, whole: boolean): string[] {
   const cut = (text: string) => {
     const line = text.replace(/\s+/g, ' ').trim()
-    return whole || line.length <= WORDS ? line : `${line.slice(0, WORDS - 1)}…`
+    return whole ? line : cutTo(line, WORDS, 'end')
   }
   const digest = row.digest === null ? '-' : whole ? row.digest : shortDigest(row.digest)
-  const shared = row.shared.length === 0 ? '' : `shared with ${row.shared.join(', ')}`
-  return [digest, dateOf(row.created), cut(row.createdBy), bytesText(row.size), cut(row.comment), shared]
+  return [digest, agoText(row.created), cut(row.createdBy), sizeText(row.size), cut(row.comment), row.shared.join(', ')]
 }
 
 /** Prints one image in full, or the value that `format` names; the exit code. */
@@ -68,20 +90,4 @@ function open(image: string): { layout: Layout; found: Image } {
 
 function shortDigest(digest: string): string {
   return digest.slice('sha256:'.length).slice(0, SHORT)
-}
-
-function dateOf(created: string | null): string {
-  return created === null ? '-' : created.slice(0, 19).replace('T', ' ')
-}
-
-/** Columns as wide as their widest cell. */
-function printTable(given: readonly (readonly string[])[]): number {
-  const rows = given.map((cells) => cells.map(printable))
-  const widths: number[] = []
-  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length)
-  for (const row of rows) {
-    const cells = row.map((cell, at) => cell.padEnd(widths[at]!))
-    process.stdout.write(`${cells.join('  ').trimEnd()}\n`)
-  }
-  return Exit.DONE
 }

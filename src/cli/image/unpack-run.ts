@@ -8,6 +8,7 @@ import { lowersOf } from '../../oci/store/layer-paths.js'
 import { LayerStore, type PresentLayer } from '../../oci/store/store.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
+import { writeOut } from '../terminal/output.js'
 import { referenceOf, storePath } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
@@ -30,7 +31,7 @@ export async function runImageUnpack(given: ImageUnpackArguments): Promise<numbe
   )
   if (typeof done === 'number') return done
   const { store, image, layers } = done
-  process.stdout.write(given.json ? jsonText(documentOf(store, image, layers)) : wordsOf(layers))
+  writeOut(given.json ? jsonText(documentOf(store, image, layers)) : wordsOf(layers))
   return Exit.DONE
 }
 

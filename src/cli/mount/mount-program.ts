@@ -27,15 +27,20 @@ export const COMMANDS = [
   'mount',
   'unmount',
   'umount',
+  'list',
+  'ps',
   'inspect',
   ...OWNER_COMMANDS,
   'stats',
+  'health',
   'diff',
   'commit',
   'apply',
   'image',
+  'store',
   'bundle',
   'completion',
+  'help',
 ]
 
 /** True when `args`, given to a program called `name`, are in the mount-program form. */

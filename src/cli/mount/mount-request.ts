@@ -7,6 +7,7 @@
 import type { MountPlan, MountSettings } from '../../daemon/options/mount-settings.js'
 import { type OptionContext, parseOptions } from '../../daemon/options/parse.js'
 import { escapePath, splitOptions } from '../../daemon/options/split.js'
+import { splitNamed } from '../terminal/named-layer.js'
 import type { MountProgramCall } from './mount-program.js'
 
 export interface MountRequest {
@@ -19,6 +20,8 @@ export interface MountRequest {
   readonly trace: boolean
   /** Check the options and do nothing. */
   readonly pretend: boolean
+  /** Say as JSON what was mounted, once it is. */
+  readonly json?: boolean
 }
 
 /** What `stratafs mount` was given, latin1. */
@@ -33,6 +36,7 @@ export interface MountArguments {
   readonly logFile: string | undefined
   readonly transport: string | undefined
   readonly acceptLimits: boolean
+  readonly json?: boolean
 }
 
 export interface Prepared {
@@ -44,10 +48,12 @@ export interface Prepared {
 
 /** `stratafs mount`: layers as arguments of their own or among the options; unknown options are refused. */
 export function commandRequest(given: MountArguments, cwd: string): MountRequest {
+  const named = given.lowers.map(splitNamed)
   const context: OptionContext = {
     strict: true,
     cwd,
-    lowers: given.lowers,
+    lowers: named.map(({ path }) => path),
+    ...(named.some(({ name }) => name !== '') ? { layerNames: named.map(({ name }) => name) } : {}),
     ...(given.upper === undefined ? {} : { upper: given.upper }),
     ...(given.work === undefined ? {} : { work: given.work }),
   }
@@ -56,7 +62,8 @@ export function commandRequest(given: MountArguments, cwd: string): MountRequest
   if (given.transport !== undefined) options.push(`transport=${given.transport}`)
   if (given.acceptLimits) options.push('accept_limits')
   const { merged: mountpoint, foreground, trace } = given
-  return { options, context, mountpoint, foreground, trace, pretend: false }
+  const request = { options, context, mountpoint, foreground, trace, pretend: false }
+  return given.json === true ? { ...request, json: true } : request
 }
 
 /** The mount-program form: runtimes pass options that nobody needs. */

@@ -46,7 +46,11 @@ export const mountCommand =
       (command) =>
         command
           .positional('merged', { type: 'string', demandOption: true, describe: 'the directory to mount on' })
-          .option('lower', { type: 'string', requiresArg: true, describe: 'a lower directory, top first; repeat it' })
+          .option('lower', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'a lower directory, top first, or NAME=DIR; repeat it',
+          })
           .option('upper', {
             type: 'string',
             requiresArg: true,
@@ -70,6 +74,7 @@ export const mountCommand =
           .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
           .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
           .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
+          .option('json', { type: 'boolean', describe: 'tell as JSON what was mounted (in the background)' })
           .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
           .example('$0 mount --lower base -o nosuid,nodev merged', 'read-only')
           .epilogue(MOUNT_OPTIONS),
@@ -85,6 +90,7 @@ export const mountCommand =
           logFile: last(given['log-file']),
           transport: given.transport === undefined ? undefined : last(given.transport),
           acceptLimits: given['accept-limits'] === true,
+          ...(given.json === true ? { json: true } : {}),
         })
       },
     )

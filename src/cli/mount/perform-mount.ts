@@ -4,6 +4,7 @@
  * needs it, because a runtime waits for this command each time it starts a container.
  */
 
+import { shown } from '../../base/text.js'
 import type { MountPlan } from '../../daemon/options/mount-settings.js'
 import { mountInBackground } from '../../daemon/process/background.js'
 import { Exit, printError } from '../terminal/errors.js'
@@ -21,7 +22,7 @@ export async function performMount(request: MountRequest): Promise<number> {
   // In the foreground they stand in the log.
   if (!here) for (const warning of warnings) printError(warning)
   if (request.pretend) return Exit.DONE
-  return here ? inForeground(plan, warnings) : inBackground(plan, warnings)
+  return here ? inForeground(plan, warnings) : inBackground(plan, warnings, request.json === true)
 }
 
 /** Only the mount's flags: no daemon is begun. */
@@ -33,11 +34,16 @@ async function performRemount({ mountpoint, context, options, pretend }: MountRe
   return refused === null ? Exit.DONE : Exit.FAILED
 }
 
-async function inBackground(plan: MountPlan, warnings: readonly string[]): Promise<number> {
-  const report = await mountInBackground(plan, warnings)
-  if (!('error' in report)) return Exit.DONE
+async function inBackground(plan: MountPlan, warnings: readonly string[], json: boolean): Promise<number> {
+  const report = await mountInBackground(plan, warnings, { say: printError })
+  if (!('error' in report)) return json ? tell(report.mountpoint, report.pid) : Exit.DONE
   printError(report.error)
   return Exit.FAILED
+}
+
+async function tell(mountpoint: string, pid: number): Promise<number> {
+  const { printJson } = await import('../terminal/print.js')
+  return printJson({ merged: shown(mountpoint), pid })
 }
 
 async function inForeground(plan: MountPlan, warnings: readonly string[]): Promise<number> {

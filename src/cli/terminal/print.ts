@@ -1,15 +1,16 @@
 /** Standard output: text for a reader, and JSON for a program, the same way in every command. */
 import { codeUnits, printable } from '../../base/text.js'
 import { Exit } from './errors.js'
+import { isTerminal, writeOut } from './output.js'
 
 /** Prints `text`, escaped so that it is one line whatever names are in it, and a newline. */
 export function print(text: string): void {
-  process.stdout.write(`${printable(text)}\n`)
+  writeOut(`${printable(text)}\n`)
 }
 
 /** Prints `lines` so. */
 export function printLines(lines: readonly string[]): void {
-  process.stdout.write(lines.map((line) => `${printable(line)}\n`).join(''))
+  writeOut(lines.map((line) => `${printable(line)}\n`).join(''))
 }
 
 /** `value` as commands print it with --json, with a newline at its end; a terminal can show it whatever names hold. */
@@ -20,12 +21,12 @@ export function jsonText(value: unknown): string {
 
 /** Prints `value` as JSON; the exit code. */
 export function printJson(value: unknown): number {
-  process.stdout.write(jsonText(value))
+  writeOut(jsonText(value))
   return Exit.DONE
 }
 
 /** Prints a value that was asked for by --format: as it is for a program, escaped on a terminal. */
 export function printValue(text: string): void {
-  if (process.stdout.isTTY) for (const line of text.split('\n')) print(line)
-  else process.stdout.write(`${text}\n`)
+  if (isTerminal()) for (const line of text.split('\n')) print(line)
+  else writeOut(`${text}\n`)
 }

@@ -3,6 +3,8 @@
  * and gone when the work is done. What a program would read is never in it.
  */
 
+import { sizeText } from './units.js'
+
 const WIDTH = 30
 const INTERVAL_MS = 100
 
@@ -24,7 +26,7 @@ export function progressBar(label: string, stream: NodeJS.WriteStream = process.
       if (now - last < INTERVAL_MS) return
       last = now
       drawn = true
-      stream.write(`\r${barText(label, done, total, stream.columns ?? 80)}\x1b[K`)
+      stream.write(`\r${barText(label, done, total, stream.columns || 80)}\x1b[K`)
     },
     clear: () => {
       if (drawn) stream.write('\r\x1b[K')
@@ -35,22 +37,10 @@ export function progressBar(label: string, stream: NodeJS.WriteStream = process.
 
 /** The line. Pure. */
 function barText(label: string, done: number, total: number | null, columns: number): string {
-  const amount = total === null ? bytesText(done) : `${bytesText(done)} of ${bytesText(total)}`
+  const amount = total === null ? sizeText(done) : `${sizeText(done)} of ${sizeText(total)}`
   if (total === null || total === 0) return `${label} ${amount}`.slice(0, columns - 1)
   const part = Math.min(1, done / total)
   const full = Math.round(part * WIDTH)
   const bar = `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${String(Math.round(part * 100)).padStart(3)} %`
   return `${label} ${bar} ${amount}`.slice(0, columns - 1)
-}
-
-/** `512 B`, `1.5 kB`, `170 MB`: decimal, three digits. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000
-    unit++
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toPrecision(2)} ${units[unit]}`
 }

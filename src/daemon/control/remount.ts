@@ -3,7 +3,9 @@
  * own flags change, and the kernel itself then refuses writes: the daemon is not asked. What else mount(8) repeats from
  * fstab or from the mount table means nothing here.
  */
+
 import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -44,7 +46,7 @@ export function remount(mountpoint: string, texts: readonly string[]): Refused |
 function reason(errno: number): string {
   if (errno === -Errno.EPERM) return 'only root can; unmount it, then mount it with the new options'
   if (errno === -Errno.EBUSY) return 'a file is open for writing'
-  return `mount(2) failed with errno ${-errno}`
+  return errnoWords(errno)
 }
 
 /** MS_* of mount(2): those of the mount as it is (its words in the kernel's table), changed as the options say. */
@@ -69,5 +71,7 @@ function sync(upper: string): Refused | null {
   const fd = native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0)
   const errno = fd < 0 ? fd : native.syncfs(fd)
   if (fd >= 0) native.close(fd)
-  return errno < 0 ? { error: `the filesystem of upperdir ${shown(upper)} cannot be synced (errno ${-errno})` } : null
+  return errno < 0
+    ? { error: `the filesystem of upperdir ${shown(upper)} cannot be synced (${errnoWords(errno)})` }
+    : null
 }

@@ -6,6 +6,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { sourceStack } from '../../base/source-stack.js'
 import type { DataBinding } from '../../operations/contract.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
@@ -137,7 +138,7 @@ function keepAwake(start: EngineStart, engine: Engine, device: InstanceType<type
   const fd = choice.holds ? native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0) : -1
   if (fd >= 0) device.keepAwake(fd)
   if (fd >= 0 || start.awake === 'off') return choice
-  const why = choice.holds ? `${LATENCY} cannot be opened (errno ${-fd})` : choice.why
+  const why = choice.holds ? `${LATENCY} cannot be opened (${errnoWords(fd)})` : choice.why
   if (start.awake === 'on') engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
   return { holds: false, why }
 }

@@ -9,7 +9,8 @@
  * Each refusal is one sentence that names option, path and what to do. Nothing is changed, except that a workdir which
  * we chose ourselves is made. This runs before the mount, so no path here can lead into it.
  */
-import { accessSync, constants, mkdirSync, rmdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, rmdirSync, statSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
@@ -27,14 +28,14 @@ interface Places {
 /** The plan with every path resolved, or why it cannot be carried out. */
 export function checkPlan(plan: MountPlan): MountPlan | Refused {
   const { work } = plan.config
-  const made = work !== null && plan.settings.makeWork && makeDirectory(work)
-  const checked = checkPlaces(plan)
-  if ('error' in checked && made) rmdirSync(pathBytes(work))
+  const failure = work !== null && plan.settings.makeWork ? makeDirectory(work) : undefined
+  const checked = checkPlaces(plan, failure)
+  if ('error' in checked && failure === null && work !== null) rmdirSync(pathBytes(work))
   return checked
 }
 
-function checkPlaces(plan: MountPlan): MountPlan | Refused {
-  const places = findPlaces(plan)
+function checkPlaces(plan: MountPlan, workFailure: unknown): MountPlan | Refused {
+  const places = findPlaces(plan, workFailure)
   if ('error' in places) return places
   const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
   if (error !== undefined) return { error }
@@ -52,30 +53,52 @@ function userRedirectsOf({ config, settings }: MountPlan): UnionConfig['userRedi
   return config.userRedirects === 'on' && othersMayEnter(settings) ? 'shared' : config.userRedirects
 }
 
-/** Whether it was made here and now. A failure shows when the directory is looked for. */
-function makeDirectory(path: string): boolean {
+/** Null when it was made here and now, else what was in the way: told when the directory is looked for and not there. */
+function makeDirectory(path: string): unknown {
   try {
     mkdirSync(pathBytes(path), { mode: 0o700 })
-    return true
-  } catch {
-    return false
+    return null
+  } catch (error) {
+    return error
   }
 }
 
-function findPlaces({ config, mountpoint: on }: MountPlan): Places | Refused {
+function findPlaces({ config, mountpoint: on }: MountPlan, workFailure: unknown): Places | Refused {
   const mountpoint = resolveDir('mountpoint', on)
   if ('error' in mountpoint) return mountpoint
   const lowers: ResolvedDir[] = []
   for (const path of [...config.lowers, ...(config.dataLowers ?? [])]) {
     const lower = resolveDir('lowerdir', path)
     if ('error' in lower) return lower
+    const closed = unreadable(lower)
+    if (closed !== null) return closed
     lowers.push(lower)
   }
   const upper = config.upper === null ? null : resolveDir('upperdir', config.upper)
   if (upper !== null && 'error' in upper) return upper
   const work = config.work === null ? null : resolveDir('workdir', config.work)
-  if (work !== null && 'error' in work) return work
+  if (work !== null && 'error' in work) return workFailure instanceof Error ? notMade(config.work!, workFailure) : work
   return { mountpoint, lowers, upper, work }
+}
+
+function notMade(work: string, why: Error): Refused {
+  const advice = 'name one on the filesystem of the upperdir, with --work or workdir='
+  return {
+    error: `workdir ${shown(work)}, which is taken where none is named, cannot be made: ${errorWords(why)}; ${advice}`,
+  }
+}
+
+/** A layer of somebody else's that is closed to this process: nothing in it would show. What we own can be opened all the same. */
+function unreadable({ option, path }: ResolvedDir): Refused | null {
+  try {
+    accessSync(pathBytes(path), constants.R_OK | constants.X_OK)
+    return null
+  } catch {
+    const { uid, mode } = statSync(pathBytes(path))
+    if (uid === process.geteuid?.()) return null
+    const which = `it belongs to user ${uid} and has mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`
+    return { error: `${option} ${shown(path)} cannot be read by you: ${which}; have it opened, or name another` }
+  }
 }
 
 function checkUpper({ upper, work }: Places): string | undefined {

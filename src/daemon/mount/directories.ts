@@ -4,6 +4,7 @@
  */
 import { realpathSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -34,7 +35,7 @@ export function resolveDir(option: string, path: string): ResolvedDir | Refused 
   }
   if (isDead(real)) return { error: `${option} ${shown(path)} ${DEAD}: run \`stratafs unmount ${shown(path)}\` first` }
   const errno = native.statat(AT_FDCWD, real)
-  if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (errno ${-errno})` }
+  if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (${errnoWords(errno)})` }
   const { stat } = native
   if ((stat[Stat.MODE] & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
   const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`

@@ -13,19 +13,60 @@ import { listMounts, type MountState, ownPidNamespace } from './run-directory.js
 /** As long as an unmount may wait for its daemon. */
 const PATIENCE_MS = 30_000
 const POLL_MS = 10
+/** After so long it is said what is waited for. */
+const SILENCE_MS = 1_000
+/** How often it is asked whether anybody still wants the mount. */
+const LOOK_MS = 200
+
+/** Whoever wants the mount. */
+export interface Waiter {
+  /** Takes a sentence on what is waited for. */
+  say(words: string): void
+  /** False once nobody wants the mount any more. */
+  isWanted(): boolean
+}
 
 /** Locks each of `places` (option and absolute path), all or none, as soon as the daemon that holds them has gone. */
 export async function lockWhenFree(
   places: readonly (readonly [option: string, path: string])[],
+  waiter: Waiter,
 ): Promise<DirectoryLocks | Refused> {
-  for (const until = Date.now() + PATIENCE_MS; ; await sleep(POLL_MS)) {
+  const patience = new Patience(waiter)
+  for (;;) {
     const locks = lockDirectories(places)
     if ('release' in locks || locks.holder === undefined) return locks
     const daemon = daemonOf(locks.holder, places)
-    if (Date.now() > until || (daemon !== null && isMounted(daemon))) return locks
+    if (daemon !== null && isMounted(daemon)) return locks
     const copies = daemon === null ? [] : copiesOf(daemon.device)
     if (copies.length > 0)
       return { error: `${locks.error}; it is mounted in another mount namespace (${processes(copies)})` }
+    const given = await patience.wait(`${locks.held}: waiting for its end`)
+    if (given !== null) return { error: `${locks.error}; ${given}` }
+  }
+}
+
+/** One wait, in steps. */
+class Patience {
+  readonly #begun = Date.now()
+  #asked = Date.now()
+  #isTold = false
+
+  constructor(private readonly waiter: Waiter) {}
+
+  /** Waits for a moment, and says `words` once that has gone on for a while. Null, or why there is no more waiting. */
+  async wait(words: string): Promise<string | null> {
+    const now = Date.now()
+    if (now - this.#begun > PATIENCE_MS) return `it has not ended within ${PATIENCE_MS / 1000} s`
+    if (!this.#isTold && now - this.#begun > SILENCE_MS) {
+      this.waiter.say(`${words} (at most ${PATIENCE_MS / 1000} s)`)
+      this.#isTold = true
+    }
+    if (now - this.#asked > LOOK_MS) {
+      this.#asked = now
+      if (!this.waiter.isWanted()) return 'interrupted while it was waited for'
+    }
+    await sleep(POLL_MS)
+    return null
   }
 }
 

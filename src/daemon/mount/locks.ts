@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -19,6 +20,8 @@ export interface DirectoryLocks {
 /** Somebody else has it: `holder` is the pid, 0 where the kernel does not tell. */
 interface Held extends Refused {
   readonly holder?: number
+  /** Who has what, without advice. */
+  readonly held?: string
 }
 
 /** Locks each of `places` (option and absolute path), all or none. */
@@ -40,12 +43,14 @@ export function lockDirectories(places: readonly (readonly [option: string, path
 
 function lockDirectory(option: string, path: string): OwnedFd | Held {
   const opened = OwnedFd.from(openApart(path))
-  if (typeof opened === 'number') return { error: `${option} ${shown(path)} cannot be opened (errno ${-opened})` }
+  if (typeof opened === 'number') return { error: `${option} ${shown(path)} cannot be opened (${errnoWords(opened)})` }
   const errno = native.flock(opened.fd, LOCK_EX | LOCK_NB)
   if (errno >= 0) return opened
   const holder = errno === -Errno.EAGAIN ? holderOf(opened.fd) : -1
   opened.close()
-  return holder < 0 ? { error: `${option} cannot be locked` } : { error: inUse(option, path, holder), holder }
+  if (holder < 0) return { error: `${option} cannot be locked` }
+  const held = inUse(option, path, holder)
+  return { error: `${held}: unmount that one first, or name another directory`, held, holder }
 }
 
 /**
@@ -62,7 +67,7 @@ function openApart(path: string): number {
 
 function inUse(option: string, path: string, pid: number): string {
   const who = pid > 0 ? ` (process ${pid})` : ''
-  return `${option} ${shown(path)} is in use by another mount${who}: unmount that one first, or name another directory`
+  return `${option} ${shown(path)} is in use by another mount${who}`
 }
 
 /** The pid that holds an flock on the open file, as /proc/locks has it; 0 when it does not say. */

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { shown } from '../../base/text.js'
 import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -32,7 +33,7 @@ export function attach(plan: MountPlan): Attached | Refused {
 function mountFailure(errno: number): string {
   if (errno === -Errno.ENODEV) return 'this kernel has no FUSE: load it with `modprobe fuse`'
   if (errno === -Errno.EPERM) return 'not permitted here'
-  return `mount(2) failed with errno ${-errno}`
+  return `mount(2) says: ${errnoWords(errno)}`
 }
 
 /** mount(2): the device, a refusal for a person, or -errno. */
@@ -69,7 +70,7 @@ function attachWithProgram(plan: MountPlan): Attached | Refused {
   if (program === null) return { error: 'fusermount3 was not found: install the package fuse3 (apt-get install fuse3)' }
   const answer = native.fusermount(program, programOptions(plan.settings), plan.mountpoint)
   if (typeof answer === 'number' && answer >= 0) return { fd: answer, program }
-  const why = typeof answer === 'string' ? shown(answer).trim() : `${program} failed with errno ${-answer}`
+  const why = typeof answer === 'string' ? shown(answer).trim() : `${program} cannot be run: ${errnoWords(answer)}`
   return { error: `cannot mount on ${shown(plan.mountpoint)}: ${why}` }
 }
 
@@ -116,7 +117,7 @@ function executable(path: string): boolean {
 export function detach(mountpoint: string, lazy: boolean): number | Refused {
   const errno = native.umount(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0))
   if (errno >= 0 || errno === -Errno.EBUSY) return errno
-  if (errno !== -Errno.EPERM) return { error: `cannot unmount ${shown(mountpoint)} (errno ${-errno})` }
+  if (errno !== -Errno.EPERM) return { error: `cannot unmount ${shown(mountpoint)}: ${errnoWords(errno)}` }
   return detachWithProgram(mountpoint, lazy)
 }
 

@@ -22,6 +22,8 @@ export interface OptionContext {
   readonly cwd: string
   /** Layers given as arguments of their own: unescaped, and before those of `lowerdir`. */
   readonly lowers?: readonly string[]
+  /** What those are called, `''` where they have no name. */
+  readonly layerNames?: readonly string[]
   readonly upper?: string
   readonly work?: string
   /** Shown as the source where no `fsname` is given. */
@@ -88,6 +90,7 @@ function printed({ name, value }: OptionItem): string {
 /** Layers that came as arguments of their own. */
 function addArguments({ config, settings, named }: Draft, context: OptionContext): void {
   if (context.lowers !== undefined) config.lowers = [...context.lowers, ...config.lowers]
+  if (context.layerNames !== undefined) config.layerNames = context.layerNames
   config.upper = context.upper ?? config.upper
   config.work = context.work ?? config.work
   if (context.source !== undefined && !named.has('fsname')) settings.fsname = context.source

@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs'
 import { createLogger, type Logger } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
+import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { runDaemon } from './daemon-process.js'
@@ -26,6 +27,7 @@ export type BackgroundReport = { readonly pid: number; readonly mountpoint: stri
 export async function serveInBackground(
   order: BackgroundOrder,
   report: (outcome: BackgroundReport) => Promise<void>,
+  waiter: Waiter,
 ): Promise<number> {
   const { logFile: asked } = order.plan.settings
   const own = asked === null && !order.journal ? ownLog(order.plan.mountpoint) : null
@@ -38,7 +40,7 @@ export async function serveInBackground(
     await report('error' in outcome ? outcome : { pid: process.pid, mountpoint: outcome.mountpoint })
     return !('error' in outcome)
   }
-  const code = await serve(plan, order, ready)
+  const code = await serve(plan, order, ready, waiter)
   if (code === 0) dropLog()
   return code
 }
@@ -47,6 +49,7 @@ async function serve(
   plan: MountPlan,
   { journal, warnings }: BackgroundOrder,
   ready: (outcome: { readonly mountpoint: string } | Refused) => Promise<boolean>,
+  waiter: Waiter,
 ): Promise<number> {
   const logger = openLog(plan.settings.logFile, journal)
   if ('error' in logger) {
@@ -54,7 +57,7 @@ async function serve(
     return 1
   }
   const trace = (line: string) => logger.log('info', line)
-  return runDaemon(plan, { logger, warnings, trace, ready })
+  return runDaemon(plan, { waiter, logger, warnings, trace, ready })
 }
 
 function openLog(logFile: string | null, journal: boolean): Logger | Refused {

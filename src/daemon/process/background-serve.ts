@@ -17,13 +17,18 @@ socket.on(
 )
 
 async function main(order: BackgroundOrder): Promise<void> {
-  process.exit(await serveInBackground(order, report))
+  process.exit(await serveInBackground(order, report, { say, isWanted: () => !socket.destroyed }))
 }
 
 /** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
 async function fail(error: unknown): Promise<void> {
   await report({ error: `the background process failed: ${sourceStack(error)}` })
   process.exit(1)
+}
+
+/** A sentence on the way to the answer. */
+function say(words: string): void {
+  if (!socket.destroyed) socket.write(`${JSON.stringify({ say: words })}\n`)
 }
 
 /** Sends the one answer and closes the line. */

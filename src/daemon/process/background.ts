@@ -16,11 +16,24 @@ import { stderrIsJournal } from './journal.js'
 
 const ANSWER_MS = 20_000
 
+/** Whoever has a mount made: hears what it waits for, and may end that. */
+interface Starter {
+  say(words: string): void
+  readonly signal?: AbortSignal | undefined
+}
+
 /** Mounts in a background process and returns once the mount answers. */
-export async function mountInBackground(plan: MountPlan, warnings: readonly string[]): Promise<BackgroundReport> {
+export async function mountInBackground(
+  plan: MountPlan,
+  warnings: readonly string[],
+  starter: Starter,
+): Promise<BackgroundReport> {
   const journal = stderrIsJournal()
   const child = startChild(plan, journal)
-  const report = await converse(child, { plan, warnings, journal })
+  const stop = () => void child.kill('SIGTERM')
+  starter.signal?.addEventListener('abort', stop)
+  const report = await converse(child, { plan, warnings, journal }, starter)
+  starter.signal?.removeEventListener('abort', stop)
   if ('error' in report) return report
   const silence = await mountAnswers(report.mountpoint, ANSWER_MS)
   if (silence === null) return report
@@ -52,7 +65,7 @@ function helpers(): number {
   return Math.min(4, Math.max(1, availableParallelism() >> 1))
 }
 
-function converse(child: ChildProcess, order: BackgroundOrder): Promise<BackgroundReport> {
+function converse(child: ChildProcess, order: BackgroundOrder, { say }: Starter): Promise<BackgroundReport> {
   return new Promise((resolve) => {
     const socket = child.stdio[3] as Socket
     // Until it has answered this process lives on for its sake: its end is an answer too.
@@ -64,7 +77,11 @@ function converse(child: ChildProcess, order: BackgroundOrder): Promise<Backgrou
     socket.setEncoding('utf8')
     socket.on(
       'data',
-      lineReader((line) => finish(JSON.parse(line) as BackgroundReport)),
+      lineReader((line) => {
+        const message = JSON.parse(line) as BackgroundReport | { readonly say: string }
+        if ('say' in message) say(message.say)
+        else finish(message)
+      }),
     )
     socket.on('error', () => finish({ error: 'the background process cannot be reached' }))
     child.on('error', (error) => finish({ error: `the background process cannot be started: ${error.message}` }))

@@ -8,6 +8,7 @@ import type { Logger } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
+import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { MountService } from '../service/mount-service.js'
 
@@ -24,6 +25,8 @@ const SMALL_HEAP = '--heap-growing-percent=50'
 const LOADED_MS = 2_000
 
 interface DaemonVoice {
+  /** Hears what the mount waits for. */
+  readonly waiter: Waiter
   readonly logger: Logger
   /** What was ignored among the options. */
   readonly warnings: readonly string[]
@@ -39,8 +42,9 @@ interface DaemonVoice {
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
   outliveFaults(logger)
-  const signalsEnd = listenToSignals(voice)
-  const service = await MountService.start(plan, logger, (line) => voice.trace(line))
+  const signals = listenToSignals(voice)
+  const waiter = { say: voice.waiter.say, isWanted: () => signals.asked() === 0 && voice.waiter.isWanted() }
+  const service = await MountService.start(plan, logger, (line) => voice.trace(line), waiter)
   if ('error' in service) {
     await voice.ready(service)
     return 1
@@ -48,7 +52,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   for (const warning of voice.warnings) logger.log('warn', warning)
   const { mountpoint, device, config } = service.state
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
-  signalsEnd(service)
+  signals.end(service)
   const wanted = await voice.ready({ mountpoint })
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
@@ -70,9 +74,9 @@ function outliveFaults(logger: Logger): void {
 
 /**
  * Listens from the first moment, since a mount that is just being made must not be left without its daemon: what is
- * asked before it stands is done when it does. The mount is told to what is returned.
+ * asked before it stands is done when it does. The mount is told to `end`; `asked` counts the signals so far.
  */
-function listenToSignals(voice: DaemonVoice): (service: MountService) => void {
+function listenToSignals(voice: DaemonVoice): { end(service: MountService): void; asked(): number } {
   const { logger } = voice
   let serving: MountService | null = null
   let asked = 0
@@ -88,8 +92,9 @@ function listenToSignals(voice: DaemonVoice): (service: MountService) => void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
   process.on('SIGUSR1', () => void serving?.logCounters())
   process.on('SIGPIPE', () => {})
-  return (service) => {
+  const endOf = (service: MountService) => {
     serving = service
     if (asked > 0) stop()
   }
+  return { end: endOf, asked: () => asked }
 }

@@ -36,5 +36,6 @@ export async function mountInForeground(
     return false
   }
   const say = (line: string) => process.stderr.write(`${printable(shown(line))}\n`)
-  return runDaemon(plan, { logger, warnings, trace: say, ready, ending: () => manager.stopping() })
+  const waiter = { say: refuse, isWanted: () => true }
+  return runDaemon(plan, { waiter, logger, warnings, trace: say, ready, ending: () => manager.stopping() })
 }

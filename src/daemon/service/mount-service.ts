@@ -20,7 +20,7 @@ import { startEngine } from '../engine/start-engine.js'
 import { checkPlan } from '../mount/checks.js'
 import type { Refused } from '../mount/directories.js'
 import { isDead } from '../mount/liveness.js'
-import { lockWhenFree } from '../mount/lock-wait.js'
+import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
 import { mountedOn, readMounts } from '../mount/mountinfo.js'
 import {
@@ -61,9 +61,15 @@ export class MountService {
   #over = false
 
   /**
-   * Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them.
+   * Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them;
+   * `waiter` hears what is waited for.
    */
-  static async start(given: MountPlan, logger: Logger, trace: (line: string) => void): Promise<MountService | Refused> {
+  static async start(
+    given: MountPlan,
+    logger: Logger,
+    trace: (line: string) => void,
+    waiter: Waiter,
+  ): Promise<MountService | Refused> {
     const choice = chooseTransport(given, obstacles)
     if ('error' in choice) return choice
     const obstacle = runDirectoryObstacle()
@@ -82,6 +88,7 @@ export class MountService {
             ['workdir', work],
           ] as const)
         : [],
+      waiter,
     )
     if ('error' in locks) return locks
     const service = await MountService.#mount(plan, facts, logger, locks, trace)

@@ -57,6 +57,11 @@ function isNew(inodes: Set<string>, links: number, inode: string): boolean {
   return true
 }
 
+/** Bytes on disk of all files below the directory `root` (latin1); 0 where it cannot be read. */
+export function usedBelow(root: string): number {
+  return heldBelow(root, '')
+}
+
 /** Bytes on disk of all files in a layer below `path`. */
 function heldBelow(root: string, path: string): number {
   const rootFd = native.openat(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0)

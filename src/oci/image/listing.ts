@@ -10,6 +10,8 @@ interface ListedImage {
   /** Null for an image that has no name. */
   readonly tag: string | null
   readonly manifest: string
+  /** Digest of its configuration, which docker and podman call an image's id; null where it cannot be read. */
+  readonly id: string | null
   readonly created: string | null
   readonly platform: string
   readonly layers: number
@@ -77,6 +79,7 @@ export function listImages(layout: Layout): ListedImage[] {
     return {
       tag: entry.annotations?.[REF_NAME] ?? null,
       manifest: entry.digest,
+      id: image?.manifest.config.digest ?? null,
       created: config?.created ?? null,
       platform: config === undefined ? '' : `${config.os}/${config.architecture}`,
       layers: layers.length,

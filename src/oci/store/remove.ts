@@ -76,6 +76,12 @@ function freeLayers(store: LayerStore, name: string): string[] {
   })
 }
 
+/** Tells of layers whether no mount uses them. */
+export function freeOfUse(store: LayerStore): (layer: string) => boolean {
+  const userOf = usersOfLayers(store)
+  return (layer) => userOf(layer) === null
+}
+
 function inUse(path: string, mountpoint: string): string {
   return `layer ${shown(path)} is used by the mount on ${shown(mountpoint)}: unmount that first`
 }
@@ -116,7 +122,7 @@ function removeFromLayout(layout: Layout, entry: Descriptor): { blobs: string[];
 const REMOVING = '.removing.'
 
 /** Each is renamed away first: what still has a layer's name is whole. What killed processes left goes along. */
-function removeLayers(store: LayerStore, names: readonly string[]): void {
+export function removeLayers(store: LayerStore, names: readonly string[]): void {
   const fd = native.openat(AT_FDCWD, `${store.path}/layers`, O_RDONLY | O_DIRECTORY, 0)
   if (fd < 0) return
   try {

@@ -13,6 +13,8 @@ export interface UnionConfig {
   readonly lowers: readonly string[]
   /** Below them all, and not in the namespace: only an absolute redirect of a metacopy leads there. Like `lowers`. */
   readonly dataLowers?: readonly string[]
+  /** What `lowers` are called where they are shown, latin1; `''` or nothing: as their path ends. */
+  readonly layerNames?: readonly string[]
   /**
    * Directories that are not entered from a lower layer, beside upper and work: the upper's, where it is read as a
    * lower.
