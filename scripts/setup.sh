@@ -136,3 +136,5 @@ else
   build_addon
 fi
 build_typescript
+# The addon may have been built without the rest.
+node dist/scripts/package/prebuilt.js

@@ -77,9 +77,9 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
   const { config, settings, options: words, warnings } = unwrap(parsed)
   const plan = { config, settings, options: words, mountpoint: absolute(mountpoint) }
   const { notice: say = () => {}, signal } = options
-  const { pid, mountpoint: real } = unwrap(await mountInBackground(plan, warnings, { say, signal }))
+  const { pid, mountpoint: real, notice } = unwrap(await mountInBackground(plan, warnings, { say, signal }))
   const end = ({ lazy = false } = {}) => unmount(Buffer.from(real, 'latin1'), { lazy })
-  return { mountpoint: shown(real), pid, warnings, unmount: end }
+  return { mountpoint: shown(real), pid, warnings: notice === null ? warnings : [...warnings, notice], unmount: end }
 }
 
 export interface ApplyOptions extends PolicyOptions {

@@ -5,9 +5,9 @@
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import type { Native } from '../../native-bindings/index.js'
+import { MACHINE, packageRoot, prebuiltFiles, rebuildRemedy } from '../base/package-files.js'
 import { nodeNative } from './node-native.js'
 import { withRoom } from './room.js'
 
@@ -19,29 +19,22 @@ export type {
   Native,
 } from '../../native-bindings/index.js'
 
-const ADDON = 'native-bindings/build/Release/stratafs.node'
-
-/** The package's directory: the nearest one above that has a package.json, for this file runs from dist/ too. */
-function packageRoot(): string {
-  let directory = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(directory, 'package.json'))) {
-    const parent = dirname(directory)
-    if (parent === directory) throw new Error(`no package.json above ${fileURLToPath(import.meta.url)}`)
-    directory = parent
-  }
-  return directory
-}
+/** Where a build leaves it: a checkout, or a package that had none for this machine. */
+const BUILT = 'native-bindings/build/Release/stratafs.node'
 
 /** The addon, or the sentence why there is none. STRATAFS_ADDON=none does without it. */
 function load(): Native | string {
-  const path = join(packageRoot(), ADDON)
   if (process.env.STRATAFS_ADDON === 'none') return 'the native addon is not used (STRATAFS_ADDON=none)'
-  try {
-    return createRequire(import.meta.url)(path) as Native
-  } catch (error) {
-    const reason = existsSync(path) ? `cannot be loaded: ${(error as Error).message}` : 'has not been built'
-    return `the native addon ${path} ${reason} (npm run build:native builds it; it needs g++, make and python3)`
-  }
+  const require = createRequire(import.meta.url)
+  const built = join(packageRoot(), BUILT)
+  let reason: string | null = null
+  for (const path of [...(existsSync(built) ? [built] : []), ...prebuiltFiles('stratafs.node')])
+    try {
+      return require(path) as Native
+    } catch (error) {
+      reason ??= `the native addon ${path} cannot be loaded: ${(error as Error).message}`
+    }
+  return `${reason ?? `the native addon has not been built for ${MACHINE}`} (${rebuildRemedy()})`
 }
 
 const loaded = load()

@@ -7,7 +7,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { chooseTransport, type Obstacles } from '../../src/daemon/mount/transport-choice.js'
+import { chooseTransport, type Obstacles, transportNotice } from '../../src/daemon/mount/transport-choice.js'
 import type { MountPlan, TransportName } from '../../src/daemon/options/mount-settings.js'
 import { parseOptions } from '../../src/daemon/options/parse.js'
 import { loadFuseNative } from '../../src/transport/fuse-native/package.js'
@@ -58,6 +58,17 @@ describe('choosing a transport', () => {
       assert.ok('error' in choice)
       assert.match(choice.error, words)
     })
+
+  it('what is lost is told where nobody asked for it, and only there', () => {
+    const notice = (options: string, obstacles: Obstacles) => {
+      const choice = chooseTransport(plan(options), obstacles)
+      assert.ok(!('error' in choice))
+      return transportNotice(choice.facts)
+    }
+    assert.match(notice('', noAddon)!, /over fuse-native .*no extended attributes, ACLs, index .*; no addon here$/)
+    assert.equal(notice('transport=fuse-native', noAddon), null)
+    assert.equal(notice('', both), null)
+  })
 
   it('only the mounting user may enter, unless the limits are accepted', () => {
     const choice = (options: string) => {

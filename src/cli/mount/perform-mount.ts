@@ -36,9 +36,10 @@ async function performRemount({ mountpoint, context, options, pretend }: MountRe
 
 async function inBackground(plan: MountPlan, warnings: readonly string[], json: boolean): Promise<number> {
   const report = await mountInBackground(plan, warnings, { say: printError })
-  if (!('error' in report)) return json ? tell(report.mountpoint, report.pid) : Exit.DONE
-  printError(report.error)
-  return Exit.FAILED
+  const said = 'error' in report ? report.error : report.notice
+  if (said !== null) printError(said)
+  if ('error' in report) return Exit.FAILED
+  return json ? tell(report.mountpoint, report.pid) : Exit.DONE
 }
 
 async function tell(mountpoint: string, pid: number): Promise<number> {

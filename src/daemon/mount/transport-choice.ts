@@ -61,6 +61,16 @@ function overFuseNative(plan: MountPlan, why: string | null): ReturnType<typeof 
   return { plan: chosen, facts: { name: 'fuse-native', why, limits } }
 }
 
+/**
+ * What the person who mounts is told, in one line, where dev-fuse was wished for and is not to be had: what is lost, and the remedy;
+ * null where nothing is lost.
+ */
+export function transportNotice({ name, why }: TransportFacts): string | null {
+  if (why === null) return null
+  const lost = 'no extended attributes, ACLs, index or renaming of lower directories (docs/transports.md)'
+  return `serving over ${name} because the addon is missing: ${lost}; ${why}`
+}
+
 const LIMITS = 'times to the millisecond, no renameat2 flags, no O_TMPFILE, no SEEK_HOLE (all: docs/transports.md)'
 
 function withTransport(plan: MountPlan, transport: TransportName): MountPlan {

@@ -10,7 +10,7 @@ import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { runDaemon } from './daemon-process.js'
+import { runDaemon, type Served } from './daemon-process.js'
 
 /** What the background process is told. */
 export interface BackgroundOrder {
@@ -21,7 +21,7 @@ export interface BackgroundOrder {
 }
 
 /** What it answers, once. `mountpoint` is resolved. */
-export type BackgroundReport = { readonly pid: number; readonly mountpoint: string } | Refused
+export type BackgroundReport = (Served & { readonly pid: number }) | Refused
 
 /** Serves until the mount is gone; the exit code. A refusal is told to the starter, so the log has nothing to add. */
 export async function serveInBackground(
@@ -35,9 +35,9 @@ export async function serveInBackground(
   const dropLog = () => {
     if (own !== null) rmSync(pathBytes(own), { force: true })
   }
-  const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
+  const ready = async (outcome: Served | Refused) => {
     if ('error' in outcome) dropLog()
-    await report('error' in outcome ? outcome : { pid: process.pid, mountpoint: outcome.mountpoint })
+    await report('error' in outcome ? outcome : { pid: process.pid, ...outcome })
     return !('error' in outcome)
   }
   const code = await serve(plan, order, ready, waiter)
@@ -48,7 +48,7 @@ export async function serveInBackground(
 async function serve(
   plan: MountPlan,
   { journal, warnings }: BackgroundOrder,
-  ready: (outcome: { readonly mountpoint: string } | Refused) => Promise<boolean>,
+  ready: (outcome: Served | Refused) => Promise<boolean>,
   waiter: Waiter,
 ): Promise<number> {
   const logger = openLog(plan.settings.logFile, journal)

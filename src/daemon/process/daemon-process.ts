@@ -24,6 +24,12 @@ const SMALL_HEAP = '--heap-growing-percent=50'
 /** By then every module is there: V8 refuses code that was kept under other flags, and compiles it anew. */
 const LOADED_MS = 2_000
 
+/** A mount that serves: where, and what whoever mounted has to know at once. */
+export interface Served {
+  readonly mountpoint: string
+  readonly notice: string | null
+}
+
 interface DaemonVoice {
   /** Hears what the mount waits for. */
   readonly waiter: Waiter
@@ -33,7 +39,7 @@ interface DaemonVoice {
   /** One traced request or reply. */
   trace(line: string): void
   /** Told once: the mount serves, or why there is none. An answer of false takes the mount away again. */
-  ready(outcome: { readonly mountpoint: string } | Refused): Promise<boolean>
+  ready(outcome: Served | Refused): Promise<boolean>
   /** Told once when a signal asks for the end. */
   ending?(): void
 }
@@ -53,7 +59,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   const { mountpoint, device, config } = service.state
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
   signals.end(service)
-  const wanted = await voice.ready({ mountpoint })
+  const wanted = await voice.ready({ mountpoint, notice: service.notice })
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
   const code = await service.ended

@@ -8,7 +8,7 @@ import { printable, shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
 import { mountAnswers } from '../mount/liveness.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { runDaemon } from './daemon-process.js'
+import { runDaemon, type Served } from './daemon-process.js'
 import { ServiceManager } from './service-manager.js'
 
 const ANSWER_MS = 20_000
@@ -22,7 +22,7 @@ export async function mountInForeground(
   const { logFile, trace } = plan.settings
   const logger = createLogger(logFile === null ? { fd: 2, readable: isatty(2) || trace } : { file: logFile }, 'info')
   const manager = new ServiceManager(process.env)
-  const ready = async (outcome: { readonly mountpoint: string } | Refused) => {
+  const ready = async (outcome: Served | Refused) => {
     if ('error' in outcome) {
       refuse(outcome.error)
       return false

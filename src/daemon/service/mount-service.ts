@@ -33,7 +33,7 @@ import {
   sweepDead,
   writeState,
 } from '../mount/run-directory.js'
-import { chooseTransport, type Obstacles, type TransportFacts } from '../mount/transport-choice.js'
+import { chooseTransport, type Obstacles, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
 
@@ -104,8 +104,8 @@ export class MountService {
     locks: DirectoryLocks,
     trace: (line: string) => void,
   ): Promise<MountService | Refused> {
-    if (transport.why !== null)
-      logger.log('warn', `serving over ${transport.name} because the addon is missing`, { why: transport.why })
+    const notice = transportNotice(transport)
+    if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
     const engine = await startEngine(plan, logger.log, trace)
     return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
@@ -122,6 +122,11 @@ export class MountService {
     const directory = runDirectory()
     this.#stem = directory === null ? null : filesStem(directory, state.mountpoint, state.pid)
     this.ended = engine.ended.then((ending) => this.#finish(ending))
+  }
+
+  /** What whoever mounted has to know at once; null: nothing. */
+  get notice(): string | null {
+    return transportNotice(this.transport)
   }
 
   /** Makes the mount findable. A mount that cannot be registered still serves. */

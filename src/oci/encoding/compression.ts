@@ -1,13 +1,16 @@
 /**
- * How layers are compressed: not at all, gzip (node:zlib) or zstd (zstd-napi, an optional dependency that is loaded
- * when the first such layer comes). The first bytes say which; names and media types are not believed. Decompression
- * hands out bounded pieces, however much a few bytes expand to. It refuses what follows the compressed stream: such
- * bytes would be in the blob's digest and in nobody's tree.
+ * How layers are compressed: not at all, gzip (node:zlib) or zstd (node:zlib where it has that, else zstd-napi, which is
+ * loaded when the first such layer comes). The first bytes say which; names and media types are not believed.
+ * Decompression hands out bounded pieces, however much a few bytes expand to. It refuses what follows the compressed
+ * stream: such bytes would be in the blob's digest and in nobody's tree.
  */
 import { createRequire } from 'node:module'
 import type { Transform } from 'node:stream'
 import { createGunzip, createGzip } from 'node:zlib'
 import { StratafsError } from '../../base/failure.js'
+import { prebuiltFiles, shippedPackage } from '../../base/package-files.js'
+import { nodeZstd } from './node-zstd.js'
+import { ZstdFrames } from './zstd-frames.js'
 
 export type Compression = 'none' | 'gzip' | 'zstd'
 
@@ -85,24 +88,38 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   const gunzip = createGunzip({ chunkSize: PIECE })
   let given = 0
   let ended = false
-  const feeding = (async () => {
+  const feed = async () => {
     for await (const chunk of chunks) {
       given += chunk.length
       await written(gunzip, chunk)
     }
     ended = true
-    gunzip.end()
-  })().catch((error) => void gunzip.destroy(error as Error))
-  try {
-    for await (const piece of gunzip) yield piece as Buffer
+  }
+  yield* fed('gzip', gunzip, feed, () => {
     // Its output ends at the last member; what follows it was left where it is.
     if (!ended || gunzip.bytesWritten < given)
       throw new StratafsError('bytes that are not gzip follow the end of the compressed stream')
+  })
+}
+
+/** What comes out of `decoder` while `feed` writes into it; `check` throws where that was not all. */
+async function* fed(
+  kind: 'gzip' | 'zstd',
+  decoder: Transform,
+  feed: () => Promise<void>,
+  check: () => void,
+): AsyncGenerator<Buffer> {
+  const feeding = feed()
+    .then(() => void decoder.end())
+    .catch((error) => void decoder.destroy(error as Error))
+  try {
+    for await (const piece of decoder) yield piece as Buffer
+    check()
     await feeding
   } catch (error) {
-    throw told('gzip', error)
+    throw told(kind, error)
   } finally {
-    gunzip.destroy()
+    decoder.destroy()
   }
 }
 
@@ -123,7 +140,40 @@ interface ZstdBinding {
   }
 }
 
-async function* unzstded(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+function unzstded(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  return nodeZstd === null ? unzstdedByPackage(chunks) : unzstdedByNode(chunks, nodeZstd.createZstdDecompress)
+}
+
+/** With a decoder for each frame: Node's stops at the end of the first as often as not. */
+async function* unzstdedByNode(
+  chunks: AsyncIterable<Buffer>,
+  createDecoder: (options: { chunkSize: number }) => Transform,
+): AsyncGenerator<Buffer> {
+  const parts = frameParts(chunks)
+  try {
+    for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
+      let part: Buffer | null = next.value
+      const decoder = createDecoder({ chunkSize: PIECE })
+      const feed = async () => {
+        for (; part !== null; part = (await parts.next()).value ?? null) await written(decoder, part)
+      }
+      yield* fed('zstd', decoder, feed, () => {})
+    }
+  } catch (error) {
+    throw told('zstd', error)
+  } finally {
+    await parts.return(undefined)
+  }
+}
+
+/** The data frames of a stream, null at the end of each. */
+async function* frameParts(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | null> {
+  const frames = new ZstdFrames()
+  for await (const chunk of chunks) yield* frames.take(chunk)
+  if (!frames.isBetween) throw new StratafsError('the zstd stream is cut short')
+}
+
+async function* unzstdedByPackage(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const context = new (loadZstd<ZstdBinding>('zstd-napi/binding').DCtx)()
   const piece = Buffer.allocUnsafeSlow(PIECE)
   let hint = 0
@@ -151,7 +201,7 @@ function told(kind: string, error: unknown): unknown {
   const { message, code } = error as NodeJS.ErrnoException
   if (code === 'Z_BUF_ERROR' || message === 'unexpected end of file')
     return new StratafsError(`the ${kind} stream is cut short`)
-  const own = kind === 'gzip' ? code?.startsWith('Z_') : code === undefined
+  const own = kind === 'gzip' ? code?.startsWith('Z_') : code === undefined || code.startsWith('ZSTD_')
   return own ? new StratafsError(`the ${kind} stream is damaged: ${message}`) : error
 }
 
@@ -161,17 +211,22 @@ function told(kind: string, error: unknown): unknown {
  */
 export function compressor(compression: Exclude<Compression, 'none'>, level?: number): Transform {
   if (compression === 'gzip') return createGzip({ level: level ?? 6, chunkSize: PIECE })
+  if (nodeZstd !== null) return nodeZstd.compressor(level ?? 3, PIECE)
   const { CompressStream } = loadZstd<typeof import('zstd-napi')>('zstd-napi')
   return new CompressStream({ compressionLevel: level ?? 3, checksumFlag: true })
 }
 
 function loadZstd<T>(name: string): T {
+  const require = createRequire(import.meta.url)
+  const shipped = shippedPackage('zstd-napi')
   try {
-    return createRequire(import.meta.url)(name) as T
+    return require(
+      shipped === null || prebuiltFiles('zstd.node').length === 0 ? name : shipped + name.slice('zstd-napi'.length),
+    ) as T
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'not installed' : 'not usable here'
     throw new StratafsError(
-      `zstd needs the package zstd-napi, which is ${reason}: ` +
+      `zstd needs Node 22.15 or newer, or the package zstd-napi, which is ${reason}: ` +
         "run `npm install zstd-napi` in the package's folder, or use gzip",
     )
   }

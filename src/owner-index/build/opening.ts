@@ -7,7 +7,7 @@
 import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { pathBytes, shown } from '../../base/text.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
-import { type Connection, codeOf, connect } from '../database/database.js'
+import { type Connection, codeOf, connect, sqliteObstacle } from '../database/database.js'
 import { COMPANIONS, markedBy, markInUse, removeDatabase } from '../database/in-use.js'
 import { APPLICATION_ID, SCHEMA_VERSION, Sql } from '../database/schema.js'
 import { noteUse } from '../database/shared-stacks.js'
@@ -37,6 +37,9 @@ export function openForWriting(
   dirtyMark: string,
   useShared = true,
 ): OpenedIndex | { error: string } {
+  // What is kept is not damaged when nothing can read it.
+  const obstacle = sqliteObstacle()
+  if (obstacle !== null) return { error: `${obstacle}; the mount works without the index` }
   const messages: string[] = []
   const identity = stackIdentity(stack)
   if (markedBy(path) === null && !isMarked(path, dirtyMark))

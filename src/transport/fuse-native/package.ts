@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
+import { MACHINE, prebuiltFiles, shippedPackage } from '../../base/package-files.js'
 
 /** The one version whose insides are known. */
 export const KNOWN_VERSION = '2.2.6'
@@ -31,20 +32,31 @@ interface BuildFinder {
 export function loadFuseNative(): { readonly Fuse: FuseClass } | string {
   if (!isMainThread) return 'it works on the main thread only'
   const require = createRequire(import.meta.url)
+  const folder = shippedPackage('fuse-native')
   try {
+    if (folder !== null) return { Fuse: shippedFuse(require, folder) }
     const manifest = require.resolve('fuse-native/package.json')
     const { version } = JSON.parse(readFileSync(manifest, 'utf8'))
     if (version !== KNOWN_VERSION) return `its version is ${version}, and only ${KNOWN_VERSION} is known`
-    loadLibrary(createRequire(manifest)('node-gyp-build') as BuildFinder, dirname(manifest))
+    const finder = createRequire(manifest)('node-gyp-build') as BuildFinder
+    loadLibrary(finder.path(dirname(manifest)))
     return { Fuse: require('fuse-native') as FuseClass }
   } catch (error) {
     return (error as Error).message.split('\n')[0] as string
   }
 }
 
+/** The class of the copy that our package brings. Throws in words where its compiled half is not for this machine. */
+function shippedFuse(require: NodeJS.Require, folder: string): FuseClass {
+  const [binding] = prebuiltFiles('fuse-native.node')
+  if (binding === undefined) throw new Error(`it is built for x86-64 only, and this is ${MACHINE}`)
+  loadLibrary(binding)
+  return require(join(folder, 'index.cjs')) as FuseClass
+}
+
 /** Loads the libfuse beside the compiled half. */
-function loadLibrary(finder: BuildFinder, directory: string): void {
-  const library = join(dirname(finder.path(directory)), 'libfuse.so')
+function loadLibrary(compiledHalf: string): void {
+  const library = join(dirname(compiledHalf), 'libfuse.so')
   if (!existsSync(library)) return
   try {
     process.dlopen({ exports: {} }, library, constants.dlopen.RTLD_NOW | RTLD_NODELETE)

@@ -1,0 +1,120 @@
+/**
+ * The Debian package on a clean Debian root: installed, looked at, mounted with through the command and mount(8), and
+ * removed again, after which every file is what it was before. The root is made once by mmdebstrap and kept in .cache.
+ */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { needsRoot } from '../daemon/harness.js'
+
+const root = checkoutRoot()
+const ARCHIVE = join(root, '.cache/clean-root.tar')
+let place = ''
+let obstacle: string | null = null
+
+const missing = ['mmdebstrap', 'dpkg-deb'].find((name) => spawnSync(name, ['--version']).error !== undefined)
+const skip = needsRoot.skip || (missing === undefined ? false : `${missing} is not installed`)
+
+/** Makes the archive of a clean root where there is none; why that cannot be done, or null. */
+function makeArchive(): string | null {
+  if (fs.existsSync(ARCHIVE)) return null
+  fs.mkdirSync(dirname(ARCHIVE), { recursive: true })
+  const script = `. scripts/demo/layers.sh; . /etc/os-release; mapfile -t sources < <(host_sources)
+    [ \${#sources[@]} -gt 0 ] || { echo 'apt knows no source of this release' >&2; exit 1; }
+    mmdebstrap --quiet --variant=essential --include=mount,libstdc++6,libatomic1 --aptopt='Acquire::Retries "1"' \\
+      --aptopt='Acquire::http::Timeout "15"' "$VERSION_CODENAME" "$1" "\${sources[@]}"`
+  const made = spawnSync('bash', ['-c', script, 'bash', `${ARCHIVE}.part.tar`], {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 300_000,
+  })
+  if (made.status === 0) fs.renameSync(`${ARCHIVE}.part.tar`, ARCHIVE)
+  else fs.rmSync(`${ARCHIVE}.part.tar`, { force: true })
+  return made.status === 0
+    ? null
+    : `no Debian root can be made: ${(made.stderr || 'it took too long').trim().split('\n').at(-1)}`
+}
+
+/** A package of the Node that runs this, under Debian's name: the release itself has an older one. */
+function nodePackage(): string {
+  const stage = join(place, 'node')
+  fs.mkdirSync(join(stage, 'DEBIAN'), { recursive: true })
+  fs.mkdirSync(join(stage, 'usr/bin'), { recursive: true })
+  fs.copyFileSync(process.execPath, join(stage, 'usr/bin/node'))
+  const arch = execFileSync('dpkg', ['--print-architecture'], { encoding: 'utf8' }).trim()
+  const control = `Package: nodejs\nVersion: ${process.versions.node}\nArchitecture: ${arch}\nMaintainer: nobody <nobody@localhost>\nDescription: Node\n`
+  fs.writeFileSync(join(stage, 'DEBIAN/control'), control)
+  execFileSync('dpkg-deb', ['-Znone', '--root-owner-group', '--build', stage, join(place, 'root/node.deb')], {
+    stdio: 'ignore',
+  })
+  return '/node.deb'
+}
+
+before(() => {
+  if (skip !== false) return
+  obstacle = makeArchive()
+  if (obstacle !== null) return
+  place = fs.mkdtempSync(join(tmpdir(), 'stratafs-deb-'))
+  fs.mkdirSync(join(place, 'root'))
+  execFileSync('tar', ['-xf', ARCHIVE, '-C', join(place, 'root')])
+  const said = execFileSync(process.execPath, [join(root, 'dist/scripts/package-deb.js'), '--host'], {
+    encoding: 'utf8',
+  })
+  fs.copyFileSync(said.trim(), join(place, 'root/stratafs.deb'))
+  inside(`dpkg -i ${nodePackage()}`)
+})
+
+after(() => {
+  if (place !== '') fs.rmSync(place, { recursive: true, force: true })
+})
+
+/** Runs a shell script in the root, with /proc and /dev, all of whose mounts end with it. Throws with what it said. */
+function inside(script: string): string {
+  const enter = `mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"
+    exec env -i HOME=/root LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" sh -euc "$2"`
+  const words = ['--mount', '--propagation', 'private', 'sh', '-euc', enter, 'enter', join(place, 'root'), script]
+  const run = spawnSync('unshare', words, { encoding: 'utf8', timeout: 120_000 })
+  assert.equal(run.status, 0, `${script}\n${run.stdout}${run.stderr}`)
+  return run.stdout
+}
+
+/** Every file of the root with its mode, owner and content, but for what dpkg writes about its own work. */
+function everything(): string[] {
+  const found = inside(`cd /; find . -xdev ! -path './var/lib/dpkg/*' ! -path './var/log/*' ! -path './var/cache/*' \\
+    \\( -type f -printf '%p %m %u %g %T@ ' -exec sha256sum {} \\; -o -printf '%p %m %u %g %y %l\\n' \\)`)
+  return found
+    .trim()
+    .split('\n')
+    .filter((line) => !/^\.\/(proc|dev)[ /]/.test(line))
+    .sort()
+}
+
+const names = (lines: readonly string[]): string[] => lines.map((line) => line.split(' ')[0] as string)
+
+test('it is installed, used, and removed without a trace', { skip }, (t) => {
+  if (obstacle !== null) return t.skip(obstacle)
+  const bare = everything()
+  inside('dpkg -i /stratafs.deb')
+  const installed = everything()
+  assert.deepEqual(
+    bare.filter((line) => !installed.includes(line) && !/^\.\/usr[^ ]* \d+ \w+ \w+ d/.test(line)),
+    [],
+    'nothing else changes',
+  )
+
+  assert.match(inside('stratafs --version'), /stratafs \d/)
+  const used = inside(`mkdir -p /tmp/t/low /tmp/t/up /tmp/t/work /tmp/t/merged; echo text >/tmp/t/low/file; cd /tmp/t
+    export STRATAFS_RUN_DIR=/tmp/t/run STRATAFS_STACKS=/tmp/t/stacks; mkdir run stacks
+    stratafs mount --lower low --upper up --work work merged
+    cat merged/file; stratafs inspect merged --format '{{.Transport.Name}}'; stratafs unmount merged
+    mount -t fuse.stratafs stratafs /tmp/t/merged -o lowerdir=/tmp/t/low
+    ls merged; stratafs unmount merged; rm -r /tmp/t`)
+  assert.equal(used, 'text\ndev-fuse\nfile\n')
+
+  inside('dpkg --purge stratafs')
+  assert.deepEqual(names(everything()), names(bare))
+})
