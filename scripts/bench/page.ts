@@ -18,10 +18,27 @@ function targetOf({ measure }: Row): string {
   return `${measure.target}×${cached === undefined || cached === measure.target ? '' : `, cached ${cached}×`}`
 }
 
+/** A measure that is held against another of the same side: for each side the multiple. None where either was left out. */
+function heldAgainst({ rows }: Results, sides: readonly string[]): string[][] {
+  return rows.flatMap(({ measure: { against }, figures }) => {
+    const other = rows.find((row) => row.measure.id === against?.id)
+    if (against === undefined || other === undefined) return []
+    const multiples = sides.map((side) => {
+      const of = median(figures[side] ?? []) / median(other.figures[side] ?? [])
+      return Number.isFinite(of) ? `${of.toFixed(2)}×` : '–'
+    })
+    return [[against.title, ...multiples, `${against.target}×`]]
+  })
+}
+
 /** The table for a terminal, columns aligned. */
 export function table(results: Results): string {
   const sides = results.sides.map((side) => side.name)
-  const rows = [['', ...sides, 'to reach'], ...results.rows.map((row) => cells(row, sides))]
+  const rows = [
+    ['', ...sides, 'to reach'],
+    ...results.rows.map((row) => cells(row, sides)),
+    ...heldAgainst(results, sides),
+  ]
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   const line = (row: readonly string[]) =>
     row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ')
@@ -103,6 +120,7 @@ export function page(results: Results): string {
     markdownRow(['', ...sides, 'to reach']),
     `|---|${'--:|'.repeat(sides.length + 1)}`,
     ...results.rows.map((row) => markdownRow(cells(row, sides))),
+    ...heldAgainst(results, sides).map(markdownRow),
     '',
     ...results.sides.map(({ name, about }) => `- **${name}**: ${about}`),
     ...results.missing.map((why) => `- Left out: ${why}`),

@@ -16,6 +16,8 @@ export interface Measure {
   readonly target?: number
   /** The same for the cached mode, where it differs. */
   readonly cachedTarget?: number
+  /** A row of its own tells these figures as a multiple of those of the measure `id`, of the same side. */
+  readonly against?: { readonly id: string; readonly title: string; readonly target: number }
 }
 
 export interface Step {

@@ -31,11 +31,29 @@ function seconds(id: string, title: string, target?: number, cachedTarget?: numb
 /** Waits until what the last step left dirty is written, so that the next does not pay for it. */
 const settle: Step = { run: 'sync -f "$M"' }
 
+/** A first walk of a new mount, whose index is being made meanwhile, against one of a mount that makes none. */
+const INDEX_OFF = {
+  id: 'find-cold-off',
+  title: 'the first cold find, as a multiple of that with index=off',
+  target: 1.05,
+}
+
+const walkWithoutIndex: Workload = {
+  lowers: rootfs,
+  medium: 'disk',
+  own: 'index=off',
+  steps: [{ measure: seconds(INDEX_OFF.id, 'find and stat it, cold, ours with index=off'), run: FIND, cold: true }],
+}
+
 const walk: Workload = {
   lowers: rootfs,
   medium: 'disk',
   steps: [
-    { measure: seconds('find-cold', 'find and stat a root filesystem, cold', 1.6), run: FIND, cold: true },
+    {
+      measure: { ...seconds('find-cold', 'find and stat a root filesystem, cold', 1.6), against: INDEX_OFF },
+      run: FIND,
+      cold: true,
+    },
     { run: FIND },
     { measure: seconds('find-warm', 'the same, warm', 1.0), run: FIND },
   ],
@@ -219,6 +237,7 @@ function deep(layers: number, index?: 'on' | 'immutable'): Workload {
 export function stepWorkloads(sizes: Sizes): Workload[] {
   return [
     walk,
+    walkWithoutIndex,
     readAll,
     untar('disk', { remove: 4 }),
     untar('tmpfs', { untar: 5, remove: 5 }),

@@ -13,7 +13,15 @@ import { type LogFunction, Refusal, type Union } from '../union/context/union.js
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
-import { type HiddenPath, type OwnedPage, type Ownership, ownerOf, ownersIn } from '../union/which-layer.js'
+import { walkOwners } from '../union/walk-owners.js'
+import {
+  type HiddenPath,
+  type OwnedEntry,
+  type OwnedPage,
+  type Ownership,
+  ownerOf,
+  ownersIn,
+} from '../union/which-layer.js'
 import { getattr, setattr } from './attributes.js'
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
@@ -53,6 +61,8 @@ export interface Engine {
   which(path: string): Ownership | HiddenPath | number
   /** A page of a directory's entries with their owners, from cookie `after` on (0: the start); or -errno. */
   owners(path: string, after: number, limit: number): OwnedPage | number
+  /** Calls `visit` for every entry below the directory at a path; -errno where that cannot be read. */
+  walkOwners(path: string, visit: (entry: OwnedEntry) => void): number
   /** Syncs, and releases every descriptor. */
   close(): void
 }
@@ -81,6 +91,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     },
     which: (path) => ownerOf(u, path),
     owners: (path, after, limit) => ownersIn(u, path, after, limit),
+    walkOwners: (path, visit) => walkOwners(u, path, visit),
     close: () => {
       u.lowerIndex?.flush()
       tearDown(u)

@@ -3,13 +3,14 @@
  * the database says. Directories that were never read are counted, and are no differences.
  */
 
-import type { LayerDir } from '../layers/layer-dir.js'
 import { bytesOf, latin1 } from '../layers/marks.js'
 import { packLayers } from '../stack/layer-list.js'
 import type { LowerStack } from '../stack/lower-stack.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
 import { readDirectoryRows } from './build/read-directory.js'
-import type { Connection } from './database/database.js'
+import type { Connection, Statement } from './database/database.js'
+import { PathsOf } from './database/paths-of.js'
+import { Place } from './database/place.js'
 import type { DirectoryRows, HiddenName } from './database/rows.js'
 import { Sql } from './database/schema.js'
 import { inodeOf, STAMP_BYTES } from './database/stamps.js'
@@ -55,11 +56,12 @@ export function verifyRows(
   difference: (found: Difference) => void,
 ): { differences: number; directories: number; unread: number } {
   const verification = new Verification(db, stack, difference)
-  const waiting: { path: string; parts: readonly LayerDir[] }[] = [{ path: '', parts: stack.roots }]
+  const waiting = [{ place: Place.root(stack.roots), parent: 0 }]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const rows = verification.directory(next.path, next.parts)
-    const prefix = next.path === '' ? '' : `${next.path}/`
-    for (const child of rows?.directories ?? []) waiting.push({ path: prefix + child.name, parts: child.parts })
+    const { rows, id } = verification.directory(next.place, next.parent)
+    for (const { name, parts } of rows?.directories ?? []) {
+      waiting.push({ place: next.place.child(name, parts), parent: id })
+    }
   }
   verification.surplus()
   return verification.counts
@@ -68,42 +70,49 @@ export function verifyRows(
 class Verification {
   readonly counts = { differences: 0, directories: 0, unread: 0 }
   readonly #seen = new Set<number>()
+  readonly #stamped: Statement
+  readonly #rows: Statement
 
   constructor(
     private readonly db: Connection,
     private readonly stack: LowerStack,
     private readonly report: (found: Difference) => void,
-  ) {}
+  ) {
+    this.#stamped = db.prepare(Sql.stampedDir)
+    this.#rows = db.prepare(Sql.allRows)
+  }
 
-  directory(path: string, parts: readonly LayerDir[]): DirectoryRows | null {
-    const rows = readDirectoryRows(this.stack, path, parts)
+  /** The directory at `place`, as it is, and the id of its row, which the one of the id `parent` has; -1: there is none. */
+  directory(place: Place, parent: number): { rows: DirectoryRows | null; id: number } {
+    const rows = readDirectoryRows(this.stack, place)
     if (typeof rows === 'number') {
-      this.#differs({ path, what: 'cannot be read' })
-      return null
+      this.#differs({ path: place.path, what: 'cannot be read' })
+      return { rows: null, id: -1 }
     }
-    const known = this.db.prepare(Sql.stampedDir).get(bytesOf(path)) as KnownDirectory | undefined
+    const known = this.#stamped.get(parent, bytesOf(place.name)) as KnownDirectory | undefined
     this.counts.directories++
     if (known === undefined) this.counts.unread++
     else this.#compare(rows, known)
-    return rows
+    return { rows, id: known?.id ?? -1 }
   }
 
   /** Directories that only the database has. */
   surplus(): void {
-    for (const row of this.db.prepare('SELECT id, path FROM dirs').iterate()) {
-      const { id, path } = row as { id: number; path: Buffer }
-      if (!this.#seen.has(id)) this.#differs({ path: latin1(path), what: 'not in the layers' })
+    const paths = new PathsOf(this.db)
+    for (const id of this.db.prepare(Sql.allDirs).pluck().all() as number[]) {
+      if (!this.#seen.has(id)) this.#differs({ path: paths.at(id), what: 'not in the layers' })
     }
   }
 
   #compare(rows: DirectoryRows, known: KnownDirectory): void {
     this.#seen.add(known.id)
-    this.#column(rows.path, 'layers', hex(known.layers), hex(packLayers(rows.layers)))
-    this.#stamps(rows, known.stamps)
-    this.#hidden(rows, known.id)
-    const entries = this.db.prepare(Sql.allRows).all(known.id) as EntryRow[]
+    const { path } = rows.place
+    this.#column(path, 'layers', hex(known.layers), hex(packLayers(rows.layers)))
+    this.#stamps(path, rows, known.stamps)
+    this.#hidden(path, rows, known.id)
+    const entries = this.#rows.all(known.id) as EntryRow[]
     const byName = new Map(entries.map((row) => [latin1(row.name), row]))
-    const prefix = rows.path === '' ? '' : `${rows.path}/`
+    const prefix = path === '' ? '' : `${path}/`
     for (const [i, name] of rows.names.entries()) {
       const row = byName.get(name)
       byName.delete(name)
@@ -116,14 +125,14 @@ class Verification {
   /**
    * A changed stamp alone does no harm, for the engine asks the layers then; it is told because the layer was edited.
    */
-  #stamps({ path, layers, stamps }: DirectoryRows, known: Buffer): void {
+  #stamps(path: string, { layers, stamps }: DirectoryRows, known: Buffer): void {
     for (const [part, layer] of layers.entries()) {
       const of = (all: Buffer): string => hex(all.subarray(part * STAMP_BYTES, (part + 1) * STAMP_BYTES))
       this.#column(path, `stamp of layer ${layer}`, of(known), of(stamps))
     }
   }
 
-  #hidden({ path, hidden }: DirectoryRows, id: number): void {
+  #hidden(path: string, { hidden }: DirectoryRows, id: number): void {
     const words = ({ layer, type, hider, why }: Omit<HiddenName, 'name'>): string => `${layer} ${type} ${hider} ${why}`
     const rows = this.db.prepare(Sql.hiddenRows).all(id) as (Omit<HiddenName, 'name'> & { name: Buffer })[]
     const known = new Map(rows.map((row) => [`${row.layer} ${latin1(row.name)}`, words(row)]))
@@ -157,39 +166,6 @@ class Verification {
     this.counts.differences++
     this.report(difference)
   }
-}
-
-type UpperRow = Record<string, number | Buffer | null> & { path: Buffer }
-
-/** Compares the upper's rows in `db` with those in `fresh`; the number of differences. */
-export function compareUpper(db: Connection, fresh: Connection, report: (found: Difference) => void): number {
-  const sql = 'SELECT * FROM upper'
-  const known = new Map((db.prepare(sql).all() as UpperRow[]).map((row) => [latin1(row.path), row]))
-  let differences = 0
-  const differs = (difference: Difference): void => {
-    differences++
-    report(difference)
-  }
-  for (const row of fresh.prepare(sql).iterate() as IterableIterator<UpperRow>) {
-    const path = latin1(row.path)
-    const old = known.get(path)
-    known.delete(path)
-    if (old === undefined) differs({ path, what: 'missing in the index' })
-    else for (const column of differing(old, row)) differs({ path, what: 'differs', ...column })
-  }
-  for (const path of known.keys()) differs({ path, what: 'not in the layers' })
-  return differences
-}
-
-function differing(
-  old: UpperRow,
-  row: UpperRow,
-): { column: string; index: number | string; layers: number | string }[] {
-  const plain = (value: number | Buffer | null): number | string =>
-    typeof value === 'number' ? value : value === null ? '' : latin1(value)
-  return Object.keys(row)
-    .map((column) => ({ column: `upper ${column}`, index: plain(old[column]!), layers: plain(row[column]!) }))
-    .filter(({ index, layers }) => index !== layers)
 }
 
 function hex(packed: Buffer | null): string {

@@ -131,12 +131,17 @@ export class LazyLayerDirs extends PartsOfSet {
     return this.#made?.filter((part) => part !== undefined) ?? []
   }
 
-  /** The path that all of them have in their layers; null where those above differ. */
-  path(): string | null {
+  /** The path that all of them have in their layers; null where those above differ, or it is longer than `longest`. */
+  path(longest: number): string | null {
     const names: string[] = []
     let above: LayerDirs = this
-    for (; above instanceof LazyLayerDirs; above = above.above) names.push(above.name)
-    const path = commonPath(above)
+    let room = longest
+    for (; above instanceof LazyLayerDirs; above = above.above) {
+      names.push(above.name)
+      room -= above.name.length + 1
+      if (room < -1) return null
+    }
+    const path = commonPath(above, room)
     if (path === null) return null
     return [...(path === '' ? [] : [path]), ...names.reverse()].join('/')
   }
@@ -209,12 +214,25 @@ export function existing(parts: LayerDirs): Iterable<LayerDir> {
   return parts instanceof LazyLayerDirs ? parts.made : parts
 }
 
-/** The path that all parts have in their layers, as the index keeps them; null where they differ. */
-export function commonPath(parts: LayerDirs): string | null {
-  if (parts instanceof LazyLayerDirs) return parts.path()
-  const path = parts.at(0)!.path()
+/**
+ * The path that all parts have in their layers, as the index keeps them; null where they differ. One longer than
+ * `longest` is null, too, and takes no longer to be found so.
+ */
+export function commonPath(parts: LayerDirs, longest: number): string | null {
+  if (parts instanceof LazyLayerDirs) return parts.path(longest)
+  const path = pathUpTo(parts.at(0)!, longest)
+  if (path === null) return null
   for (let i = 1; i < parts.length; i++) if (!hasPath(parts.at(i)!, parts.at(i - 1)!)) return null
   return path
+}
+
+function pathUpTo(dir: LayerDir, longest: number): string | null {
+  let length = -1
+  for (let at = dir; at.parent !== null; at = at.parent) {
+    length += at.name.length + 1
+    if (length > longest) return null
+  }
+  return dir.path()
 }
 
 /** Whether two directories have the same names on the way, without building either path. */

@@ -7,6 +7,7 @@ import { Errno } from '../base/errno.js'
 import type { LayerDir } from '../layers/layer-dir.js'
 import { hiddenBecause } from '../stack/explain.js'
 import { native } from '../syscalls/native.js'
+import { openDeep } from '../syscalls/open-deep.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from './context/attributes.js'
 import { statNode, topDir, type Union } from './context/union.js'
@@ -134,13 +135,8 @@ export interface OwnedPage {
 
 /** Up to `limit` entries of the directory at `path` from cookie `after` on (0: the first); or -errno. */
 export function ownersIn(u: Union, path: string, after: number, limit: number): OwnedPage | number {
-  u.cache.beginOperation()
-  let node: Node = u.root
-  for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
-    const child: Node | number = node.dir === null ? -Errno.ENOTDIR : childOf(u, node, name)
-    if (typeof child === 'number') return child === 0 ? -Errno.ENOENT : child
-    node = child
-  }
+  const node = nodeAt(u, path)
+  if (typeof node === 'number') return node
   if (node.dir === null) return -Errno.ENOTDIR
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
@@ -156,9 +152,28 @@ export function ownersIn(u: Union, path: string, after: number, limit: number): 
   return { entries, next: cookie < 0 ? null : after }
 }
 
+/** The node at `path`, relative to the mount's root; or -errno. */
+export function nodeAt(u: Union, path: string): Node | number {
+  u.cache.beginOperation()
+  let node: Node = u.root
+  for (const name of path.split('/').filter((part) => part !== '' && part !== '.')) {
+    const child: Node | number = node.dir === null ? -Errno.ENOTDIR : childOf(u, node, name)
+    if (typeof child === 'number') return child === 0 ? -Errno.ENOENT : child
+    node = child
+  }
+  return node
+}
+
 function ownedEntry(u: Union, parent: Node, name: string): OwnedEntry | null {
   const node = childOf(u, parent, name)
   if (typeof node === 'number') return null
+  const entry = describeEntry(u, name, node)
+  if (node.nlookup === 0) forgetUnused(u, node)
+  return entry
+}
+
+/** What is told of `node`, called `name`; null where it cannot be looked at. */
+export function describeEntry(u: Union, name: string, node: Node): OwnedEntry | null {
   const errno = statNode(u, node)
   const { stat } = native
   const layers = node.dir === null ? [layerOf(node)?.position ?? -1] : partsOf(node).map((part) => part.layer.position)
@@ -172,6 +187,5 @@ function ownedEntry(u: Union, parent: Node, name: string): OwnedEntry | null {
     links: stat[Stat.NLINK]!,
     inode: `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`,
   }
-  if (node.nlookup === 0) forgetUnused(u, node)
   return errno < 0 ? null : entry
 }

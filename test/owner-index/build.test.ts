@@ -11,6 +11,7 @@ import fc from 'fast-check'
 import { buildIndex, stackConfig, statusOf, verifyIndex } from '../../src/owner-index/api.js'
 import { memoryOf, type NumberedRows, packRows, unpackRows } from '../../src/owner-index/build/row-batches.js'
 import { RowWriterThread } from '../../src/owner-index/build/row-writer-thread.js'
+import { KEY_BYTES } from '../../src/owner-index/database/place.js'
 import type { HiddenName, StoredRows } from '../../src/owner-index/database/rows.js'
 import { STAMP_BYTES } from '../../src/owner-index/database/stamps.js'
 import { IndexStore } from '../../src/owner-index/database/store.js'
@@ -41,7 +42,10 @@ const directory: fc.Arbitrary<NumberedRows> = fc
   .record({
     id: fc.nat(),
     parent: fc.nat(),
-    path: fc.array(text, { maxLength: 3 }).map((parts) => parts.join('/')),
+    name: text,
+    key: fc.option(
+      fc.uint8Array({ min: 1, minLength: KEY_BYTES, maxLength: KEY_BYTES }).map((key) => Buffer.from(key)),
+    ),
     layers: fc.uniqueArray(fc.nat(499), { minLength: 1, maxLength: 4 }),
     racy: fc.boolean(),
     readAt: fc.nat(),
@@ -99,7 +103,8 @@ function fill(dir: string, count: number): void {
 }
 
 /** The rows of an empty directory of one layer. */
-const nothing: Omit<StoredRows, 'path'> = {
+const nothing: Omit<StoredRows, 'name'> = {
+  key: null,
   layers: [0],
   stamps: Buffer.alloc(STAMP_BYTES),
   racy: false,
@@ -147,7 +152,7 @@ test('two builds at once in one process do not meet', async () => {
 })
 
 test('the second thread is there, and what it cannot write is told', async () => {
-  const rows: StoredRows = { ...nothing, path: 'd' }
+  const rows: StoredRows = { ...nothing, name: 'd' }
   const wrong = new RowWriterThread(stage.path('nowhere/built.db'))
   wrong.take(1, rows, 0)
   await assert.rejects(wrong.end(), /unable to open|cannot open|directory does not exist/)

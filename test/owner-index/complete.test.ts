@@ -46,7 +46,7 @@ test('what earlier mounts have read is not read again on the way to the whole tr
   const put = mock.method(next.writer!.store!, 'put')
   await filled(next)
   assert.ok(isComplete(next))
-  const read = put.mock.calls.map(({ arguments: [rows] }) => `/${rows.path}`)
+  const read = put.mock.calls.map(({ arguments: [rows] }) => `/${rows.place.path}`)
   assert.deepEqual(
     read.filter((path) => known.includes(path)),
     [],

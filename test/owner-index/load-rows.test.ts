@@ -9,6 +9,7 @@ import test from 'node:test'
 import Database from 'better-sqlite3'
 import { bytesOf } from '../../src/layers/marks.js'
 import { buildIndex, stackConfig } from '../../src/owner-index/api.js'
+import { keyOf } from '../../src/owner-index/database/place.js'
 import { newSharedState, Slot, State } from '../../src/owner-index/database/shared-state.js'
 import {
   emptyRecord,
@@ -60,7 +61,7 @@ function load(path: string, whole = false): { source: ReturnType<typeof loadRows
     return { raw } as unknown as Statements['rows']
   }
   const sets = new LayerSets()
-  const row = all.findDir.raw().get(bytesOf('d')) as DirRow
+  const row = all.findDir.raw().get(keyOf('d')) as DirRow
   const told: unknown[] = []
   const statements = { ...all, rows: counted(all.rows), wholeRows: counted(all.wholeRows) }
   const directory = { set: sets.ofPacked(row[1]), sets }

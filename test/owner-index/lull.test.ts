@@ -146,7 +146,7 @@ test(
     const put = mock.method(run.writer!.store!, 'put')
     run.write()
     assert.deepEqual(
-      put.mock.calls.map(({ arguments: [rows] }) => rows.path),
+      put.mock.calls.map(({ arguments: [rows] }) => rows.place.path),
       ['b'],
     )
     assert.equal(run.writer!.store!.idOf('a'), before)

@@ -13,6 +13,7 @@ import type { Layer } from '../../src/layers/layer-dir.js'
 import { buildIndex, openIndex, stackConfig, verifyIndex } from '../../src/owner-index/api.js'
 import { readDirectoryRows } from '../../src/owner-index/build/read-directory.js'
 import { EntryFlag } from '../../src/owner-index/database/entry-flags.js'
+import { Place } from '../../src/owner-index/database/place.js'
 import { inodeOf } from '../../src/owner-index/database/stamps.js'
 import {
   derivedColumns,
@@ -295,7 +296,7 @@ test('layers with mapped owners are looked at, whether they were mapped when the
   try {
     const stack = LowerStack.open({ ...stackConfig(stage.lowers), mapped: [true, false] })
     assert.ok(stack instanceof LowerStack)
-    const rows = readDirectoryRows(stack, '', stack.roots)
+    const rows = readDirectoryRows(stack, Place.root(stack.roots))
     stack.close()
     assert.ok(typeof rows !== 'number')
     assert.deepEqual(

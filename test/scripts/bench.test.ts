@@ -71,6 +71,26 @@ describe('figures of the benchmark', () => {
     assert.deepEqual([0.456, 2.345, 12.3, null].map(shownRatio), ['0.46×', '2.3×', '12×', '–'])
   })
 
+  it('are told as a multiple of those of another measure of the same side, where both are there', () => {
+    const against = { id: 'off', title: 'with, of without', target: 1.05 }
+    const rows = [
+      {
+        measure: { id: 'on', title: 'on', unit: 's' as const, against },
+        figures: { overlayfs: [1], stratafs: [2.1, 2.1, 9] },
+      },
+      { measure: { id: 'off', title: 'off', unit: 's' as const }, figures: { stratafs: [2] } },
+    ]
+    assert.match(table({ ...results, rows }), /with, of without +– +1\.05× +1\.05×\n/)
+    assert.match(page({ ...results, rows }), /\| with, of without \| – \| 1\.05× \| 1\.05× \|/)
+    assert.doesNotMatch(table({ ...results, rows: rows.slice(0, 1) }), /with, of without/)
+    const all = stepWorkloads({ big: 1, layers: 2 } as never).flatMap(({ steps }) =>
+      steps.flatMap(({ measure }) => measure ?? []),
+    )
+    const held = all.find(({ id }) => id === 'find-cold')?.against
+    assert.equal(held?.target, 1.05)
+    assert.ok(all.some(({ id }) => id === held?.id))
+  })
+
   it('stand in the table, on the page and in the drawing', () => {
     assert.match(table(results), /read < & > +2\.00 s +4\.00 s 2\.0× +2×\n/)
     const text = page(results)

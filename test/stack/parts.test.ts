@@ -50,7 +50,8 @@ describe('joined parts', () => {
     const set = sets.of([2, 3])
     let parts = new LazyLayerDirs(roots, set, 'a', DEPTH)
     for (let depth = 1; depth < 50_000; depth++) parts = new LazyLayerDirs(parts, set, 'a', DEPTH)
-    assert.equal(parts.path()?.length, 99_999)
+    assert.equal(parts.path(99_999)?.length, 99_999)
+    assert.equal(parts.path(99_998), null)
     assert.equal(parts.at(1)!.layer.position, 3)
   })
 
@@ -63,11 +64,11 @@ describe('joined parts', () => {
   })
 
   it('have one path where those above have one', () => {
-    assert.equal(commonPath(new LazyLayerDirs(roots, sets.of([0, 1]), 'usr', DEPTH)), 'usr')
+    assert.equal(commonPath(new LazyLayerDirs(roots, sets.of([0, 1]), 'usr', DEPTH), 4096), 'usr')
     const same = [0, 1].map((at) => new LayerDir(roots[at]!.layer, roots[at]!, 'a'))
     const other = [same[0]!, new LayerDir(roots[1]!.layer, roots[1]!, 'b')]
-    assert.equal(commonPath(new LazyLayerDirs(same, sets.of([0, 1]), 'c', DEPTH)), 'a/c')
-    assert.equal(commonPath(new LazyLayerDirs(other, sets.of([0, 1]), 'c', DEPTH)), null)
+    assert.equal(commonPath(new LazyLayerDirs(same, sets.of([0, 1]), 'c', DEPTH), 4096), 'a/c')
+    assert.equal(commonPath(new LazyLayerDirs(other, sets.of([0, 1]), 'c', DEPTH), 4096), null)
   })
 })
 

@@ -8,7 +8,6 @@ import type { Refused } from '../../daemon/mount/directories.js'
 import { emptyDraft } from '../../daemon/options/draft.js'
 import { unbound } from '../../operations/contract.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
-import { S_IFDIR } from '../../syscalls/constants.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { HiddenPath, OwnedEntry, Ownership } from '../../union/which-layer.js'
 
@@ -80,15 +79,8 @@ export class LayerReader {
   }
 
   /** Calls `visit` for every entry below the directory at `path`; -errno where that cannot be read. */
-  walk(path: string, visit: (path: string, entry: OwnedEntry) => void): number {
-    const entries = this.list(path)
-    if (typeof entries === 'number') return entries
-    for (const entry of entries) {
-      const inside = path === '' ? entry.name : `${path}/${entry.name}`
-      visit(inside, entry)
-      if (entry.type === S_IFDIR) this.walk(inside, visit)
-    }
-    return 0
+  walk(path: string, visit: (entry: OwnedEntry) => void): number {
+    return this.#engine.walkOwners(path, (entry) => visit(this.#shifted(entry)))
   }
 
   close(): void {

@@ -3,10 +3,15 @@
  * of one hard-link group count once, directories with their entries only.
  */
 import { shown } from '../../base/text.js'
+import { Layer, LayerDir } from '../../layers/layer-dir.js'
+import { DirCache } from '../../layers/real-dir.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import type { LayerReader, PlainLayers } from './layer-reader.js'
+
+/** Directories that are open at a time, as a rule. */
+const OPEN = 256
 
 export interface LayerSpace {
   /** -1 is the upper, else the position among the lowers. */
@@ -31,7 +36,7 @@ interface Sum {
 /** The space of every layer below `path`, top first; or -errno. */
 export function addLayers(reader: LayerReader, { lowers, upper }: PlainLayers, path: string): LayerSpace[] | number {
   const sums = new Map<number, Sum>()
-  const errno = reader.walk(path, (_, { type, layer, size, blocks, links, inode }) => {
+  const errno = reader.walk(path, ({ type, layer, size, blocks, links, inode }) => {
     const sum = sums.get(layer) ?? { entries: 0, bytes: 0, disk: 0, inodes: new Set() }
     sums.set(layer, sum)
     sum.entries++
@@ -66,29 +71,34 @@ export function usedBelow(root: string): number {
 function heldBelow(root: string, path: string): number {
   const rootFd = native.openat(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0)
   if (rootFd < 0) return 0
-  const fd = native.openBeneath(rootFd, path, O_PATH | O_DIRECTORY, 0)
-  const bytes = fd < 0 ? 0 : heldIn(fd, new Set())
-  if (fd >= 0) native.close(fd)
-  native.close(rootFd)
+  const layer = new Layer(0, root, rootFd, false)
+  const cache = new DirCache(OPEN)
+  const names = path.split('/').filter((name) => name !== '')
+  const bytes = heldIn(
+    cache,
+    names.reduce((above, name) => new LayerDir(layer, above, name), layer.root),
+  )
+  cache.close()
+  layer.close()
   return bytes
 }
 
-function heldIn(fd: number, inodes: Set<string>): number {
-  const entries = native.readDirectory(fd, '')
-  if (typeof entries === 'number') return 0
-  const stats = new Float64Array(entries.names.length * STAT_SLOTS)
-  native.statMany(fd, entries.names, stats)
+function heldIn(cache: DirCache, top: LayerDir): number {
+  const inodes = new Set<string>()
+  const waiting = [top]
   let bytes = 0
-  for (const [i, name] of entries.names.entries()) {
-    const at = (slot: number): number => stats[i * STAT_SLOTS + slot]!
-    if ((at(Stat.MODE) & S_IFMT) === S_IFDIR) {
-      const inside = native.openBeneath(fd, name, O_PATH | O_DIRECTORY, 0)
-      if (inside < 0) continue
-      bytes += heldIn(inside, inodes)
-      native.close(inside)
-    } else {
+  for (let dir = waiting.pop(); dir !== undefined; dir = waiting.pop()) {
+    cache.beginOperation()
+    const fd = cache.fd(dir)
+    const entries = fd < 0 ? fd : native.readDirectory(fd, '')
+    if (typeof entries === 'number') continue
+    const stats = new Float64Array(entries.names.length * STAT_SLOTS)
+    native.statMany(fd, entries.names, stats)
+    for (const [i, name] of entries.names.entries()) {
+      const at = (slot: number): number => stats[i * STAT_SLOTS + slot]!
       const inode = `${at(Stat.DEV_MAJOR)}:${at(Stat.DEV_MINOR)}:${at(Stat.INO_HIGH)}:${at(Stat.INO_LOW)}`
-      if (isNew(inodes, at(Stat.NLINK), inode)) bytes += at(Stat.BLOCKS) * 512
+      if ((at(Stat.MODE) & S_IFMT) === S_IFDIR) waiting.push(new LayerDir(dir.layer, dir, name))
+      else if (isNew(inodes, at(Stat.NLINK), inode)) bytes += at(Stat.BLOCKS) * 512
     }
   }
   return bytes

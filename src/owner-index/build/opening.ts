@@ -8,7 +8,8 @@ import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs
 import { pathBytes, shown } from '../../base/text.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { type Connection, codeOf, connect, sqliteObstacle } from '../database/database.js'
-import { COMPANIONS, markedBy, markInUse, removeDatabase } from '../database/in-use.js'
+import { markedBy, markInUse, removeDatabase } from '../database/in-use.js'
+import { COMPANIONS, isStrange } from '../database/regular.js'
 import { APPLICATION_ID, SCHEMA_VERSION, Sql } from '../database/schema.js'
 import { noteUse } from '../database/shared-stacks.js'
 import { sharedPath, stackIdentity } from '../database/stack-identity.js'
@@ -89,7 +90,7 @@ function takeKept(
   dirtyMark: string,
   messages: string[],
 ): { store: IndexStore; dirty: boolean } | null {
-  if (!existsSync(pathBytes(path))) {
+  if (!existsSync(pathBytes(path)) && !isStrange(path)) {
     removeDatabase(path)
     return null
   }
@@ -137,7 +138,8 @@ export function setAside(path: string, fault: string): string {
   const aside = `${path}.damaged-${new Date().toISOString().replace(/[:.]/g, '-')}`
   try {
     for (const companion of COMPANIONS) {
-      if (existsSync(pathBytes(path + companion))) renameSync(pathBytes(path + companion), pathBytes(aside + companion))
+      if (existsSync(pathBytes(path + companion)) || isStrange(path + companion))
+        renameSync(pathBytes(path + companion), pathBytes(aside + companion))
     }
     return `index ${shown(path)} is ${fault}: set aside as ${shown(aside)}, begun anew`
   } catch (error) {
@@ -148,9 +150,11 @@ export function setAside(path: string, fault: string): string {
 /** Begins with what is known of this stack already; false when nothing is. */
 function copyShared(path: string, identity: string): boolean {
   const shared = sharedPath(identity)
-  if (!existsSync(pathBytes(shared))) return false
+  if (!existsSync(pathBytes(shared)) || isStrange(shared)) return false
   const copy = pathBytes(`${path}.copy`)
   try {
+    // What lies there is in nobody's way, and not opened.
+    rmSync(copy, { force: true })
     copyFileSync(pathBytes(shared), copy, constants.COPYFILE_FICLONE)
     const db = connect(`${path}.copy`, { fileMustExist: true })
     const fault = faultOf(db, identity)

@@ -14,19 +14,21 @@ import { DT_DIR, DT_UNKNOWN, S_IFDIR, S_IFREG } from '../../syscalls/constants.j
 import { native } from '../../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { EntryFlag } from '../database/entry-flags.js'
+import type { Place } from '../database/place.js'
 import type { ChildDirectory, DirectoryRows, HiddenName } from '../database/rows.js'
 import { DirFlag } from '../database/schema.js'
 import { isRacy } from '../database/stamps.js'
 import { isWhole } from '../database/stat-rows.js'
 import { type HeldBelow, type MergedName, Merging, typeAt } from './merge-names.js'
 
-/** The rows of the directory at `path`, joined from `parts`; or -errno. */
-export function readDirectoryRows(stack: LowerStack, path: string, parts: readonly LayerDir[]): DirectoryRows | number {
+/** The rows of the directory at `place`; or -errno. */
+export function readDirectoryRows(stack: LowerStack, place: Place): DirectoryRows | number {
   stack.cache.beginOperation()
-  return new DirectoryReading(stack, path, parts).run()
+  return new DirectoryReading(stack, place).run()
 }
 
 class DirectoryReading {
+  private readonly parts: readonly LayerDir[]
   readonly #now = Date.now()
   readonly #merging: Merging
   readonly #directories: ChildDirectory[] = []
@@ -40,10 +42,10 @@ class DirectoryReading {
 
   constructor(
     private readonly stack: LowerStack,
-    private readonly path: string,
-    private readonly parts: readonly LayerDir[],
+    private readonly place: Place,
   ) {
-    this.#merging = new Merging(stack, parts, this.#now)
+    this.parts = place.parts
+    this.#merging = new Merging(stack, place.parts, this.#now)
     this.#hidden = this.#merging.hidden
   }
 
@@ -63,12 +65,13 @@ class DirectoryReading {
   }
 
   #rows(): DirectoryRows {
-    const { parts } = this
-    const redirected = parts.some((part) => part.path() !== this.path)
-    const flags = (redirected ? DirFlag.REDIRECTED : 0) | (this.#merging.unusable ? DirFlag.UNUSABLE : 0)
+    const { place } = this
+    const flags = (place.isRedirected ? DirFlag.REDIRECTED : 0) | (this.#merging.unusable ? DirFlag.UNUSABLE : 0)
     return {
-      path: this.path,
-      layers: parts.map((part) => part.layer.position),
+      place,
+      name: place.name,
+      key: place.key,
+      layers: place.parts.map((part) => part.layer.position),
       stamps: this.#merging.stamps,
       racy: this.#racy,
       readAt: this.#now,

@@ -3,6 +3,7 @@
  * over instead of copied. An object and its arrays for each directory would take the thread a fifth of its time.
  */
 import { STAT_SLOTS } from '../../syscalls/stat.js'
+import { KEY_BYTES } from '../database/place.js'
 import type { HiddenName, StoredRows } from '../database/rows.js'
 import { STAMP_BYTES } from '../database/stamps.js'
 
@@ -17,8 +18,10 @@ export interface NumberedRows {
 interface RowBatch {
   /** HEAD numbers a directory. */
   readonly heads: Float64Array<ArrayBuffer>
-  /** Of all directories, a zero between them. */
-  readonly paths: string
+  /** Of all directories, a slash between them. */
+  readonly dirNames: string
+  /** KEY_BYTES a directory, zeros for none. */
+  readonly keys: Uint8Array<ArrayBuffer>
   readonly layers: Int32Array<ArrayBuffer>
   readonly stamps: Uint8Array<ArrayBuffer>
   /** Of all names, a slash between them. */
@@ -36,8 +39,8 @@ interface RowBatch {
 const HEAD = 7
 
 /** The arrays whose memory goes over with `sent`. */
-export function memoryOf({ heads, layers, stamps, owners, entryFlags, stats }: RowBatch): ArrayBuffer[] {
-  return [heads, layers, stamps, owners, entryFlags, stats].map(({ buffer }) => buffer)
+export function memoryOf({ heads, keys, layers, stamps, owners, entryFlags, stats }: RowBatch): ArrayBuffer[] {
+  return [heads, keys, layers, stamps, owners, entryFlags, stats].map(({ buffer }) => buffer)
 }
 
 /** Lays out `batch`. */
@@ -46,7 +49,8 @@ export function packRows(batch: readonly NumberedRows[]): RowBatch {
   const [names, parts] = [sum((rows) => rows.names.length), sum((rows) => rows.layers.length)]
   const sent = {
     heads: new Float64Array(batch.length * HEAD),
-    paths: batch.map(({ rows }) => rows.path).join('\0'),
+    dirNames: batch.map(({ rows }) => rows.name).join('/'),
+    keys: new Uint8Array(batch.length * KEY_BYTES),
     layers: new Int32Array(parts),
     stamps: new Uint8Array(parts * STAMP_BYTES),
     names: batch.flatMap(({ rows }) => rows.names).join('/'),
@@ -60,6 +64,7 @@ export function packRows(batch: readonly NumberedRows[]): RowBatch {
   for (const [number, { id, parent, rows }] of batch.entries()) {
     const { layers, flags, racy, readAt } = rows
     sent.heads.set([id, parent, rows.names.length, layers.length, flags, racy ? 1 : 0, readAt], number * HEAD)
+    if (rows.key !== null) sent.keys.set(rows.key, number * KEY_BYTES)
     sent.layers.set(layers, part)
     sent.stamps.set(rows.stamps, part * STAMP_BYTES)
     sent.owners.set(rows.owners, name)
@@ -75,17 +80,18 @@ export function packRows(batch: readonly NumberedRows[]): RowBatch {
 
 /** The directories of `sent`, in their order. */
 export function* unpackRows(sent: RowBatch): Generator<NumberedRows> {
-  const paths = sent.paths.split('\0')
+  const dirNames = sent.dirNames.split('/')
   const names = sent.names.split('/')
   const joined = new Map(sent.joined)
   let [name, part, hidden] = [0, 0, 0]
-  for (let number = 0; number < paths.length; number++) {
+  for (let number = 0; number < dirNames.length; number++) {
     const [id, parent, count, parts, flags, racy, readAt] = sent.heads.subarray(number * HEAD) as unknown as Head
     const firstHidden = hidden
     while (sent.hidden[hidden]?.[0] === number) hidden++
     const to = name + count
     const rows: StoredRows = {
-      path: paths[number]!,
+      name: dirNames[number]!,
+      key: keyIn(sent.keys.subarray(number * KEY_BYTES, (number + 1) * KEY_BYTES)),
       layers: Array.from(sent.layers.subarray(part, part + parts)),
       stamps: bufferOf(sent.stamps.subarray(part * STAMP_BYTES, (part + parts) * STAMP_BYTES)),
       racy: racy === 1,
@@ -108,6 +114,10 @@ type Head = [number, number, number, number, number, number, number]
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function keyIn(bytes: Uint8Array): Buffer | null {
+  return bytes.every((byte) => byte === 0) ? null : bufferOf(bytes)
 }
 
 function joinedOf(joined: ReadonlyMap<number, Uint8Array>, name: number): Buffer | null {

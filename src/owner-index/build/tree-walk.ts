@@ -3,8 +3,8 @@
  * steps, so that whoever reads can do something else in between.
  */
 
-import type { LayerDir } from '../../layers/layer-dir.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
+import { Place } from '../database/place.js'
 import type { ChildDirectory } from '../database/rows.js'
 import { readDirectoryRows } from './read-directory.js'
 import type { RowSink } from './row-sink.js'
@@ -19,9 +19,9 @@ export interface BuildProgress {
 }
 
 interface Waiting {
-  readonly path: string
+  readonly place: Place
+  /** Its parent's id, 0 for the root. */
   readonly parent: number
-  readonly parts: readonly LayerDir[]
 }
 
 /** A directory whose rows need not be read. */
@@ -32,7 +32,7 @@ export interface KnownDirectory {
 }
 
 /** Says which directories have rows that can be kept; null: this one is to be read. */
-export type Known = (path: string, parts: readonly LayerDir[]) => KnownDirectory | null
+export type Known = (place: Place, parent: number) => KnownDirectory | null
 
 /** A walk over a stack that can be done in steps. */
 export class TreeWalk {
@@ -48,7 +48,7 @@ export class TreeWalk {
     private readonly sink: RowSink,
     private readonly known: Known = () => null,
   ) {
-    this.#waiting = [{ path: '', parent: 0, parts: stack.roots }]
+    this.#waiting = [{ place: Place.root(stack.roots), parent: 0 }]
   }
 
   /** Reads directories for about `milliseconds`; true when the tree is done. */
@@ -69,27 +69,25 @@ export class TreeWalk {
   }
 
   #next(waiting: Waiting): void {
-    const { path, parts } = waiting
-    const known = this.known(path, parts)
+    const known = this.known(waiting.place, waiting.parent)
     if (known === null) return this.#read(waiting)
-    this.#walked(path, known)
+    this.#walked(waiting.place, known)
   }
 
-  #read({ path, parent, parts }: Waiting): void {
-    const rows = readDirectoryRows(this.stack, path, parts)
+  #read({ place, parent }: Waiting): void {
+    const rows = readDirectoryRows(this.stack, place)
     if (typeof rows === 'number') {
-      this.failures.push({ path, errno: rows })
+      this.failures.push({ path: place.path, errno: rows })
       return
     }
     const id = this.sink.put(rows, parent)
     this.read += rows.names.length + 1
-    this.#walked(path, { id, entries: rows.names.length, directories: rows.directories })
+    this.#walked(place, { id, entries: rows.names.length, directories: rows.directories })
   }
 
-  #walked(path: string, { id, entries, directories }: KnownDirectory): void {
+  #walked(place: Place, { id, entries, directories }: KnownDirectory): void {
     this.directories++
     this.entries += entries
-    const prefix = path === '' ? '' : `${path}/`
-    for (const child of directories) this.#waiting.push({ path: prefix + child.name, parent: id, parts: child.parts })
+    for (const { name, parts } of directories) this.#waiting.push({ place: place.child(name, parts), parent: id })
   }
 }

@@ -3,14 +3,20 @@
  * engine never asks them, it looks at the upper itself. While mounted they follow the paths that the engine says it has
  * changed; after an end that was not clean the whole upper is read again.
  */
+import { Layer, LayerDir } from '../../layers/layer-dir.js'
 import { bytesOf, latin1, type MarkStore } from '../../layers/marks.js'
+import { DirCache } from '../../layers/real-dir.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
+import { keyOf } from '../database/place.js'
 import { Sql } from '../database/schema.js'
 import { inodeOf } from '../database/stamps.js'
 import type { IndexStore } from '../database/store.js'
+
+/** Directories that are open at a time, as a rule. */
+const OPEN = 1024
 
 export class UpperRows {
   constructor(
@@ -23,7 +29,7 @@ export class UpperRows {
   /** Reads the whole upper anew; the number of rows. */
   scan(): number {
     this.store.statement(Sql.dropAllUpper).run()
-    return this.#below(this.rootFd, '')
+    return this.#reading((reading) => reading.all())
   }
 
   /**
@@ -32,60 +38,122 @@ export class UpperRows {
    */
   followAll(told: readonly string[]): number {
     const paths = told.flatMap((path) => [path, path.slice(0, Math.max(0, path.lastIndexOf('/', path.length - 2)))])
-    let rows = 0
-    for (const path of new Set(paths)) {
-      const deep = path.endsWith('/')
-      rows += this.#follow(deep ? path.slice(0, -1) : path, deep)
+    return this.#reading((reading) => {
+      let rows = 0
+      for (const path of new Set(paths)) {
+        const deep = path.endsWith('/')
+        rows += reading.follow((deep ? path.slice(0, -1) : path).split('/'), deep)
+      }
+      return rows
+    })
+  }
+
+  #reading(read: (reading: UpperReading) => number): number {
+    const cache = new DirCache(OPEN)
+    try {
+      return read(new UpperReading(this.store, this.rootFd, this.marks, cache))
+    } finally {
+      cache.close()
     }
-    return rows
+  }
+}
+
+/** A directory of the upper that was come to. */
+interface Reached {
+  readonly dir: LayerDir
+  /** Of its row; 0 for the root. */
+  readonly id: number
+  /** Those in it that were come to. */
+  readonly inside: Map<string, Reached>
+}
+
+/** The upper as it is at one moment: what was opened on the way to one path serves the next. */
+class UpperReading {
+  readonly #root: Reached
+  readonly #waiting: Reached[] = []
+
+  constructor(
+    private readonly store: IndexStore,
+    rootFd: number,
+    private readonly marks: MarkStore,
+    private readonly cache: DirCache,
+  ) {
+    this.#root = { dir: new Layer(-1, '', rootFd, true).root, id: 0, inside: new Map() }
   }
 
-  /** Follows a change at `path`; `deep`: all below it may have come or gone too. Returns the number of rows. */
-  #follow(path: string, deep: boolean): number {
-    const slash = path.lastIndexOf('/')
-    const parent = path.slice(0, Math.max(0, slash))
-    const name = path.slice(slash + 1)
+  all(): number {
+    this.#waiting.push(this.#root)
+    return this.#below()
+  }
+
+  /** Follows a change at the path of `names`; `deep`: all below it may have come or gone too. Returns the number of rows. */
+  follow(names: readonly string[], deep: boolean): number {
+    const name = names.at(-1)!
     if (name === '') return 0
-    const fd = native.openBeneath(this.rootFd, parent, O_PATH | O_DIRECTORY, 0)
-    if (fd < 0) return this.#gone(path)
-    const rows = this.#entry(fd, parent, name, deep)
-    native.close(fd)
-    return rows
+    const above = this.#reach(names)
+    if (above === null) return 1
+    return this.#entry(above, name, deep) + this.#below()
   }
 
-  #gone(path: string): number {
-    this.store.statement(Sql.dropUpper).run(bytesOf(path))
-    this.store.statement(Sql.dropUpperBelow).run(bytesOf(`${path}/`), bytesOf(`${path}0`))
-    return 1
+  /** The directory in which the last of `names` stands; null where there is none: its own change is told, too. */
+  #reach(names: readonly string[]): Reached | null {
+    let at = this.#root
+    for (const name of names.slice(0, -1)) {
+      this.cache.beginOperation()
+      const known = at.inside.get(name)
+      if (known === undefined) this.#entry(at, name, false)
+      const next = known ?? at.inside.get(name)
+      if (next === undefined || this.cache.fd(next.dir) < 0) return null
+      at = next
+    }
+    return at
   }
 
-  #entry(fd: number, parent: string, name: string, deep: boolean): number {
-    const path = parent === '' ? name : `${parent}/${name}`
+  /** Writes the row of `name`; what is below it waits, where it is `deep`. */
+  #entry(above: Reached, name: string, deep: boolean): number {
+    this.cache.beginOperation()
+    const fd = this.cache.fd(above.dir)
+    if (fd < 0) return 0
     if (native.statat(fd, name) < 0) {
-      this.#gone(path)
-      if (native.statat(fd, AUFS_PREFIX + name) >= 0) this.#put(fd, parent, name, path, true)
+      this.#drop(above, name)
+      if (native.statat(fd, AUFS_PREFIX + name) >= 0) this.#put(fd, above, name, true)
       return 1
     }
     const isDirectory = (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR
-    if (!isDirectory || deep) this.#gone(path)
-    this.#put(fd, parent, name, path, this.#isWhiteout(fd, name))
-    if (!isDirectory || !deep) return 1
-    const inside = native.openBeneath(fd, name, O_PATH | O_DIRECTORY, 0)
-    if (inside < 0) return 1
-    const rows = this.#below(inside, path)
-    native.close(inside)
-    return rows + 1
+    if (!isDirectory || deep) this.#drop(above, name)
+    const id = this.#put(fd, above, name, this.#isWhiteout(fd, name))
+    if (!isDirectory) return 1
+    const inside = { dir: new LayerDir(above.dir.layer, above.dir, name), id, inside: new Map() }
+    if (deep) this.#waiting.push(inside)
+    else if (!above.inside.has(name)) above.inside.set(name, inside)
+    return 1
   }
 
-  #below(fd: number, path: string): number {
-    const entries = native.readDirectory(fd, '')
-    if (typeof entries === 'number') return 0
+  /** Reads what waits, whatever its depth. */
+  #below(): number {
     let rows = 0
-    for (const name of entries.names) {
-      if (name === AUFS_OPAQUE) continue
-      rows += this.#entry(fd, path, name.startsWith(AUFS_PREFIX) ? name.slice(AUFS_PREFIX.length) : name, true)
+    for (let at = this.#waiting.pop(); at !== undefined; at = this.#waiting.pop()) {
+      this.cache.beginOperation()
+      const fd = this.cache.fd(at.dir)
+      const entries = fd < 0 ? fd : native.readDirectory(fd, '')
+      if (typeof entries === 'number') continue
+      for (const name of entries.names) {
+        if (name === AUFS_OPAQUE) continue
+        rows += this.#entry(at, name.startsWith(AUFS_PREFIX) ? name.slice(AUFS_PREFIX.length) : name, true)
+      }
     }
     return rows
+  }
+
+  /** Removes the row of `name` with all below it. */
+  #drop(above: Reached, name: string): void {
+    above.inside.delete(name)
+    const row = this.store.statement(Sql.upperIn).get(above.id, bytesOf(name)) as { id: number } | undefined
+    const waiting = row === undefined ? [] : [row.id]
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      for (const [inside] of this.store.statement(Sql.upperBelow).raw().all(id) as [number][]) waiting.push(inside)
+      this.store.statement(Sql.dropUpper).run(id)
+    }
   }
 
   #isWhiteout(fd: number, name: string): boolean {
@@ -96,8 +164,8 @@ export class UpperRows {
     return possible && typeof this.marks.get(fd, name, 'whiteout') !== 'number'
   }
 
-  /** Writes the row of what `native.stat` describes. */
-  #put(fd: number, parent: string, name: string, path: string, whiteout: boolean): void {
+  /** Writes the row of what `native.stat` describes; its id. */
+  #put(fd: number, above: Reached, name: string, whiteout: boolean): number {
     const { stat } = native
     const mode = whiteout ? 0 : stat[Stat.MODE]!
     const isDirectory = (mode & S_IFMT) === S_IFDIR
@@ -105,42 +173,47 @@ export class UpperRows {
     const known = marks === null || typeof marks === 'number' ? null : marks
     const opaque = known?.opaque || (isDirectory && native.statat(fd, `${name}/${AUFS_OPAQUE}`) >= 0)
     if (isDirectory) native.statat(fd, name)
-    const redirect = known === null || known.redirect === null || opaque ? null : this.#target(parent, known.redirect)
-    this.store.statement(Sql.putUpper).run(
-      bytesOf(path),
-      bytesOf(parent),
-      bytesOf(name),
-      whiteout ? 1 : 0,
-      opaque ? 1 : 0,
-      redirect === null ? null : bytesOf(redirect),
-      mode,
-      whiteout ? 0 : stat[Stat.SIZE],
-      stat[Stat.UID],
-      stat[Stat.GID],
-      stat[Stat.MTIME],
-      stat[Stat.MTIME_NS],
-      inodeOf(stat),
-      // Whiteouts are one inode, of whose links none counts.
-      whiteout ? 1 : stat[Stat.NLINK],
-    )
+    const redirect = known === null || known.redirect === null || opaque ? null : this.#target(above.id, known.redirect)
+    const put = this.store
+      .statement(Sql.putUpper)
+      .raw()
+      .get(
+        above.id,
+        bytesOf(name),
+        whiteout ? 1 : 0,
+        opaque ? 1 : 0,
+        redirect === null ? null : bytesOf(redirect),
+        redirect === null ? null : keyOf(redirect),
+        mode,
+        whiteout ? 0 : stat[Stat.SIZE],
+        stat[Stat.UID],
+        stat[Stat.GID],
+        stat[Stat.MTIME],
+        stat[Stat.MTIME_NS],
+        inodeOf(stat),
+        // Whiteouts are one inode, of whose links none counts.
+        whiteout ? 1 : stat[Stat.NLINK],
+      )
+    return (put as [number])[0]
   }
 
-  /** Where in the lower tree a redirect leads. */
-  #target(parent: string, redirect: string): string {
+  /** Where in the lower tree a redirect leads, of a directory in the one of the id `above`. */
+  #target(above: number, redirect: string): string {
     if (redirect.startsWith('/')) return redirect.slice(1)
-    const above = this.#lowerPath(parent)
-    return above === '' ? redirect : `${above}/${redirect}`
+    const names = [redirect]
+    for (let id = above; id !== 0; ) {
+      const row = this.store.statement(Sql.upperRow).get(id) as UpperRow
+      names.push(latin1(row.redirect ?? row.name))
+      id = row.redirect === null ? row.parent : 0
+    }
+    return names.reverse().join('/')
   }
+}
 
-  /** Where the lower parts of the directory shown at `path` are. */
-  #lowerPath(path: string): string {
-    if (path === '') return ''
-    const row = this.store.statement(Sql.upperOf).get(bytesOf(path)) as { redirect: Buffer | null } | undefined
-    if (row !== undefined && row.redirect !== null) return latin1(row.redirect)
-    const slash = path.lastIndexOf('/')
-    const above = this.#lowerPath(path.slice(0, Math.max(0, slash)))
-    return above === '' ? path.slice(slash + 1) : `${above}/${path.slice(slash + 1)}`
-  }
+interface UpperRow {
+  readonly parent: number
+  readonly name: Buffer
+  readonly redirect: Buffer | null
 }
 
 /** Reads the upper at `path` into `store`; false when it cannot be opened. */

@@ -6,16 +6,26 @@ import { createRequire } from 'node:module'
 import type { Database as Connection, Options, Statement } from 'better-sqlite3'
 import { shown } from '../../base/text.js'
 import { loadSqlite, type SqliteClass, SqliteMissing } from './load-sqlite.js'
+import { isStrangeDatabase } from './regular.js'
 
 export type { Connection, Statement }
 
+/** A database without any file. */
+const MEMORY = ':memory:'
+
 let Opened: SqliteClass | null = null
 
+/** Instead of SQLite's code: what lies there is not opened. */
+const NO_FILE = 'no regular file'
+
 /**
- * Opens a database file. Throws SQLite's error. Paths are latin1 like everywhere; SQLite takes text, so one whose bytes
- * are not UTF-8 cannot be opened, and throws as a missing file does.
+ * Opens a database file. Throws SQLite's error, and NO_FILE as a code where it or a companion is no regular file. Paths
+ * are latin1 like everywhere; SQLite takes text, so one whose bytes are not UTF-8 cannot be opened, and throws as a
+ * missing file does.
  */
 export function connect(path: string, options: Options = {}): Connection {
+  if (path !== MEMORY && isStrangeDatabase(path))
+    throw Object.assign(new Error(`${shown(path)} is ${NO_FILE}`), { code: NO_FILE })
   Opened ??= sqlite()
   return new Opened(shown(path), options)
 }

@@ -6,11 +6,9 @@
 import { closeSync, constants, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pathBytes } from '../../base/text.js'
+import { COMPANIONS, isStrange } from './regular.js'
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-
-/** A database and its companions in WAL mode. */
-export const COMPANIONS = ['', '-wal', '-shm']
 
 /** The mark of the database at `path`. */
 function markPath(path: string): Buffer {
@@ -57,6 +55,8 @@ function syncDirectory(path: string): void {
  */
 export function markedBy(path: string): string | null {
   try {
+    // Of nobody that is known, and not waited for.
+    if (isStrange(`${path}.inuse`)) return ''
     return readFileSync(markPath(path), 'latin1')
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : ''

@@ -6,7 +6,9 @@
 
 import { bytesOf, latin1 } from '../../layers/marks.js'
 import { unpackLayers } from '../../stack/layer-list.js'
-import type { Connection } from './database.js'
+import type { Connection, Statement } from './database.js'
+import { keyOf } from './place.js'
+import { Sql } from './schema.js'
 
 /** An entry of a merged directory with its owner. Names latin1. */
 export interface ListedEntry {
@@ -32,19 +34,42 @@ export interface SpaceOfLayer {
 
 type Row = { name: Buffer; layer: number; layers: Buffer | null; mode: number; size: number }
 
+/** A directory by its rows: the lower one's id, or 0; the upper's, 0 for its root, -1 where it has none. */
+interface ShownDirectory {
+  readonly dir: number
+  readonly upper: number
+}
+
+interface UpperDirectory {
+  readonly id: number
+  readonly whiteout: number
+  readonly opaque: number
+  readonly redirect: Buffer | null
+  readonly mode: number
+}
+
 export class IndexQueries {
-  constructor(readonly db: Connection) {}
+  readonly #dirIn: Statement
+  readonly #upperIn: Statement
+
+  constructor(readonly db: Connection) {
+    this.#dirIn = db.prepare(Sql.dirIn).pluck()
+    this.#upperIn = db.prepare(Sql.upperIn)
+  }
 
   /** The entries of the merged directory `path`, relative to the root; null when it is not known. */
   list(path: string): ListedEntry[] | null {
-    const dir = this.#lowerOf(path)
+    const shown = this.#directory(path)
+    if (shown === null) return null
     const upper = this.db
-      .prepare('SELECT name, -1 AS layer, NULL AS layers, mode, size, whiteout, opaque FROM upper WHERE parent = ?')
-      .all(bytesOf(path)) as (Row & { whiteout: number; opaque: number })[]
-    if (dir === null && upper.length === 0 && !this.#isUpperDirectory(path)) return null
+      .prepare(
+        'SELECT name, -1 AS layer, NULL AS layers, mode, size, whiteout, opaque FROM upper_entries WHERE parent = ?',
+      )
+      .all(shown.upper) as (Row & { whiteout: number; opaque: number })[]
+    const { dir } = shown
     const taken = new Map(upper.map((row) => [latin1(row.name), row]))
     const found: ListedEntry[] = upper.filter((row) => row.whiteout === 0).map(entryOf)
-    if (dir !== null) {
+    if (dir !== 0) {
       const rows = this.db
         .prepare('SELECT name, layer, layers, mode, size FROM entries WHERE dir = ?')
         .all(dir) as Row[]
@@ -71,9 +96,11 @@ export class IndexQueries {
   /** Why `path` is not shown from these layers, as noted when its directory was read. */
   hidden(path: string): { layer: number; hider: number | null; why: string }[] {
     const slash = path.lastIndexOf('/')
-    const sql = `SELECT h.layer, h.hider, h.why FROM hidden h JOIN dirs d ON d.id = h.dir
-      WHERE d.path = ? AND h.name = ? ORDER BY h.layer`
-    const directory = bytesOf(path.slice(0, Math.max(0, slash)))
+    const directory = namesOf(path.slice(0, Math.max(0, slash))).reduce(
+      (dir, name) => this.#lowerIn(dir, name),
+      this.#root,
+    )
+    const sql = 'SELECT layer, hider, why FROM hidden WHERE dir = ? AND name = ? ORDER BY layer'
     return this.db.prepare(sql).all(directory, bytesOf(path.slice(slash + 1))) as ReturnType<IndexQueries['hidden']>
   }
 
@@ -81,14 +108,47 @@ export class IndexQueries {
     this.db.close()
   }
 
-  /** The id of the lower directory shown at `path`, or null. */
-  #lowerOf(path: string): number | null {
-    return (this.db.prepare('SELECT dir FROM shown WHERE path = ?').pluck().get(bytesOf(path)) as number) ?? null
+  /** The directory shown at `path`; null where there is none, or it is not known. */
+  #directory(path: string): ShownDirectory | null {
+    let at: ShownDirectory | null = { dir: this.#root, upper: 0 }
+    for (const name of namesOf(path)) {
+      at = this.#enter(at, name)
+      if (at.dir === 0 && at.upper < 0) return null
+    }
+    return at.dir === 0 && path === '' && !this.#hasUpper() ? null : at
   }
 
-  #isUpperDirectory(path: string): boolean {
-    return this.db.prepare('SELECT 1 FROM upper WHERE path = ? AND mode >> 12 = 4').get(bytesOf(path)) !== undefined
+  #enter({ dir, upper }: ShownDirectory, name: string): ShownDirectory {
+    const row = this.#upperIn.get(upper, bytesOf(name)) as UpperDirectory | undefined
+    if (row === undefined) return { dir: this.#lowerIn(dir, name), upper: -1 }
+    if (row.whiteout !== 0 || row.mode >> 12 !== 4) return { dir: 0, upper: -1 }
+    const { id, opaque, redirect } = row
+    if (redirect !== null) return { dir: this.#lowerAt(latin1(redirect)), upper: id }
+    return { dir: opaque !== 0 ? 0 : this.#lowerIn(dir, name), upper: id }
   }
+
+  get #root(): number {
+    return this.#lowerAt('')
+  }
+
+  /** The id of the lower directory at `path`, or 0. */
+  #lowerAt(path: string): number {
+    return (this.db.prepare(Sql.dirOfKey).pluck().get(keyOf(path)) as number | undefined) ?? 0
+  }
+
+  /** The id of the lower directory `name` in the one of the id `dir`, or 0. */
+  #lowerIn(dir: number, name: string): number {
+    return (this.#dirIn.get(dir, bytesOf(name)) as number | undefined) ?? 0
+  }
+
+  #hasUpper(): boolean {
+    return this.db.prepare('SELECT 1 FROM upper_entries LIMIT 1').get() !== undefined
+  }
+}
+
+/** The names of `path`, none for the root. */
+function namesOf(path: string): string[] {
+  return path === '' ? [] : path.split('/')
 }
 
 function entryOf({ name, layer, layers, mode, size }: Row): ListedEntry {

@@ -3,6 +3,7 @@
  * in the stat records in which they were read, one array for the whole directory.
  */
 import type { LayerDir } from '../../layers/layer-dir.js'
+import type { Place } from './place.js'
 
 /** Names that are not shown, and why. */
 export interface HiddenName {
@@ -23,7 +24,10 @@ export interface ChildDirectory {
 
 /** What the database keeps of a directory. */
 export interface StoredRows {
-  readonly path: string
+  /** In its parent; the root's is empty. */
+  readonly name: string
+  /** Of its path; null where that is too long (place.ts). */
+  readonly key: Buffer | null
   /** The layers joined, top first, and their stamps one after the other. */
   readonly layers: readonly number[]
   readonly stamps: Buffer
@@ -44,8 +48,9 @@ export interface StoredRows {
   readonly hidden: readonly HiddenName[]
 }
 
-/** The same, and where the directories in it lie. */
+/** The same, and where it and the directories in it lie. */
 export interface DirectoryRows extends StoredRows {
+  readonly place: Place
   readonly directories: readonly ChildDirectory[]
 }
 

@@ -8,6 +8,7 @@ import { packLayers } from '../../stack/layer-list.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { type Connection, connect, type Statement } from './database.js'
+import { keyOf } from './place.js'
 import { checkShare, type DirectoryRows, type HiddenName, type StoredRows } from './rows.js'
 import { CREATE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
@@ -104,12 +105,19 @@ export class IndexStore {
 
   /** The id of the directory at `path`, or 0. */
   idOf(path: string): number {
-    return ((this.#run(Sql.dirIdOf).raw().get(bytesOf(path)) as number[] | undefined)?.[0] ?? 0) as number
+    const key = keyOf(path)
+    if (key !== null) return idIn(this.#run(Sql.dirOfKey).raw().get(key))
+    return path.split('/').reduce((above, name) => this.idIn(above, name), this.idIn(0, ''))
+  }
+
+  /** The id of the directory `name` in the one of the id `parent`, or 0. The root's parent is 0. */
+  idIn(parent: number, name: string): number {
+    return idIn(this.#run(Sql.dirIn).raw().get(parent, bytesOf(name)))
   }
 
   /** Puts the rows of one directory in place of those that were there. `parent`: its parent's id, 0 for the root. */
   put(rows: DirectoryRows, parent: number): number {
-    const known = this.idOf(rows.path)
+    const known = this.idIn(parent, rows.name)
     if (known === 0) return this.#add(rows, parent)
     this.#run(Sql.dropEntries).run(known)
     this.#run(Sql.dropHidden).run(known)
@@ -138,12 +146,13 @@ export class IndexStore {
       sum += share
     }
     for (const hidden of rows.hidden) this.#insertHidden(id, hidden)
-    const { path, layers, stamps, readAt, racy } = rows
+    const { name, key, layers, stamps, readAt, racy } = rows
     const packed = packLayers(layers)
     this.#run(Sql.putDir).run(
       id,
       parent,
-      bytesOf(path),
+      bytesOf(name),
+      key,
       packed,
       stamps,
       readAt,
@@ -160,17 +169,23 @@ export class IndexStore {
 
   /** Directories that are not shown any more go, with all below them. */
   #dropVanished(id: number, rows: DirectoryRows): void {
-    const prefix = rows.path === '' ? '' : `${rows.path}/`
-    const present = new Set(rows.directories.map((child) => prefix + child.name))
-    for (const [child, path] of this.#run(Sql.childDirs).raw().all(id) as [number, Buffer][]) {
-      if (!present.has(latin1(path))) this.#dropTree(child)
+    const present = new Set(rows.directories.map((child) => child.name))
+    for (const [child, name] of this.#run(Sql.childDirs).raw().all(id) as [number, Buffer][]) {
+      if (!present.has(latin1(name))) this.#dropTree(child)
     }
   }
 
-  #dropTree(id: number): void {
-    for (const [child] of this.#run(Sql.childDirs).raw().all(id) as [number][]) this.#dropTree(child)
-    for (const sql of [Sql.dropEntries, Sql.dropHidden, Sql.dropDir]) this.#run(sql).run(id)
+  #dropTree(top: number): void {
+    const waiting = [top]
+    for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+      for (const [child] of this.#run(Sql.childDirs).raw().all(id) as [number][]) waiting.push(child)
+      for (const sql of [Sql.dropEntries, Sql.dropHidden, Sql.dropDir]) this.#run(sql).run(id)
+    }
   }
+}
+
+function idIn(row: unknown): number {
+  return (row as [number] | undefined)?.[0] ?? 0
 }
 
 /** What stands in the row of name number `i`, from `name` to `rdev`. */

@@ -5,6 +5,7 @@
 import { bytesOf, latin1 } from '../../layers/marks.js'
 import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import type { Statement } from '../database/database.js'
+import { keyOf } from '../database/place.js'
 import type { RawRow } from '../database/stat-rows.js'
 import { LazyRows } from './lazy-rows.js'
 import { CHECKSUM_MISMATCH, type Columns, LoadedRows, type RowsDirectory } from './loaded-rows.js'
@@ -151,6 +152,6 @@ function columnsOf({ statements, row }: Loading, statement: Statement): Told | n
  * Whether the directory's row is still the one that was found: the writer may have read the directory again meanwhile.
  */
 function isAsFound({ statements, path, row }: Loading): boolean {
-  const now = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
+  const now = statements.findDir.raw().get(keyOf(path)) as DirRow | undefined
   return now !== undefined && now[COUNT] === row[COUNT] && now[SUM] === row[SUM]
 }

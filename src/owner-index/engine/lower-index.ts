@@ -5,11 +5,11 @@
  * in place.
  */
 
-import { bytesOf } from '../../layers/marks.js'
 import { commonPath, type LayerDirs, type LayerSet, LayerSets } from '../../stack/parts.js'
 import type { SearchContext } from '../../stack/search.js'
 import { native } from '../../syscalls/native.js'
 import { codeOf } from '../database/database.js'
+import { keyOf, LONGEST_PATH } from '../database/place.js'
 import { DirFlag } from '../database/schema.js'
 import { isVerified, Slot, State } from '../database/shared-state.js'
 import { isStamped } from '../database/stamps.js'
@@ -67,7 +67,8 @@ export class LowerIndex implements ViewKeeper {
   came(dir: IndexedDirectory): void {
     dir.ownerView = NEVER
     if (Atomics.load(this.options.shared, Slot.COMPLETE) === 1) return
-    this.#writer.came(commonPath(dir.lowers)!)
+    const path = commonPath(dir.lowers, LONGEST_PATH)
+    if (path !== null) this.#writer.came(path)
   }
 
   /** The view of the lower parts of `dir`; null where the layers have to be asked. */
@@ -77,7 +78,7 @@ export class LowerIndex implements ViewKeeper {
       if (!slot.dropped) return slot
     } else if (slot === NEVER || slot === Atomics.load(this.options.shared, Slot.GENERATION)) return null
     const generation = Atomics.load(this.options.shared, Slot.GENERATION)
-    const path = commonPath(dir.lowers)
+    const path = commonPath(dir.lowers, LONGEST_PATH)
     if (path === null) dir.ownerView = NEVER
     else dir.ownerView = this.#find(c, path, dir.lowers) ?? generation
     return typeof dir.ownerView === 'number' ? null : dir.ownerView
@@ -188,10 +189,12 @@ export class LowerIndex implements ViewKeeper {
 
   /** The directory's own row as it stands now; null where there is none, and the writer is told. */
   #read(path: string): DirRow | null {
+    const key = keyOf(path)
+    if (key === null) return null
     const statements = this.#connected()
     if (statements === null) return this.#early(path)
     try {
-      const row = statements.findDir.raw().get(bytesOf(path)) as DirRow | undefined
+      const row = statements.findDir.raw().get(key) as DirRow | undefined
       return row ?? this.#missing(path)
     } catch (error) {
       this.#fail(error)

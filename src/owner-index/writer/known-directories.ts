@@ -4,7 +4,7 @@
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
-import { latin1 } from '../../layers/marks.js'
+import { bytesOf, latin1 } from '../../layers/marks.js'
 import { unpackLayers } from '../../stack/layer-list.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { joinedPart } from '../../stack/parts.js'
@@ -12,6 +12,7 @@ import { S_IFDIR } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { KnownDirectory } from '../build/tree-walk.js'
 import { EntryFlag } from '../database/entry-flags.js'
+import type { Place } from '../database/place.js'
 import type { ChildDirectory } from '../database/rows.js'
 import { DirFlag, Sql } from '../database/schema.js'
 import { isStamped } from '../database/stamps.js'
@@ -28,9 +29,9 @@ export class KnownDirectories {
     private readonly since: number | null,
   ) {}
 
-  /** The directory at `path`, joined from `parts`, as its rows have it; null where it is to be read. */
-  at(path: string, parts: readonly LayerDir[]): KnownDirectory | null {
-    const row = this.store.statement(Sql.knownDir).raw().get(Buffer.from(path, 'latin1')) as KnownRow | undefined
+  /** The directory at `place`, in the one of the id `parent`, as its rows have it; null where it is to be read. */
+  at({ name, parts }: Place, parent: number): KnownDirectory | null {
+    const row = this.store.statement(Sql.knownDir).raw().get(parent, bytesOf(name)) as KnownRow | undefined
     if (row === undefined || !this.#holds(row, parts)) return null
     const directories: ChildDirectory[] = []
     for (const child of this.store.statement(Sql.childDirectories).raw().all(row[0]) as ChildRow[]) {

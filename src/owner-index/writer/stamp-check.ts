@@ -6,11 +6,11 @@
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
-import { latin1 } from '../../layers/marks.js'
 import { unpackLayers } from '../../stack/layer-list.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { PathsOf } from '../database/paths-of.js'
 import { DirFlag, Sql } from '../database/schema.js'
 import { setVerified } from '../database/shared-state.js'
 import { isStamped } from '../database/stamps.js'
@@ -21,7 +21,7 @@ export const WIDE = 8
 /** Looks into layers, in one mount. */
 const LOOKS = 30_000
 
-type WideRow = [id: number, path: Buffer, layers: Buffer, stamps: Buffer]
+type WideRow = [id: number, layers: Buffer, stamps: Buffer]
 
 /** Compares the wide directories of `store`; the number that are as they were. */
 export function verifyStamps(stack: LowerStack, store: IndexStore, shared: Int32Array, wide: number): number {
@@ -32,11 +32,13 @@ export function verifyStamps(stack: LowerStack, store: IndexStore, shared: Int32
   const roots = new Map(stack.roots.map((root) => [root.layer.position, root]))
   let looks = 0
   let same = 0
-  for (const [id, path, packed, stamps] of rows) {
+  const paths = new PathsOf(store.db)
+  for (const [id, packed, stamps] of rows) {
     const layers = unpackLayers(packed)
     looks += layers.length
     if (looks > LOOKS) break
-    if (!layers.every((layer, part) => isSame(roots.get(layer), latin1(path), stamps, part))) continue
+    const path = paths.at(id)
+    if (!layers.every((layer, part) => isSame(roots.get(layer), path, stamps, part))) continue
     setVerified(shared, id, true)
     same++
   }

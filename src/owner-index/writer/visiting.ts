@@ -8,7 +8,7 @@ import type { ToWriter } from '../database/shared-state.js'
 import type { IndexStore } from '../database/store.js'
 import type { Commits } from './commits.js'
 import { ReadQueue } from './read-queue.js'
-import { readDirectoryNow } from './read-visited.js'
+import { Visits } from './read-visited.js'
 
 /** Directories that wait for rows that nobody asks for; the walk comes to the others. */
 const CAME_BY = 20_000
@@ -27,11 +27,13 @@ interface VisitingHost {
 export class Visiting {
   readonly #visits: ReadQueue
   readonly #came: ReadQueue
+  readonly #reading: Visits
 
   constructor(
     private readonly host: VisitingHost,
-    private readonly stack: LowerStack,
+    stack: LowerStack,
   ) {
+    this.#reading = new Visits(stack, () => host.store()!)
     const { shared, commits } = host
     this.#visits = new ReadQueue(shared, (paths) => commits.write(() => this.#read(paths)))
     this.#came = new ReadQueue(shared, (paths) => commits.write(() => this.#read(this.#absent(paths))))
@@ -43,6 +45,7 @@ export class Visiting {
     if (why !== 'stale') return this.#visits.add(path)
     store.begin()
     for (const layer of edited) store.noteEdited(layer)
+    this.#reading.forget()
     this.#read([path])
   }
 
@@ -57,6 +60,7 @@ export class Visiting {
   }
 
   clear(): void {
+    this.#reading.forget()
     this.#visits.clear()
     this.#came.clear()
   }
@@ -69,7 +73,7 @@ export class Visiting {
     const store = this.host.store()!
     store.begin()
     for (const path of paths) {
-      const { rows, grown } = readDirectoryNow(this.stack, store, path)
+      const { rows, grown } = this.#reading.read(path)
       this.host.commits.changed(rows)
       if (rows > 0) this.host.commits.renewed()
       if (grown) this.host.grown()

@@ -242,7 +242,7 @@ export class IndexWriter {
     const tell = (facts: Partial<IndexFacts>): void => this.#tell(facts)
     const host = { shared: this.start.shared, commits: this.#commits, tell }
     const known = new KnownDirectories(this.#stack, this.#store!, this.start.wide === null ? null : this.#since)
-    this.#filling = BackgroundWalk.begin(host, this.#stack, this.#store!, (path, parts) => known.at(path, parts))
+    this.#filling = BackgroundWalk.begin(host, this.#stack, this.#store!, (place, parent) => known.at(place, parent))
   }
 
   #end(): void {
