@@ -2,7 +2,9 @@
 // owner, mode, attributes and times, and on disk if so wished. Who then copies such a file up has only to give it its
 // name. What nobody takes within a second is let go of, and leaves nothing behind.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -62,6 +64,12 @@ int labelled(int fd) {
   return alone ? 1 : -EOPNOTSUPP;
 }
 
+// chattr +S and +A are for the engine to copy, too.
+bool isFlagged(int fd) {
+  unsigned int flags = 0;
+  return ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (FS_SYNC_FL | FS_NOATIME_FL)) != 0;
+}
+
 int64_t copyLabel(int from, int to) {
   char value[kNames];
   ssize_t size = ::fgetxattr(from, kLabel, value, sizeof value);
@@ -95,6 +103,7 @@ int64_t make(const Task& task) {
   if (!S_ISREG(stat.st_mode) || stat.st_size > task.limit) return -EFBIG;
   int label = labelled(from.fd());
   if (label < 0) return label;
+  if (isFlagged(from.fd())) return -EOPNOTSUPP;
   if (!isRoomy(task.work.fd())) return -ENOSPC;
   Held to(::openat(task.work.fd(), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
   if (to.bad()) return -errno;

@@ -18,12 +18,13 @@ export interface Origin {
 }
 
 /** The mark's bytes for a handle on the filesystem with `uuid`; null where the handle does not fit the format. */
-export function encodeOrigin(origin: Origin): Uint8Array | null {
+export function encodeOrigin(origin: Origin, ofUpper = false): Uint8Array | null {
   const length = HEADER + origin.handle.length
   if (length > 255 || origin.type > 254) return null
   const bytes = new Uint8Array(length)
   bytes[1] = MAGIC
   bytes[2] = length
+  bytes[3] = ofUpper ? FLAG_UPPER : 0
   bytes[4] = origin.type
   bytes.set(origin.uuid, 5)
   bytes.set(origin.handle, HEADER)

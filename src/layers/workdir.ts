@@ -87,6 +87,12 @@ export class Workdir {
     return true
   }
 
+  /** Does without `index/`. */
+  closeIndex(): void {
+    if (this.index !== null) native.close(this.index.fd)
+    this.index = null
+  }
+
   /** The clean end of a volatile mount: what it wrote has been synced. */
   clearVolatile(): void {
     removeTree(this.fd, 'incompat')
@@ -94,7 +100,7 @@ export class Workdir {
 
   close(): void {
     this.whiteout.close()
-    if (this.index !== null) native.close(this.index.fd)
+    this.closeIndex()
     native.close(this.fd)
     native.close(this.baseFd)
   }

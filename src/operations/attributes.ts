@@ -17,6 +17,7 @@ import { locate, statNode, type Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
 import type { Node } from '../union/nodes/node.js'
+import { isOfGroup } from './caller-groups.js'
 import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
@@ -86,8 +87,7 @@ function applyAll(u: Union, node: Node, changes: SetAttr): number {
   if (changes.size !== undefined) errno = setSize(node, fd, name, changes.size)
   const owned = changes.uid !== undefined || changes.gid !== undefined
   // chown(2) of what is no directory clears the same by itself (chown_common() in fs/open.c).
-  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null))
-    errno = killSetid(fd, name, changes.killSetgid)
+  if (errno >= 0 && changes.killSuidGid && (!owned || overrideOf(u) !== null)) errno = killSetid(u, fd, name, changes)
   if (errno >= 0 && owned) errno = setOwner(u, node, fd, name, changes)
   if (errno >= 0 && changes.mode !== undefined) errno = setMode(u, node, fd, name, changes.mode)
   if (errno >= 0) errno = setGivenTimes(fd, name, changes)
@@ -101,14 +101,19 @@ function setSize(node: Node, fd: number, name: string, size: number): number {
 }
 
 /**
- * What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or `anyGroup`.
+ * What a write by somebody without CAP_FSETID clears: setuid, and setgid where the group may execute, or is not the
+ * writer's.
  */
-function killSetid(fd: number, name: string, anyGroup = false): number {
+function killSetid(u: Union, fd: number, name: string, { killSetgid, writer }: SetAttr): number {
   const errno = native.statat(fd, name)
   if (errno < 0) return errno
   const mode = native.stat[Stat.MODE]!
   if ((mode & S_IFMT) !== S_IFREG) return 0
-  const kill = (mode & S_ISUID) | (anyGroup || (mode & GROUP_EXECUTE) !== 0 ? mode & S_ISGID : 0)
+  const drops = () =>
+    (mode & GROUP_EXECUTE) !== 0 ||
+    killSetgid ||
+    (writer !== undefined && !isOfGroup(u.gids, writer, native.stat[Stat.GID]!))
+  const kill = (mode & S_ISUID) | ((mode & S_ISGID) !== 0 && drops() ? S_ISGID : 0)
   return kill === 0 ? 0 : native.chmodat(fd, name, mode & 0o7777 & ~kill)
 }
 

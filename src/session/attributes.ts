@@ -14,7 +14,7 @@ export function getattr({ operations, nodeid }: Context): number {
  * that changes nothing is what remains of the kernel's wish to clear setuid or setgid before a write or a fallocate: it
  * has looked whether the caller is of the group, which no other request tells.
  */
-export function changesOf(args: typeof requests.setattr.args, uid: number): SetAttr {
+function changesOf(args: typeof requests.setattr.args, { uid, gid, pid }: Context['request']): SetAttr {
   const { valid } = args
   const changes: SetAttr = {}
   if ((valid & ~(SetattrFlag.FH | SetattrFlag.LOCKOWNER | SetattrFlag.CTIME)) === 0) {
@@ -26,7 +26,10 @@ export function changesOf(args: typeof requests.setattr.args, uid: number): SetA
   if (valid & SetattrFlag.UID) changes.uid = args.uid
   if (valid & SetattrFlag.GID) changes.gid = args.gid
   if (valid & SetattrFlag.SIZE) changes.size = args.size
-  if (valid & SetattrFlag.KILL_SUIDGID) changes.killSuidGid = true
+  if (valid & SetattrFlag.KILL_SUIDGID) {
+    changes.killSuidGid = true
+    changes.writer = { gid, pid }
+  }
   if (valid & SetattrFlag.ATIME_NOW) changes.atimeNow = true
   else if (valid & SetattrFlag.ATIME) {
     changes.atime = args.atime
@@ -41,7 +44,7 @@ export function changesOf(args: typeof requests.setattr.args, uid: number): SetA
 }
 
 export function setattr({ operations, nodeid, request }: Context, args: typeof requests.setattr.args): number {
-  return operations.setattr(nodeid, changesOf(args, request.uid))
+  return operations.setattr(nodeid, changesOf(args, request))
 }
 
 export function statfs({ operations, nodeid }: Context): number {

@@ -8,11 +8,12 @@ import { OpenFlag, Whence, WriteFlag } from '../protocol/flags.js'
 import type * as requests from '../protocol/requests-data.js'
 import type { Context } from './context.js'
 
-export function open({ operations, nodeid }: Context, args: typeof requests.open.args): number {
+export function open({ operations, nodeid, request }: Context, args: typeof requests.open.args): number {
   const done = operations.open(nodeid, args.flags)
   if (done < 0 || !args.killSuidGid || !(args.flags & OpenFlag.O_TRUNC)) return done
   const { fh, flags } = operations.opened
-  const killed = operations.setattr(nodeid, { killSuidGid: true })
+  const writer = { gid: request.gid, pid: request.pid }
+  const killed = operations.setattr(nodeid, { killSuidGid: true, writer })
   if (killed < 0) {
     operations.release(nodeid, fh)
     return killed

@@ -62,14 +62,15 @@ function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
   return null
 }
 
-/** The prefix under which marks can be set, or null where none can. */
+/** The prefix under which marks can be set and read (fuse-overlayfs takes some and hides them), or null where there is none. */
 function probePrefix(workFd: number, userxattr: boolean | null): string | null {
   const candidates = userxattr === null ? [TRUSTED_MARKS, USER_MARKS] : userxattr ? [USER_MARKS] : [TRUSTED_MARKS]
   for (const prefix of candidates) {
     const attribute = `${prefix}opaque`
     if (native.setxattr(workFd, '', attribute, Buffer.from('n'), 0) < 0) continue
+    const kept = typeof native.getxattr(workFd, '', attribute) !== 'number'
     native.removexattr(workFd, '', attribute)
-    return prefix
+    if (kept) return prefix
   }
   return null
 }

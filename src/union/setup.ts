@@ -29,6 +29,7 @@ import { shrinkKept } from './data/content-fd.js'
 import { sweepIndex } from './lookup/link-counts.js'
 import { InodeNumbers } from './nodes/inode-numbers.js'
 import { DirState } from './nodes/node.js'
+import { checkPairing } from './pairing.js'
 import { openWritable } from './probe-upper.js'
 import { prefetchSearch } from './read-ahead/walk.js'
 
@@ -90,7 +91,8 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   for (const layer of all) layer.override = findOverride(layer.rootFd, config.xattrPermissions)
   if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.degrade(NOT_SHARED)
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
-  if (writable !== null) prepareUpper(u, writable)
+  const unfit = writable === null ? null : prepareUpper(u, writable)
+  if (unfit !== null) return new Refusal(unfit)
   makeRoot(u, upper?.writable.layer ?? null)
   u.stopMakingRoom = onNoRoom(() => giveUp(u))
   return u
@@ -125,8 +127,8 @@ function rules(ranges: IdMapping['ranges'], squash: number | null, root: boolean
   return { ranges, squash: squash ?? (root ? 0 : null) }
 }
 
-/** Says what the upper cannot do, and opens what depends on it. */
-function prepareUpper(u: Union, writable: Writable): void {
+/** Says what the upper cannot do, and opens what depends on it; why it does not fit the lowers, or null. */
+function prepareUpper(u: Union, writable: Writable): string | null {
   u.whiteouts.writtenAs = writable.capabilities.whiteouts
   if (u.whiteouts.writtenAs === 'xattr') {
     writable.work.whiteout.marks = u.marks
@@ -144,7 +146,11 @@ function prepareUpper(u: Union, writable: Writable): void {
   const handles = writable.capabilities.xattrs && originMark(lower.rootFd, '', lower.root) !== null
   if (!handles || !writable.work.openIndex()) {
     u.degrade('lower file handles cannot be kept: hard links of lower layers stay together only until the next mount')
-  } else sweepIndex(u)
+    return null
+  }
+  const unfit = checkPairing(u, writable)
+  if (unfit === null && writable.work.index !== null) sweepIndex(u)
+  return unfit
 }
 
 function makeRoot(u: Union, upper: Layer | null): void {

@@ -55,7 +55,7 @@ export const F = { RDLCK: 0, WRLCK: 1, UNLCK: 2 } as const
 export const XATTR = { CREATE: 1, REPLACE: 2 } as const
 
 /** FS_IOC_GETFLAGS. */
-export const FS_FL = { IMMUTABLE: 0x10, APPEND: 0x20, NODUMP: 0x40, NOATIME: 0x80 } as const
+export const FS_FL = { SYNC: 0x8, IMMUTABLE: 0x10, APPEND: 0x20, NODUMP: 0x40, NOATIME: 0x80 } as const
 
 /** statx(2) result mask. */
 export const STATX_BTIME = 0x800

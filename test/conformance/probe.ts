@@ -69,13 +69,13 @@ export class Probe extends Channel {
   umask(mask: number): void {
     this.call('umask', mask)
   }
-  /** Runs `act` with these effective ids, then goes back to root. */
-  as<T>(uid: number, gid: number, act: () => T): T {
-    this.call('become', uid, gid)
+  /** Runs `act` with these effective ids, and of `group` besides, then goes back to root. */
+  as<T>(uid: number, gid: number, act: () => T, group = -1): T {
+    this.call('become', uid, gid, group)
     try {
       return act()
     } finally {
-      this.call('become', 0, 0)
+      this.call('become', 0, 0, -1)
     }
   }
   /** A program's exit status. */

@@ -103,7 +103,18 @@ for (const index of ['off', 'on'])
       const answer = w.run(name, ...rest.map((path) => join(merged, path)), ...(rest.length === 0 ? [merged] : []))
       assert.equal(answer.status, 0, `${name}: ${answer.stderr}`)
     }
-    assert.equal(w.run('diff', merged).status, 0)
+    assert.match(w.run('diff', merged).stdout, /^C\S*\s+.*plain\/f$/m)
+    assert.doesNotMatch(w.run('diff', merged).stdout, /in\/[uw]/)
+    const layer = join(w.root, 'layer.tar')
+    assert.equal(w.run('commit', merged, '--output', layer).status, 0)
+    const names = spawnSync('tar', ['-tf', layer], { encoding: 'utf8' }).stdout
+    assert.ok(names.split('\n').includes('plain/f'), names)
+    assert.doesNotMatch(names, /in\/[uw]/)
+    if (index === 'on') {
+      for (const action of ['build', 'verify'])
+        assert.equal(w.run('index', action, merged).status, 0, `${action}: ${w.run('index', action, merged).stderr}`)
+      assert.doesNotMatch(w.run('ls', '--layers', join(merged, 'in')).stdout, /index\.db/)
+    }
     assert.equal(w.run('unmount', merged).status, 0)
     rmSync(join(w.root, 'copy'), { recursive: true })
   })

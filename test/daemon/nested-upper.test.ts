@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { notInstalled } from '../tools/installed.js'
 
 const stratafs = fileURLToPath(new URL('../../src/cli/stratafs.cjs', import.meta.url))
 const skip = process.getuid?.() !== 0 ? 'needs root' : existsSync('/dev/fuse') ? false : 'there is no /dev/fuse'
@@ -19,9 +20,18 @@ let base = ''
 const sh = (act: string) =>
   execFileSync('sh', ['-ec', act], { cwd: join(base, 'inner'), encoding: 'latin1', timeout: 60_000 })
 
+type Outer = 'stratafs' | 'fuse-overlayfs'
+
+function mountOuter(outer: Outer): void {
+  if (outer === 'stratafs') return mount(join(base, 'empty'), base, 'outer')
+  const [lower, upper, work] = ['empty', 'u', 'w'].map((name) => join(base, name))
+  const words = `lowerdir=${lower},upperdir=${upper},workdir=${work}`
+  execFileSync('fuse-overlayfs', ['-o', words, join(base, 'outer')], { timeout: 60_000, stdio: 'ignore' })
+}
+
 function mount(lower: string, place: string, at: string): void {
   const words = ['mount', '--lower', lower, '--upper', join(place, 'u'), '--work', join(place, 'w'), join(base, at)]
-  execFileSync(process.execPath, [stratafs, ...words], { timeout: 60_000 })
+  execFileSync(process.execPath, [stratafs, ...words], { timeout: 60_000, stdio: 'pipe' })
 }
 
 const inner = () => mount(join(base, 'lower'), join(base, 'outer'), 'inner')
@@ -36,26 +46,23 @@ function populate(): void {
   for (const name of ['a', 'b', 'c', 'd/f', 'd/s/g', 'e/h']) writeFileSync(join(base, 'lower', name), name)
 }
 
-beforeEach(() => {
-  if (skip) return
+function setUp(outer: Outer): void {
   base = mkdtempSync(join(tmpdir(), 'stratafs-nested-'))
   for (const name of ['lower', 'empty', 'u', 'w', 'outer', 'inner']) mkdirSync(join(base, name))
   populate()
-  mount(join(base, 'empty'), base, 'outer')
+  mountOuter(outer)
   sh('mkdir ../outer/u ../outer/w')
-  inner()
-})
+}
 
-afterEach(() => {
-  if (skip) return
+function tearDown(): void {
   for (const name of ['inner', 'outer'])
     if (spawnSync('umount', [join(base, name)]).status !== 0) spawnSync('umount', ['-l', join(base, name)])
   rmSync(base, { recursive: true, force: true })
-})
+}
 
 const tree = () => sh('find . -mindepth 1 | sort').trim().split('\n')
 
-describe('an upper inside another union', { skip }, () => {
+function cases(): void {
   it('names are removed, and made anew over their whiteouts', () => {
     sh('rm a; rm -r d; echo new > a; rm b; mkdir b d')
     remount()
@@ -90,5 +97,30 @@ describe('an upper inside another union', { skip }, () => {
     sh('rm -r a d; mv b c')
     assert.deepEqual(readdirSync(join(base, 'lower')), ['a', 'b', 'c', 'd', 'e'])
     assert.equal(readFileSync(join(base, 'lower/d/f'), 'latin1'), 'd/f')
+  })
+}
+
+describe('an upper inside a union of ours', { skip }, () => {
+  beforeEach(() => {
+    setUp('stratafs')
+    inner()
+  })
+  afterEach(tearDown)
+  cases()
+})
+
+describe('an upper inside fuse-overlayfs', { skip: skip || notInstalled('fuse-overlayfs') }, () => {
+  beforeEach(() => setUp('fuse-overlayfs'))
+  afterEach(tearDown)
+  it('is refused with the reason, where that hides our marks; else what is removed stays removed', () => {
+    try {
+      inner()
+    } catch (error) {
+      assert.match(String(error), /can hold no whiteouts: .* put upperdir and workdir on another filesystem/)
+      return
+    }
+    sh('rm a; rm -r d; mkdir d')
+    remount()
+    assert.deepEqual(tree(), ['./b', './c', './d', './e', './e/h'])
   })
 })

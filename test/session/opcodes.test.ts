@@ -5,6 +5,9 @@ import { s64, u32, u64 } from '../protocol/messages.js'
 import { cases } from './cases.js'
 import { SyntheticKernel } from './synthetic-kernel.js'
 
+/** Whom a request of no particular caller is from. */
+const WRITER = { gid: 1001, pid: 4242 }
+
 describe('every message becomes its operation', () => {
   for (const [name, fields, call, size] of cases) {
     it(name, () => {
@@ -61,7 +64,7 @@ describe('messages with meanings of their own', () => {
     assert.deepEqual(set(64 | 512 | 1024), { killSuidGid: true, killSetgid: true })
     assert.deepEqual(set(1), { mode: 0o4755 })
     assert.deepEqual(set(2 | 4), { uid: 11, gid: 12 })
-    assert.deepEqual(set(8 | 64 | 512 | 2048), { size: 100, killSuidGid: true })
+    assert.deepEqual(set(8 | 64 | 512 | 2048), { size: 100, killSuidGid: true, writer: WRITER })
     assert.deepEqual(set(16 | 32), { atime: -7, atimeNs: 70, mtime: 8, mtimeNs: 80 })
     assert.deepEqual(set(16 | 128), { atimeNow: true })
     assert.deepEqual(set(16 | 128 | 32 | 256), { atimeNow: true, mtimeNow: true })
@@ -122,7 +125,7 @@ describe('messages with meanings of their own', () => {
     assert.equal(kernel.ask({ opcode: Opcode.OPEN }, u32(0x8201), u32(1)).error, 0)
     assert.deepEqual(kernel.operations.calls.splice(0), [
       ['open', 1, 0x8201],
-      ['setattr', 1, { killSuidGid: true }],
+      ['setattr', 1, { killSuidGid: true, writer: WRITER }],
     ])
     kernel.operations.answers.setattr = () => -5
     assert.equal(kernel.ask({ opcode: Opcode.OPEN }, u32(0x8201), u32(1)).error, -5)

@@ -19,7 +19,9 @@ const MOUNT_OPTIONS = `Mount options (-o A,B=C; names as kernel overlayfs and fu
   redirect_dir=on|off|follow|nofollow       rename directories of lower layers (on), or EXDEV (off)
   metacopy=on|off xino=on|off|auto          chmod without copying content; inode numbers
   index=on|off|immutable                    the owner index: a database of which layer owns a name, compared with
-                                            the layers; immutable: they never change, so it is believed alone.
+                                            the layers; immutable: they never change, so it is believed alone;
+                                            on, given by name: lowerdir, upperdir, workdir that do not belong
+                                            together are refused.
                                             Not kernel overlayfs's index=: hard links are kept together always
   index_fill=background|visited             what comes into it: everything, while the mount is idle, or only
                                             directories that were visited

@@ -121,6 +121,7 @@ const behaviour: Record<string, OptionRow> = {
     (given) => oneOf(given, ['on', 'off', 'immutable']),
     ({ config }, word) => {
       config.index = word
+      config.checkPairing = word === 'on'
     },
   ),
   index_fill: value(

@@ -17,7 +17,7 @@ import type { Found, SearchedDirectory } from '../../stack/search.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
-import { inodeKey } from '../../union/lookup/lookup.js'
+import { inodeKey } from '../../union/nodes/inode-numbers.js'
 import { mergedNames, partsOf } from './names.js'
 import { type Before, type ChangeNode, directoryOf, newNode, type Present, presentOf } from './tree.js'
 

@@ -7,7 +7,7 @@
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { S_IFDIR, S_IFREG, S_IFSOCK } from '../../syscalls/constants.js'
 import { Stat } from '../../syscalls/stat.js'
-import { inodeKey } from '../../union/lookup/lookup.js'
+import { inodeKey } from '../../union/nodes/inode-numbers.js'
 import { byName } from '../changes/names.js'
 import type { ChangeNode, Present } from '../changes/tree.js'
 

@@ -61,6 +61,8 @@ export interface UnionConfig {
    * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
    */
   readonly index: 'on' | 'off' | 'immutable'
+  /** `index=on` was given by name: a lower, upper and workdir that do not belong together are refused. */
+  readonly checkPairing?: boolean
   /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
   readonly indexFill: 'visited' | 'background'
 }

@@ -8,6 +8,8 @@
 import { Errno } from '../../base/errno.js'
 import { storedId } from '../../layers/id-mapping.js'
 import {
+  FS_NOATIME_FL,
+  FS_SYNC_FL,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
@@ -26,6 +28,8 @@ import type { PendingCopy } from '../nodes/pending-copy.js'
 import { createContent } from './content.js'
 import { setTimes } from './set-times.js'
 import { copyXattrs } from './xattrs.js'
+
+const COPIED_FLAGS = FS_SYNC_FL | FS_NOATIME_FL
 
 /** One copy-up under way. */
 export interface Job {
@@ -114,6 +118,7 @@ function copyAttributes(job: Job, fd: number, name: string): number {
   if (errno >= 0 && job.size === null) errno = u.marks.set(fd, name, 'metacopy', '')
   if (errno >= 0) errno = keepProtection(job, fd, name)
   if (errno < 0) return errno
+  if (node.type === S_IFREG || node.type === S_IFDIR) copyInodeFlags(job, fd, name)
   if (node.type !== S_IFLNK) {
     const mode = stat[Stat.MODE]! & S_PERMISSIONS & (strip ? ~S_SETID : S_PERMISSIONS)
     errno = native.chmodat(fd, name, mode)
@@ -125,6 +130,14 @@ function copyAttributes(job: Job, fd: number, name: string): number {
 function keepProtection({ u, node, writable }: Job, fd: number, name: string): number {
   if (node.protection === 0 || !writable.capabilities.xattrs) return 0
   return markProtection(u, fd, name, node.protection)
+}
+
+/** chattr +S and +A come along where both filesystems have them. As ovl_copy_fileattr(). */
+function copyInodeFlags({ from, fromName }: Job, fd: number, name: string): void {
+  const flags = native.getFlags(from, fromName)
+  if (flags < 0 || (flags & COPIED_FLAGS) === 0) return
+  const own = native.getFlags(fd, name)
+  if (own >= 0) native.setFlags(fd, name, own | (flags & COPIED_FLAGS))
 }
 
 /** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */

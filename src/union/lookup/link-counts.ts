@@ -59,12 +59,17 @@ export function dropLinkIndexEntry(u: Union, node: Node): void {
   if (typeof origin !== 'number') native.unlinkat(index.fd, indexName(origin), 0)
 }
 
-/** Removes what a crash left in the index between the loss of a group's last name and that of its entry. */
+/**
+ * Removes what a crash left in the index between the loss of a group's last name and that of its entry, and notes the lower
+ * files that have one name left, the others having been removed while nothing was mounted: they are looked for in the index, too.
+ */
 export function sweepIndex(u: Union): void {
   const index = u.writable!.work.index!
   const entries = native.readDirectory(index.fd, '')
   if (typeof entries === 'number') return
   for (const name of entries.names) {
+    const single = u.inodes.singleOf(Buffer.from(name, 'hex'))
+    if (single !== null) u.singled.add(single)
     if (native.statat(index.fd, name) < 0 || native.stat[Stat.NLINK] !== 1) continue
     const mark = u.marks.get(index.fd, name, 'nlink')
     if (typeof mark === 'number' || !latin1(mark).startsWith('U')) continue

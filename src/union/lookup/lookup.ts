@@ -21,6 +21,7 @@ import { believedNumber, markedNumber } from '../context/believed-numbers.js'
 import { protectionOf } from '../context/protection.js'
 import { type Found, search } from '../context/search.js'
 import { statNode, type Union } from '../context/union.js'
+import { inodeKey } from '../nodes/inode-numbers.js'
 import { addName, DirState, type Node } from '../nodes/node.js'
 import { ABSENT, listedAt } from './merged-directory.js'
 
@@ -75,7 +76,8 @@ function createNode(u: Union, marks: Marks, type: number, dir: DirState | null):
 }
 
 function fileNode(u: Union, found: Found): Node | number {
-  if (u.topStat[Stat.NLINK]! > 1) return linkedNode(u, found)
+  const linked = u.topStat[Stat.NLINK]! > 1 || (u.singled.size > 0 && u.singled.has(inodeKey(u.topStat)))
+  if (linked) return linkedNode(u, found)
   return newFile(u, found, found.type)
 }
 
@@ -104,11 +106,6 @@ export function placeAgain(node: Node, at: LayerDir, name: string): void {
   placeFile(node, at, name)
   if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
   node.unlinkedFd = -1
-}
-
-/** The key of the real inode that a stat record describes. */
-export function inodeKey(stat: Float64Array): string {
-  return `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`
 }
 
 function linkedNode(u: Union, found: Found): Node | number {

@@ -17,6 +17,11 @@ const LOW_UNIT = 2 ** 32
 /** The filesystem number under which numbers of our own are handed out. */
 const OWN = 31
 
+/** The key of the real inode that a stat record describes. */
+export function inodeKey(stat: Float64Array): string {
+  return `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`
+}
+
 export class InodeNumbers {
   readonly #filesystems = new Map<string, number>()
   readonly #own = new Map<string, number>()
@@ -50,9 +55,7 @@ export class InodeNumbers {
    * lasts.
    */
   besides(stat: Float64Array): number {
-    return this.#ownNumber(
-      `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}:${stat[Stat.INO_HIGH]}:${stat[Stat.INO_LOW]}`,
-    )
+    return this.#ownNumber(inodeKey(stat))
   }
 
   /**
@@ -60,27 +63,35 @@ export class InodeNumbers {
    */
   ofOrigin(mark: Uint8Array, type: number): number | null {
     const origin = decodeOrigin(mark)
-    if (origin === null) return null
-    for (const layer of this.layers) {
-      if (layer.isUpper || layer.uuid === null || !sameBytes(layer.uuid, origin.uuid)) continue
-      return this.#originOn(layer, origin, type)
-    }
-    return null
+    const layer = origin === null ? null : this.#layerOf(origin)
+    return layer === null ? null : this.#originOn(layer, origin!, type)
   }
 
-  /** The link count of the lower inode that an origin mark names, or null. */
+  /** The link count of the lower inode that an origin mark names, or null; fills `native.stat`. */
   originLinks(mark: Uint8Array): number | null {
     const origin = decodeOrigin(mark)
-    if (origin === null || !this.mayOpenHandles) return null
-    for (const layer of this.layers) {
-      if (layer.isUpper || layer.uuid === null || !sameBytes(layer.uuid, origin.uuid)) continue
-      const fd = native.openByHandle(layer.handleFd(), origin.type, origin.handle, O_PATH)
-      if (fd < 0) return null
-      const known = native.statat(fd, '') >= 0
-      native.close(fd)
-      return known ? native.stat[Stat.NLINK]! : null
-    }
-    return null
+    const layer = origin === null || !this.mayOpenHandles ? null : this.#layerOf(origin)
+    if (layer === null) return null
+    const fd = native.openByHandle(layer.handleFd(), origin!.type, origin!.handle, O_PATH)
+    if (fd < 0) return null
+    const known = native.statat(fd, '') >= 0
+    native.close(fd)
+    return known ? native.stat[Stat.NLINK]! : null
+  }
+
+  /** The key (`MAJOR:MINOR:HIGH:LOW`) of the lower inode of an origin mark, where it has one link only or nobody can tell; else null. */
+  singleOf(mark: Uint8Array): string | null {
+    if (this.mayOpenHandles) return this.originLinks(mark) === 1 ? inodeKey(native.stat) : null
+    const origin = decodeOrigin(mark)
+    const layer = origin === null ? null : this.#layerOf(origin)
+    const halves = layer === null ? null : inodeOfHandle(origin!.type, origin!.handle)
+    return halves === null ? null : `${layer!.device}:${halves[1]}:${halves[0]}`
+  }
+
+  /** The first lower layer on the filesystem that the mark names. */
+  #layerOf(origin: Origin): Layer | null {
+    const isThere = (layer: Layer) => !layer.isUpper && layer.uuid !== null && sameBytes(layer.uuid, origin.uuid)
+    return this.layers.find(isThere) ?? null
   }
 
   #originOn(layer: Layer, origin: Origin, type: number): number | null {

@@ -183,6 +183,18 @@ function cases(as: User): Case[] {
       },
     },
     {
+      name: 'the whole machine as a volume, -v /:/h:O: seen, changed, and unchanged afterwards',
+      run(scene) {
+        const file = scene.at(as, 'precious')
+        const { sh } = say(scene)
+        sh('mkdir -p some/deep; echo old > precious')
+        const act = `cat /h${file}; echo new > /h${file}; rm -r /h${scene.at(as, 'some')}; cat /h${file}; ls /h/usr/bin | grep -cx env`
+        assert.equal(sh(`${run} --rm -v /:/h:O base sh -ec ${quoted(act)}`), 'old\nnew\n1')
+        assert.equal(sh('cat precious; ls some; rm -r precious some'), 'old\ndeep')
+        expectNothingLeft(scene)
+      },
+    },
+    {
       name: 'a container whose FUSE daemon was killed starts again',
       kills: true,
       run(scene) {

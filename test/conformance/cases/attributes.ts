@@ -196,6 +196,52 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'truncate and O_TRUNC clear setgid without group execute when somebody outside the group does it',
+    needs: ['owners'],
+    lowers: [
+      {
+        f: file('x', { mode: 0o2666 }),
+        g: file('x', { mode: 0o2666 }),
+        own: file('x', { mode: 0o2666, gid: 1001 }),
+        also: file('x', { mode: 0o2666, gid: 1002 }),
+        'also-2': file('x', { mode: 0o2666, gid: 1002 }),
+      },
+    ],
+    run({ fs, remount }) {
+      fs.write('new', 'x')
+      fs.chmod('new', 0o2666)
+      const act = () => {
+        fs.truncate('f', 0)
+        fs.shut(fs.open('g', O.WRONLY | O.TRUNC))
+        for (const path of ['new', 'own', 'also']) fs.truncate(path, 0)
+        fs.shut(fs.open('also-2', O.WRONLY | O.TRUNC))
+      }
+      fs.as(1001, 1001, act, 1002)
+      const look = () => {
+        for (const path of ['f', 'g', 'new']) shows(fs.stat(path), { mode: 0o666, size: 0 })
+        for (const path of ['own', 'also', 'also-2']) shows(fs.stat(path), { mode: 0o2666, size: 0 })
+      }
+      look()
+      remount()
+      look()
+    },
+  },
+  {
+    name: 'a stat of what a directory of the upper holds does not move its atime',
+    needs: ['layers'],
+    upper: { 'd/f': file('x') },
+    lowers: [{ 'd/g': file('y'), 'd/e/h': file('z') }],
+    run({ fs, disk, upper, offline }) {
+      const old = 1_500_000_000_000_000_000n
+      offline(() => disk.utimes(`${upper}/d`, old, old))
+      for (const path of ['d', 'd/f', 'd/g', 'd/e', 'd/e/h']) fs.stat(path)
+      fails('ENOENT', () => fs.stat('d/absent'))
+      assert.equal(disk.stat(`${upper}/d`).atime, old)
+      fs.names('d')
+      assert.notEqual(disk.stat(`${upper}/d`).atime, old)
+    },
+  },
+  {
     name: 'a new name in a new directory does not move its atime',
     run({ fs }) {
       fs.mkdir('d')

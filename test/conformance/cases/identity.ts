@@ -262,6 +262,39 @@ const lastingCases: Case[] = [
       assert.equal(fs.read('f'), 'x')
     },
   },
+  {
+    name: 'synchronous and no-atime of lower files and directories come along with the copy-up, no-dump does not',
+    needs: ['layers'],
+    lowers: [{ f: file('x'), 'd/a': file(''), 'd/s': symlink('a'), ...numbered(12) }],
+    run({ fs, disk, lowers, upper, remount, offline }) {
+      const wanted = FS_FL.SYNC | FS_FL.NOATIME
+      const paths = ['f', 'd', ...Object.keys(numbered(12))]
+      const set = (path: string) => disk.setflags(path, disk.getflags(path) | wanted | FS_FL.NODUMP)
+      offline(() => {
+        for (const path of paths) set(`${lowers[0]}/${path}`)
+      })
+      fs.chmod('f', 0o600)
+      fs.write('d/new', '')
+      fs.chown('d/s', fs.stat('f').uid, -1)
+      // In turn, as those that are made ahead of it.
+      for (const path of Object.keys(numbered(12))) fs.chmod(path, 0o640)
+      const look = () => {
+        for (const path of paths) assert.equal(fs.getflags(path) & (wanted | FS_FL.NODUMP), wanted, path)
+      }
+      look()
+      remount()
+      look()
+      assert.equal(disk.getflags(`${upper}/f`) & wanted, wanted)
+      for (const path of paths)
+        disk.setflags(`${lowers[0]}/${path}`, disk.getflags(`${lowers[0]}/${path}`) & ~(wanted | FS_FL.NODUMP))
+    },
+  },
 ]
+
+/** That many files in one directory. */
+function numbered(count: number) {
+  const names = Array.from({ length: count }, (_, i) => `many/${String(i).padStart(2, '0')}`)
+  return Object.fromEntries(names.map((name) => [name, file(name)]))
+}
 
 export const lasting: Family = { name: 'persistence', cases: lastingCases }

@@ -107,6 +107,55 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'a lower pair holds together when the lower loses the name that was copied up, while unmounted',
+    needs: ['layers'],
+    lowers: [{ a: file('x'), b: hardlink('a') }],
+    run({ fs, disk, lowers, upper, offline }) {
+      fs.append('a', 'y')
+      const copied = disk.exists(`${upper}/a`) ? 'a' : 'b'
+      const other = copied === 'a' ? 'b' : 'a'
+      let kept: string | null = null
+      offline(() => {
+        kept = `${lowers[0]}/${copied}`
+        disk.unlink(kept)
+      })
+      for (const name of ['a', 'b']) {
+        shows(fs.stat(name), { nlink: 2, ino: fs.stat(copied).ino })
+        assert.equal(fs.read(name), 'xy')
+      }
+      fs.append(other, 'z')
+      assert.equal(fs.read(copied), 'xyz')
+      disk.link(`${lowers[0]}/${other}`, kept!)
+      disk.utimes(lowers[0], 'omit', PLANTED)
+    },
+  },
+  {
+    name: 'lower files that get a second name while unmounted: copied up before, it is a file of its own',
+    needs: ['layers'],
+    lowers: [{ a: file('x'), b: file('y') }],
+    run({ fs, disk, lowers, offline }) {
+      fs.append('a', '+')
+      offline(() => {
+        disk.link(`${lowers[0]}/a`, `${lowers[0]}/a2`)
+        disk.link(`${lowers[0]}/b`, `${lowers[0]}/b2`)
+      })
+      assert.deepEqual(
+        ['a', 'a2', 'b', 'b2'].map((name) => fs.read(name)),
+        ['x+', 'x', 'y', 'y'],
+      )
+      assert.notEqual(fs.stat('a').ino, fs.stat('a2').ino)
+      shows(fs.stat('b'), { nlink: 2, ino: fs.stat('b2').ino })
+      fs.append('b2', '-')
+      fs.append('a2', '-')
+      assert.deepEqual(
+        ['a', 'a2', 'b', 'b2'].map((name) => fs.read(name)),
+        ['x+', 'x-', 'y-', 'y-'],
+      )
+      for (const name of ['a2', 'b2']) disk.unlink(`${lowers[0]}/${name}`)
+      disk.utimes(lowers[0], 'omit', PLANTED)
+    },
+  },
+  {
     name: 'a third name for a lower pair counts 3',
     lowers: [{ a: file('x'), b: hardlink('a') }],
     run({ fs, remount }) {

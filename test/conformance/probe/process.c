@@ -19,12 +19,13 @@ static int run_umask(const struct request *r)
     return 0;
 }
 
-/* become UID GID: the effective ids, so that capabilities come and go with them; `0 0` is the way back. */
+/* become UID GID GROUP: the effective ids and one group beside (-1: none), so that capabilities come and go with them; `0 0 -1` is the way back. */
 static int run_become(const struct request *r)
 {
     uid_t uid = (uid_t)number(r, 0);
     gid_t gid = (gid_t)number(r, 1);
-    if (setresuid((uid_t)-1, 0, (uid_t)-1) < 0 || setgroups(0, NULL) < 0)
+    gid_t group = (gid_t)number(r, 2);
+    if (setresuid((uid_t)-1, 0, (uid_t)-1) < 0 || setgroups(group == (gid_t)-1 ? 0 : 1, &group) < 0)
         return -1;
     return setresgid((gid_t)-1, gid, (gid_t)-1) < 0 ? -1 : setresuid((uid_t)-1, uid, (uid_t)-1);
 }
@@ -59,6 +60,6 @@ static int run_pid(const struct request *r)
 }
 
 const struct command process_commands[] = {
-    {"enter", 1, run_enter}, {"umask", 1, run_umask}, {"become", 2, run_become},
+    {"enter", 1, run_enter}, {"umask", 1, run_umask}, {"become", 3, run_become},
     {"run", 2, run_run},     {"pid", 0, run_pid},     {NULL, 0, NULL},
 };
