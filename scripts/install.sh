@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs stratafs where mount(8), container runtimes and people find it: code below PREFIX/lib/stratafs, and links to
-# it under each name that it answers to. Run it again to update: the new code takes the old one's place in one step, and
-# mounts that are up go on with what they have loaded. --uninstall removes what an install put there and nothing else.
+# Installs stratafs where mount(8), container runtimes and people find it: code below PREFIX/lib/stratafs, links to it
+# under each name that it answers to, and the manual below PREFIX/share/man. Run it again to update: the new code
+# takes the old one's place in one step, and mounts that are up go on with what they have loaded. --uninstall removes
+# what an install put there and nothing else.
 #
 # Usage: scripts/install.sh --prefix PREFIX [--mount-helper DIR] [--as-fuse-overlayfs DIR] [--uninstall]
 #   --mount-helper DIR where mount.fuse.stratafs and mount.fuse3.stratafs go (default: /sbin with the prefixes /usr
@@ -63,7 +64,9 @@ for file in dist/src/cli/stratafs.cjs $launcher; do
 done
 links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
-for link in "${links[@]}"; do
+pages=()
+for page in man/man*/*; do pages+=("$prefix/share/$page"); done
+for link in "${links[@]}" "${pages[@]}"; do
   [ ! -e "$link" ] && [ ! -L "$link" ] || is_ours "$link" ||
     fail "$link exists and is not stratafs's: move it away first"
 done
@@ -85,13 +88,13 @@ mapfile -t modules < <(needed_modules)
 tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' \
   --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
-  package.json LICENSE dist/src native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
+  package.json LICENSE man dist/src native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
   tar -C "$new" --no-same-owner -xf -
 # The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads
 # it here, too.
 sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
 chmod 755 "$new/dist/src/cli/stratafs.cjs"
-printf '%s\n' "${links[@]}" >"$new/links"
+printf '%s\n' "${links[@]}" "${pages[@]}" >"$new/links"
 
 remove_links
 rm -rf "$home.old"
@@ -103,3 +106,8 @@ for link in "${links[@]}"; do
   ln -sfn "$home/$launcher" "$link"
   echo "install: $link"
 done
+for page in "${pages[@]}"; do
+  mkdir -p "$(dirname "$page")"
+  ln -sfn "$home/${page#"$prefix/share/"}" "$page"
+done
+echo "install: ${#pages[@]} pages of the manual in $prefix/share/man"

@@ -29,7 +29,7 @@ export async function runCommands(given: readonly string[], runMount: RunMount =
   const first = args[0]
   if (first !== undefined && !first.startsWith('-') && !COMMANDS.includes(first)) return unknownCommand(first)
   const outcome: Outcome = { code: Exit.DONE }
-  const parser = describe(args, outcome, runMount)
+  const parser = describe(yargs([...args]), args, outcome, runMount)
   spareHelp(parser)
   const { log } = console
   // Help and completion, which yargs prints.
@@ -68,8 +68,8 @@ function unknownCommand(word: string): number {
   return Exit.USAGE
 }
 
-function describe(args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
-  const parser = yargs([...args])
+/** Adds every command to `parser`, which reads `args`; the manual is read from it, too (scripts/man-pages.ts). */
+export function describe(parser: Argv, args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [listCommand, inspectCommand, statsCommand, healthCommand, ...owners]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]

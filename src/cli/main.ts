@@ -51,17 +51,9 @@ async function printVersion(): Promise<number> {
   return Exit.DONE
 }
 
-function printUsage(name: string): number {
-  const options = 'lowerdir=DIR[:DIR…][,upperdir=DIR,workdir=DIR][,OPTION…]'
-  writeOut(`usage: ${name} [-f] [-d] -o ${options} [SOURCE] MERGED
-
-Mounts the merged directory on MERGED and goes to the background once it answers.
-  -f  stay in the foreground (mount.* names: check the options only, as mount(8) means it)
-  -d  stay in the foreground and tell every request in one line
-  -V  versions
-
-example: ${name} -o lowerdir=/layers/app:/layers/base,upperdir=/data/upper,workdir=/data/work /merged
-`)
+async function printUsage(name: string): Promise<number> {
+  const { programUsage } = await import('./mount/mount-program-usage.js')
+  writeOut(programUsage(name))
   return Exit.DONE
 }
 

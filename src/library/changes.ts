@@ -6,14 +6,17 @@
 import { type Change, diffSource } from '../oci/changes/diff.js'
 import type { SourceRequest } from '../oci/changes/source.js'
 import type { Archive } from '../oci/commit/archive.js'
-import { commitArchive, commitImage } from '../oci/commit/commit.js'
+import { commitArchive, commitImage, dryRun } from '../oci/commit/commit.js'
 import type { CommittedImage } from '../oci/commit/image.js'
+import type { Summary } from '../oci/commit/summary.js'
 import { type Compression, compressionOfName } from '../oci/encoding/compression.js'
 import { absolute, type Path, toBytes } from './paths.js'
 
 export type { Change } from '../oci/changes/diff.js'
 export type { Archive } from '../oci/commit/archive.js'
 export type { CommittedImage } from '../oci/commit/image.js'
+export type { Summary } from '../oci/commit/summary.js'
+export { type Compression, compressionOfName } from '../oci/encoding/compression.js'
 
 /** A mountpoint, or layers that are not mounted. */
 export type Changed =
@@ -22,23 +25,30 @@ export type Changed =
 
 export interface CommitOptions {
   /** A file's path ending says it where it is not given; in an image it is gzip. */
-  readonly compression?: Compression
-  readonly level?: number
+  readonly compression?: Compression | undefined
+  /** gzip 0 to 9, zstd 1 to 22. */
+  readonly level?: number | undefined
   /** Seconds since 1970: no time in the layer is later. */
-  readonly timestamp?: number
+  readonly timestamp?: number | undefined
   /** Everything the merged tree shows, as one layer. */
-  readonly squash?: boolean
+  readonly squash?: boolean | undefined
   /** Do not hold the mount still meanwhile. */
-  readonly live?: boolean
-  readonly signal?: AbortSignal
+  readonly live?: boolean | undefined
+  /** Called with the bytes of files read so far. */
+  readonly progress?: ((bytes: number) => void) | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface CommitImageOptions extends CommitOptions {
   /** Tag of the image below; `none`; where not given the image that has the tag. */
-  readonly base?: string
-  readonly author?: string
-  readonly comment?: string
-  readonly createdBy?: string
+  readonly base?: string | undefined
+  readonly author?: string | undefined
+  readonly comment?: string | undefined
+  readonly createdBy?: string | undefined
+  /** Dockerfile lines for its configuration: `'CMD ["/bin/sh"]'`. */
+  readonly changes?: readonly string[] | undefined
+  /** Gets a sentence when another program keeps the layout for long. */
+  readonly notice?: ((sentence: string) => void) | undefined
 }
 
 function sourceOf(changed: Changed): SourceRequest {
@@ -53,35 +63,42 @@ function sourceOf(changed: Changed): SourceRequest {
 }
 
 /** What was added, changed and deleted, by path. */
-export function diff(changed: Changed): Promise<Change[]> {
+export async function diff(changed: Changed): Promise<Change[]> {
   return diffSource(sourceOf(changed))
 }
 
-function wishOf(changed: Changed, options: CommitOptions, compression: Compression) {
-  const { squash = false, live = false, timestamp = null, level, signal } = options
-  return { source: sourceOf(changed), squash, live, timestamp, compression, level, signal }
+/** What a layer of the changes would hold, without writing it: entries and bytes, in all and by directory. */
+export async function previewCommit(changed: Changed, options: { readonly squash?: boolean } = {}): Promise<Summary> {
+  return dryRun({ source: sourceOf(changed), squash: options.squash ?? false })
 }
 
-/** Writes the changes as an OCI layer to the file `output`. */
-export function commit(changed: Changed, output: Path, options: CommitOptions = {}): Promise<Archive> {
-  const compression = options.compression ?? compressionOfName(toBytes(output))
-  return commitArchive(wishOf(changed, options, compression), absolute(output))
+function requestOf(changed: Changed, options: CommitOptions, compression: Compression) {
+  const { squash = false, live = false, timestamp = null, level, progress, signal } = options
+  return { source: sourceOf(changed), squash, live, timestamp, compression, level, progress, signal }
+}
+
+/** Writes the changes as an OCI layer to the file `output`, or to the open descriptor `output`. */
+export async function commit(changed: Changed, output: Path | number, options: CommitOptions = {}): Promise<Archive> {
+  const named = typeof output === 'number' ? 'none' : compressionOfName(toBytes(output))
+  const request = requestOf(changed, options, options.compression ?? named)
+  return commitArchive(request, typeof output === 'number' ? output : absolute(output))
 }
 
 /** Adds the changes to an image in the OCI layout `layout`, as its topmost layer, and calls it `tag`. */
-export function commitToImage(
+export async function commitToImage(
   changed: Changed,
   layout: Path,
   tag: string,
   options: CommitImageOptions = {},
 ): Promise<Archive & CommittedImage> {
-  const { timestamp, author, comment, createdBy = 'stratafs commit', base } = options
+  const { timestamp, author, comment, createdBy = 'stratafs commit', base, changes, notice } = options
   const created = (timestamp === undefined ? new Date() : new Date(timestamp * 1000)).toISOString()
-  const words = { author, comment, createdBy, created }
-  return commitImage(wishOf(changed, options, options.compression ?? 'gzip'), {
+  const words = { author, comment, createdBy, created, changes }
+  return commitImage(requestOf(changed, options, options.compression ?? 'gzip'), {
     directory: absolute(layout),
     tag,
     base,
     words,
+    waits: notice,
   })
 }

@@ -1,11 +1,11 @@
 /**
- * What layers are called wherever one is shown: the name that it was given, what made it where it is an image's, else the shortest end of
- * its path that no other one has. Paths are latin1, names ordinary text.
+ * What layers are called wherever one is shown: the name that it was given, what made it where it is an image's, else
+ * the shortest end of its path that no other one has. Paths are latin1, names ordinary text.
  */
 import { shown } from '../base/text.js'
 import { imageOfLowers } from '../oci/store/known-images.js'
 
-export interface NamedLayers {
+export interface LayerNames {
   /** LAYOUT:TAG where the layers are an image's. */
   readonly image: string | null
   /** One for each lower, top first. */
@@ -13,7 +13,7 @@ export interface NamedLayers {
 }
 
 /** The names of `lowers` (absolute, top first); `given` are those that somebody chose, `''` where none. */
-export function nameLayers(lowers: readonly string[], given: readonly string[] = []): NamedLayers {
+export function nameLayers(lowers: readonly string[], given: readonly string[] = []): LayerNames {
   const image = imageOfLowers(lowers)
   const names = image?.layers ?? shortestEnds(lowers).map(shown)
   return { image: image?.reference ?? null, names: names.map((name, at) => shown(given[at] ?? '') || name) }

@@ -23,14 +23,14 @@ export interface LayerTarget {
 }
 
 /** How far a build is. */
-interface Progress {
+export interface BuildProgress {
   readonly directories: number
   readonly entries: number
   /** Directories found and not read yet. */
   readonly waiting: number
 }
 
-interface Built {
+export interface BuiltIndex {
   readonly path: string
   readonly directories: number
   readonly entries: number
@@ -43,19 +43,23 @@ const POLL_MS = 100
 /** What `given` names. `gone`: layers may be named that are not there any more. */
 export async function targetOf(given: LayerTarget, gone = false): Promise<StackTarget> {
   if (given.merged === undefined) {
-    if (!given.lower?.length) throw new StratafsError('name a mountpoint, or layers with --lower')
+    if (!given.lower?.length) throw new StratafsError('name a mountpoint, or layers with --lower', 'INVALID_ARGUMENT')
     const paths = given.lower.map(absolute)
     const optional = (path: Path | undefined): string | null => (path === undefined ? null : absolute(path))
-    return unwrap(plainTarget(paths, optional(given.upper), optional(given.work), gone))
+    return unwrap(plainTarget(paths, optional(given.upper), optional(given.work), gone), 'NOT_FOUND')
   }
-  if (given.lower?.length) throw new StratafsError('name a mountpoint or layers, not both')
-  const { daemon } = unwrap(findMount(absolute(given.merged)))
-  if (daemon === null) throw new StratafsError(`${shown(absolute(given.merged))} cannot be asked: its daemon is dead`)
+  if (given.lower?.length) throw new StratafsError('name a mountpoint or layers, not both', 'INVALID_ARGUMENT')
+  const { daemon } = unwrap(findMount(absolute(given.merged)), 'NOT_A_MOUNT')
+  if (daemon === null)
+    throw new StratafsError(`${shown(absolute(given.merged))} cannot be asked: its daemon is dead`, 'DAEMON_DEAD')
   return unwrap(await mountTarget(daemon))
 }
 
 /** Reads every directory of the layers into the index. */
-export async function buildIndex(given: LayerTarget, progress: (so: Progress) => void = () => {}): Promise<Built> {
+export async function buildIndex(
+  given: LayerTarget,
+  progress: (so: BuildProgress) => void = () => {},
+): Promise<BuiltIndex> {
   const target = await targetOf(given)
   const start = Date.now()
   const fill = target.mount !== null && !target.shared
@@ -65,9 +69,9 @@ export async function buildIndex(given: LayerTarget, progress: (so: Progress) =>
   return { path: shown(target.index), directories, entries, seconds: (Date.now() - start) / 1000, bytes }
 }
 
-async function buildPlain(target: StackTarget, progress: (so: Progress) => void): Promise<Progress> {
+async function buildPlain(target: StackTarget, progress: (so: BuildProgress) => void): Promise<BuildProgress> {
   const { stack, index, shared, layers } = target
-  const locks = unwrap(lockDirectories(layers.work === null ? [] : [['workdir', layers.work]]))
+  const locks = unwrap(lockDirectories(layers.work === null ? [] : [['workdir', layers.work]]), 'IN_USE')
   try {
     const built = unwrap(await api.buildIndex(stack, shared ? null : index, progress, layers.upper))
     const [failure] = built.failures
@@ -80,9 +84,9 @@ async function buildPlain(target: StackTarget, progress: (so: Progress) => void)
 }
 
 /** The mount's writer reads on in the background while this asks how far it is. */
-async function fillMount({ socket }: FoundMount, progress: (so: Progress) => void): Promise<Progress> {
+async function fillMount({ socket }: FoundMount, progress: (so: BuildProgress) => void): Promise<BuildProgress> {
   let facts = (await askOf(socket, { command: 'index', action: 'fill' }, null)) as IndexFacts
-  let seen: Progress = { directories: 0, entries: 0, waiting: 0 }
+  let seen: BuildProgress = { directories: 0, entries: 0, waiting: 0 }
   while (!facts.complete) {
     await sleep(POLL_MS)
     const document = (await askOf(socket, { command: 'inspect' }, null)) as { Index: IndexFacts | null }
@@ -105,7 +109,7 @@ function hasStopped({ complete, filling, downgrade }: IndexFacts): boolean {
   return !complete && filling === null && downgrade !== null
 }
 
-interface Verified {
+export interface VerifiedIndex {
   readonly path: string
   readonly differences: readonly api.Difference[]
   readonly directories: number
@@ -117,7 +121,7 @@ interface Verified {
 const CATCH_UP_MS = 1500
 
 /** Compares every row with the layers. */
-export async function verifyIndex(given: LayerTarget): Promise<Verified> {
+export async function verifyIndex(given: LayerTarget): Promise<VerifiedIndex> {
   const target = await targetOf(given)
   const first = verifyOnce(target)
   if (target.mount === null || first.differences.length === 0) return first
@@ -131,17 +135,20 @@ function keyOf({ path, what, column }: api.Difference): string {
   return `${what}\n${column}\n${path}`
 }
 
-function verifyOnce({ index, stack, layers, shared }: StackTarget): Verified {
+function verifyOnce({ index, stack, layers, shared }: StackTarget): VerifiedIndex {
   if (!api.statusOf(index).exists)
-    throw new StratafsError(`there is no index at ${shown(index)}: build it with \`stratafs index build\``)
+    throw new StratafsError(`there is no index at ${shown(index)}: build it with \`stratafs index build\``, 'NOT_FOUND')
   const differences: api.Difference[] = []
   const note = (found: api.Difference): void => void differences.push({ ...found, path: shown(found.path) })
   const { directories, unread } = unwrap(api.verifyIndex(index, stack, note, shared ? null : layers.upper))
   return { path: shown(index), differences, directories, unread }
 }
 
+/** What the index says of itself; `mounted`: a mount has it. */
+export type IndexStatus = api.IndexStatus & { readonly mounted: boolean }
+
 /** What the index says of itself. */
-export async function indexStatus(given: LayerTarget): Promise<api.IndexStatus & { readonly mounted: boolean }> {
+export async function indexStatus(given: LayerTarget): Promise<IndexStatus> {
   const { index, mount } = await targetOf(given, true)
   const status = api.statusOf(index)
   const layers = status.layers.map((layer) => ({ ...layer, root: shown(layer.root) }))
@@ -156,7 +163,7 @@ export async function dropIndex(given: LayerTarget): Promise<boolean> {
     return true
   }
   const { work } = target.layers
-  const locks = unwrap(lockDirectories(work === null ? [] : [['workdir', work]]))
+  const locks = unwrap(lockDirectories(work === null ? [] : [['workdir', work]]), 'IN_USE')
   try {
     return api.dropIndex(target.index)
   } finally {

@@ -31,12 +31,12 @@ export interface Origin {
 }
 
 /** Layers in place of a mount: paths are then relative to their merged root. */
-type PlainTarget = Omit<LayerTarget, 'merged'>
+export type NamedLayers = Omit<LayerTarget, 'merged'>
 
 /** Which layer `path` comes from. */
-export async function which(path: Path, layers: PlainTarget = {}): Promise<Origin> {
+export async function which(path: Path, layers: NamedLayers = {}): Promise<Origin> {
   const answer = layers.lower?.length ? await whichOf(path, layers) : await whichMounted(path)
-  if (typeof answer === 'number') throw new StratafsError(`${toText(path)} ${failureOf(answer)}`)
+  if (typeof answer === 'number') throw refusalOf(path, answer)
   const also = answer.also.map((other) => ({ ...other, root: shown(other.root) }))
   const at = { path: toText(path), also }
   if (answer.layer === null) return { ...at, layer: null, index: null, root: null, realpath: null }
@@ -45,16 +45,16 @@ export async function which(path: Path, layers: PlainTarget = {}): Promise<Origi
 }
 
 async function whichMounted(path: Path): Promise<Ownership | HiddenPath | number> {
-  const { daemon, inside: at } = unwrap(findInside(absolute(path)))
+  const { daemon, inside: at } = unwrap(findInside(absolute(path)), 'NOT_A_MOUNT')
   return (await askOf(daemon.socket, { command: 'which', path: at }, null)) as Ownership | HiddenPath | number
 }
 
-async function whichOf(path: Path, layers: PlainTarget): Promise<Ownership | HiddenPath | number> {
+async function whichOf(path: Path, layers: NamedLayers): Promise<Ownership | HiddenPath | number> {
   return withReader(await targetOf(layers), (reader) => reader.which(relative(path)))
 }
 
 /** An entry with its owner. */
-interface OwnerOfEntry {
+export interface OwnerOfEntry {
   readonly name: string
   readonly kind: 'file' | 'directory' | 'symlink' | 'special'
   /** -1 is the upper. */
@@ -65,9 +65,9 @@ interface OwnerOfEntry {
 }
 
 /** The entries of a merged directory with their owners, by name. */
-export async function listOwners(path: Path, layers: PlainTarget = {}): Promise<OwnerOfEntry[]> {
+export async function listOwners(path: Path, layers: NamedLayers = {}): Promise<OwnerOfEntry[]> {
   const found = layers.lower?.length ? await listOf(path, layers) : await listMounted(path)
-  if (typeof found === 'number') throw new StratafsError(`${toText(path)} ${failureOf(found)}`)
+  if (typeof found === 'number') throw refusalOf(path, found)
   const byName = [...found].sort((a, b) => (a.name < b.name ? -1 : 1))
   return byName.map(({ name, type, layer, layers: joined, size }) => ({
     name: shown(name),
@@ -80,12 +80,12 @@ export async function listOwners(path: Path, layers: PlainTarget = {}): Promise<
 
 const KINDS: Record<number, OwnerOfEntry['kind']> = { 4: 'directory', 8: 'file', 10: 'symlink' }
 
-async function listOf(path: Path, layers: PlainTarget): Promise<OwnedEntry[] | number> {
+async function listOf(path: Path, layers: NamedLayers): Promise<OwnedEntry[] | number> {
   return withReader(await targetOf(layers), (reader) => reader.list(relative(path)))
 }
 
 async function listMounted(path: Path): Promise<OwnedEntry[] | number> {
-  const { daemon, inside: at } = unwrap(findInside(absolute(path)))
+  const { daemon, inside: at } = unwrap(findInside(absolute(path)), 'NOT_A_MOUNT')
   const entries: OwnedEntry[] = []
   for (let after: number | null = 0; after !== null; ) {
     const page = (await askOf(daemon.socket, { command: 'owners', path: at, after }, null)) as OwnedPage | number
@@ -99,16 +99,16 @@ async function listMounted(path: Path): Promise<OwnedEntry[] | number> {
 /**
  * How much each layer holds below `path`, and how much of it shows. The layers themselves are read, never the mount.
  */
-export async function spaceByLayer(path: Path, layers: PlainTarget = {}): Promise<LayerSpace[]> {
-  if (layers.lower?.length) return spaceOf(await targetOf(layers), relative(path), toText(path))
-  const { daemon, inside: at } = unwrap(findInside(absolute(path)))
-  return spaceOf(unwrap(await mountTarget(daemon)), at, toText(path))
+export async function spaceByLayer(path: Path, layers: NamedLayers = {}): Promise<LayerSpace[]> {
+  if (layers.lower?.length) return spaceOf(await targetOf(layers), relative(path), path)
+  const { daemon, inside: at } = unwrap(findInside(absolute(path)), 'NOT_A_MOUNT')
+  return spaceOf(unwrap(await mountTarget(daemon)), at, path)
 }
 
-function spaceOf(target: StackTarget, path: string, words: string): LayerSpace[] {
+function spaceOf(target: StackTarget, path: string, named: Path): LayerSpace[] {
   return withReader(target, (reader) => {
     const spaces = addLayers(reader, target.layers, path)
-    if (typeof spaces === 'number') throw new StratafsError(`${words} ${failureOf(spaces)}`)
+    if (typeof spaces === 'number') throw refusalOf(named, spaces)
     return spaces
   })
 }
@@ -122,8 +122,9 @@ function withReader<T>(target: StackTarget, use: (reader: LayerReader) => T): T 
   }
 }
 
-function failureOf(errno: number): string {
-  return errno === -Errno.ENOENT ? 'does not exist' : `cannot be read: ${errnoWords(errno)}`
+function refusalOf(path: Path, errno: number): StratafsError {
+  if (errno === -Errno.ENOENT) return new StratafsError(`${toText(path)} does not exist`, 'NOT_FOUND')
+  return new StratafsError(`${toText(path)} cannot be read: ${errnoWords(errno)}`)
 }
 
 function relative(path: Path): string {

@@ -4,7 +4,16 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -41,6 +50,11 @@ test('an install is whole: it runs from its prefix, under every name', () => {
   }
 })
 
+test('the manual is where man(1) looks for it', () => {
+  for (const page of ['man1/stratafs.1', 'man1/stratafs-image-mount.1', 'man8/mount.fuse.stratafs.8'])
+    assert.match(readFileSync(join(prefix, 'share/man', page), 'utf8'), /^\.TH /)
+})
+
 test('what only development needs stays behind', () => {
   const modules = readdirSync(join(prefix, 'lib/stratafs/node_modules'))
   for (const name of ['pino', 'yargs']) assert.ok(modules.includes(name), name)
@@ -72,6 +86,9 @@ test('an uninstall leaves nothing of it', () => {
   const { status, said } = install('--uninstall')
   assert.equal(status, 0, said)
   const left = readdirSync(prefix, { recursive: true }).sort()
-  assert.deepEqual(left, ['bin', 'lib', 'libexec', 'sbin', 'theirs', 'theirs/fuse-overlayfs'])
+  assert.deepEqual(left, [
+    ...['bin', 'lib', 'libexec', 'sbin', 'share', 'share/man', 'share/man/man1', 'share/man/man8'],
+    ...['theirs', 'theirs/fuse-overlayfs'],
+  ])
   assert.match(install('--uninstall').said, /nothing is installed/)
 })

@@ -1,12 +1,10 @@
 /** What `stratafs apply` does: unpacks with a progress bar, is ended cleanly by a signal, and tells what came of it. */
-import { printable, shown } from '../../base/text.js'
-import { type PolicyOptions, policyOf } from '../../oci/apply/policy.js'
-import { isStandardInput } from '../../oci/apply/source.js'
-import { type Unpacked, unpack } from '../../oci/apply/unpack.js'
+import { pathBytes, printable, shown } from '../../base/text.js'
+import { apply, type PolicyOptions, type Unpacked } from '../../library/layers.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeOut } from '../terminal/output.js'
-import { absolutePath } from '../terminal/paths.js'
+import { absolutePath, isStandardInput } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 import { sizeText } from '../terminal/units.js'
@@ -27,13 +25,11 @@ export async function runApply(given: ApplyArguments): Promise<number> {
   const directory = absolutePath(given.directory)
   const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'unpacking' : given.archive)))
   const result = await interruptible((signal) =>
-    unpack({
-      archive: given.archive,
-      directory,
-      policy: policyOf(given.wishes),
+    apply(pathBytes(given.archive), pathBytes(directory), {
+      ...given.wishes,
       digest: given.digest,
       diffID: given.diffID,
-      sync: given.sync,
+      volatile: !given.sync,
       progress: bar.show,
       signal,
     }).finally(bar.clear),

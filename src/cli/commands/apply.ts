@@ -1,6 +1,6 @@
 /** `stratafs apply`: a layer's archive becomes a lower directory. */
 import type { Argv } from 'yargs'
-import type { PolicyOptions } from '../../oci/apply/policy.js'
+import type { PolicyOptions } from '../../library/layers.js'
 import { type Add, last } from '../terminal/command.js'
 
 /** The options that say what an unpacked layer may hold; the same for every command that unpacks. */
@@ -28,7 +28,7 @@ interface PolicyArguments {
 
 /** The wishes in them. Throws StratafsError. */
 export async function wishesOf(given: PolicyArguments): Promise<PolicyOptions> {
-  const { parseBytes, parseCount } = await import('../../oci/apply/policy.js')
+  const { parseBytes, parseCount } = await import('../../library/layers.js')
   const size = last(given['max-size'])
   const entries = last(given['max-entries'])
   return {

@@ -1,6 +1,6 @@
 /** `stratafs bundle`: reads who is to run what, and prints where the bundle is and what runs it. */
 import { pathBytes } from '../../base/text.js'
-import { bundle } from '../../index.js'
+import { bundle } from '../../library/layers.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { print, printJson } from '../terminal/print.js'
 

@@ -1,16 +1,22 @@
 /** What `stratafs commit` and `image commit` do: write the layer, or tell what would be in it, and print its names. */
 import { StratafsError } from '../../base/failure.js'
-import { printable, shown } from '../../base/text.js'
-import { isStandardInput } from '../../oci/apply/source.js'
-import type { Archive } from '../../oci/commit/archive.js'
-import { type CommitRequest, commitArchive, commitImage, dryRun, type ImageWish } from '../../oci/commit/commit.js'
-import type { CommittedImage } from '../../oci/commit/image.js'
-import type { Summary } from '../../oci/commit/summary.js'
-import { type Compression, compressionOfName } from '../../oci/encoding/compression.js'
+import { pathBytes, printable, shown } from '../../base/text.js'
+import {
+  type Archive,
+  type CommitImageOptions,
+  type CommittedImage,
+  type Compression,
+  commit as commitLayer,
+  commitToImage,
+  compressionOfName,
+  previewCommit,
+  type Summary,
+} from '../../library/changes.js'
+import { newReferenceOf } from '../../library/image-documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeErr, writeOut } from '../terminal/output.js'
-import { absolutePath, newReferenceOf } from '../terminal/paths.js'
+import { isStandardInput } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 import { sizeText } from '../terminal/units.js'
@@ -30,47 +36,38 @@ export async function runCommit(given: CommitArguments): Promise<number> {
   if (given.dryRun) return runDryRun(given)
   if ((given.output === undefined) === (given.image === undefined))
     throw new StratafsError('say where the layer goes: --output FILE, or --image LAYOUT:TAG')
-  const { output } = given
-  const compression = given.compression ?? (output === undefined ? 'gzip' : compressionOfName(output))
   const bar = progressBar('writing the layer')
+  const settings = optionsOf(given)
   const result = await interruptible((signal) => {
-    const wish: CommitRequest = {
-      source: given.source,
-      squash: given.squash,
-      live: given.live,
-      timestamp: timestampOf(given.timestamp),
-      compression,
-      level: levelOf(given.level, compression),
-      progress: (bytes) => bar.show(bytes, null),
-      signal,
-    }
-    return commit(given, wish).finally(bar.clear)
+    const progress = (bytes: number) => bar.show(bytes, null)
+    return commit(given, { ...settings, progress, signal, notice: printError }).finally(bar.clear)
   })
-  return typeof result === 'number' ? result : tell(given, result)
+  return typeof result === 'number' ? result : printCommitted(given, result)
 }
 
 type Result = Archive & Partial<CommittedImage>
+type Printed = Pick<CommitArguments, 'image' | 'output' | 'json'>
 
-function commit(given: CommitArguments, wish: CommitRequest): Promise<Result> {
-  if (given.image !== undefined) return commitImage(wish, imageWish(given, given.image, wish))
-  return commitArchive(wish, isStandardInput(given.output!) ? 1 : absolutePath(given.output!))
+function commit(given: CommitArguments, options: CommitImageOptions): Promise<Result> {
+  const { source, image, output } = given
+  if (image === undefined) return commitLayer(source, isStandardInput(output!) ? 1 : pathBytes(output!), options)
+  const { layout, tag } = newReferenceOf(pathBytes(image))
+  return commitToImage(source, pathBytes(layout), tag, options)
 }
 
-function imageWish(given: CommitArguments, image: string, wish: CommitRequest): ImageWish {
-  const { layout, tag } = newReferenceOf(image)
-  const now = wish.timestamp === null ? new Date() : new Date(wish.timestamp * 1000)
+function optionsOf(given: CommitArguments): CommitImageOptions {
+  const { output, compression = output === undefined ? 'gzip' : compressionOfName(output) } = given
   return {
-    directory: layout,
-    tag,
+    squash: given.squash,
+    live: given.live,
+    timestamp: timestampOf(given.timestamp),
+    compression,
+    level: levelOf(given.level, compression),
     base: given.base,
-    waits: printError,
-    words: {
-      author: textOf(given.author),
-      comment: textOf(given.message),
-      changes: given.changes.map(shown),
-      createdBy: textOf(given.createdBy) ?? 'stratafs commit',
-      created: now.toISOString(),
-    },
+    author: textOf(given.author),
+    comment: textOf(given.message),
+    changes: given.changes.map(shown),
+    createdBy: textOf(given.createdBy),
   }
 }
 
@@ -80,8 +77,8 @@ function textOf(given: string | undefined): string | undefined {
 }
 
 /** Seconds since 1970, from a number or a date. Throws StratafsError. */
-function timestampOf(given: string | undefined): number | null {
-  if (given === undefined) return null
+export function timestampOf(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined
   const seconds = /^\d+$/.test(given) ? Number(given) : Math.floor(Date.parse(given) / 1000)
   if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 8.64e12) return seconds
   throw new StratafsError(
@@ -97,7 +94,8 @@ function levelOf(given: string | undefined, compression: Compression): number | 
   throw new StratafsError(`--level ${shown(given)}: ${compression} takes ${least} to ${most}`)
 }
 
-function tell(given: CommitArguments, result: Result): number {
+/** Prints what came of a commit; the exit code. */
+export function printCommitted(given: Printed, result: Result): number {
   for (const path of result.sockets) printError(`${path} is a socket, which no layer can hold: left out`)
   for (const path of result.changedMeanwhile) printError(`${path} was written to while it was read`)
   // With the archive on standard output nothing else may be there.
@@ -106,7 +104,7 @@ function tell(given: CommitArguments, result: Result): number {
   return Exit.DONE
 }
 
-function wordsOf(given: CommitArguments, result: Result): string {
+function wordsOf(given: Printed, result: Result): string {
   const { entries, whiteouts, size, bytes, digest, diffID, chainID, manifest } = result
   const hidden = whiteouts === 0 ? '' : ` (${whiteouts} whiteout${whiteouts === 1 ? '' : 's'})`
   return [
@@ -125,7 +123,7 @@ async function runDryRun(given: CommitArguments): Promise<number> {
   const depth = given.depth === undefined ? DEFAULT_DEPTH : Number(given.depth)
   if (!Number.isInteger(depth) || depth < 0)
     throw new StratafsError(`--depth ${shown(given.depth ?? '')}: give a number of levels`)
-  const summary = await dryRun(given)
+  const summary = await previewCommit(given.source, given)
   writeOut(given.json ? jsonText(summary) : summaryText(summary, depth))
   return Exit.DONE
 }

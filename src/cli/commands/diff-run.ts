@@ -1,15 +1,15 @@
 /** What `stratafs diff` does: reads the changes and prints them, one a line or as JSON. */
 import { printable } from '../../base/text.js'
-import { type Change, diffSource } from '../../oci/changes/diff.js'
-import type { SourceRequest } from '../../oci/changes/source.js'
+import { type Change, type Changed, diff } from '../../library/changes.js'
+import { toBytes } from '../../library/paths.js'
 import { Exit } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
 import { jsonText } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'
-import { wordsFor, wordsForMount } from './layer-words.js'
+import { type LayerWords, wordsFor, wordsForMount } from './layer-words.js'
 
 export interface DiffArguments {
-  readonly source: SourceRequest
+  readonly source: Changed
   /** Of the lower directories that are named, `''` where none. */
   readonly names: readonly string[]
   readonly json: boolean
@@ -18,15 +18,21 @@ export interface DiffArguments {
 
 /** Prints the changes; the exit code. */
 export async function runDiff({ source, names, json, exitCode }: DiffArguments): Promise<number> {
-  const changes = await diffSource(source)
+  const changes = await diff(source)
   if (json) writeOut(jsonText(changes))
   else {
-    const words = 'merged' in source ? wordsForMount(source.merged) : wordsFor('/', source.lowers, names)
+    const words = wordsOf(source, names)
     const owners = changes.map((change) => words.within(ownersOf(change)))
     const width = Math.max(20, ...owners.map((each) => each.length))
     writeOut(changes.map((change, at) => lineOf(change, owners[at]!.padEnd(width))).join(''))
   }
   return exitCode && changes.length > 0 ? Exit.FAILED : Exit.DONE
+}
+
+/** Words for the layers of `source`, where they are not mounted with the `names` that were given. */
+function wordsOf(source: Changed, names: readonly string[]): LayerWords {
+  if (typeof source === 'string' || Buffer.isBuffer(source)) return wordsForMount(toBytes(source))
+  return wordsFor('/', source.lower.map(toBytes), names)
 }
 
 function ownersOf({ change, layer, before }: Change): string {

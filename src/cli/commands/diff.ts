@@ -1,6 +1,6 @@
 /** `stratafs diff`: what the upper directory changes. */
 import type { Argv } from 'yargs'
-import type { SourceRequest } from '../../oci/changes/source.js'
+import type { Changed } from '../../library/changes.js'
 import { type Add, last, list } from '../terminal/command.js'
 import { splitNamed } from '../terminal/named-layer.js'
 
@@ -27,21 +27,21 @@ interface SourceArguments {
 }
 
 /** The layers that are meant. Throws StratafsError. */
-export async function sourceOf(given: SourceArguments): Promise<SourceRequest> {
-  const { absolutePath } = await import('../terminal/paths.js')
+export async function sourceOf(given: SourceArguments): Promise<Changed> {
+  const { pathBytes } = await import('../../base/text.js')
   const { StratafsError } = await import('../../base/failure.js')
   const upper = last(given.upper)
   const work = last(given.work)
   const lowers = list(given.lower).map((lower) => splitNamed(lower).path)
   if ((given.merged === undefined) === (upper === undefined))
     throw new StratafsError('name a mount, or an upper directory with --upper and --lower')
-  if (given.merged !== undefined) return { merged: absolutePath(given.merged) }
+  if (given.merged !== undefined) return pathBytes(given.merged)
   if (lowers.length === 0) throw new StratafsError('--upper needs the layers below it: --lower DIR, top first')
   return {
-    upper: absolutePath(upper!),
-    lowers: lowers.map(absolutePath),
-    work: work === undefined ? null : absolutePath(work),
-    userxattr: given.userxattr ?? null,
+    upper: pathBytes(upper!),
+    lower: lowers.map(pathBytes),
+    ...(work === undefined ? {} : { work: pathBytes(work) }),
+    ...(given.userxattr === undefined ? {} : { userxattr: given.userxattr }),
   }
 }
 

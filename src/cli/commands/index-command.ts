@@ -1,5 +1,5 @@
 /** `stratafs index build|verify|status|drop`: through the library, with a bar on a terminal while a build goes on. */
-import { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from '../../index.js'
+import { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from '../../library/owner-index.js'
 import { Exit } from '../terminal/errors.js'
 import { print, printJson } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'

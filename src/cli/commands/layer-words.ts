@@ -1,8 +1,10 @@
 /** How commands tell of a layer: `upper`, `lower 1 (base)`, and what made it where it is an image's. */
+import { pathBytes } from '../../base/text.js'
 import { findInside, findMount } from '../../daemon/control/find-mount.js'
 import type { MountState } from '../../daemon/mount/run-directory.js'
-import { type NamedLayers, nameLayers } from '../../library/layer-names.js'
-import { absolutePath, resolvedPath } from '../terminal/paths.js'
+import { type LayerNames, nameLayers } from '../../library/layer-names.js'
+import { resolved } from '../../library/paths.js'
+import { absolutePath } from '../terminal/paths.js'
 import { cutTo } from '../terminal/table.js'
 
 /** Of what made a layer, in a sentence. */
@@ -10,7 +12,7 @@ const LONGEST = 60
 
 /** Words for the layers of one mount, or of layers that are named. Positions: -1 is the upper, 0 the topmost lower. */
 export class LayerWords {
-  constructor(private readonly layers: NamedLayers) {}
+  constructor(private readonly layers: LayerNames) {}
 
   /** In a column: `lower 1 (base)`, `layer 3/4  RUN make`. */
   whole(position: number): string {
@@ -42,7 +44,13 @@ export class LayerWords {
 
 /** Of `lowers` (latin1, top first) with the names that were given; where there are none, of the mount that `path` lies in. */
 export function wordsFor(path: string, lowers: readonly string[], names: readonly string[]): LayerWords {
-  if (lowers.length > 0) return new LayerWords(nameLayers(lowers.map(resolvedPath), names))
+  if (lowers.length > 0)
+    return new LayerWords(
+      nameLayers(
+        lowers.map((lower) => resolved(pathBytes(lower))),
+        names,
+      ),
+    )
   const found = findInside(absolutePath(path))
   return ofState('error' in found ? null : found.daemon.state)
 }

@@ -4,8 +4,8 @@
  */
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
-import { type InspectDocument, inspect, inspectAll, unmount } from '../../index.js'
 import { nameLayers } from '../../library/layer-names.js'
+import { type InspectDocument, inspect, inspectAll, unmount } from '../../library/mount.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { formatDocument, formatFault } from '../terminal/format.js'
 import { absolutePath } from '../terminal/paths.js'

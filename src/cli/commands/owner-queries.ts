@@ -1,13 +1,20 @@
 /** which, ls and du: asked through the library, printed for a reader or as JSON. */
 import { pathBytes, shown } from '../../base/text.js'
-import { type LayerSpace, type LayerTarget, listOwners, type Origin, spaceByLayer, which } from '../../index.js'
+import {
+  type LayerSpace,
+  listOwners,
+  type NamedLayers,
+  type Origin,
+  spaceByLayer,
+  which,
+} from '../../library/owners.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { print, printJson, printLines } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { sizeText } from '../terminal/units.js'
 import { type LayerWords, wordsFor } from './layer-words.js'
 
-type Layers = Omit<LayerTarget, 'merged'> & { readonly lower: readonly Buffer[]; readonly names: readonly string[] }
+type Layers = NamedLayers & { readonly lower: readonly Buffer[]; readonly names: readonly string[] }
 
 /**
  * Prints where each of `paths` (latin1) comes from. One that cannot be found does not keep the others from being told.

@@ -3,7 +3,7 @@
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
-import { stats } from '../../index.js'
+import { stats } from '../../library/mount.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
 import { absolutePath } from '../terminal/paths.js'
@@ -36,7 +36,7 @@ export async function runStats({ merged, all, json, prometheus }: StatsArguments
 }
 
 async function oneMount(merged: string): Promise<MountCounters> {
-  return { mountpoint: shown(absolutePath(merged)), counters: await stats(pathBytes(merged)) }
+  return { mountpoint: shown(absolutePath(merged)), counters: { ...(await stats(pathBytes(merged))) } }
 }
 
 /** A mount that does not answer does not keep the others from being told. */

@@ -28,11 +28,10 @@ export const imageExport: Add = (parser, outcome) =>
         .example('$0 image export ./images:app --output - | tar -tvf -', ''),
     async (given) => {
       const { runImageExport } = await import('./export-run.js')
-      const { platformOf } = await import('./arguments.js')
       outcome.code = await runImageExport({
         image: given.image,
         store: last(given.store),
-        platform: platformOf(last(given.platform)),
+        platform: last(given.platform),
         wishes: await wishesOf(given),
         output: last(given.output)!,
         timestamp: last(given.timestamp),

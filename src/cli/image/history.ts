@@ -14,6 +14,6 @@ export const imageHistory: Add = (parser, outcome) =>
         .example('$0 image history ./images:app', ''),
     async (given) => {
       const { runImageHistory } = await import('./show-run.js')
-      outcome.code = runImageHistory(given.image, given.json === true, given['no-trunc'] === true)
+      outcome.code = await runImageHistory(given.image, given.json === true, given['no-trunc'] === true)
     },
   )

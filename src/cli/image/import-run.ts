@@ -1,13 +1,12 @@
 /** What `stratafs image import` does. */
 import { StratafsError } from '../../base/failure.js'
-import { printable, shown } from '../../base/text.js'
-import { isStandardInput } from '../../oci/apply/source.js'
-import type { Compression } from '../../oci/encoding/compression.js'
-import { type Imported, importImage } from '../../oci/store/import.js'
+import { pathBytes, printable, shown } from '../../base/text.js'
+import type { Compression } from '../../library/changes.js'
+import { type Imported, importImage } from '../../library/image-import.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeOut } from '../terminal/output.js'
-import { newReferenceOf } from '../terminal/paths.js'
+import { isStandardInput } from '../terminal/paths.js'
 import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 import { sizeText } from '../terminal/units.js'
@@ -26,22 +25,19 @@ export interface ImageImportArguments {
 
 /** Imports; the exit code. */
 export async function runImageImport(given: ImageImportArguments): Promise<number> {
-  const reference = newReferenceOf(given.image)
   const created = timestampOf(given.timestamp ?? process.env.SOURCE_DATE_EPOCH)
   const bar = progressBar(printable(shown(isStandardInput(given.archive) ? 'importing' : given.archive)))
   const result = await interruptible((signal) =>
-    importImage({
-      archive: given.archive,
-      reference,
-      compression: given.compression ?? null,
+    importImage(pathBytes(given.archive), pathBytes(given.image), {
+      compression: given.compression,
       comment: shown(given.message ?? ''),
-      author: given.author === undefined ? null : shown(given.author),
-      platform: given.platform ?? null,
+      author: given.author === undefined ? undefined : shown(given.author),
+      platform: given.platform,
       changes: given.changes.map(shown),
       created,
       progress: bar.show,
       signal,
-      waits: printError,
+      notice: printError,
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result

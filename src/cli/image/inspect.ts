@@ -18,6 +18,6 @@ export const imageInspect: Add = (parser, outcome) =>
         .example("$0 image inspect ./images:app --format '{{json .Config}}'", ''),
     async (given) => {
       const { runImageInspect } = await import('./show-run.js')
-      outcome.code = runImageInspect(given.image, last(given.format))
+      outcome.code = await runImageInspect(given.image, last(given.format))
     },
   )

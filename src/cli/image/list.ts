@@ -12,6 +12,6 @@ export const imageList: Add = (parser, outcome) =>
         .example('$0 image list ./images', ''),
     async (given) => {
       const { runImageList } = await import('./show-run.js')
-      outcome.code = runImageList(given.layout, given.json === true)
+      outcome.code = await runImageList(given.layout, given.json === true)
     },
   )

@@ -28,7 +28,6 @@ export const imageMount: Add = (parser, outcome) =>
         .example('$0 image mount --read-only ./debian:12 /mnt/root', ''),
     async (given) => {
       const { runImageMount } = await import('./mount-run.js')
-      const { platformOf } = await import('./arguments.js')
       outcome.code = await runImageMount({
         image: given.image,
         merged: given.merged,
@@ -37,7 +36,7 @@ export const imageMount: Add = (parser, outcome) =>
         work: last(given.work),
         readOnly: given['read-only'] === true,
         options: list(given.o),
-        platform: platformOf(last(given.platform)),
+        platform: last(given.platform),
         wishes: await wishesOf(given),
         json: given.json === true,
       })

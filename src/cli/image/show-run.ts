@@ -1,11 +1,8 @@
 /** What `image list`, `image history` and `image inspect` do: read a layout's documents and print them. */
-import { shown } from '../../base/text.js'
-import { type Image, Layout } from '../../oci/image/layout.js'
-import { type HistoryRow, historyOf, inspectImage, listImages } from '../../oci/image/listing.js'
-import { choose } from '../../oci/store/images.js'
+import { pathBytes, shown } from '../../base/text.js'
+import { type HistoryRow, imageHistory, inspectImage, listImages } from '../../library/image-documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { formatDocument } from '../terminal/format.js'
-import { referenceOf, resolvedPath } from '../terminal/paths.js'
 import { printJson, printValue } from '../terminal/print.js'
 import { cutTo, printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
@@ -34,8 +31,8 @@ const STEPS = [
 ] as const
 
 /** Prints the images; the exit code. */
-export function runImageList(path: string, json: boolean): number {
-  const images = listImages(Layout.open(resolvedPath(path)))
+export async function runImageList(path: string, json: boolean): Promise<number> {
+  const images = await listImages(pathBytes(path))
   if (json) return printJson(images)
   printTable(
     IMAGES,
@@ -50,9 +47,8 @@ export function runImageList(path: string, json: boolean): number {
 }
 
 /** Prints an image's history; the exit code. */
-export function runImageHistory(image: string, json: boolean, whole: boolean): number {
-  const { layout, found } = open(image)
-  const rows = historyOf(layout, found)
+export async function runImageHistory(image: string, json: boolean, whole: boolean): Promise<number> {
+  const rows = await imageHistory(pathBytes(image))
   if (json) return printJson(rows)
   const columns = whole ? STEPS.map(({ header }) => ({ header })) : STEPS
   printTable(
@@ -72,20 +68,13 @@ function historyLine(row: HistoryRow, whole: boolean): string[] {
 }
 
 /** Prints one image in full, or the value that `format` names; the exit code. */
-export function runImageInspect(image: string, format: string | undefined): number {
-  const { layout, found } = open(image)
-  const document = inspectImage(layout, found)
+export async function runImageInspect(image: string, format: string | undefined): Promise<number> {
+  const document = await inspectImage(pathBytes(image))
   if (format === undefined) return printJson(document)
   const text = formatDocument(shown(format), document)
   if (typeof text === 'string') printValue(text)
   else printError(text.error)
   return typeof text === 'string' ? Exit.DONE : Exit.FAILED
-}
-
-function open(image: string): { layout: Layout; found: Image } {
-  const reference = referenceOf(image)
-  const layout = Layout.open(reference.layout)
-  return { layout, found: layout.imageOf(choose(reference, layout.index().manifests)) }
 }
 
 function shortDigest(digest: string): string {

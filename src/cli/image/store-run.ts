@@ -1,12 +1,14 @@
-/** What `stratafs store list` and `store prune` do. Uppers hold somebody's changes: they go only after a yes, or with --force. */
+/**
+ * What `stratafs store list` and `store prune` do. Uppers hold somebody's changes: they go only after a yes, or with
+ * --force.
+ */
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
-import { shown } from '../../base/text.js'
+import { pathBytes, shown } from '../../base/text.js'
+import { openStore } from '../../library/image-store.js'
 import { usedBelow } from '../../library/offline/layer-space.js'
 import { piecesOf, removePieces, type StoredPiece, unneeded } from '../../oci/store/prune.js'
-import { LayerStore } from '../../oci/store/store.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { storePath } from '../terminal/paths.js'
 import { print, printJson } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
@@ -32,7 +34,7 @@ type Measured = StoredPiece & { readonly bytes: number }
 
 /** Prints what the store holds; the exit code. */
 export function runStoreList(given: string | undefined, json: boolean): number {
-  const pieces = piecesOf(LayerStore.open(storePath(given))).map(measured)
+  const pieces = piecesOf(openStore({ store: given === undefined ? undefined : pathBytes(given) })).map(measured)
   if (json) return printJson(pieces.map(documentOf))
   printTable(COLUMNS, pieces.map(rowOf))
   return Exit.DONE
@@ -40,7 +42,7 @@ export function runStoreList(given: string | undefined, json: boolean): number {
 
 /** Removes what nobody needs; the exit code. */
 export async function runStorePrune({ store: given, dryRun, force, json }: PruneArguments): Promise<number> {
-  const store = LayerStore.open(storePath(given))
+  const store = openStore({ store: given === undefined ? undefined : pathBytes(given) })
   const going = unneeded(piecesOf(store)).map(measured)
   if (dryRun || going.length === 0) return tell(going, 'would remove', json)
   if (!force && !(await isAllowed(going))) return Exit.FAILED

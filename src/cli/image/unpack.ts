@@ -16,12 +16,11 @@ export const imageUnpack: Add = (parser, outcome) =>
         .example('$0 image unpack ./busybox:latest /var/lib/layers', 'prints what mounts it'),
     async (given) => {
       const { runImageUnpack } = await import('./unpack-run.js')
-      const { platformOf } = await import('./arguments.js')
       const { image, json } = given
       outcome.code = await runImageUnpack({
         image,
         store: last(given.store),
-        platform: platformOf(last(given.platform)),
+        platform: last(given.platform),
         wishes: await wishesOf(given),
         json: json === true,
       })

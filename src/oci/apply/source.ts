@@ -39,13 +39,14 @@ export class ArchiveSource {
   /** Opens `path` (latin1); `-` and /dev/stdin are standard input. Throws StratafsError. */
   static open(path: string): ArchiveSource {
     if (isStandardInput(path)) {
-      if (isatty(0)) throw new StratafsError('standard input is a terminal: pipe an archive into it')
+      if (isatty(0))
+        throw new StratafsError('standard input is a terminal: pipe an archive into it', 'INVALID_ARGUMENT')
       return new ArchiveSource('standard input', 0, false, sizeOf(0))
     }
     const fd = openRegular(path, 'an archive (what comes from a pipe: -, standard input)')
     if (typeof fd === 'number') return new ArchiveSource(path, fd, true, sizeOf(fd))
     const way = fd.code === 'ENOENT' ? 'does not exist: name an archive, or - for standard input' : fd.words
-    throw new StratafsError(`${shown(path)} ${way}`)
+    throw new StratafsError(`${shown(path)} ${way}`, fd.code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED')
   }
 
   /** Bytes read so far. */

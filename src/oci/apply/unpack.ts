@@ -65,7 +65,10 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
 
 function checkDigest(what: string, digest: string | undefined): void {
   if (digest === undefined || /^sha256:[0-9a-f]{64}$/.test(digest)) return
-  throw new StratafsError(`${what} ${digest}: only sha256: with 64 hexadecimal digits can be verified`)
+  throw new StratafsError(
+    `${what} ${digest}: only sha256: with 64 hexadecimal digits can be verified`,
+    'INVALID_ARGUMENT',
+  )
 }
 
 /** Where the directory is to appear. */
@@ -81,13 +84,13 @@ function findTarget(path: string): Target {
   const parent = realOf(plain.slice(0, slash) || '/')
   const name = plain.slice(slash + 1)
   if (name === '' || name === '.' || name === '..')
-    throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`)
+    throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`, 'INVALID_ARGUMENT')
   const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
   if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
   const fault = occupied(parentFd, name)
   if (fault === null) return { path: plain, parentFd, name }
   native.close(parentFd)
-  throw new StratafsError(`${shown(path)} ${fault}`)
+  throw new StratafsError(`${shown(path)} ${fault}`, 'EXISTS')
 }
 
 function realOf(path: string): string {
@@ -97,6 +100,7 @@ function realOf(path: string): string {
     const { code } = error as NodeJS.ErrnoException
     throw new StratafsError(
       `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${code}`}`,
+      code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED',
     )
   }
 }
@@ -125,7 +129,9 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
     done = true
     return unpacked
   } catch (error) {
-    throw error instanceof StratafsError ? new StratafsError(`${shown(source.name)}: ${error.message}`) : error
+    throw error instanceof StratafsError
+      ? new StratafsError(`${shown(source.name)}: ${error.message}`, error.code)
+      : error
   } finally {
     if (!done) removeUnpacked(target.parentFd, work.name)
     native.close(work.fd)
@@ -227,6 +233,7 @@ function expect(what: string, found: string, expected: string | undefined, cause
   if (expected === undefined || found === expected) return
   throw new StratafsError(
     `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant${cause}`,
+    'DAMAGED',
   )
 }
 
@@ -236,7 +243,7 @@ function publish(target: Target, work: Work, sync: boolean): void {
   if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
   const errno = native.renameat(target.parentFd, work.name, target.parentFd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
-    throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`)
+    throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')
   }
   if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoName(errno)}`)
   if (sync) native.fsync(target.parentFd)

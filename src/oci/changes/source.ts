@@ -55,11 +55,12 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
 
 async function mountSource(merged: string): Promise<Source> {
   const target = findMount(merged)
-  if ('error' in target) throw new StratafsError(target.error)
+  if ('error' in target) throw new StratafsError(target.error, 'NOT_A_MOUNT')
   const { daemon } = target
   if (daemon === null)
     throw new StratafsError(
       `${shown(merged)}: its daemon is dead or another user’s: name its layers instead, with --upper and --lower`,
+      'DAEMON_DEAD',
     )
   const { state } = daemon
   const stack = stackOf(state.config, await prefixOf(daemon))

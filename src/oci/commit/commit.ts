@@ -22,7 +22,7 @@ import { type LayerEntry, layerEntries } from './entries.js'
 import { baseImage, type CommittedImage, checkBelow, type ImageWords, putLayer, withoutLayers } from './image.js'
 import { type Summary, summarize } from './summary.js'
 
-export interface CommitRequest extends Omit<ArchiveOptions, 'watched'> {
+interface CommitRequest extends Omit<ArchiveOptions, 'watched'> {
   readonly source: SourceRequest
   /** Everything that the merged tree shows, and not only what the upper changes. */
   readonly squash: boolean
@@ -34,7 +34,7 @@ export interface CommitRequest extends Omit<ArchiveOptions, 'watched'> {
 const HOLD_SECONDS = 600
 
 /** Where an image goes. `directory` is absolute and latin1. */
-export interface ImageWish {
+interface ImageWish {
   readonly directory: string
   readonly tag: string
   /** Tag of the image below; `none`; undefined: the one that has `tag`. */
@@ -91,7 +91,7 @@ async function commitUpon(
 /** A mount that stands still cannot take what is written to it. */
 function refuseInside(source: Source, fd: number, name: string, what: string): void {
   if (source.mount === null || native.statat(fd, name) < 0 || deviceOfStat() !== source.mount.device) return
-  throw new StratafsError(`${what} lies in the mount itself: write the layer to another place`)
+  throw new StratafsError(`${what} lies in the mount itself: write the layer to another place`, 'INVALID_ARGUMENT')
 }
 
 async function commitTo(source: Source, wish: CommitRequest, fd: number): Promise<Archive> {
@@ -108,12 +108,14 @@ async function commitTo(source: Source, wish: CommitRequest, fd: number): Promis
     throw new StratafsError(
       `${source.name} did not stand still for long enough (${HOLD_SECONDS} s): ` +
         'commit it when it is not mounted, or with --live',
+      'CHANGED_MEANWHILE',
     )
   const { changedMeanwhile } = archive
   if (!wish.live && changedMeanwhile.length > 0) {
     const more = changedMeanwhile.length > 1 ? ` (and ${changedMeanwhile.length - 1} more)` : ''
     const what = `${changedMeanwhile[0]} was written to while it was read${more}`
-    throw new StratafsError(`${what}: end what writes to it, or take it as it is with --live`)
+    const remedy = 'end what writes to it, or take it as it is with --live'
+    throw new StratafsError(`${what}: ${remedy}`, 'CHANGED_MEANWHILE')
   }
   return archive
 }

@@ -56,6 +56,7 @@ export function baseImage(layout: Layout, tag: string, base: string | undefined)
   throw new StratafsError(
     `${shown(layout.directory)} has no image ${tag} to add the layer to: name the one it was made upon with ` +
       `--base (${there}), or --base none for an image of this layer alone`,
+    'NOT_FOUND',
   )
 }
 
@@ -142,6 +143,7 @@ export function checkBelow(lowers: readonly string[], base: Image | null, tag: s
   throw new StratafsError(
     `the mount's ${names.length} layers are not those of ${image}: name the image it was mounted from with --base, ` +
       'or take everything as one layer with --squash',
+    'INVALID_ARGUMENT',
   )
 }
 

@@ -98,7 +98,7 @@ async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
   yield* fed('gzip', gunzip, feed, () => {
     // Its output ends at the last member; what follows it was left where it is.
     if (!ended || gunzip.bytesWritten < given)
-      throw new StratafsError('bytes that are not gzip follow the end of the compressed stream')
+      throw new StratafsError('bytes that are not gzip follow the end of the compressed stream', 'DAMAGED')
   })
 }
 
@@ -170,7 +170,7 @@ async function* unzstdedByNode(
 async function* frameParts(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer | null> {
   const frames = new ZstdFrames()
   for await (const chunk of chunks) yield* frames.take(chunk)
-  if (!frames.isBetween) throw new StratafsError('the zstd stream is cut short')
+  if (!frames.isBetween) throw new StratafsError('the zstd stream is cut short', 'DAMAGED')
 }
 
 async function* unzstdedByPackage(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -193,16 +193,16 @@ async function* unzstdedByPackage(chunks: AsyncIterable<Buffer>): AsyncGenerator
   } catch (error) {
     throw told('zstd', error)
   }
-  if (hint !== 0) throw new StratafsError('the zstd stream is cut short')
+  if (hint !== 0) throw new StratafsError('the zstd stream is cut short', 'DAMAGED')
 }
 
 function told(kind: string, error: unknown): unknown {
   if (error instanceof StratafsError) return error
   const { message, code } = error as NodeJS.ErrnoException
   if (code === 'Z_BUF_ERROR' || message === 'unexpected end of file')
-    return new StratafsError(`the ${kind} stream is cut short`)
+    return new StratafsError(`the ${kind} stream is cut short`, 'DAMAGED')
   const own = kind === 'gzip' ? code?.startsWith('Z_') : code === undefined || code.startsWith('ZSTD_')
-  return own ? new StratafsError(`the ${kind} stream is damaged: ${message}`) : error
+  return own ? new StratafsError(`the ${kind} stream is damaged: ${message}`, 'DAMAGED') : error
 }
 
 /**
@@ -228,6 +228,7 @@ function loadZstd<T>(name: string): T {
     throw new StratafsError(
       `zstd needs Node 22.15 or newer, or the package zstd-napi, which is ${reason}: ` +
         "run `npm install zstd-napi` in the package's folder, or use gzip",
+      'MISSING_PROGRAM',
     )
   }
 }

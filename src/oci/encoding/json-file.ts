@@ -26,10 +26,10 @@ export function parseObject(bytes: Buffer, what: string): Record<string, unknown
   try {
     value = JSON.parse(bytes.toString('utf8'))
   } catch (error) {
-    throw new StratafsError(`${what} is no JSON: ${(error as Error).message}`)
+    throw new StratafsError(`${what} is no JSON: ${(error as Error).message}`, 'DAMAGED')
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new StratafsError(`${what} is JSON, but no object`)
+  throw new StratafsError(`${what} is JSON, but no object`, 'DAMAGED')
 }
 
 /** Replaces the document at `path` (latin1), on disk when it returns. */

@@ -53,7 +53,7 @@ function apply(run: Run, change: string): Run {
   const known = Object.keys(CHANGES).join(', ')
   const next = act === undefined ? `give one of ${known}, and its value` : act(run, text)
   if (typeof next !== 'string') return next
-  throw new StratafsError(`--change ${JSON.stringify(change)}: ${next}`)
+  throw new StratafsError(`--change ${JSON.stringify(change)}: ${next}`, 'INVALID_ARGUMENT')
 }
 
 /** `["a","b"]` as it stands; anything else is for the shell. */

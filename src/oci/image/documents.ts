@@ -82,7 +82,7 @@ const config = fields({
 function checked<T>(check: Check, value: unknown, what: string): T {
   const fault = check(value, '')
   if (fault === null) return value as T
-  throw new StratafsError(`${what}: ${fault}`)
+  throw new StratafsError(`${what}: ${fault}`, 'DAMAGED')
 }
 
 /** The index of a layout. Each of these throws StratafsError with `what` and the field that is wrong. */
@@ -110,10 +110,10 @@ export function parsed(json: string, what: string): unknown {
   try {
     value = JSON.parse(json)
   } catch {
-    throw new StratafsError(`${what} is not JSON`)
+    throw new StratafsError(`${what} is not JSON`, 'DAMAGED')
   }
-  if (typeof value !== 'object' || value === null) throw new StratafsError(`${what} is not a JSON object`)
-  if (depthOf(value) > DEEPEST) throw new StratafsError(`${what} is nested deeper than ${DEEPEST} levels`)
+  if (typeof value !== 'object' || value === null) throw new StratafsError(`${what} is not a JSON object`, 'DAMAGED')
+  if (depthOf(value) > DEEPEST) throw new StratafsError(`${what} is nested deeper than ${DEEPEST} levels`, 'DAMAGED')
   return value
 }
 

@@ -19,6 +19,7 @@ export function readNamed(directory: string, name: string): object {
   const isNone = code === 'ENOENT' || code === 'ENOTDIR'
   throw new StratafsError(
     isNone ? `${shown(directory)} is no OCI image layout: ${name}: ${code}` : `${shown(path)} ${words}`,
+    isNone ? 'NOT_FOUND' : 'DAMAGED',
   )
 }
 

@@ -49,7 +49,7 @@ export class Layout {
     const layout = new Layout(directory)
     const version = layoutVersion(readNamed(directory, 'oci-layout'))
     if (version?.startsWith('1.')) return layout
-    throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`)
+    throw new StratafsError(`${shown(directory)}: image layout version ${version ?? 'none'} is not known`, 'DAMAGED')
   }
 
   /** Opens a layout, or makes an empty one where nothing stands, or what is left of a making that was killed. */
@@ -66,7 +66,10 @@ export class Layout {
     const { directory } = this
     if (existsSync(this.#path('oci-layout'))) return
     if (isOccupied(directory))
-      throw new StratafsError(`${shown(directory)} is not empty and no OCI image layout: name a new directory`)
+      throw new StratafsError(
+        `${shown(directory)} is not empty and no OCI image layout: name a new directory`,
+        'EXISTS',
+      )
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
     if (!existsSync(this.#path('index.json')))
       writeNamed(this.directory, 'index.json', { schemaVersion: 2, manifests: [] })
@@ -126,11 +129,11 @@ export class Layout {
   readBlob(descriptor: Pick<Descriptor, 'digest'>): Buffer {
     const path = this.blobPath(descriptor.digest)
     const what = `${shown(this.directory)}: blob ${descriptor.digest}`
-    if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`)
+    if (!this.hasBlob(descriptor.digest)) throw new StratafsError(`${what} is missing`, 'DAMAGED')
     const bytes = readRegular(path, 'a document', LARGEST_DOCUMENT)
-    if (!Buffer.isBuffer(bytes)) throw new StratafsError(`${what} ${bytes.words}`)
+    if (!Buffer.isBuffer(bytes)) throw new StratafsError(`${what} ${bytes.words}`, 'DAMAGED')
     if (digestOf(bytes) !== descriptor.digest)
-      throw new StratafsError(`${what} is damaged: its bytes have another digest`)
+      throw new StratafsError(`${what} is damaged: its bytes have another digest`, 'DAMAGED')
     return bytes
   }
 
@@ -142,7 +145,7 @@ export class Layout {
     const document = readNamed(this.directory, 'index.json')
     if ('manifests' in document && Array.isArray(document.manifests))
       return asIndex(document, `${shown(this.directory)}/index.json`)
-    throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`)
+    throw new StratafsError(`${shown(this.directory)}/index.json lists no manifests`, 'DAMAGED')
   }
 
   /** The tags, in the index's order. */
@@ -168,7 +171,7 @@ export class Layout {
     const tags = this.tags()
     const there = tags.length === 0 ? 'it holds no tags' : `there are ${tags.join(', ')}`
     const words = tag === null ? 'say which image, as DIR:TAG' : `no image is called ${tag}`
-    throw new StratafsError(`${shown(this.directory)}: ${words}; ${there}`)
+    throw new StratafsError(`${shown(this.directory)}: ${words}; ${there}`, 'NOT_FOUND')
   }
 
   /**
@@ -181,7 +184,7 @@ export class Layout {
     if (type === MediaType.INDEX) return this.#chosen(entry, platform)
     const manifest = document as Manifest
     if (type !== MediaType.MANIFEST || !Array.isArray(manifest.layers) || !isDigest(manifest.config?.digest))
-      throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`)
+      throw new StratafsError(`${shown(this.directory)}: ${entry.digest} is no image manifest (${type})`, 'DAMAGED')
     const config = asConfig(
       this.readDocument(manifest.config),
       `${shown(this.directory)}: blob ${manifest.config.digest}`,
@@ -190,9 +193,13 @@ export class Layout {
       throw new StratafsError(
         `${shown(this.directory)}: ${entry.digest} is for ${config.os}/${config.architecture}, ` +
           `not ${platformText(platform)}`,
+        'NOT_FOUND',
       )
     if (config.rootfs?.diff_ids?.length === manifest.layers.length) return { descriptor: entry, manifest, config }
-    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`)
+    throw new StratafsError(
+      `${shown(this.directory)}: ${entry.digest} has a config that does not fit its layers`,
+      'DAMAGED',
+    )
   }
 
   #chosen(entry: Descriptor, platform: Platform | null): Image {
@@ -203,7 +210,10 @@ export class Layout {
       if (fit !== null && (best === null || fit > best.fit)) best = { image, fit }
     }
     if (best !== null) return this.imageOf(best.image)
-    throw new StratafsError(`${shown(this.directory)}: ${entry.digest} has no image for ${platformText(wanted)}`)
+    throw new StratafsError(
+      `${shown(this.directory)}: ${entry.digest} has no image for ${platformText(wanted)}`,
+      'NOT_FOUND',
+    )
   }
 
   /** Stores an image's documents and gives it `tag`, in place of what had it. The layers must be there. */
@@ -247,7 +257,10 @@ export class Layout {
       const stat = statSync(pathBytes(this.blobPath(digest)), { throwIfNoEntry: false })
       if (stat?.size === size || (stat === undefined && urls !== undefined)) continue
       const fault = stat === undefined ? 'is missing' : `is ${stat.size} bytes long, not ${size}`
-      throw new StratafsError(`${shown(this.directory)}: blob ${digest} ${fault}: the image would not be whole`)
+      throw new StratafsError(
+        `${shown(this.directory)}: blob ${digest} ${fault}: the image would not be whole`,
+        'DAMAGED',
+      )
     }
   }
 

@@ -6,7 +6,7 @@ import { StratafsError } from '../../base/failure.js'
 import { chainIDs } from '../encoding/digest.js'
 import { type Descriptor, type HistoryEntry, type Image, type Layout, REF_NAME } from './layout.js'
 
-interface ListedImage {
+export interface ListedImage {
   /** Null for an image that has no name. */
   readonly tag: string | null
   readonly manifest: string
@@ -135,8 +135,37 @@ function sharers(known: readonly Known[], own: Image, digest: string): string[] 
     .map(({ entry }) => nameOf(entry))
 }
 
+/** One image in full. */
+export interface ImageDocument {
+  readonly Tag: string | null
+  /** Digests of the manifest and of the configuration. */
+  readonly Manifest: string
+  readonly ConfigDigest: string
+  readonly Created: string | null
+  readonly Author: string
+  readonly Os: string
+  readonly Architecture: string
+  /** Of its layers' blobs. */
+  readonly Size: number
+  /** What a container of it runs. */
+  readonly Config: Readonly<Record<string, unknown>>
+  /** The lowest first. */
+  readonly Layers: readonly {
+    readonly Digest: string
+    readonly DiffID: string
+    readonly ChainID: string
+    readonly MediaType: string
+    readonly Size: number
+    /** Its blob is there. */
+    readonly Present: boolean
+  }[]
+  /** The oldest first. */
+  readonly History: readonly HistoryEntry[]
+  readonly Annotations: Readonly<Record<string, string>>
+}
+
 /** One image in full, as a document. */
-export function inspectImage(layout: Layout, image: Image) {
+export function inspectImage(layout: Layout, image: Image): ImageDocument {
   const { descriptor, manifest, config } = image
   const { diff_ids } = config.rootfs
   const chain = chainIDs(diff_ids)
@@ -152,8 +181,8 @@ export function inspectImage(layout: Layout, image: Image) {
     Config: config.config ?? {},
     Layers: manifest.layers.map(({ digest, size, mediaType }, i) => ({
       Digest: digest,
-      DiffID: diff_ids[i],
-      ChainID: chain[i],
+      DiffID: diff_ids[i]!,
+      ChainID: chain[i]!,
       MediaType: mediaType,
       Size: size,
       Present: layout.hasBlob(digest),

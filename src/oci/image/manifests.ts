@@ -21,15 +21,16 @@ export function manifestsIn(layout: BlobSource, entry: Descriptor): Descriptor[]
   const seen = new Set<string>()
   const look = (index: Descriptor, depth: number) => {
     const { manifests } = layout.readDocument(index) as ImageIndex
-    if (!Array.isArray(manifests)) throw new StratafsError(`index ${index.digest} lists no manifests`)
+    if (!Array.isArray(manifests)) throw new StratafsError(`index ${index.digest} lists no manifests`, 'DAMAGED')
     for (const each of manifests) {
       if (typeof each?.digest !== 'string')
-        throw new StratafsError(`index ${index.digest} has an entry without a digest`)
+        throw new StratafsError(`index ${index.digest} has an entry without a digest`, 'DAMAGED')
       if (seen.has(each.digest)) continue
       seen.add(each.digest)
       if (seen.size > MOST || depth > DEEPEST)
         throw new StratafsError(
           `index ${entry.digest} leads to more than ${MOST} manifests, or through ${DEEPEST} indexes`,
+          'DAMAGED',
         )
       const type = asOciType(String(each.mediaType))
       if (type === MediaType.INDEX) look(each, depth + 1)

@@ -46,7 +46,10 @@ export function parseReference(given: string, absolute: (path: string) => string
   if (isLayout(absolute(given))) return { layout: absolute(given), tag: null }
   const colon = given.lastIndexOf(':')
   const path = colon < 0 ? given : given.slice(0, colon)
-  throw new StratafsError(`${shown(path)} is no OCI image layout (there is no index.json in it): name it as LAYOUT:TAG`)
+  throw new StratafsError(
+    `${shown(path)} is no OCI image layout (there is no index.json in it): name it as LAYOUT:TAG`,
+    'NOT_FOUND',
+  )
 }
 
 /**
@@ -68,6 +71,7 @@ export function parseNewReference(given: string, absolute: (path: string) => str
   throw new StratafsError(
     `${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, ` +
       'or a whole name like localhost/app:1',
+    'INVALID_ARGUMENT',
   )
 }
 
@@ -123,8 +127,11 @@ export function choose(reference: Reference, entries: readonly Descriptor[]): De
   const known = names.length === 0 ? 'its images have no tags' : `there are ${names.slice(0, 20).join(', ')}`
   const layout = shown(reference.layout)
   if (tag === null)
-    throw new StratafsError(`${layout} holds ${entries.length} images; name one as LAYOUT:TAG (${known})`)
-  throw new StratafsError(`${layout} has no image ${shown(tag)}: ${known}`)
+    throw new StratafsError(
+      `${layout} holds ${entries.length} images; name one as LAYOUT:TAG (${known})`,
+      'INVALID_ARGUMENT',
+    )
+  throw new StratafsError(`${layout} has no image ${shown(tag)}: ${known}`, 'NOT_FOUND')
 }
 
 /** The same image by the name that index.json has for it, however it was asked for. */
@@ -145,7 +152,7 @@ function joined(layout: Layout, layers: readonly Descriptor[], diffIDs: readonly
     // Digests become parts of paths.
     for (const each of [digest, diffID]) {
       if (!isDigest(each))
-        throw new StratafsError(`${JSON.stringify(each)} is no digest that can be verified (sha256:… is)`)
+        throw new StratafsError(`${JSON.stringify(each)} is no digest that can be verified (sha256:… is)`, 'DAMAGED')
     }
     return { digest, diffID, chainID: chain[i]!, size, blob: layout.blobPath(digest) }
   })

@@ -71,7 +71,7 @@ function freeLayers(store: LayerStore, name: string): string[] {
   return store.layerNames().filter((layer) => {
     if (kept.has(layer)) return false
     const user = userOf(layer)
-    if (user !== null && leaving.has(layer)) throw new StratafsError(inUse(store.layerPath(layer), user))
+    if (user !== null && leaving.has(layer)) throw new StratafsError(inUse(store.layerPath(layer), user), 'IN_USE')
     return user === null
   })
 }

@@ -123,7 +123,7 @@ export class LayerStore {
       )
     } catch (error) {
       if (!(error instanceof StratafsError)) throw error
-      throw new StratafsError(`layer ${position + 1} of ${count} (${layer.digest}): ${error.message}`)
+      throw new StratafsError(`layer ${position + 1} of ${count} (${layer.digest}): ${error.message}`, error.code)
     }
   }
 
@@ -141,7 +141,7 @@ export class LayerStore {
     options: EnsureOptions,
   ): Promise<PresentLayer> {
     const fault = blobFault(layer)
-    if (fault !== null) throw new StratafsError(fault)
+    if (fault !== null) throw new StratafsError(fault, 'DAMAGED')
     const nameFor = ({ leansOnBelow }: { leansOnBelow: boolean }) =>
       leansOnBelow ? nameByChainID(layer) : nameByDiffID(layer)
     const { policy, signal } = options
@@ -217,6 +217,7 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
   throw new StratafsError(
     `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", ` +
       `not ${marks}* and "${owners}": name another store`,
+    'INVALID_ARGUMENT',
   )
 }
 

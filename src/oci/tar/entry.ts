@@ -57,5 +57,8 @@ export function printable(name: string): string {
 
 /** A refusal that names the entry; `name` is latin1, empty before the first one. */
 export function entryFault(name: string, words: string): StratafsError {
-  return new StratafsError(name === '' ? `at the archive's beginning: ${words}` : `${printable(name)}: ${words}`)
+  return new StratafsError(
+    name === '' ? `at the archive's beginning: ${words}` : `${printable(name)}: ${words}`,
+    'DAMAGED',
+  )
 }

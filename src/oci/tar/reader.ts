@@ -74,10 +74,10 @@ export class TarReader {
     const between = complete && !this.#in.isAmidBlock && !this.#before.isWaiting
     if (between && whole && (this.#count > 0 || this.#last === '')) return
     if (this.#count === 0 && this.#last === '')
-      throw new StratafsError('this is not a tar archive: it ends before the first entry')
+      throw new StratafsError('this is not a tar archive: it ends before the first entry', 'DAMAGED')
     const where = between ? `after ${printable(this.#last)} without an end mark` : `in ${printable(this.current)}`
     const way = between ? ': where it is meant to be so, say which it is (--digest)' : ''
-    throw new StratafsError(`the archive is cut short: it ends ${where}${way}`)
+    throw new StratafsError(`the archive is cut short: it ends ${where}${way}`, 'DAMAGED')
   }
 
   /** One step; false when the chunk is used up. */
@@ -124,7 +124,7 @@ export class TarReader {
 
   #notAHeader(): StratafsError {
     if (this.#count === 0 && this.#last === '')
-      return new StratafsError('this is not a tar archive: its first block is no header')
+      return new StratafsError('this is not a tar archive: its first block is no header', 'DAMAGED')
     return this.#fault('what follows is no tar header (wrong checksum): the archive is damaged')
   }
 
@@ -242,7 +242,10 @@ export class TarReader {
 
   #readEnd(): boolean {
     if (!this.#in.restIsZero())
-      throw new StratafsError(`the archive has bytes after its end mark (its last entry is ${printable(this.#last)})`)
+      throw new StratafsError(
+        `the archive has bytes after its end mark (its last entry is ${printable(this.#last)})`,
+        'DAMAGED',
+      )
     return false
   }
 

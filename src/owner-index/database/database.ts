@@ -3,12 +3,36 @@
  * mount.
  */
 import { createRequire } from 'node:module'
-import type { Database as Connection, Options, Statement } from 'better-sqlite3'
 import { shown } from '../../base/text.js'
 import { loadSqlite, type SqliteClass, SqliteMissing } from './load-sqlite.js'
 import { isStrangeDatabase } from './regular.js'
 
-export type { Connection, Statement }
+/** A prepared statement: what is used of better-sqlite3's, so that our declarations need no other package's. */
+export interface Statement {
+  run(...values: unknown[]): { readonly changes: number; readonly lastInsertRowid: number | bigint }
+  get(...values: unknown[]): unknown
+  all(...values: unknown[]): unknown[]
+  iterate(...values: unknown[]): IterableIterator<unknown>
+  /** Gives the first column in place of the row. */
+  pluck(on?: boolean): this
+  /** Gives rows as arrays. */
+  raw(on?: boolean): this
+}
+
+/** An open database, likewise. */
+export interface Connection {
+  readonly inTransaction: boolean
+  prepare(sql: string): Statement
+  exec(sql: string): this
+  pragma(words: string, options?: { readonly simple?: boolean }): unknown
+  close(): this
+}
+
+interface Options {
+  readonly readonly?: boolean
+  readonly fileMustExist?: boolean
+  readonly timeout?: number
+}
 
 /** A database without any file. */
 const MEMORY = ':memory:'
