@@ -1,7 +1,7 @@
 /**
- * What npm runs after a package was installed: nothing where it brought an addon that loads here, else a build from source.
- * A host that cannot build is told in one line, and still mounts where the package fuse-native can be had. In a checkout
- * scripts/setup.sh does all this. Plain JavaScript, because a package has no compiled scripts.
+ * What npm runs after a package was installed: nothing where it brought an addon that loads here, else a build from
+ * source. A host that cannot build is told in one line, and still mounts where the package fuse-native can be had. In a
+ * checkout scripts/setup.sh does all this. Plain JavaScript, because a package has no compiled scripts.
  */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
@@ -46,8 +46,8 @@ if (!isCheckout && !loads(join(machine, 'stratafs.node'))) {
   if (build()) keep()
   else
     console.error(
-      `stratafs: no addon fits ${process.platform}-${process.arch} here, and it could not be built: install g++, make and ` +
-        'python3, then run npm rebuild stratafs',
+      `stratafs: no addon fits ${process.platform}-${process.arch} here, and it could not be built: install g++, ` +
+        'make and python3, then run npm rebuild stratafs',
     )
 }
 // A launcher of another machine or C library is worse than none: the command starts Node without it.

@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for program in clang-format clang-tidy; do
-  command -v "$program" >/dev/null || { echo "lint-native: $program is not installed (apt-get install $program)" >&2; exit 1; }
+  command -v "$program" >/dev/null && continue
+  echo "lint-native: $program is not installed (apt-get install $program)" >&2
+  exit 1
 done
 headers=$(node -p 'require("path").resolve(process.execPath, "../../include/node")')
 flags=(-D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNAPI_VERSION=8 -isystem "$headers")

@@ -1,5 +1,6 @@
 /**
- * Debian packages of what is built, for amd64 and arm64, in dist/packages. They depend on Debian's nodejs, or NodeSource's.
+ * Debian packages of what is built, for amd64 and arm64, in dist/packages. They depend on Debian's nodejs, or
+ * NodeSource's.
  *
  * Usage: node dist/scripts/package-deb.js [--host]     (--host: for this machine only)
  */

@@ -1,6 +1,6 @@
 /**
- * The package as npm takes it: everything built, for each machine that is supported, and nothing that only development needs
- * (`files` in package.json). Plain `npm pack` after a build makes the same for this machine alone.
+ * The package as npm takes it: everything built, for each machine that is supported, and nothing that only development
+ * needs (`files` in package.json). Plain `npm pack` after a build makes the same for this machine alone.
  *
  * Usage: node dist/scripts/package-npm.js [--host]     (--host: for this machine only)
  */

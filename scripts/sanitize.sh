@@ -31,6 +31,7 @@ build() {
   rm -rf "$place/$1/native-bindings/build"
   local flags="-fsanitize=$2 -fno-omit-frame-pointer -g"
   CXXFLAGS=$flags CFLAGS=$flags LDFLAGS="-fsanitize=$2" \
+    \
     "$package/node_modules/.bin/node-gyp" rebuild -C "$place/$1/native-bindings" --silent
 }
 

@@ -83,6 +83,7 @@ run_files() {
   local at_once=$1 outcome
   shift
   timeout --kill-after=15 "$((limit - SECONDS + started))" \
+    \
     node --test --test-reporter=spec --test-concurrency="$at_once" "$@" &
   runner=$!
   wait "$runner"

@@ -71,12 +71,12 @@ Requests reach the engine in one of two ways. Both call the same operations (src
 filesystem is written twice.
 
 - **dev-fuse** speaks the FUSE protocol of the kernel itself, on a thread of its own. It takes the addon (native-bindings/),
-  and so a C++ compiler when it is installed.
+  which packages bring for x86-64 and arm64 with glibc; elsewhere it takes a C++ compiler when it is installed.
 - **fuse-native** is the npm package of that name (${KNOWN_VERSION}), which brings libfuse 2.9 along, both compiled, for x86-64. It
-  serves hosts without a compiler. Its callbacks carry paths and come on the main thread.
+  serves hosts without either. Its callbacks carry paths and come on the main thread.
 
 A mount takes the one that is asked for (\`--transport NAME\`, \`-o transport=NAME\`), else dev-fuse where the addon can be
-loaded, else fuse-native; the log and \`stratafs inspect\` (\`Transport\`, \`Downgrades\`) then say so and why.
+loaded, else fuse-native. Standard error, the log and \`stratafs inspect\` (\`Transport\`, \`Downgrades\`) then say so and why.
 
 Over fuse-native only the user who mounted may enter, root's mounts included, because it does not tell who asks: what others
 made would belong to that user. \`allow_other\` is refused, unless \`--accept-limits\` (\`-o accept_limits\`) is given too.
@@ -85,7 +85,7 @@ made would belong to that user. \`allow_other\` is refused, unless \`--accept-li
 
 const WITHOUT = `## Without the addon
 
-\`npm ci --ignore-scripts\` leaves no addon, no better-sqlite3 and no zstd; fuse-native's prebuilt half is there, and
+\`npm ci --ignore-scripts\` leaves no addon, and on Node 20 no better-sqlite3 and no zstd; fuse-native's prebuilt half is there, and
 \`npm run demo -- --transport fuse-native\` runs from such a tree. System calls are then made with Node's fs module through
 \`/proc/self/fd\`, and with a few small programs (src/syscalls/node-native.ts). Shown by test/daemon/transports.test.ts.
 `

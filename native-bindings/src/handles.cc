@@ -90,6 +90,7 @@ int64_t statfs(Call& call, int fd) {
       static_cast<double>(st.f_files),
       static_cast<double>(st.f_ffree),
       static_cast<double>(st.f_namelen),
+
       static_cast<double>(static_cast<uint32_t>(st.f_type)),
       static_cast<double>(st.f_flags & ~kStValid),
   };

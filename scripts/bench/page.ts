@@ -18,7 +18,9 @@ function targetOf({ measure }: Row): string {
   return `${measure.target}×${cached === undefined || cached === measure.target ? '' : `, cached ${cached}×`}`
 }
 
-/** A measure that is held against another of the same side: for each side the multiple. None where either was left out. */
+/**
+ * A measure that is held against another of the same side: for each side the multiple. None where either was left out.
+ */
 function heldAgainst({ rows }: Results, sides: readonly string[]): string[][] {
   return rows.flatMap(({ measure: { against }, figures }) => {
     const other = rows.find((row) => row.measure.id === against?.id)

@@ -1,6 +1,6 @@
 /**
- * Binaries for the other supported machine, built here by Debian's cross compiler. Each thing is built in a copy below .cache
- * that is kept by version, so that making a package again costs a moment.
+ * Binaries for the other supported machine, built here by Debian's cross compiler. Each thing is built in a copy below
+ * .cache that is kept by version, so that making a package again costs a moment.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -1,6 +1,7 @@
 /**
- * What a Debian package holds: the code below /usr/lib/stratafs, links to it under each name that it answers to, and what
- * Debian asks of every package. No maintainer script: installing changes nothing but the files that are listed here.
+ * What a Debian package holds: the code below /usr/lib/stratafs, links to it under each name that it answers to, and
+ * what Debian asks of every package. No maintainer script: installing changes nothing but the files that are listed
+ * here.
  */
 import { execFileSync } from 'node:child_process'
 import {
@@ -23,7 +24,10 @@ import { runtimeModules } from './modules.js'
 const HOME = 'usr/lib/stratafs'
 /** Where mount(8) looks, and people. */
 const LINKS = ['usr/bin/stratafs', 'usr/sbin/mount.fuse.stratafs', 'usr/sbin/mount.fuse3.stratafs']
-/** Folders of the checkout whose files go somewhere in the package, where they are there: files by ending, and their place. */
+/**
+ * Folders of the checkout whose files go somewhere in the package, where they are there: files by ending, and their
+ * place.
+ */
 const EXTRAS: readonly (readonly [folder: string, file: RegExp, place: string])[] = [
   ['completions', /\.bash$/, 'usr/share/bash-completion/completions'],
   ['completions', /^_/, 'usr/share/zsh/vendor-completions'],
@@ -71,8 +75,9 @@ function isRun(folder: string): (path: string) => boolean {
 }
 
 function putExtras(root: string, stage: string): void {
-  for (const name of listed(join(root, 'man')))
-    putPacked(join(root, 'man', name), join(stage, `usr/share/man/man${name.at(-1)}/${name}.gz`))
+  for (const section of listed(join(root, 'man')))
+    for (const name of listed(join(root, 'man', section)))
+      putPacked(join(root, 'man', section, name), join(stage, `usr/share/man/${section}/${name}.gz`))
   const helper = join(stage, 'usr/share/man/man8')
   if (existsSync(join(helper, 'mount.fuse.stratafs.8.gz')))
     symlinkSync('mount.fuse.stratafs.8.gz', join(helper, 'mount.fuse3.stratafs.8.gz'))

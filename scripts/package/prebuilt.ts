@@ -1,7 +1,8 @@
 /**
- * What stratafs needs in machine code, put where a package takes it from (native-bindings/prebuilt) and src/base/package-files.ts
- * finds it: a folder of binaries for each machine, and the JavaScript of the packages that they belong to, without their
- * sources and other platforms. So an installed package needs no compiler, and nothing beside itself.
+ * What stratafs needs in machine code, put where a package takes it from (native-bindings/prebuilt) and
+ * src/base/package-files.ts finds it: a folder of binaries for each machine, and the JavaScript of the packages that
+ * they belong to, without their sources and other platforms. So an installed package needs no compiler, and nothing
+ * beside itself.
  *
  * Usage: node dist/scripts/package/prebuilt.js     (the last step of a build: for the machine that built)
  */
@@ -57,7 +58,10 @@ function hostBinaries(root: string): Binaries {
   }
 }
 
-/** Copies those of `binaries` that exist into the folder of `machine`, each in one step: a mount may have the old ones loaded. */
+/**
+ * Copies those of `binaries` that exist into the folder of `machine`, each in one step: a mount may have the old ones
+ * loaded.
+ */
 export function placeBinaries(root: string, machine: string, binaries: Binaries): void {
   const folder = join(prebuiltFolder(root), machine)
   mkdirSync(folder, { recursive: true })

@@ -1,12 +1,14 @@
 /**
- * Where this package's own files lie: its root, and what it has in machine code. scripts/package/prebuilt.ts puts those files
- * there, for this machine in a checkout, for every supported machine in a package.
+ * Where this package's own files lie: its root, and what it has in machine code. scripts/package/prebuilt.ts puts those
+ * files there, for this machine in a checkout, for every supported machine in a package.
  */
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Below the package's root: a folder for each machine, and `packages` for the JavaScript of others that goes with it. */
+/**
+ * Below the package's root: a folder for each machine, and `packages` for the JavaScript of others that goes with it.
+ */
 const PREBUILT = 'native-bindings/prebuilt'
 
 /** The package's directory: the nearest one above that has a package.json, for this file runs from dist/ too. */
@@ -35,7 +37,9 @@ export function shippedPackage(name: string): string | null {
   return existsSync(folder) ? folder : null
 }
 
-/** What to do where something in machine code is missing or does not fit: in a checkout, else in an installed package. */
+/**
+ * What to do where something in machine code is missing or does not fit: in a checkout, else in an installed package.
+ */
 export function rebuildRemedy(): string {
   return existsSync(join(packageRoot(), 'src'))
     ? 'npm run build:native builds it; it needs g++, make and python3'

@@ -1,6 +1,6 @@
 /**
- * Whether mounts answer: asked as any program would ask, through the kernel, by a process of its own that can be given up. A thread of
- * this one that waits for a mount would keep it from ending.
+ * Whether mounts answer: asked as any program would ask, through the kernel, by a process of its own that can be given
+ * up. A thread of this one that waits for a mount would keep it from ending.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
@@ -20,8 +20,8 @@ export interface MountHealth {
 }
 
 /**
- * Asks every mount of this user that is in this mount namespace, and those in the kernel's table that nobody serves; each gets
- * `milliseconds`.
+ * Asks every mount of this user that is in this mount namespace, and those in the kernel's table that nobody serves;
+ * each gets `milliseconds`.
  */
 export async function checkMounts(milliseconds: number): Promise<MountHealth[]> {
   const entries = readMounts()

@@ -48,7 +48,10 @@ export async function mountImage(
   return withLayers(image, options, (ready) => mountLayers(ready, mountpoint, options))
 }
 
-/** What can be said before anything is unpacked, which takes its time: the directories are there, the options can be read. */
+/**
+ * What can be said before anything is unpacked, which takes its time: the directories are there, the options can be
+ * read.
+ */
 function checkPlan(mountpoint: Path, { upper, work, options }: ImageMountOptions): void {
   const places = { mountpoint, upperdir: upper, workdir: work }
   for (const [option, path] of Object.entries(places))

@@ -1,6 +1,6 @@
 /**
- * The mounts there are, as a list shows them: from the state files and the kernel's table alone, so that one that does not answer is
- * listed as fast as any other. Only the size of an upper is read from it.
+ * The mounts there are, as a list shows them: from the state files and the kernel's table alone, so that one that does
+ * not answer is listed as fast as any other. Only the size of an upper is read from it.
  */
 import { shown } from '../base/text.js'
 import { isOurType, readMounts } from '../daemon/mount/mountinfo.js'

@@ -1,6 +1,6 @@
 /**
- * Whether a caller is of a file's group. A request carries one group only; the others are asked of the caller's process,
- * which is seldom needed: for files with setgid that their group may not execute.
+ * Whether a caller is of a file's group. A request carries one group only; the others are asked of the caller's
+ * process, which is seldom needed: for files with setgid that their group may not execute.
  */
 import { readFileSync } from 'node:fs'
 import { type IdMapping, storedId } from '../layers/id-mapping.js'

@@ -39,7 +39,9 @@ export interface SetAttr {
   killSuidGid?: boolean
   /** Clear setgid also where the group may not execute: whoever writes is not of it. */
   killSetgid?: boolean
-  /** Who changes the size, with `killSuidGid`: of those who are not of the file's group setgid is cleared also there. */
+  /**
+   * Who changes the size, with `killSuidGid`: of those who are not of the file's group setgid is cleared also there.
+   */
   writer?: { readonly gid: number; readonly pid: number }
 }
 

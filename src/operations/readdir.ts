@@ -6,7 +6,7 @@ import { readAttr } from '../union/context/attributes.js'
 import type { Union } from '../union/context/union.js'
 import { forgetUnused } from '../union/data/forget.js'
 import { addLookup, childOf } from '../union/lookup/lookup.js'
-import { listingOf } from '../union/lookup/merged-directory.js'
+import { listingOf, noteListed } from '../union/lookup/merged-directory.js'
 import type { Node } from '../union/nodes/node.js'
 import { prefetchEntry, prefetchWalk } from '../union/read-ahead/walk.js'
 import type { EntrySink } from './contract.js'
@@ -26,6 +26,7 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   const listing = listingOf(u, node)
   if (typeof listing === 'number') return listing
   if (isRead) prefetchWalk(u, node, listing)
+  else if (offset === 0) noteListed(u, node.dir!)
   let cookie = listing.next(Math.max(DOTS, offset))
   for (; cookie >= 0; cookie = listing.next(cookie)) {
     u.cache.beginOperation()

@@ -82,7 +82,9 @@ class Verification {
     this.#rows = db.prepare(Sql.allRows)
   }
 
-  /** The directory at `place`, as it is, and the id of its row, which the one of the id `parent` has; -1: there is none. */
+  /**
+   * The directory at `place`, as it is, and the id of its row, which the one of the id `parent` has; -1: there is none.
+   */
   directory(place: Place, parent: number): { rows: DirectoryRows | null; id: number } {
     const rows = readDirectoryRows(this.stack, place)
     if (typeof rows === 'number') {

@@ -1,6 +1,7 @@
 /**
- * Why a layer does not show what it has: on the way from the root to a name, a layer falls out at the first directory where one
- * above it has a whiteout, a file, or an opaque directory. Layers are only read; nothing here decides what is shown.
+ * Why a layer does not show what it has: on the way from the root to a name, a layer falls out at the first directory
+ * where one above it has a whiteout, a file, or an opaque directory. Layers are only read; nothing here decides what is
+ * shown.
  */
 import { type Layer, LayerDir } from '../layers/layer-dir.js'
 import { S_IFDIR, S_IFMT } from '../syscalls/constants.js'
@@ -9,7 +10,10 @@ import { Stat } from '../syscalls/stat.js'
 import type { SearchContext } from './found.js'
 import { readOpaqueX } from './search-state.js'
 
-/** The way to a name: `dirs[i]` has the parts, top first, of the directory that holds `names[i]`; it ends where nothing shows. */
+/**
+ * The way to a name: `dirs[i]` has the parts, top first, of the directory that holds `names[i]`; it ends where nothing
+ * shows.
+ */
 interface WayDown {
   readonly dirs: readonly (readonly LayerDir[])[]
   readonly names: readonly string[]

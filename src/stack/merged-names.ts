@@ -1,6 +1,6 @@
 /**
- * How the parts of a directory become one list of names: top first, each name once, less what a part above hides. The owner
- * index asks the same of the parts but keeps the reasons as well (owner-index/build/merge-names.ts).
+ * How the parts of a directory become one list of names: top first, each name once, less what a part above hides. The
+ * owner index asks the same of the parts but keeps the reasons as well (owner-index/build/merge-names.ts).
  */
 import type { LayerDir } from '../layers/layer-dir.js'
 import type { SearchContext } from './found.js'
@@ -12,7 +12,10 @@ interface MergedNames {
   add(name: string, type: number, part: number): void
 }
 
-/** Joins what `dir`, the part at `part`, shows to `names`, and what it hides to `hidden`. 1: nothing below counts; 0; -errno. */
+/**
+ * Joins what `dir`, the part at `part`, shows to `names`, and what it hides to `hidden`. 1: nothing below counts; 0;
+ * -errno.
+ */
 export function joinPart(
   c: SearchContext,
   dir: LayerDir,

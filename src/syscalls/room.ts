@@ -38,7 +38,9 @@ const opening: readonly (keyof Native)[] = [
 const FOR_THE_REST = 24
 const LEAST_KEPT = 4
 
-/** How many descriptors of a kind are kept: `most`, or the `part`th part of what this process may have and has not used. */
+/**
+ * How many descriptors of a kind are kept: `most`, or the `part`th part of what this process may have and has not used.
+ */
 export function descriptorsToKeep(most: number, part: number): number {
   const limits = readFileSync('/proc/self/limits', 'latin1')
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? part * most)
@@ -73,7 +75,10 @@ function isFull(result: unknown): boolean {
   return result === -Errno.EMFILE || result === -Errno.ENFILE
 }
 
-/** Other threads (copies, read-ahead, the index) hold descriptors for moments: so often, and so long, they are waited for. */
+/**
+ * Other threads (copies, read-ahead, the index) hold descriptors for moments: so often, and so long, they are waited
+ * for.
+ */
 const TRIES = 20
 const PAUSE_MS = 5
 const pause = new Int32Array(new SharedArrayBuffer(4))

@@ -62,7 +62,10 @@ function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
   return null
 }
 
-/** The prefix under which marks can be set and read (fuse-overlayfs takes some and hides them), or null where there is none. */
+/**
+ * The prefix under which marks can be set and read (fuse-overlayfs takes some and hides them), or null where there is
+ * none.
+ */
 function probePrefix(workFd: number, userxattr: boolean | null): string | null {
   const candidates = userxattr === null ? [TRUSTED_MARKS, USER_MARKS] : userxattr ? [USER_MARKS] : [TRUSTED_MARKS]
   for (const prefix of candidates) {

@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -35,7 +36,7 @@ interface Package {
 function packageOf(t: TestContext, background: string): Package {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'stratafs-launch-')))
   t.after(() => rmSync(root, { recursive: true, force: true }))
-  const release = join(root, 'native-bindings/build/Release')
+  const release = join(root, `native-bindings/prebuilt/linux-${process.arch}`)
   for (const folder of [release, join(root, 'dist/src/cli')]) mkdirSync(folder, { recursive: true })
   cpSync(LAUNCH, join(release, 'launch'))
   const node = join(root, 'node')
@@ -143,13 +144,16 @@ test('without Node it says so', needsLauncher, (t) => {
 
 test('the script finds the launcher through links, and does without it', needsLauncher, (t) => {
   const { root, launch } = packageOf(t, `printf "say $*\\0exit 0\\0" >&3`)
+  const prebuilt = join(root, `native-bindings/prebuilt/${process.platform}-${process.arch}`)
+  mkdirSync(prebuilt, { recursive: true })
+  renameSync(launch, join(prebuilt, 'launch'))
   mkdirSync(join(root, 'scripts'))
   cpSync(join(checkoutRoot(), 'scripts/stratafs'), join(root, 'scripts/stratafs'))
   symlinkSync('scripts/stratafs', join(root, 'inner'))
   symlinkSync('inner', join(root, 'fuse-overlayfs'))
   const link = join(root, 'fuse-overlayfs')
   assert.deepEqual(run(link, ['a b', 'm']), [0, '', 'stratafs: fuse-overlayfs a b m\n'])
-  rmSync(launch)
+  rmSync(join(prebuilt, 'launch'))
   rmSync(join(root, 'dist'), { recursive: true })
   symlinkSync(join(checkoutRoot(), 'dist'), join(root, 'dist'))
   assert.match(run(link, ['--help'])[1] as string, /^usage: fuse-overlayfs /)

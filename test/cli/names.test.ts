@@ -1,6 +1,6 @@
 /**
- * Layers have names wherever one is shown: what `--lower NAME=DIR` says, what made it where it is an image's, else the end of its path.
- * And `list`: one line a mount, within the width that there is.
+ * Layers have names wherever one is shown: what `--lower NAME=DIR` says, what made it where it is an image's, else the
+ * end of its path. And `list`: one line a mount, within the width that there is.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Output errors count, in every command: with standard output on a full device it exits non-zero and says so in a sentence; with a reader
- * that has had enough it ends without a word. And each has a help with an example, and --json.
+ * Output errors count, in every command: with standard output on a full device it exits non-zero and says so in a
+ * sentence; with a reader that has had enough it ends without a word. And each has a help with an example, and --json.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * `store list` and `store prune`: what lies in a store, and that only what nobody needs goes: never an upper or a layer of a mount, never
- * without a yes, and nothing with --dry-run.
+ * `store list` and `store prune`: what lies in a store, and that only what nobody needs goes: never an upper or a layer
+ * of a mount, never without a yes, and nothing with --dry-run.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

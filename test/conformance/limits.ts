@@ -23,6 +23,7 @@ export const limits: readonly Limit[] = [
       'create: new files belong to the caller',
       'create: a setgid directory gives its group to new files, and its setgid bit to new directories',
       'rename: the sticky bit and the parent’s mode are checked for both ends',
+      'attributes: truncate and O_TRUNC clear setgid without group execute when somebody outside the group does it',
       'special files: mknod of a device by a plain user is EPERM, of a FIFO allowed',
     ],
   },
@@ -137,6 +138,7 @@ export const limits: readonly Limit[] = [
       'protection: rmdir of a protected directory that is not empty is EPERM, as is one over a protected one',
       'protection: chattr moves the time of change',
       'persistence: setting an inode flag on a lower file copies it up',
+      'persistence: synchronous and no-atime of lower files and directories come along with the copy-up, no-dump does not',
     ],
   },
   {

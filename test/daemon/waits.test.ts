@@ -1,6 +1,6 @@
 /**
- * An upper that somebody holds who has no mount of it, as a daemon on its way out, is waited for: that is said after a second, and ends
- * with the signal that ends who waits, however the mount was called.
+ * An upper that somebody holds who has no mount of it, as a daemon on its way out, is waited for: that is said after a
+ * second, and ends with the signal that ends who waits, however the mount was called.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -109,7 +109,7 @@ test('a default workdir that cannot be made says why', needsRoot, (t) => {
   mkdirSync(join(place, 'upper'))
   assert.equal(spawnSync('mount', ['-o', 'remount,ro', place]).status, 0)
   const words =
-    /workdir \S+\/ro\/\.upper\.work, which is taken where none is named, cannot be made: read-only file system; name one/
+    /workdir \S+\/ro\/\.upper\.work, which is taken where none is named, cannot be made: read-only file system; name/
   assert.match(w.run('mount', '--lower', w.base, '--upper', join(place, 'upper'), w.merged).stderr, words)
 })
 

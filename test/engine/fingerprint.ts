@@ -47,7 +47,9 @@ function attributes(path: string, exact: boolean): string[] {
   return names.sort().map((name) => {
     const value = native.getxattr(AT_FDCWD, path, name)
     // Handles hold generation numbers of their own.
-    return !exact && name.endsWith('.origin') ? name : `${name}=${typeof value === 'number' ? value : latin1(value)}`
+    return !exact && /\.(origin|upper)$/.test(name)
+      ? name
+      : `${name}=${typeof value === 'number' ? value : latin1(value)}`
   })
 }
 

@@ -1,6 +1,6 @@
 /**
- * A lower, an upper and a workdir that belong together, noted by the kernel's index=on and by ours: what one has noted, the
- * other believes, and each refuses with index=on what does not fit. Without that word ours mounts and says so.
+ * A lower, an upper and a workdir that belong together, noted by the kernel's index=on and by ours: what one has noted,
+ * the other believes, and each refuses with index=on what does not fit. Without that word ours mounts and says so.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -490,7 +490,7 @@ describe('as an ordinary user', { skip: needsRoot }, () => {
       assert.ok(isWhiteout(tree.gone))
       assert.deepEqual([tree.d!.xattrs, tree['d/f']!.xattrs], [{ 'user.overlay.opaque': 'y' }, {}])
       const listed = inside('ls', '--layers', '--lower', join(folder, 'layer'), '--lower', join(folder, 'below'), 'd')
-      assert.match(listed, /^0 +f\n$/)
+      assert.match(listed, /^layer +f\n$/)
     }))
   it('with owners in an attribute a mount can show the true ones', () =>
     inScratch((folder) => {

@@ -1,6 +1,6 @@
 /**
- * Frames of a zstd stream, found in pieces of any size: what belongs to data frames is passed on as it is, skippable frames
- * are not, and what is no frame, or cut short, is seen.
+ * Frames of a zstd stream, found in pieces of any size: what belongs to data frames is passed on as it is, skippable
+ * frames are not, and what is no frame, or cut short, is seen.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,6 +1,6 @@
 /**
- * Trees that are deeper than any path can say: what is kept of them, and what it takes to read them, grows with the number
- * of their directories and not with its square.
+ * Trees that are deeper than any path can say: what is kept of them, and what it takes to read them, grows with the
+ * number of their directories and not with its square.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'

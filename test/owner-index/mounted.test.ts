@@ -163,7 +163,7 @@ test('owners of a mount are those of its plain layers', { skip }, () => {
     assert.equal(done('ls', '--layers', 'm/etc'), done('ls', '--layers', ...LAYERS, '--upper', 'u', 'etc'))
     assert.equal(done('du', '--by-layer', 'm'), done('du', '--by-layer', ...LAYERS, '--upper', 'u'))
     for (const [path, words] of [
-      ['opaque/below', /does not show\n {2}lower 2 .* \(behind an opaque directory in lower 1\)/],
+      ['opaque/below', /does not show\n {2}lower 2 .* \(behind an opaque directory in lower 1 \(b\)\)/],
       ['etc/conf', /does not show\n {2}upper .* \(whiteout\)\n {2}lower 0 .* \(behind a whiteout in the upper\)/],
     ] as const) {
       for (const shown of [run('which', `m/${path}`), run('which', ...LAYERS, '--upper', 'u', path)]) {

@@ -114,7 +114,7 @@ export class Stage {
       volatile: false,
       fsync: false,
       strictSync: false,
-      noatime: false,
+      noatime: true,
       uidMapping: [],
       gidMapping: [],
       squashToRoot: false,

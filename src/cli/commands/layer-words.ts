@@ -42,7 +42,10 @@ export class LayerWords {
   }
 }
 
-/** Of `lowers` (latin1, top first) with the names that were given; where there are none, of the mount that `path` lies in. */
+/**
+ * Of `lowers` (latin1, top first) with the names that were given; where there are none, of the mount that `path` lies
+ * in.
+ */
 export function wordsFor(path: string, lowers: readonly string[], names: readonly string[]): LayerWords {
   if (lowers.length > 0)
     return new LayerWords(

@@ -1,4 +1,6 @@
-/** The counters of mounts in Prometheus' text format (version 0.0.4): one family each, a sample for each mount. Pure. */
+/**
+ * The counters of mounts in Prometheus' text format (version 0.0.4): one family each, a sample for each mount. Pure.
+ */
 
 export interface MountCounters {
   readonly mountpoint: string

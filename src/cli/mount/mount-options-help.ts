@@ -29,7 +29,8 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   [
     'index=on|off|immutable',
     'the owner index: a database of which layer owns a name, compared with the layers; immutable: they never ' +
-      'change, so it is believed alone. Not kernel overlayfs’s index=: hard links are kept together always',
+      'change, so it is believed alone; on, given by name: layers that do not belong together are refused. ' +
+      'Not kernel overlayfs’s index=: hard links are kept together always',
   ],
   [
     'index_fill=background|visited',

@@ -1,6 +1,7 @@
 /**
- * `--format`: what is printed of JSON documents, as Docker's users write it: a Go template (`{{.GraphDriver.Data.UpperDir}}`,
- * `{{range .Layers}}{{.Name}} {{end}}`), `json` for all of it, or a plain path (`GraphDriver.Data.UpperDir`, `Options[0]`). Pure.
+ * `--format`: what is printed of JSON documents, as Docker's users write it: a Go template
+ * (`{{.GraphDriver.Data.UpperDir}}`, `{{range .Layers}}{{.Name}} {{end}}`), `json` for all of it, or a plain path
+ * (`GraphDriver.Data.UpperDir`, `Options[0]`). Pure.
  */
 import { TemplateError } from './template.js'
 import { compileTemplate, member } from './template-run.js'

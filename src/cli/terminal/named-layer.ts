@@ -1,4 +1,6 @@
-/** `--lower NAME=DIR`: a name that the layer is told by. A directory with `=` in its own name is written `./a=b`. Pure. */
+/**
+ * `--lower NAME=DIR`: a name that the layer is told by. A directory with `=` in its own name is written `./a=b`. Pure.
+ */
 
 interface NamedLayer {
   /** `''`: none was given. */

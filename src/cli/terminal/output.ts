@@ -1,6 +1,7 @@
 /**
- * All that commands print goes through here, and arrives in full or is an error: a full disk must not look like success. Node's own
- * streams lose the rest of a short write to a file, and their errors come after the process has ended.
+ * All that commands print goes through here, and arrives in full or is an error: a full disk must not look like
+ * success. Node's own streams lose the rest of a short write to a file, and their errors come after the process has
+ * ended.
  */
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
@@ -15,7 +16,10 @@ const PAUSE_MS = 5
 
 let isErrorOutputLost = false
 
-/** Prints to standard output. Throws StratafsError when it cannot be written; a reader that has had enough ends the process. */
+/**
+ * Prints to standard output. Throws StratafsError when it cannot be written; a reader that has had enough ends the
+ * process.
+ */
 export function writeOut(text: string | Uint8Array): void {
   const error = writeAll(STDOUT, text)
   if (error === null) return

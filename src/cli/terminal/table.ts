@@ -1,6 +1,7 @@
 /**
- * Lists for people: a line of headers, a line for each thing, columns as wide as they have to be. On a terminal a line is no longer than
- * the terminal is wide: what may be cut is. In a pipe nothing is cut, unless COLUMNS says how wide it is.
+ * Lists for people: a line of headers, a line for each thing, columns as wide as they have to be. On a terminal a line
+ * is no longer than the terminal is wide: what may be cut is. In a pipe nothing is cut, unless COLUMNS says how wide it
+ * is.
  */
 import { printable } from '../../base/text.js'
 import { isTerminal, outputColumns, writeOut } from './output.js'

@@ -1,6 +1,6 @@
 /**
- * Go's text templates as far as Docker's `--format` needs them, read into a tree: text, fields, pipes, `if`, `range`, `with`, and
- * functions, with parentheses and `{{-` `-}}`. What cannot be read is an error, never text. Pure.
+ * Go's text templates as far as Docker's `--format` needs them, read into a tree: text, fields, pipes, `if`, `range`,
+ * `with`, and functions, with parentheses and `{{-` `-}}`. What cannot be read is an error, never text. Pure.
  */
 
 /** One operand. */

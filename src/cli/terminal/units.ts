@@ -1,4 +1,7 @@
-/** Sizes and times as every command prints them: three digits and a decimal unit, and how long ago, as docker's lists have it. Pure. */
+/**
+ * Sizes and times as every command prints them: three digits and a decimal unit, and how long ago, as docker's lists
+ * have it. Pure.
+ */
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB']
 

@@ -1,4 +1,6 @@
-/** What is wrong with the arguments, in our words: yargs says that something is unknown, not what was probably meant. */
+/**
+ * What is wrong with the arguments, in our words: yargs says that something is unknown, not what was probably meant.
+ */
 import type { Argv } from 'yargs'
 import { shown } from '../../base/text.js'
 import { nearest } from '../../daemon/options/nearest.js'

@@ -1,6 +1,6 @@
 /**
- * The arguments as yargs has to be given them, so that they mean what they mean to every other program: `--` ends the options,
- * `-` is standard input, `-oX` has its value with it, and `help COMMAND` is `COMMAND --help`. Pure.
+ * The arguments as yargs has to be given them, so that they mean what they mean to every other program: `--` ends the
+ * options, `-` is standard input, `-oX` has its value with it, and `help COMMAND` is `COMMAND --help`. Pure.
  */
 
 /** Of a bundle the words after its two directories are the command that runs in it. */

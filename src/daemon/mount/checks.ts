@@ -53,7 +53,9 @@ function userRedirectsOf({ config, settings }: MountPlan): UnionConfig['userRedi
   return config.userRedirects === 'on' && othersMayEnter(settings) ? 'shared' : config.userRedirects
 }
 
-/** Null when it was made here and now, else what was in the way: told when the directory is looked for and not there. */
+/**
+ * Null when it was made here and now, else what was in the way: told when the directory is looked for and not there.
+ */
 function makeDirectory(path: string): unknown {
   try {
     mkdirSync(pathBytes(path), { mode: 0o700 })
@@ -88,7 +90,10 @@ function notMade(work: string, why: Error): Refused {
   }
 }
 
-/** A layer of somebody else's that is closed to this process: nothing in it would show. What we own can be opened all the same. */
+/**
+ * A layer of somebody else's that is closed to this process: nothing in it would show. What we own can be opened all
+ * the same.
+ */
 function unreadable({ option, path }: ResolvedDir): Refused | null {
   try {
     accessSync(pathBytes(path), constants.R_OK | constants.X_OK)
@@ -157,7 +162,8 @@ function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | 
     if (place === null || !above.has(place.identity) || canClone(place)) continue
     return (
       `mountpoint ${shown(mountpoint.path)} lies inside ${place.option} ${shown(place.path)}: ` +
-      'choose one outside the layers (only root can mount inside)'
+      'choose one outside the layers (only root can mount inside, or in a user namespace where nothing else is ' +
+      'mounted there)'
     )
   }
   return undefined

@@ -62,8 +62,8 @@ function overFuseNative(plan: MountPlan, why: string | null): ReturnType<typeof 
 }
 
 /**
- * What the person who mounts is told, in one line, where dev-fuse was wished for and is not to be had: what is lost, and the remedy;
- * null where nothing is lost.
+ * What the person who mounts is told, in one line, where dev-fuse was wished for and is not to be had: what is lost,
+ * and the remedy; null where nothing is lost.
  */
 export function transportNotice({ name, why }: TransportFacts): string | null {
   if (why === null) return null

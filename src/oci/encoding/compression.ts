@@ -1,6 +1,6 @@
 /**
- * How layers are compressed: not at all, gzip (node:zlib) or zstd (node:zlib where it has that, else zstd-napi, which is
- * loaded when the first such layer comes). The first bytes say which; names and media types are not believed.
+ * How layers are compressed: not at all, gzip (node:zlib) or zstd (node:zlib where it has that, else zstd-napi, which
+ * is loaded when the first such layer comes). The first bytes say which; names and media types are not believed.
  * Decompression hands out bounded pieces, however much a few bytes expand to. It refuses what follows the compressed
  * stream: such bytes would be in the blob's digest and in nobody's tree.
  */

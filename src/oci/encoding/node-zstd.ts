@@ -1,4 +1,7 @@
-/** Node's own zstd, which 22.15 and 23.8 brought; older ones have none. The types that are compiled against are those of Node 20. */
+/**
+ * Node's own zstd, which 22.15 and 23.8 brought; older ones have none. The types that are compiled against are those of
+ * Node 20.
+ */
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
 

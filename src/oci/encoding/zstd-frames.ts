@@ -1,7 +1,7 @@
 /**
- * Where frames of a zstd stream begin and end (RFC 8878, section 3.1), found without decompressing. Node's own decompressor ends
- * without a word at a skippable frame, at what is no frame, and in Node 22 at a stream that is cut short; so it is given
- * whole frames only, and this says what is wrong with the rest.
+ * Where frames of a zstd stream begin and end (RFC 8878, section 3.1), found without decompressing. Node's own
+ * decompressor ends without a word at a skippable frame, at what is no frame, and in Node 22 at a stream that is cut
+ * short; so it is given whole frames only, and this says what is wrong with the rest.
  */
 const MAGIC = 0xfd2fb528
 const SKIPPABLE = 0x184d2a50
@@ -29,7 +29,10 @@ export class ZstdFrames {
     return this.#step === 'magic' && this.#field.length === 0
   }
 
-  /** What belongs to data frames in the next piece of the stream, null at the end of each. Throws an Error in words at what is no frame. */
+  /**
+   * What belongs to data frames in the next piece of the stream, null at the end of each. Throws an Error in words at
+   * what is no frame.
+   */
   take(chunk: Buffer): (Buffer | null)[] {
     const parts: (Buffer | null)[] = []
     for (let at = 0; at < chunk.length; ) {

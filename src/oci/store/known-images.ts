@@ -1,6 +1,7 @@
 /**
- * Which image a list of lower directories is: layers in a store are named after digests, which nobody knows by heart, while the store
- * remembers the image and its layout still has the history that says how each layer came about. Only reads.
+ * Which image a list of lower directories is: layers in a store are named after digests, which nobody knows by heart,
+ * while the store remembers the image and its layout still has the history that says how each layer came about. Only
+ * reads.
  */
 import { StratafsError } from '../../base/failure.js'
 import { Layout } from '../image/layout.js'
@@ -49,7 +50,10 @@ function known(store: LayerStore, lowers: readonly string[]): KnownImage | null 
   return { reference: referenceText(record), layers }
 }
 
-/** What made each layer, by the layer's name in the store; nothing where the layout is not there or has another image now. */
+/**
+ * What made each layer, by the layer's name in the store; nothing where the layout is not there or has another image
+ * now.
+ */
 function stepsOf({ layout: path, manifest }: Record): Map<string, string> {
   const steps = new Map<string, string>()
   try {

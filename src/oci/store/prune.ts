@@ -1,11 +1,12 @@
 /**
- * What lies in a store, and what of it nobody needs: uppers that mounts of images left, and layers that no image known to the store
- * has. An upper holds somebody's changes, so nothing here goes unless it is named, and nothing that anybody uses.
+ * What lies in a store, and what of it nobody needs: uppers that mounts of images left, and layers that no image known
+ * to the store has. An upper holds somebody's changes, so nothing here goes unless it is named, and nothing that
+ * anybody uses.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { pathBytes } from '../../base/text.js'
-import { lockDirectories } from '../../daemon/mount/locks.js'
+import { type DirectoryLocks, lockDirectories } from '../../daemon/mount/locks.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -92,19 +93,34 @@ function isUpperUsed(path: string): boolean {
     [...config.lowers, ...(config.dataLowers ?? []), config.upper ?? ''].some((each) => each.startsWith(`${path}/`)),
   )
   if (named || readFileSync('/proc/self/mountinfo', 'latin1').includes(`${path}/`)) return true
+  const locks = lockUpper(path)
+  locks?.release()
+  return locks === null
+}
+
+/** Null where somebody has it. */
+function lockUpper(path: string): DirectoryLocks | null {
   const parts = (['upper', 'work'] as const).filter((part) => isDirectory(`${path}/${part}`))
   const locks = lockDirectories(parts.map((part) => [part, `${path}/${part}`] as const))
-  if ('error' in locks) return true
-  locks.release()
-  return false
+  return 'error' in locks ? null : locks
 }
 
 function isDirectory(path: string): boolean {
   return statSync(pathBytes(path), { throwIfNoEntry: false })?.isDirectory() === true
 }
 
-/** Whether it has gone. */
+/** Whether it has gone. No mount can take it meanwhile. */
 function removeUpper(store: LayerStore, name: string): boolean {
+  const locks = lockUpper(`${store.path}/uppers/${name}`)
+  if (locks === null) return false
+  try {
+    return removeLocked(store, name)
+  } finally {
+    locks.release()
+  }
+}
+
+function removeLocked(store: LayerStore, name: string): boolean {
   const fd = native.openat(AT_FDCWD, `${store.path}/uppers`, O_RDONLY | O_DIRECTORY, 0)
   const errno = fd < 0 ? fd : removeUnpacked(fd, name)
   if (fd >= 0) native.close(fd)

@@ -86,7 +86,10 @@ class UpperReading {
     return this.#below()
   }
 
-  /** Follows a change at the path of `names`; `deep`: all below it may have come or gone too. Returns the number of rows. */
+  /**
+   * Follows a change at the path of `names`; `deep`: all below it may have come or gone too. Returns the number of
+   * rows.
+   */
   follow(names: readonly string[], deep: boolean): number {
     const name = names.at(-1)!
     if (name === '') return 0

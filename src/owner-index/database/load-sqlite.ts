@@ -1,6 +1,6 @@
 /**
- * Finding a better-sqlite3 that this Node can load. Its current line is Node-API, one binary for every Node, but ends a Node
- * older than 22 with SIGSEGV; the line before is built for one version of Node. A package ships both (see
+ * Finding a better-sqlite3 that this Node can load. Its current line is Node-API, one binary for every Node, but ends a
+ * Node older than 22 with SIGSEGV; the line before is built for one version of Node. A package ships both (see
  * scripts/package/prebuilt.ts); else they come from node_modules.
  */
 import { join } from 'node:path'
@@ -53,11 +53,14 @@ function shippedSqlite(require: NodeJS.Require, line: string): SqliteClass | nul
 /** Which Node it was built for and which this is, where that is why; and what to run. */
 function sentence(line: string, { code, message }: NodeJS.ErrnoException): string {
   const here = `Node ${process.version} (ABI ${process.versions.modules}, ${process.arch})`
-  if (code === 'MODULE_NOT_FOUND' && message.includes(`'${line}'`))
-    return `the index needs the package better-sqlite3, and there is none for ${here}: use Node 22 or newer, or npm install better-sqlite3@12`
+  if (code === 'MODULE_NOT_FOUND' && message.includes(`'${line}'`)) {
+    const remedy = 'use Node 22 or newer, or npm install better-sqlite3@12'
+    return `the index needs the package better-sqlite3, and there is none for ${here}: ${remedy}`
+  }
   const built = /NODE_MODULE_VERSION (\d+)/.exec(message)?.[1]
   const reason = built === undefined ? `does not load (${message.split('\n')[0]})` : `was built for ${nodeOf(built)}`
-  return `better-sqlite3 ${reason}, and this is ${here}: run npm rebuild better-sqlite3 with this Node, or use the other one`
+  const remedy = 'run npm rebuild better-sqlite3 with this Node, or use the other one'
+  return `better-sqlite3 ${reason}, and this is ${here}: ${remedy}`
 }
 
 /** ABI numbers of the supported Nodes; others are told as they are. */

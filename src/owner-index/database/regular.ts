@@ -1,6 +1,6 @@
 /**
- * What lies where a database is to be: a FIFO or a device in its place makes whoever opens it wait, for ever perhaps, and a
- * symbolic link leads anywhere. So only regular files are opened, and others are found out without being opened.
+ * What lies where a database is to be: a FIFO or a device in its place makes whoever opens it wait, for ever perhaps,
+ * and a symbolic link leads anywhere. So only regular files are opened, and others are found out without being opened.
  */
 import { lstatSync } from 'node:fs'
 import { pathBytes } from '../../base/text.js'

@@ -1,8 +1,8 @@
 /**
  * The database's shape, version 5, and every statement that is used on it. docs/index.md explains it to people, who may
  * query it with plain sqlite3 while the filesystem is mounted. Names and paths are BLOBs, because they are bytes; the
- * views show them as text. A path is relative to the merged root, without a slash in front; the root is empty. Rows name
- * a directory by its parent's id and a name; the views (views.ts) put paths together.
+ * views show them as text. A path is relative to the merged root, without a slash in front; the root is empty. Rows
+ * name a directory by its parent's id and a name; the views (views.ts) put paths together.
  */
 import { STAT_COLUMNS, VIEW_COLUMNS } from './stat-rows.js'
 import { VIEWS } from './views.js'
@@ -26,15 +26,17 @@ CREATE TABLE layers (ord INTEGER PRIMARY KEY, role TEXT NOT NULL, root BLOB NOT 
 CREATE TABLE lower_dirs (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, key BLOB UNIQUE,
   layers BLOB NOT NULL, read_at REAL NOT NULL, racy INTEGER NOT NULL, flags INTEGER NOT NULL, count INTEGER NOT NULL,
   sum INTEGER NOT NULL, stamps BLOB NOT NULL, UNIQUE (parent, name));
-CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB, flags INTEGER NOT NULL,
-  mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL, mtime INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, ino INTEGER NOT NULL,
-  links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER, btime INTEGER, btime_ns INTEGER, blocks INTEGER, blksize INTEGER,
-  rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
-CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL, hider INTEGER,
-  why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
-CREATE TABLE upper_entries (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, whiteout INTEGER NOT NULL,
-  opaque INTEGER NOT NULL, redirect BLOB, redirect_key BLOB, mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL,
+CREATE TABLE entries (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, layers BLOB,
+  flags INTEGER NOT NULL, mode INTEGER NOT NULL, size INTEGER NOT NULL, uid INTEGER NOT NULL, gid INTEGER NOT NULL,
+  mtime INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+  ino INTEGER NOT NULL, links INTEGER NOT NULL, atime INTEGER, atime_ns INTEGER,
+  btime INTEGER, btime_ns INTEGER, blocks INTEGER,
+  blksize INTEGER, rdev INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (dir, name)) WITHOUT ROWID;
+CREATE TABLE hidden (dir INTEGER NOT NULL, name BLOB NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL,
+  hider INTEGER, why TEXT NOT NULL, PRIMARY KEY (dir, name, layer)) WITHOUT ROWID;
+CREATE TABLE upper_entries (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL,
+  whiteout INTEGER NOT NULL, opaque INTEGER NOT NULL, redirect BLOB, redirect_key BLOB, mode INTEGER NOT NULL,
+  size INTEGER NOT NULL, uid INTEGER NOT NULL,
   gid INTEGER NOT NULL, mtime INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ino INTEGER NOT NULL, links INTEGER NOT NULL,
   UNIQUE (parent, name));
 CREATE INDEX upper_redirects ON upper_entries (redirect_key) WHERE redirect_key IS NOT NULL;
@@ -95,7 +97,8 @@ export const Sql = {
   countDirs: 'SELECT count(*) FROM lower_dirs',
   countEntries: 'SELECT count(*) FROM entries',
   countUpper: 'SELECT count(*) FROM upper_entries',
-  putUpper: `INSERT INTO upper_entries (parent, name, whiteout, opaque, redirect, redirect_key, mode, size, uid, gid, mtime,
+  putUpper: `INSERT INTO upper_entries (parent, name, whiteout, opaque, redirect, redirect_key, mode, size, uid, gid,
+    mtime,
     mtime_ns, ino, links) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (parent, name) DO UPDATE SET
     whiteout = excluded.whiteout, opaque = excluded.opaque, redirect = excluded.redirect,
     redirect_key = excluded.redirect_key, mode = excluded.mode, size = excluded.size, uid = excluded.uid,

@@ -38,9 +38,9 @@ const REDIRECTED_PATH = `(WITH RECURSIVE above (parent, path) AS (
   SELECT path FROM above WHERE parent = 0)`
 
 /**
- * `shown` walks the merged tree's directories: each lower directory under the path at which it is shown, which is another
- * one where the upper renamed it, and the upper's row of it (0: the root, -1: there is none). `owners` is what people ask:
- * every path of the merged tree with its layer.
+ * `shown` walks the merged tree's directories: each lower directory under the path at which it is shown, which is
+ * another one where the upper renamed it, and the upper's row of it (0: the root, -1: there is none). `owners` is what
+ * people ask: every path of the merged tree with its layer.
  */
 const MERGED = `
 CREATE VIEW shown AS WITH RECURSIVE tree (path, dir, upper) AS (

@@ -60,8 +60,9 @@ export function dropLinkIndexEntry(u: Union, node: Node): void {
 }
 
 /**
- * Removes what a crash left in the index between the loss of a group's last name and that of its entry, and notes the lower
- * files that have one name left, the others having been removed while nothing was mounted: they are looked for in the index, too.
+ * Removes what a crash left in the index between the loss of a group's last name and that of its entry, and notes the
+ * lower files that have one name left, the others having been removed while nothing was mounted: they are looked for in
+ * the index, too.
  */
 export function sweepIndex(u: Union): void {
   const index = u.writable!.work.index!

@@ -127,6 +127,19 @@ export function holdsWhiteouts(u: Union, dir: DirState): boolean {
   return typeof entries !== 'number' && entries.names.length > 0
 }
 
+/**
+ * Somebody lists a directory that is in memory: what a read of the upper part does to its atime is done, by reading it.
+ * As relatime has it, only where it was changed since.
+ */
+export function noteListed(u: Union, { upper }: DirState): void {
+  const fd = upper === null || u.config.noatime ? -1 : u.cache.fd(upper)
+  if (fd < 0 || native.statat(fd, '') < 0) return
+  const { stat } = native
+  const isOld = (time: number, ns: number) =>
+    stat[Stat.ATIME]! < stat[time]! || (stat[Stat.ATIME] === stat[time] && stat[Stat.ATIME_NS]! <= stat[ns]!)
+  if (isOld(Stat.MTIME, Stat.MTIME_NS) || isOld(Stat.CTIME, Stat.CTIME_NS)) native.readDirectory(fd, '')
+}
+
 /** A name has come into being: readers that are under way will meet it. */
 export function listingAdd(node: Node, name: string, mode: number): void {
   node.dir!.listing?.insert(name, (mode >> 12) & 15)

@@ -79,7 +79,10 @@ export class InodeNumbers {
     return known ? native.stat[Stat.NLINK]! : null
   }
 
-  /** The key (`MAJOR:MINOR:HIGH:LOW`) of the lower inode of an origin mark, where it has one link only or nobody can tell; else null. */
+  /**
+   * The key (`MAJOR:MINOR:HIGH:LOW`) of the lower inode of an origin mark, where it has one link only or nobody can
+   * tell; else null.
+   */
   singleOf(mark: Uint8Array): string | null {
     if (this.mayOpenHandles) return this.originLinks(mark) === 1 ? inodeKey(native.stat) : null
     const origin = decodeOrigin(mark)

@@ -183,13 +183,15 @@ function cases(as: User): Case[] {
       },
     },
     {
-      name: 'the whole machine as a volume, -v /:/h:O: seen, changed, and unchanged afterwards',
+      // Whoever has no more than a user namespace cannot have a copy of a mount on which others are mounted: its home
+      // then.
+      name: `${as === 'root' ? 'the whole machine' : 'the home'} as a volume with :O: seen, changed, and unchanged afterwards`,
       run(scene) {
-        const file = scene.at(as, 'precious')
+        const [above, home] = as === 'root' ? ['/', `/h${scene.at(as)}`] : [scene.at(as), '/h']
         const { sh } = say(scene)
         sh('mkdir -p some/deep; echo old > precious')
-        const act = `cat /h${file}; echo new > /h${file}; rm -r /h${scene.at(as, 'some')}; cat /h${file}; ls /h/usr/bin | grep -cx env`
-        assert.equal(sh(`${run} --rm -v /:/h:O base sh -ec ${quoted(act)}`), 'old\nnew\n1')
+        const act = `cd ${home}; cat precious; echo new > precious; rm -r some; cat precious; ls | grep -cx tmp`
+        assert.equal(sh(`${run} --rm -v ${above}:/h:O base sh -ec ${quoted(act)}`), 'old\nnew\n1')
         assert.equal(sh('cat precious; ls some; rm -r precious some'), 'old\ndeep')
         expectNothingLeft(scene)
       },

@@ -2,6 +2,7 @@
 import type { Family } from '../case.js'
 import { acls } from './acls.js'
 import { attributes } from './attributes.js'
+import { changedBelow } from './changed-below.js'
 import { create } from './create.js'
 import { data } from './data.js'
 import { directories } from './directories.js'
@@ -44,6 +45,7 @@ export const families: readonly Family[] = [
   locks,
   inodes,
   lasting,
+  changedBelow,
   onDisk,
   metacopy,
 ]

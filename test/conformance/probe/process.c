@@ -19,7 +19,8 @@ static int run_umask(const struct request *r)
     return 0;
 }
 
-/* become UID GID GROUP: the effective ids and one group beside (-1: none), so that capabilities come and go with them; `0 0 -1` is the way back. */
+/* become UID GID GROUP: the effective ids and one group beside (-1: none), so that capabilities come and go with them;
+ * `0 0 -1` is the way back. */
 static int run_become(const struct request *r)
 {
     uid_t uid = (uid_t)number(r, 0);
