@@ -49,7 +49,7 @@ export function workspace(t: TestContext): Workspace {
   const merged = at('merged')
   const isMounted = () => readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${merged} `)
   t.after(() => {
-    for (const pid of daemonPids(at('run'))) endProcess(pid)
+    for (const pid of daemonPids(at('run'))) if (isOf(pid, root)) endProcess(pid)
     for (const path of mountsUnder(root).reverse()) spawnSync('umount', ['-l', path])
     rmSync(root, { recursive: true, force: true })
   })
@@ -77,6 +77,15 @@ export function daemonPids(runDirectory: string): number[] {
   if (!existsSync(runDirectory)) return []
   const files = readdirSync(runDirectory).filter((file) => file.endsWith('.json'))
   return files.map((file) => JSON.parse(readFileSync(join(runDirectory, file), 'utf8')).pid as number)
+}
+
+/** Whether the process is one of the workspace: its state file may be left, and its number another's by now. */
+function isOf(pid: number, root: string): boolean {
+  try {
+    return ['environ', 'cmdline'].some((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(root))
+  } catch {
+    return false
+  }
 }
 
 function endProcess(pid: number): void {
