@@ -20,6 +20,7 @@
         "src/mounting.cc",
         "src/fusermount.cc",
         "src/notify.cc",
+        "src/epoll.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],

@@ -206,6 +206,21 @@ export interface Native {
   /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the
    * number of bytes. It may wait while the receiver's queue is full. */
   notify(path: string, text: string): number
+  /** An epoll(7) descriptor, or -errno. */
+  epollCreate(): number
+  /** Waits for `fd` to be readable, level-triggered, from now on. `key`, not negative, comes back from epollWait. */
+  epollAdd(epoll: number, fd: number, key: number): number
+  epollRemove(epoll: number, fd: number): number
+  /** The key of a descriptor that is ready; -ETIMEDOUT where none was within so many milliseconds (-1: for ever). */
+  epollWait(epoll: number, milliseconds: number): number
+  /** 1 when the eventfd `fd` had been signalled, else 0; resets it. */
+  drainEvent(fd: number): number
+  /** `PID UID GID` of the process that connected the unix socket `fd`, as they were then; or -errno. */
+  peerOf(fd: number): string | number
+  /** A pidfd of the process that connected the unix socket `fd`, or -errno (ENOPROTOOPT before Linux 6.5). */
+  peerPidfd(fd: number): number
+  /** 1 while the process of `pidfd` runs, else 0. */
+  isRunning(pidfd: number): number
   /**
    * Makes room for `count` descriptors in the process's table at once: growing it later waits for every other thread.
    */
@@ -224,6 +239,8 @@ export interface Native {
 export interface DeviceConstructor {
   /** Takes over `fd` (an open /dev/fuse). `bufferBytes`: size of the request buffer (max_write + 4096 at least). */
   new (fd: number, wakeFd: number, bufferBytes: number): Device
+  /** With the buffers of `sibling`: both are served by one thread, one request at a time. */
+  new (fd: number, wakeFd: number, bufferBytes: number, sibling: Device): Device
 }
 
 /**
@@ -280,6 +297,11 @@ export interface Device {
    * Takes over `fd`, /dev/cpu_dma_latency opened for writing.
    */
   keepAwake(fd: number): void
+  /**
+   * The thread serves others, too: from now on `next` returns 0 when another descriptor of `epoll` than the one added
+   * as `key` is ready, which is left as it is, and `wakeFd` is not looked at.
+   */
+  share(epoll: number, key: number): void
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /**

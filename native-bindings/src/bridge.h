@@ -223,6 +223,7 @@ void describeIdentity(Table& table);
 void describeMounting(Table& table);
 void describeFusermount(Table& table);
 void describeNotify(Table& table);
+void describeEpoll(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

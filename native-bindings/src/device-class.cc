@@ -47,10 +47,28 @@ bool addBuffers(napi_env env, napi_value self, Device& device, size_t requestByt
          addBuffer(env, self, "reply", device.replyBytes, &device.reply) && addCounters(env, self, &device.counters);
 }
 
-// new Device(fd, wakeFd, bufferBytes)
+// The buffers of `sibling`, a Device of the same thread, for both.
+bool shareBuffers(napi_env env, napi_value self, Device& device, napi_value sibling) {
+  void* found = nullptr;
+  if (napi_unwrap(env, sibling, &found) != napi_ok) return false;
+  const Device& other = *static_cast<Device*>(found);
+  device.request = other.request;
+  device.requestBytes = other.requestBytes;
+  device.reply = other.reply;
+  device.replyBytes = other.replyBytes;
+  for (const char* name : {"request", "reply"}) {
+    napi_value buffer;
+    if (napi_get_named_property(env, sibling, name, &buffer) != napi_ok) return false;
+    napi_property_descriptor row = {name, nullptr, nullptr, nullptr, nullptr, buffer, napi_enumerable, nullptr};
+    if (napi_define_properties(env, self, 1, &row) != napi_ok) return false;
+  }
+  return addCounters(env, self, &device.counters);
+}
+
+// new Device(fd, wakeFd, bufferBytes, sibling?)
 napi_value construct(napi_env env, napi_callback_info info) {
-  size_t count = 3;
-  napi_value argv[3], self, target;
+  size_t count = 4;
+  napi_value argv[4], self, target;
   int fd, wakeFd;
   uint32_t bytes;
   napi_get_cb_info(env, info, &count, argv, &self, nullptr);
@@ -63,7 +81,10 @@ napi_value construct(napi_env env, napi_callback_info info) {
     delete device;
     return fail(env, "the device could not be made");
   }
-  return addBuffers(env, self, *device, bytes) ? self : fail(env, "no memory for the device's buffers");
+  napi_valuetype kind = napi_undefined;
+  napi_typeof(env, argv[3], &kind);
+  bool made = kind == napi_object ? shareBuffers(env, self, *device, argv[3]) : addBuffers(env, self, *device, bytes);
+  return made ? self : fail(env, "no memory for the device's buffers");
 }
 
 template <class R, class... A>
@@ -107,6 +128,7 @@ napi_value deviceClass(napi_env env) {
       row("storeContent", method<&Device::storeContent>),
       row("readAhead", method<&Device::readAhead>),
       row("keepAwake", method<&Device::keepAwake>),
+      row("share", method<&Device::share>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,7 +81,7 @@ int64_t Device::next(uint32_t replyBytes) {
   int64_t error = replyBytes == 0 ? 0 : settleReply(replyBytes);
   if (aheadDir_ >= 0) askAhead();
   while (error == 0) {
-    if (++turns_ % kTurnsBetweenWakeChecks == 0 && woken()) return awake_.rest(), 0;
+    if (++turns_ % kTurnsBetweenWakeChecks == 0 && isInterrupted()) return awake_.rest(), 0;
     int64_t length = readRequest();
     if (length <= 0) return length;
     if (!serve(static_cast<size_t>(length), &error)) return length;
@@ -142,6 +143,7 @@ int64_t Device::tryRequest() {
 // Sleeps until there may be a request (1) or the wake descriptor was signalled (0). A device that failed shows POLLERR,
 // and the read that follows says why.
 int64_t Device::waitForRequest() {
+  if (epoll_ >= 0) return waitAmongOthers();
   struct pollfd descriptors[2] = {{fd_, POLLIN, 0}, {wakeFd_, POLLIN, 0}};
   for (int ready = 0; ready <= 0;) {
     ready = ::poll(descriptors, 2, awake_.patience());
@@ -151,6 +153,30 @@ int64_t Device::waitForRequest() {
   if (descriptors[1].revents != 0 && woken()) return awake_.rest(), 0;
   spin_.awoke();
   return 1;
+}
+
+// The same where the thread has more to look at: 0 when something else is ready. That is left as it is.
+int64_t Device::waitAmongOthers() {
+  struct epoll_event ready[2];
+  for (;;) {
+    int count = ::epoll_wait(epoll_, ready, 2, awake_.patience());
+    if (count < 0 && errno != EINTR) return -errno;
+    if (count <= 0) {
+      if (count == 0) awake_.rest();
+      continue;
+    }
+    if (count > 1 || ready[0].data.u32 != key_) return awake_.rest(), 0;
+    spin_.awoke();
+    return 1;
+  }
+}
+
+// Whether somebody else is to be looked at before the next request.
+bool Device::isInterrupted() {
+  if (epoll_ < 0) return woken();
+  struct epoll_event ready[2];
+  int count = ::epoll_wait(epoll_, ready, 2, 0);
+  return count > 1 || (count == 1 && ready[0].data.u32 != key_);
 }
 
 // Whether the wake descriptor was signalled; resets it.

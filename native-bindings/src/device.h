@@ -45,6 +45,8 @@ class Device {
   int64_t storeContent(double nodeid, int fd, uint32_t size);
   void readAhead(int dirFd, const char* name);
   void keepAwake(int fd) { awake_.use(fd); }
+  // From now on `next` also returns 0 when another descriptor of `epoll` than the one called `key` is ready.
+  void share(int epoll, uint32_t key) { epoll_ = epoll, key_ = key; }
   void direct(bool enabled) { direct_ = enabled; }
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
@@ -62,6 +64,8 @@ class Device {
   int64_t readRequest();
   int64_t tryRequest();
   int64_t waitForRequest();
+  int64_t waitAmongOthers();
+  bool isInterrupted();
   bool woken();
   bool serve(size_t length, int64_t* error);
   void answerRead(Binding& binding);
@@ -71,6 +75,8 @@ class Device {
 
   int fd_;
   int wakeFd_;
+  int epoll_ = -1;  // of the thread that serves others, too; -1: only `wakeFd_` is looked at
+  uint32_t key_ = 0;
   bool direct_ = true;
   uint32_t turns_ = 0;
   Spin spin_;

@@ -3,8 +3,8 @@
  * itself would have got them: begins the engine's thread, and reads what it shall mount beside it. Whatever is imported
  * here delays the mount.
  */
-import { beginEngineThread } from '../daemon/engine/prestarted-thread.js'
+import { enginePool } from '../daemon/engine/engine-pool.js'
 import { addonObstacle } from '../syscalls/native.js'
 
-if (addonObstacle === null) beginEngineThread()
+if (addonObstacle === null) enginePool.begin()
 void import('./background-entry.js')

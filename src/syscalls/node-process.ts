@@ -21,6 +21,14 @@ type Surroundings = Pick<
   | 'reserveDescriptors'
   | 'signalEvent'
   | 'notify'
+  | 'epollCreate'
+  | 'epollAdd'
+  | 'epollRemove'
+  | 'epollWait'
+  | 'drainEvent'
+  | 'peerOf'
+  | 'peerPidfd'
+  | 'isRunning'
   | 'startCopy'
   | 'endCopy'
   | 'cancelCopy'
@@ -57,6 +65,14 @@ export const surroundings: Surroundings = {
   reserveDescriptors: refuse(Errno.ENOSYS),
   signalEvent: refuse(Errno.ENOSYS),
   notify: refuse(Errno.ENOSYS),
+  epollCreate: refuse(Errno.ENOSYS),
+  epollAdd: refuse(Errno.ENOSYS),
+  epollRemove: refuse(Errno.ENOSYS),
+  epollWait: refuse(Errno.ENOSYS),
+  drainEvent: refuse(Errno.ENOSYS),
+  peerOf: refuse(Errno.ENOSYS),
+  peerPidfd: refuse(Errno.ENOSYS),
+  isRunning: refuse(Errno.ENOSYS),
   startCopy: refuse(Errno.ENOSYS),
   endCopy: refuse(Errno.ENOSYS),
   cancelCopy: refuse(Errno.ENOSYS),

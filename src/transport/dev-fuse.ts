@@ -11,34 +11,45 @@ import { WRITE_DATA } from '../protocol/requests-data.js'
 import type { Session } from '../session/session.js'
 import type { Device } from '../syscalls/native.js'
 
-/** What the loop reports to while it serves. */
-interface Wake {
-  /** Called when another thread has signalled the wake descriptor: true ends the loop. It must not wait. */
-  onWake(): boolean
+/** What a connection is served with. */
+interface ConnectionOptions {
   /** With it every request and reply is told in one line, READ and WRITE too. */
   readonly trace?: ((line: string) => void) | undefined
   /** One number, which goes up when a request begins and when it has been answered. */
   readonly turns?: Int32Array | undefined
 }
 
-/**
- * Serves `device` until it is unmounted or `onWake` says stop. Returns 0 when stopped, -ENODEV when unmounted, and
- * another -errno when the device failed. It blocks the thread for as long.
- */
-export function serve(device: Device, session: Session, wake: Wake): number {
-  const { trace } = wake
-  const answer: Handle = (length) => (trace === undefined ? session.handle(length) : traced(session, length, trace))
-  const handle = wake.turns === undefined ? answer : counted(answer, wake.turns)
+/** One mount's requests. Nothing here waits for anything but its device. */
+export class Connection {
+  readonly #handle: Handle
   /** Requests that wait for something, in the order in which they came. */
-  let waiting: Uint8Array[] = []
-  device.direct(trace === undefined)
-  for (let reply = 0; ; ) {
-    const length = device.next(reply)
-    reply = 0
-    if (length > 0) reply = putAside(waiting, device, length, handle(length))
-    else if (length < 0) return length
-    else if (wake.onWake()) return 0
-    else waiting = serveAgain(waiting, device, handle)
+  #waiting: Uint8Array[] = []
+
+  constructor(
+    private readonly device: Device,
+    session: Session,
+    { trace, turns }: ConnectionOptions = {},
+  ) {
+    const answer: Handle = (length) => (trace === undefined ? session.handle(length) : traced(session, length, trace))
+    this.#handle = turns === undefined ? answer : counted(answer, turns)
+    device.direct(trace === undefined)
+  }
+
+  /**
+   * Serves until the thread has something else to look at (0), the mount is gone (-ENODEV) or its device has failed
+   * (another -errno). Every request read by then has been answered or put aside.
+   */
+  serve(): number {
+    for (let reply = 0; ; ) {
+      const length = this.device.next(reply)
+      if (length <= 0) return length
+      reply = putAside(this.#waiting, this.device, length, this.#handle(length))
+    }
+  }
+
+  /** Serves what was put aside, in its order. What has to wait on stays. */
+  serveAgain(): void {
+    if (this.#waiting.length > 0) this.#waiting = serveAgain(this.#waiting, this.device, this.#handle)
   }
 }
 

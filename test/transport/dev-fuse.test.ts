@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { Device } from '../../native-bindings/index.js'
 import { PENDING } from '../../src/base/errno.js'
 import { Opcode } from '../../src/protocol/opcodes.js'
-import { dataBinding, dataPort, serve, unmounted } from '../../src/transport/dev-fuse.js'
+import { Connection, dataBinding, dataPort, unmounted } from '../../src/transport/dev-fuse.js'
 import { parseReply, request, u32, u64 } from '../protocol/messages.js'
 import { SyntheticKernel } from '../session/synthetic-kernel.js'
 
@@ -39,6 +39,7 @@ class ScriptedDevice implements Device {
   forgetAttributes = (...args: unknown[]) => this.#called('forgetAttributes', args)
   storeContent = (...args: unknown[]) => this.#called('storeContent', args)
   keepAwake = (...args: unknown[]) => this.#called('keepAwake', args)
+  share = (...args: unknown[]) => void this.#called('share', args)
   readAhead = (...args: unknown[]) => this.#called('readAhead', args)
   direct = (...args: unknown[]) => void this.#called('direct', args)
   readInto = (...args: unknown[]) => this.#called('readInto', args)
@@ -55,11 +56,21 @@ const lookup = request({ opcode: Opcode.LOOKUP, unique: 2 }, 'a\0')
 const forget = request({ opcode: Opcode.FORGET, unique: 3, nodeid: 9 }, u64(1))
 const flush = request({ opcode: Opcode.FLUSH, unique: 4, nodeid: 9 }, u64(0), u32(0), u32(0), u64(0))
 
+/** Serves until the device ends, or `onWake` says so when there is something else to do. */
+function serve(device: Device, kernel: SyntheticKernel, onWake: () => boolean, options = {}): number {
+  const connection = new Connection(device, kernel.session, options)
+  for (;;) {
+    const result = connection.serve()
+    if (result < 0 || onWake()) return result
+    connection.serveAgain()
+  }
+}
+
 describe('the loop over /dev/fuse', () => {
   it('writes each reply with the next read, and ends when unmounted', () => {
     const kernel = new SyntheticKernel()
     const device = new ScriptedDevice(kernel, [lookup, forget, flush])
-    const result = serve(device, kernel.session, { onWake: () => true })
+    const result = serve(device, kernel, () => true)
     assert.equal(unmounted(result), true)
     assert.deepEqual(device.replies, [0, -38])
     assert.deepEqual(device.calls, [['direct', true]])
@@ -69,7 +80,7 @@ describe('the loop over /dev/fuse', () => {
     const kernel = new SyntheticKernel()
     const device = new ScriptedDevice(kernel, [lookup, 0, flush, 0, lookup])
     let wakes = 0
-    const result = serve(device, kernel.session, { onWake: () => ++wakes === 2 })
+    const result = serve(device, kernel, () => ++wakes === 2)
     assert.deepEqual([result, wakes, device.replies], [0, 2, [0, -38]])
   })
 
@@ -78,7 +89,7 @@ describe('the loop over /dev/fuse', () => {
     const device = new ScriptedDevice(kernel, [lookup, flush, 0, forget, 0])
     let patience = 2
     kernel.operations.answers.lookup = () => (patience-- > 0 ? PENDING : 9)
-    serve(device, kernel.session, { onWake: () => false })
+    serve(device, kernel, () => false)
     assert.deepEqual(
       kernel.operations.calls.map(([method]) => method),
       ['lookup', 'lookup', 'forget', 'lookup'],
@@ -96,20 +107,20 @@ describe('the loop over /dev/fuse', () => {
     const turns = Int32Array.of(6)
     kernel.operations.answers.lookup = () => (turns[0] === 7 ? 9 : -5)
     const device = new ScriptedDevice(kernel, [lookup, flush, 0])
-    serve(device, kernel.session, { onWake: () => true, turns })
+    serve(device, kernel, () => true, { turns })
     assert.deepEqual([turns[0], device.replies], [10, [0, -38]])
   })
 
   it('hands a device’s failure back', () => {
     const kernel = new SyntheticKernel()
-    assert.equal(serve(new ScriptedDevice(kernel, [-5]), kernel.session, { onWake: () => false }), -5)
+    assert.equal(serve(new ScriptedDevice(kernel, [-5]), kernel, () => false), -5)
   })
 
   it('tells every request and reply when tracing', () => {
     const kernel = new SyntheticKernel()
     const device = new ScriptedDevice(kernel, [lookup, forget, flush])
     const lines: string[] = []
-    serve(device, kernel.session, { onWake: () => true, trace: (line) => lines.push(line) })
+    serve(device, kernel, () => true, { trace: (line: string) => lines.push(line) })
     assert.deepEqual(device.calls, [['direct', false]])
     assert.deepEqual(lines, [
       'rx 2 LOOKUP n1 "a"',

@@ -16,8 +16,6 @@ export interface EngineStart {
   readonly trace: boolean
   /** Whether idle processors are kept from halting in busy times. */
   readonly awake: AwakeRequest
-  /** The eventfd that wakes the loop. */
-  readonly wakeFd: number
   /** The index of owners, or null where there is none. */
   readonly index: EngineIndex | null
 }
@@ -44,16 +42,21 @@ export type Question =
   | { readonly what: 'which'; readonly path: string }
   | { readonly what: 'owners'; readonly path: string; readonly after: number }
 
-export type ToEngine =
+/** What is said of one mount to the thread that serves it. */
+export type ToMount =
   /** The first message. */
   | { readonly kind: 'build'; readonly start: EngineStart }
   | { readonly kind: 'serve'; readonly fd: number }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
-  /** Serve nothing until `gate` is not 0 any more; after so many milliseconds it is set to EXPIRED. */
-  | { readonly kind: 'hold'; readonly gate: Int32Array; readonly milliseconds: number }
+  /** Serve nothing until `release`. */
+  | { readonly kind: 'hold' }
+  | { readonly kind: 'release' }
   | { readonly kind: 'stop' }
 
-export type FromEngine =
+/** `mount`: its number, from 1. */
+export type ToEngine = ToMount & { readonly mount: number }
+
+export type FromMount =
   /** The layers are open, or why they cannot be. */
   | { readonly kind: 'built'; readonly refusal: string }
   | { readonly kind: 'built'; readonly refusal: null; readonly stack: LowerStackConfig; readonly upperFd: number }
@@ -63,8 +66,9 @@ export type FromEngine =
   | { readonly kind: 'held' }
   | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }
   | { readonly kind: 'trace'; readonly line: string }
-  /** As `serve` in transport/dev-fuse returned; everything has been synced and released. */
+  /** As the connection ended; everything has been synced and released. */
   | { readonly kind: 'ended'; readonly result: number }
+  /** A fault of ours took this mount's engine; the thread serves the others on. */
+  | { readonly kind: 'crashed'; readonly stack: string }
 
-/** What a gate holds: closed, opened by the main thread, opened because it was closed for too long. */
-export const Gate = { CLOSED: 0, OPEN: 1, EXPIRED: 2 } as const
+export type FromEngine = FromMount & { readonly mount: number }

@@ -1,21 +1,18 @@
 /**
- * The main thread's hold on the engine's thread: starts it, hands it the device, asks it questions, learns how it
- * ended. A crash of that thread is an ending like the others, so that the mount can be taken away.
+ * The main thread's hold on one mount's engine, which runs on a thread of the pool: has it built, hands it the device,
+ * asks it questions, learns how it ended. A crash is an ending like the others, so that the mount can be taken away.
  */
 
-import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Worker } from 'node:worker_threads'
 import type { Log } from '../../base/log.js'
-import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
 import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import type { Ending, EngineHandle, Held } from './engine-handle.js'
-import { type EngineStart, type FromEngine, Gate, type Question, type ToEngine } from './engine-messages.js'
+import type { EngineStart, FromMount, Question, ToMount } from './engine-messages.js'
+import { enginePool, type PoolThread } from './engine-pool.js'
 import { IndexThread } from './index-thread.js'
-import { takeEngineThread } from './prestarted-thread.js'
 
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
@@ -27,68 +24,81 @@ const PATIENCE_MS = 10_000
 const RESERVED = 4096
 
 /** What whoever starts an engine says; the rest comes about here. */
-interface EngineWish extends Omit<EngineStart, 'wakeFd' | 'index'> {
+interface EngineWish extends Omit<EngineStart, 'index'> {
   /** What is mounted upon: an index that lies below it could not be reached any more. */
   readonly mountpoint: string
 }
 
+/** A mount that serves nothing for a while. */
+interface Hold {
+  readonly timer: NodeJS.Timeout
+  expired: boolean
+}
+
 export class EngineThread implements EngineHandle {
   readonly ended: Promise<Ending>
+  readonly #thread: PoolThread
+  readonly #number: number
   readonly #index: IndexThread | null
-  readonly #worker: Worker
-  readonly #wakeFd: number
   readonly #pending = new Map<number, (value: unknown) => void>()
   #asked = 0
   #over = false
   #onBuilt: (refusal: string | null) => void = () => {}
   #onServing: () => void = () => {}
   #onHeld: () => void = () => {}
-  /** What the engine waits for, while it is held. */
-  #gate: Int32Array | null = null
+  #end: (ending: Ending) => void = () => {}
+  #hold: Hold | null = null
 
-  /** Builds the engine in a new thread, or says why it cannot be built. */
+  /** Builds the engine on a thread of the pool, or says why it cannot be built. */
   static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
-    const thread = new EngineThread(start, log, trace)
+    const engine = new EngineThread(start, log, trace)
     const built = new Promise<string | null>((resolve) => {
-      thread.#onBuilt = resolve
+      engine.#onBuilt = resolve
     })
-    const refusal = await Promise.race([built, thread.ended.then(wordsOf)])
-    if (refusal === null) return thread
-    await thread.#worker.terminate()
+    const refusal = await Promise.race([built, engine.ended.then(wordsOf)])
+    if (refusal === null) return engine
+    engine.#end({ result: 0 })
+    await engine.ended
     return { error: shown(refusal) }
   }
 
-  private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
+  private constructor(
+    start: EngineWish,
+    private readonly log: Log,
+    private readonly trace: (line: string) => void,
+  ) {
     native.reserveDescriptors(RESERVED)
-    this.#wakeFd = native.eventfd()
-    this.#index = IndexThread.plan(start.config, start.mountpoint, this.#wakeFd, log)
-    this.#worker = takeEngineThread()
-    const over = new Promise<Ending>((resolve) => this.#listen(resolve, log, trace))
+    this.#thread = enginePool.take()
+    const over = new Promise<Ending>((resolve) => {
+      this.#end = resolve
+    })
+    this.#number = this.#thread.add({
+      heard: (message) => this.#heard(message),
+      died: (stack) => this.#end({ crash: stack }),
+    })
+    this.#index = IndexThread.plan(start.config, start.mountpoint, this.#thread.wakeFd, log)
     this.ended = over.then(async (ending) => {
+      this.#settle()
       await this.#index?.finish('result' in ending)
       return ending
     })
-    this.ended.then(() => this.#settle())
     const { config, timeout, trace: traced, awake } = start
-    const told = { config, timeout, trace: traced, awake, wakeFd: this.#wakeFd, index: this.#index?.forEngine ?? null }
-    this.#worker.postMessage({ kind: 'build', start: told } satisfies ToEngine, this.#index?.transfer ?? [])
+    const told = { config, timeout, trace: traced, awake, index: this.#index?.forEngine ?? null }
+    this.#thread.send(this.#number, { kind: 'build', start: told }, this.#index?.transfer ?? [])
   }
 
-  #listen(end: (ending: Ending) => void, log: Log, trace: (line: string) => void): void {
-    this.#worker.on('message', (message: FromEngine) => {
-      if (message.kind === 'log') log(message.level, message.message, message.fields)
-      else if (message.kind === 'trace') trace(message.line)
-      else if (message.kind === 'built') this.#built(message)
-      else if (message.kind === 'serving') this.#onServing()
-      else if (message.kind === 'held') this.#onHeld()
-      else if (message.kind === 'answer') this.#answered(message.id, message.value)
-      else end({ result: message.result })
-    })
-    this.#worker.on('error', (error: Error) => end({ crash: sourceStack(error) }))
-    this.#worker.on('exit', (code) => end({ crash: `the engine's thread exited with ${code}` }))
+  #heard(message: FromMount): void {
+    if (message.kind === 'log') this.log(message.level, message.message, message.fields)
+    else if (message.kind === 'trace') this.trace(message.line)
+    else if (message.kind === 'built') this.#built(message)
+    else if (message.kind === 'serving') this.#onServing()
+    else if (message.kind === 'held') this.#onHeld()
+    else if (message.kind === 'answer') this.#answered(message.id, message.value)
+    else if (message.kind === 'crashed') this.#end({ crash: message.stack })
+    else this.#end({ result: message.result })
   }
 
-  #built(message: Extract<FromEngine, { kind: 'built' }>): void {
+  #built(message: Extract<FromMount, { kind: 'built' }>): void {
     if (message.refusal === null) this.#index?.know(message.stack, message.upperFd)
     this.#onBuilt(message.refusal)
   }
@@ -106,17 +116,18 @@ export class EngineThread implements EngineHandle {
   /** After the end nobody answers any more. */
   #settle(): void {
     this.#over = true
+    this.#thread.remove(this.#number)
+    if (this.#hold !== null) clearTimeout(this.#hold.timer)
     for (const resolve of this.#pending.values()) resolve(null)
     this.#pending.clear()
-    closeSync(this.#wakeFd)
   }
 
-  /** Gives the device away and waits until the loop runs; false when the thread ended instead. */
+  /** Gives the device away and waits until the loop runs; false when the engine ended instead. */
   async serve(fd: number): Promise<boolean> {
     const serving = new Promise<boolean>((resolve) => {
       this.#onServing = () => resolve(true)
     })
-    this.#worker.postMessage({ kind: 'serve', fd } satisfies ToEngine)
+    this.#send({ kind: 'serve', fd })
     const serves = await Promise.race([serving, this.ended.then(() => false)])
     if (serves) this.#index?.start()
     return serves
@@ -137,39 +148,46 @@ export class EngineThread implements EngineHandle {
   }
 
   async hold(milliseconds: number): Promise<Held | null> {
-    if (this.#over || this.#gate !== null) return null
-    const gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    this.#gate = gate
-    const giveUp = new AbortController()
+    if (this.#over || this.#hold !== null) return null
+    const hold: Hold = { expired: false, timer: setTimeout(() => this.#expire(hold), milliseconds) }
+    this.#hold = hold
     const held = new Promise<boolean>((resolve) => {
       this.#onHeld = () => resolve(true)
     })
-    this.#send({ kind: 'hold', gate, milliseconds })
+    this.#send({ kind: 'hold' })
+    const giveUp = new AbortController()
     const late = sleep(PATIENCE_MS, false, { signal: giveUp.signal }).catch(() => false)
     const holds = await Promise.race([held, late, this.ended.then(() => false)])
     giveUp.abort()
-    if (holds) return { release: () => this.#open(gate) }
-    this.#open(gate)
+    if (holds) return { release: () => this.#letGo(hold) }
+    this.#letGo(hold)
     return null
   }
 
-  /** False when the gate had opened by itself. */
-  #open(gate: Int32Array): boolean {
-    if (this.#gate === gate) this.#gate = null
-    const before = Atomics.compareExchange(gate, 0, Gate.CLOSED, Gate.OPEN)
-    Atomics.notify(gate, 0)
-    return before !== Gate.EXPIRED
+  #expire(hold: Hold): void {
+    hold.expired = true
+    this.#letGo(hold)
+    this.log('warn', 'the mount was held for longer than it was asked to be: it is served again')
+  }
+
+  /** False when it was let go of before, because its time was over. */
+  #letGo(hold: Hold): boolean {
+    clearTimeout(hold.timer)
+    if (this.#hold !== hold) return !hold.expired
+    this.#hold = null
+    this.#send({ kind: 'release' })
+    return !hold.expired
   }
 
   /** Whatever needs the engine goes before who holds it. */
   #openAny(): void {
-    if (this.#gate !== null) this.#open(this.#gate)
+    if (this.#hold !== null) this.#letGo(this.#hold)
   }
 
-  /** Ends the loop after the request in hand; before `serve` it ends the thread. */
+  /** Ends serving after the request in hand; before `serve` it ends the engine. */
   stop(): void {
     this.#openAny()
-    if (!this.#over) this.#send({ kind: 'stop' })
+    this.#send({ kind: 'stop' })
   }
 
   async detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
@@ -177,14 +195,8 @@ export class EngineThread implements EngineHandle {
     return detach(mountpoint, lazy)
   }
 
-  /** Ends the thread at once, wherever it is. */
-  async kill(): Promise<void> {
-    await this.#worker.terminate()
-  }
-
-  #send(message: ToEngine): void {
-    this.#worker.postMessage(message)
-    native.signalEvent(this.#wakeFd)
+  #send(message: ToMount): void {
+    if (!this.#over) this.#thread.send(this.#number, message)
   }
 }
 

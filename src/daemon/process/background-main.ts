@@ -6,10 +6,10 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { O_CLOEXEC } from '../../syscalls/constants.js'
 import { addonObstacle } from '../../syscalls/native.js'
-import { beginEngineThread } from '../engine/prestarted-thread.js'
+import { enginePool } from '../engine/engine-pool.js'
 
 closeInherited()
-if (process.argv[3] !== 'here' && addonObstacle === null) beginEngineThread()
+if (process.argv[3] !== 'here' && addonObstacle === null) enginePool.begin()
 void import('./background-serve.js')
 
 /**

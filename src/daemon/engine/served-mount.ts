@@ -1,0 +1,222 @@
+/**
+ * One mount on an engine's thread: its engine, its session and its connection, from the order to build it to its end.
+ * The thread serves others beside it, so nothing here may wait; a fault stays in the mount that has it.
+ */
+import { errnoWords } from '../../base/errno-words.js'
+import { sourceStack } from '../../base/source-stack.js'
+import { createEngine, type Engine } from '../../operations/engine.js'
+import { turnsOf } from '../../owner-index/database/shared-state.js'
+import { Session } from '../../session/session.js'
+import { AT_FDCWD, O_WRONLY } from '../../syscalls/constants.js'
+import { type Device, native } from '../../syscalls/native.js'
+import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
+import type { LogFunction } from '../../union/context/union.js'
+import { joinIndex } from './attach-index.js'
+import { type AwakeChoice, chooseAwake, idleFacts } from './cpu-latency.js'
+import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
+import { LateBinding } from './late-binding.js'
+
+/** Room for the largest WRITE (1 MiB) and its headers. */
+const BUFFER_BYTES = (1 << 20) + 4096
+
+/** The thread, as its mounts need to know it. */
+export interface ThreadParts {
+  readonly epoll: number
+  /** The eventfd that wakes the loop. */
+  readonly wakeFd: number
+  /** A device whose buffers are used by all; null: there is none yet. */
+  sibling(): Device | null
+}
+
+/** What serves, once there is a device. */
+interface Served {
+  readonly session: Session
+  readonly device: Device
+  readonly connection: Connection
+  readonly awake: AwakeChoice
+  readonly fd: number
+}
+
+export class ServedMount {
+  #served: Served | null = null
+  #held = false
+
+  private constructor(
+    readonly id: number,
+    private readonly start: EngineStart,
+    private readonly thread: ThreadParts,
+    private readonly say: (message: FromMount) => void,
+    private readonly engine: Engine,
+    private readonly binding: LateBinding,
+  ) {}
+
+  /** Opens the layers; null where they cannot be, which is said. */
+  static build(
+    id: number,
+    start: EngineStart,
+    thread: ThreadParts,
+    say: (message: FromMount) => void,
+  ): ServedMount | null {
+    const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
+    const binding = new LateBinding()
+    const engine = createEngine(start.config, binding, log)
+    if ('error' in engine) {
+      say({ kind: 'built', refusal: engine.error })
+      return null
+    }
+    joinIndex(engine, start.index, log)
+    say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
+    return new ServedMount(id, start, thread, say, engine, binding)
+  }
+
+  get device(): Device | null {
+    return this.#served?.device ?? null
+  }
+
+  /** Serves `fd` from now on, as `key` of the thread's epoll. */
+  begin(fd: number): void {
+    const { epoll, wakeFd } = this.thread
+    const sibling = this.thread.sibling()
+    const device =
+      sibling === null
+        ? new native.Device(fd, wakeFd, BUFFER_BYTES)
+        : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
+    device.share(epoll, this.id)
+    const session = this.#makeSession(device)
+    this.binding.device = dataBinding(device, wakeFd)
+    const trace = this.start.trace ? (line: string) => this.say({ kind: 'trace', line }) : undefined
+    const turns = this.start.index === null ? undefined : turnsOf(this.start.index.shared)
+    const connection = new Connection(device, session, { trace, turns })
+    this.#served = { session, device, connection, awake: this.#keepAwake(device), fd }
+    native.epollAdd(epoll, fd, this.id)
+    this.say({ kind: 'serving' })
+  }
+
+  /** Serves what has come: 0, or a negative number, with which the mount is over. */
+  serve(): number {
+    return this.#served?.connection.serve() ?? 0
+  }
+
+  /** The thread was woken: something that was waited for may be there. */
+  tend(): void {
+    this.engine.tendIndex()
+    if (!this.#held) this.#served?.connection.serveAgain()
+  }
+
+  /** Serves nothing until `release`: the requests wait in the kernel. */
+  hold(): void {
+    if (this.#served === null || this.#held) return
+    this.#held = true
+    native.epollRemove(this.thread.epoll, this.#served.fd)
+    this.say({ kind: 'held' })
+  }
+
+  release(): void {
+    if (this.#served === null || !this.#held) return
+    this.#held = false
+    native.epollAdd(this.thread.epoll, this.#served.fd, this.id)
+    this.tend()
+  }
+
+  /** The end, with `result` of its last `serve`: syncs and releases everything. */
+  close(result: number): void {
+    if (this.#served !== null) {
+      if (!this.#held) native.epollRemove(this.thread.epoll, this.#served.fd)
+      this.binding.device = null
+      this.#served.device.close()
+      this.#served = null
+    }
+    this.engine.close()
+    this.say({ kind: 'ended', result })
+  }
+
+  /** After a fault: the connection ends at once, and whoever uses the mount is told so by the kernel. */
+  abandon(): void {
+    this.#served?.device.close()
+    this.#served = null
+    try {
+      this.engine.close()
+    } catch {
+      // The fault has been told; what it left open ends with the process.
+    }
+  }
+
+  /** A question that throws is a bug in the answer, not a reason to stop serving. */
+  answer(question: Question): unknown {
+    const { engine } = this
+    try {
+      if (question.what === 'which') return engine.which(question.path)
+      if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
+      return question.what === 'describe' ? this.#describe() : this.#counters()
+    } catch (error) {
+      const fields = { error: String(error) }
+      this.say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields })
+      return null
+    }
+  }
+
+  #describe(): Record<string, unknown> | null {
+    if (this.#served === null) return null
+    const { agreed } = this.#served.session
+    const protocol = agreed === null ? null : `${agreed.major}.${agreed.minor}`
+    return { ...this.engine.describe(), awake: this.#served.awake, protocol }
+  }
+
+  #counters(): Record<string, unknown> | null {
+    if (this.#served === null) return null
+    const { session, device } = this.#served
+    const [reads, bytesRead, writes, bytesWritten, requests, failedReplies, awakenings] = device.counters
+    const memory = process.memoryUsage()
+    return {
+      ...this.engine.counters(),
+      index: this.engine.indexCounters(),
+      requests,
+      faults: session.counters.faults,
+      malformed: session.counters.malformed,
+      failedReplies,
+      awakenings,
+      data: { reads, bytesRead, writes, bytesWritten },
+      memory: { rss: memory.rss, heapUsed: memory.heapUsed },
+      byKind: session.counters.byName(),
+    }
+  }
+
+  /** As the mount wishes, where that can be had; what somebody asked for in vain is said. */
+  #keepAwake(device: Device): AwakeChoice {
+    const choice = chooseAwake(this.start.awake, idleFacts())
+    const fd = choice.holds ? native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0) : -1
+    if (fd >= 0) device.keepAwake(fd)
+    if (fd >= 0 || this.start.awake === 'off') return choice
+    const why = choice.holds ? `${LATENCY} cannot be opened (${errnoWords(fd)})` : choice.why
+    if (this.start.awake === 'on')
+      this.engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
+    return { holds: false, why }
+  }
+
+  #makeSession(device: Device): Session {
+    const seconds = this.start.timeout ?? Number.POSITIVE_INFINITY
+    const { operations } = this.engine
+    return new Session({
+      operations,
+      request: device.request,
+      reply: device.reply,
+      port: dataPort(device),
+      config: {
+        entryTimeout: seconds,
+        attrTimeout: seconds,
+        negativeTimeout: seconds,
+        acl: this.start.config.acl,
+        directIo: false,
+        data: this.engine.dataWish,
+        readdirplus: 'on',
+      },
+      fault: (error, request) => {
+        const stack = sourceStack(error)
+        this.say({ kind: 'log', level: 'error', message: 'a request failed inside', fields: { request, stack } })
+      },
+    })
+  }
+}
+
+/** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
+const LATENCY = '/dev/cpu_dma_latency'
