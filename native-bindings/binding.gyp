@@ -34,7 +34,7 @@
     {
       "target_name": "launch",
       "type": "executable",
-      "sources": ["src/launch.c", "src/launch-daemon.c"],
+      "sources": ["src/launch.c", "src/launch-daemon.c", "src/launch-host.c"],
       "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-O2", "-Wall", "-Wextra"],
       "conditions": [["OS!='linux'", { "type": "none" }]]

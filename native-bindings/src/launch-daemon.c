@@ -54,7 +54,7 @@ static int helpers(void) {
 
 // The current directory stays the caller's until relative paths have been read. Returns only when there is no Node to
 // start.
-static void becomeBackground(const struct call* call, const struct node* node, int channel) {
+static void becomeBackground(const struct call* call, const struct node* node, int channel, const char* socket) {
   setsid();
   bool isJournal = stderrIsJournal();
   int null = open("/dev/null", O_RDWR);
@@ -66,6 +66,10 @@ static void becomeBackground(const struct call* call, const struct node* node, i
   // start.
   unsetenv("NODE_EXTRA_CA_CERTS");
   unsetenv(NAME);
+  if (*socket != '\0')
+    setenv(SOCKET, socket, 1);
+  else
+    unsetenv(SOCKET);
   // Of a caller's channel to a child that is Node, nothing is left but these names.
   unsetenv("NODE_CHANNEL_FD");
   unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
@@ -130,6 +134,13 @@ static int endedEarly(pid_t daemon, bool heard) {
   return kFailed;
 }
 
+// A host that was on its way out took nothing: the mount gets a process of its own.
+static int hostEnded(bool heard) {
+  if (!heard) return kNotMine;
+  complain("the host process ended before it had mounted: run the same command once more\n");
+  return kFailed;
+}
+
 // The errno with which the mount answers, 0 when all is well; -1 when it does not in time. A process of its own asks:
 // nothing but killing it ends the wait for a mount whose engine hangs.
 static int ask(const char* mountpoint) {
@@ -153,11 +164,15 @@ static int ask(const char* mountpoint) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// The last word is the mount's own: as src/daemon/mount/liveness.ts and background.ts have it.
-static int confirm(const char* mountpoint, pid_t daemon) {
+// The last word is the mount's own: as src/daemon/mount/liveness.ts and background.ts have it. `daemon`: the process
+// that was started; 0 where a host serves it, which takes it away again when the line to it ends with `undo`.
+static int confirm(const char* mountpoint, pid_t daemon, int channel) {
   int answer = ask(mountpoint);
   if (answer == 0) return 0;
-  kill(daemon, SIGTERM);
+  if (daemon > 0)
+    kill(daemon, SIGTERM);
+  else
+    (void)!write(channel, "undo", sizeof "undo");
   char spare[32];
   if (answer < 0)
     complain("the mount did not answer within %d s", kAnswerSeconds);
@@ -179,21 +194,27 @@ static int hear(int channel, pid_t daemon) {
     if ((rest = after("say ", message)) != NULL)
       complain("%s\n", rest);
     else if ((rest = after("ready ", message)) != NULL)
-      return confirm(rest, daemon);
+      return confirm(rest, daemon, channel);
     else if ((rest = after("exit ", message)) != NULL)
       return atoi(rest);
     else if (strcmp(message, "other") == 0) {
-      endOf(daemon);
+      if (daemon > 0) endOf(daemon);
       fclose(from);
       return kNotMine;
     }
     heard = true;
   }
   if (from != NULL) fclose(from);
-  return endedEarly(daemon, heard);
+  return daemon > 0 ? endedEarly(daemon, heard) : hostEnded(heard);
 }
 
-int launch(const struct call* call, const struct node* node) {
+int hearHost(int fd) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL);
+  return hear(fd, 0);
+}
+
+int launch(const struct call* call, const struct node* node, const struct host* host) {
   int channel[2];
   // The caller may have it ignored; then waitpid() could not tell how a child ended.
   signal(SIGCHLD, SIG_DFL);
@@ -203,7 +224,7 @@ int launch(const struct call* call, const struct node* node) {
   // Who reads our standard error may go; the mount is made all the same.
   if (daemon > 0) signal(SIGPIPE, SIG_IGN);
   if (daemon == 0) {
-    becomeBackground(call, node, channel[1]);
+    becomeBackground(call, node, channel[1], host->socket);
     (void)!write(kChannel, "other", sizeof "other");
     _exit(kCannotRun);
   }

@@ -122,6 +122,8 @@ int main(int argc, char** argv) {
   // Of a directory that was removed the command speaks in its own words.
   bool isFast = looksLikeMount(&call) && getcwd(here, sizeof here) != NULL && access(background, R_OK) == 0;
   struct node started = {node, background};
-  int status = isFast ? launch(&call, &started) : kNotMine;
+  struct host host;
+  int status = isFast ? askHost(&call, root, here, &host) : kNotMine;
+  if (isFast && status == kNotMine) status = launch(&call, &started, &host);
   return status == kNotMine ? becomeCommand(&call) : status;
 }

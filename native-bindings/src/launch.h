@@ -8,6 +8,9 @@
 // Where the command learns under which name it was called (src/cli/main.ts); scripts/stratafs tells it to this program.
 #define NAME "STRATAFS_NAME"
 
+// Where the background process learns that it may become the host of further mounts.
+#define SOCKET "STRATAFS_HOST_SOCKET"
+
 enum { kFailed = 1, kCannotRun = 127 };
 
 struct call {
@@ -31,4 +34,18 @@ const char* after(const char* begin, const char* text);
 // Has the background process made the mount, and asks that. The status to end with, or kNotMine: the call is the
 // command's.
 enum { kNotMine = -1 };
-int launch(const struct call* call, const struct node* node);
+struct host;
+int launch(const struct call* call, const struct node* node, const struct host* host);
+
+// Where a background process that is started now listens for further mounts; empty: nowhere. `lock` is held until it
+// does.
+struct host {
+  char socket[108];
+  int lock;
+};
+
+// Has a host make the mount, and asks that. The status to end with, or kNotMine: there is none that would.
+int askHost(const struct call* call, const char* package, const char* here, struct host* start);
+
+// The rest of `askHost`, once the call has been sent over `fd`.
+int hearHost(int fd);

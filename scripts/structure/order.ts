@@ -25,6 +25,7 @@ const ORDER = [
   'oci/tar',
   'oci/encoding',
   'oci/changes',
+  'daemon/host',
   'daemon/process',
   'daemon/service',
   'daemon/control',

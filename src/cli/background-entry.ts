@@ -6,6 +6,8 @@
  */
 import { closeSync, writeSync } from 'node:fs'
 import { sourceStack } from '../base/source-stack.js'
+import { Host } from '../daemon/host/host.js'
+import type { HostCall } from '../daemon/host/host-line.js'
 import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
 import { stderrIsJournal } from '../daemon/process/journal.js'
 import { addonObstacle } from '../syscalls/native.js'
@@ -25,30 +27,56 @@ const LAUNCHER = 3
 let isHeard = true
 
 async function main(): Promise<void> {
-  const mount = addonObstacle === null ? readArguments() : null
-  if (mount === null) {
+  const socket = takeHostSocket()
+  const mount = addonObstacle === null ? prepare(ownCall()) : null
+  if (mount === null || 'error' in mount) {
     answer('other')
     process.exit(0)
   }
   process.chdir('/')
   for (const warning of mount.warnings) tell(`say ${warning}`)
-  const order = { plan: mount.plan, warnings: mount.warnings, journal: stderrIsJournal() }
+  const order = { ...mount, journal: stderrIsJournal() }
   const waiter = { say: (words: string) => void tell(`say ${words}`), isWanted: () => tell('wait') }
-  process.exit(await serveInBackground(order, report, waiter))
+  const host = socket === null ? null : Host.begin(socket, prepare)
+  // Others find the host once this mount answers, and not later.
+  const whenFound = async (outcome: BackgroundReport): Promise<boolean> => {
+    await host
+    return report(outcome)
+  }
+  process.exit(await served(serveInBackground(order, whenFound, waiter), (await host) ?? null))
+}
+
+/** The exit code, once nothing is served any more. */
+async function served(own: Promise<number>, host: Host | null): Promise<number> {
+  if (host === null) return own
+  const code = await host.serve(own)
+  await host.ended
+  return code
+}
+
+/** Where further mounts may be asked for, as the launcher says. */
+function takeHostSocket(): string | null {
+  const { STRATAFS_HOST_SOCKET: socket } = process.env
+  delete process.env.STRATAFS_HOST_SOCKET
+  return socket ?? null
+}
+
+function ownCall(): HostCall {
+  const [name = '', ...args] = rawArguments()
+  return { name, args, cwd: currentDirectory() }
 }
 
 /** What is to be mounted, and what to say about it first; null: that is the command's. */
-function readArguments(): Pick<Prepared, 'plan' | 'warnings'> | null {
-  const read = readRequest()
+function prepare(call: HostCall): Pick<Prepared, 'plan' | 'warnings'> | null {
+  const read = readRequest(call)
   if (read === null) return null
   const prepared = prepareMount(read.request)
   if ('error' in prepared || prepared.here || prepared.plan.settings.transport === 'fuse-native') return null
   return { plan: prepared.plan, warnings: [...read.warnings, ...prepared.warnings] }
 }
 
-function readRequest(): { readonly request: MountRequest; readonly warnings: readonly string[] } | null {
-  const [name = '', ...args] = rawArguments()
-  const cwd = currentDirectory()
+function readRequest(call: HostCall): { readonly request: MountRequest; readonly warnings: readonly string[] } | null {
+  const { name, args, cwd } = call
   if (isMountProgramForm(name, args)) {
     const form = parseMountProgram(name, args)
     if (form.kind !== 'mount' || form.pretend) return null
@@ -58,9 +86,10 @@ function readRequest(): { readonly request: MountRequest; readonly warnings: rea
   return given === null ? null : { request: commandRequest(given, cwd), warnings: [] }
 }
 
-async function report(outcome: BackgroundReport): Promise<void> {
+function report(outcome: BackgroundReport): boolean {
   if ('error' in outcome) refuse(outcome.error)
   else answer(`ready ${outcome.mountpoint}`, 'latin1')
+  return true
 }
 
 function refuse(words: string): void {

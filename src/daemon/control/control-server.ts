@@ -4,7 +4,7 @@
  * off.
  */
 import { rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { type ControlReply, type ControlRequest, lineReader, parseRequest } from './control-protocol.js'
 
 /** Who asks: one connection. */
@@ -13,18 +13,33 @@ export interface Peer {
   onGone(then: () => void): void
 }
 
+/** A socket that is listened on. */
+export interface ControlServer {
+  /** Ends it, and every conversation: whoever waits for the mount's end learns it so. */
+  close(): void
+}
+
 /** Answers one request. */
 type Answer = (request: ControlRequest, peer: Peer) => Promise<ControlReply>
 
 /** Listens on `path`; in a directory that only we can enter, so its own mode does not matter. */
-export async function listen(path: string, answer: Answer): Promise<Server> {
+export async function listen(path: string, answer: Answer): Promise<ControlServer> {
   rmSync(path, { force: true })
-  const server = createServer((socket) => converse(socket, answer))
+  const open = new Set<Socket>()
+  const server = createServer((socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    converse(socket, answer)
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path, resolve)
   })
-  return server
+  const close = (): void => {
+    server.close()
+    for (const socket of open) socket.destroy()
+  }
+  return { close }
 }
 
 function converse(socket: Socket, answer: Answer): void {

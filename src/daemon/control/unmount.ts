@@ -10,13 +10,12 @@ import { shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import { copiesOf, processes } from '../mount/namespaces.js'
-import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
+import { type FoundMount, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
 import { untilGone } from './control-client.js'
 import { findMount } from './find-mount.js'
 
 /** How long a daemon may take to sync and to go. */
 const PATIENCE_MS = 30_000
-const POLL_MS = 10
 /** After this long it checks what keeps the mount busy, and says what it waits for. */
 const LOOK_MS = 250
 const SILENCE_MS = 2_000
@@ -53,7 +52,7 @@ async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Re
   const begun = Date.now()
   let isTold = false
   while (Date.now() - begun < PATIENCE_MS) {
-    if (await Promise.race([gone(), sleep(LOOK_MS, false)])) return sweep()
+    if (await Promise.race([gone, sleep(LOOK_MS, false)])) return sweep()
     const copies = copiesOf(state.device)
     if (copies.length > 0) return noteCopies(state, copies, notice)
     if (isTold || Date.now() - begun < SILENCE_MS) continue
@@ -63,16 +62,9 @@ async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Re
   return { error: `${shown(state.mountpoint)} is unmounted, but its daemon (${nameOf(state)}) has not ended` }
 }
 
-/** Asks whether the daemon has ended, at most for as long as nobody else needs to be asked. */
-function endOf({ state, socket }: FoundMount): () => Promise<boolean> {
-  if (state.pidNamespace !== ownPidNamespace()) {
-    const gone = untilGone(socket, null, PATIENCE_MS).then((how) => how === 'gone')
-    return () => gone
-  }
-  return async () => {
-    for (const until = Date.now() + LOOK_MS; isAlive(state); await sleep(POLL_MS)) if (Date.now() > until) return false
-    return true
-  }
+/** True once the daemon has released everything of the mount: it holds the line for as long. */
+function endOf({ socket }: FoundMount): Promise<boolean> {
+  return untilGone(socket, null, PATIENCE_MS).then((how) => how === 'gone')
 }
 
 function noteCopies({ mountpoint, config }: MountState, copies: readonly number[], notice: Notice): null {

@@ -6,9 +6,8 @@
 
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Log } from '../../base/log.js'
-import { sourceStack } from '../../base/source-stack.js'
 import { pathBytes } from '../../base/text.js'
 import { markInUse, removeDatabase } from '../../owner-index/database/in-use.js'
 import type { WriterStart } from '../../owner-index/database/shared-state.js'
@@ -25,7 +24,7 @@ import { O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { EngineIndex } from './engine-messages.js'
-import { WORKER_LIMITS } from './worker-limits.js'
+import { type Writing, writersThread } from './writers-thread.js'
 
 /** How long the writer may take to bring its last changes to disk. */
 const PATIENCE_MS = 20_000
@@ -41,8 +40,7 @@ export class IndexThread {
   readonly #channel = new MessageChannel()
   readonly #shared = newSharedState()
   #stack: { config: LowerStackConfig; upperFd: number } | null = null
-  #worker: Worker | null = null
-  #ended: Promise<void> = Promise.resolve()
+  #writing: Writing | null = null
   #waiting: NodeJS.Timeout | null = null
 
   /** null: this mount has no index. */
@@ -100,7 +98,7 @@ export class IndexThread {
   #begin(): void {
     if (this.#waiting !== null) clearTimeout(this.#waiting)
     this.#waiting = null
-    if (this.path === null || this.#stack === null || this.#worker !== null) return
+    if (this.path === null || this.#stack === null || this.#writing !== null) return
     const start: WriterStart = {
       stack: this.#stack.config,
       upperFd: this.#stack.upperFd,
@@ -111,23 +109,24 @@ export class IndexThread {
       wide: this.config.index === 'immutable' ? null : WIDE,
       wakeFd: this.wakeFd,
     }
-    const engine = this.#channel.port2
-    const url = new URL('../../owner-index/writer/writer-worker.cjs', import.meta.url)
-    const workerData = { start, engine }
-    const options = { workerData, transferList: [engine], name: 'index', resourceLimits: WORKER_LIMITS }
     try {
-      this.#worker = new Worker(url, options)
+      this.#writing = writersThread.begin(start, this.#channel.port2, (message) => this.#heard(message))
     } catch (error) {
       this.#failed(error as Error)
       return this.#goWithout()
     }
-    this.#ended = new Promise((resolve) => this.#listen(this.#worker as Worker, resolve))
+  }
+
+  #heard(message: FromWriter): void {
+    if (message.kind === 'log') this.log(message.level, message.message, message.fields)
+    else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
+    else if (message.kind === 'failed') this.#failed(message)
   }
 
   /** The mount goes on without: the index is a cache. A thread may not be had where a limit of processes is reached. */
-  #failed(error: Error): void {
-    this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${error.message}` }
-    this.log('error', "the index's writer has failed", { stack: sourceStack(error) })
+  #failed({ message, stack }: { readonly message: string; readonly stack?: string | undefined }): void {
+    this.facts = { ...this.facts, state: 'none', downgrade: `the index's writer has failed: ${message}` }
+    this.log('error', "the index's writer has failed", { stack: stack ?? message })
   }
 
   /** Closes what was made for a writer that never came to be. */
@@ -138,39 +137,30 @@ export class IndexThread {
     this.#channel.port2.close()
   }
 
-  #listen(worker: Worker, end: () => void): void {
-    worker.on('message', (message: FromWriter) => {
-      if (message.kind === 'log') this.log(message.level, message.message, message.fields)
-      else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
-    })
-    worker.on('error', (error: Error) => this.#failed(error))
-    worker.on('exit', () => end())
-  }
-
   /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */
   fill(): boolean {
-    this.#begin()
-    this.#worker?.postMessage('fill')
-    return this.#worker !== null
+    return this.#tell('fill')
   }
 
   /** Has everything thrown away and begun anew. False when nobody writes. */
   drop(): boolean {
+    return this.#tell('drop')
+  }
+
+  #tell(what: 'fill' | 'drop'): boolean {
     this.#begin()
-    this.#worker?.postMessage('drop')
-    return this.#worker !== null
+    this.#writing?.tell(what)
+    return this.#writing !== null
   }
 
   /** After the engine: waits for the last commit when it ended as it should, else leaves the database marked. */
   async finish(clean: boolean): Promise<void> {
     if (this.#waiting !== null) clearTimeout(this.#waiting)
-    const worker = this.#worker
-    if (worker === null) return this.#goWithout()
-    if (!clean) worker.postMessage('crashed')
-    const late = setTimeout(() => void worker.terminate(), PATIENCE_MS)
-    await this.#ended
-    clearTimeout(late)
-    await worker.terminate()
+    const writing = this.#writing
+    if (writing === null) return this.#goWithout()
+    if (!clean) writing.tell('crashed')
+    if (await writing.endedWithin(PATIENCE_MS)) return
+    this.log('error', "the index's writer does not end: its database stays marked as in use")
   }
 }
 

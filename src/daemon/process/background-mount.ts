@@ -10,7 +10,7 @@ import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { runDaemon, type Served } from './daemon-process.js'
+import { type DaemonVoice, runDaemon, type Served } from './daemon-process.js'
 
 /** What the background process is told. */
 export interface BackgroundOrder {
@@ -23,10 +23,13 @@ export interface BackgroundOrder {
 /** What it answers, once. `mountpoint` is resolved. */
 export type BackgroundReport = (Served & { readonly pid: number }) | Refused
 
-/** Serves until the mount is gone; the exit code. A refusal is told to the starter, so the log has nothing to add. */
+/**
+ * Serves until the mount is gone; the exit code. A refusal is told to the starter, so the log has nothing to add. A
+ * `report` of false takes the mount away again.
+ */
 export async function serveInBackground(
   order: BackgroundOrder,
-  report: (outcome: BackgroundReport) => Promise<void>,
+  report: (outcome: BackgroundReport) => Promise<boolean>,
   waiter: Waiter,
 ): Promise<number> {
   const { logFile: asked } = order.plan.settings
@@ -37,27 +40,27 @@ export async function serveInBackground(
   }
   const ready = async (outcome: Served | Refused) => {
     if ('error' in outcome) dropLog()
-    await report('error' in outcome ? outcome : { pid: process.pid, ...outcome })
-    return !('error' in outcome)
+    const wanted = await report('error' in outcome ? outcome : { pid: process.pid, ...outcome })
+    return !('error' in outcome) && wanted
   }
-  const code = await serve(plan, order, ready, waiter)
-  if (code === 0) dropLog()
-  return code
+  const over = (code: number) => {
+    if (code === 0) dropLog()
+  }
+  return serve(plan, order, { ready, waiter, over })
 }
 
 async function serve(
   plan: MountPlan,
   { journal, warnings }: BackgroundOrder,
-  ready: (outcome: Served | Refused) => Promise<boolean>,
-  waiter: Waiter,
+  voice: Pick<DaemonVoice, 'ready' | 'waiter' | 'over'>,
 ): Promise<number> {
   const logger = openLog(plan.settings.logFile, journal)
   if ('error' in logger) {
-    await ready(logger)
+    await voice.ready(logger)
     return 1
   }
   const trace = (line: string) => logger.log('info', line)
-  return runDaemon(plan, { waiter, logger, warnings, trace, ready })
+  return runDaemon(plan, { ...voice, logger, warnings, trace })
 }
 
 function openLog(logFile: string | null, journal: boolean): Logger | Refused {

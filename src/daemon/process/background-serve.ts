@@ -32,10 +32,10 @@ function say(words: string): void {
 }
 
 /** Sends the one answer and closes the line. */
-function report(outcome: BackgroundReport): Promise<void> {
+function report(outcome: BackgroundReport): Promise<boolean> {
   return new Promise((resolve) => {
-    if (socket.destroyed) return resolve()
-    socket.once('close', () => resolve())
+    if (socket.destroyed) return resolve(true)
+    socket.once('close', () => resolve(true))
     socket.end(`${JSON.stringify(outcome)}\n`, () => socket.destroy())
   })
 }

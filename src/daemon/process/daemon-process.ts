@@ -1,19 +1,15 @@
 /**
- * One process serving one mount, in the foreground or not: signals, the log's sources, and the exit code. SIGTERM,
- * SIGINT and SIGHUP unmount; a second one ends at once. SIGUSR1 writes the counters into the log.
+ * One mount, in the foreground or not: its signals, its log, and the exit code.
  */
 
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from '../../base/log.js'
-import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { MountService } from '../service/mount-service.js'
-
-/** After the second signal the engine gets this long to finish the request in hand. */
-const LAST_MS = 500
+import { processSignals } from './process-signals.js'
 
 /**
  * By how much the heap may grow before it is collected: V8 lets it double and more, for speed that a daemon does not
@@ -30,7 +26,7 @@ export interface Served {
   readonly notice: string | null
 }
 
-interface DaemonVoice {
+export interface DaemonVoice {
   /** Hears what the mount waits for. */
   readonly waiter: Waiter
   readonly logger: Logger
@@ -42,65 +38,50 @@ interface DaemonVoice {
   ready(outcome: Served | Refused): Promise<boolean>
   /** Told once when a signal asks for the end. */
   ending?(): void
+  /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
+  readonly over?: ((code: number) => void) | undefined
 }
 
-/** Serves until the mount is gone. The exit code of the process. */
+/** Serves until the mount is gone. The exit code of a process that has no other. */
 export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<number> {
   const { logger } = voice
-  outliveFaults(logger)
   const signals = listenToSignals(voice)
-  const waiter = { say: voice.waiter.say, isWanted: () => signals.asked() === 0 && voice.waiter.isWanted() }
-  const service = await MountService.start(plan, logger, (line) => voice.trace(line), waiter)
+  const isWanted = (): boolean => processSignals.asked === 0 && voice.waiter.isWanted()
+  const waiter = { say: voice.waiter.say, isWanted }
+  const service = await MountService.start(plan, { logger, trace: (line) => voice.trace(line), waiter, over: voice.over })
   if ('error' in service) {
+    signals.forget()
     await voice.ready(service)
     return 1
   }
   for (const warning of voice.warnings) logger.log('warn', warning)
   const { mountpoint, device, config } = service.state
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
-  signals.end(service)
+  signals.serve(service)
   const wanted = await voice.ready({ mountpoint, notice: service.notice })
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
   const code = await service.ended
+  signals.forget()
   return wanted ? code : 1
 }
 
-/**
- * What nobody caught on this thread goes into the log, and the mount is served on: the engine has a thread of its own,
- * and a root filesystem is worth more than a control request or a lost message.
- */
-function outliveFaults(logger: Logger): void {
-  const tell = (error: unknown) => {
-    logger.log('error', 'a fault nobody caught: the mount is served on', { stack: sourceStack(error) })
-  }
-  process.on('uncaughtException', tell)
-  process.on('unhandledRejection', tell)
-}
-
-/**
- * Listens from the first moment, since a mount that is just being made must not be left without its daemon: what is
- * asked before it stands is done when it does. The mount is told to `end`; `asked` counts the signals so far.
- */
-function listenToSignals(voice: DaemonVoice): { end(service: MountService): void; asked(): number } {
+/** What is asked before the mount stands is done when it does. */
+function listenToSignals(voice: DaemonVoice): { serve(service: MountService): void; forget(): void } {
   const { logger } = voice
   let serving: MountService | null = null
-  let asked = 0
   const stop = () => {
     serving?.stop().catch((error) => logger.log('error', 'cannot unmount', { error: String(error) }))
   }
-  const end = (signal: string) => {
+  const end = (signal: string, isFirst: boolean) => {
     logger.log('info', 'asked to end', { signal })
-    if (asked === 0) voice.ending?.()
-    if (++asked > 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_MS)
+    if (isFirst) voice.ending?.()
     stop()
   }
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end)
-  process.on('SIGUSR1', () => void serving?.logCounters())
-  process.on('SIGPIPE', () => {})
-  const endOf = (service: MountService) => {
+  const forget = processSignals.add({ logger, end, logCounters: () => void serving?.logCounters() })
+  const serve = (service: MountService) => {
     serving = service
-    if (asked > 0) stop()
+    if (processSignals.asked > 0) stop()
   }
-  return { end: endOf, asked: () => asked }
+  return { serve, forget }
 }

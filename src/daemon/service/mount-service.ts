@@ -3,7 +3,6 @@
  * each step can be undone, and taken down in the reverse one. Nothing is mounted before everything that may be refused
  * has been asked; whoever calls learns of a refusal in one sentence and finds nothing left behind.
  */
-import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 import { Errno } from '../../base/errno.js'
 import { isLevel, type Logger } from '../../base/log.js'
@@ -11,7 +10,7 @@ import { shown } from '../../base/text.js'
 import { addonObstacle } from '../../syscalls/native.js'
 import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
-import { listen, type Peer } from '../control/control-server.js'
+import { type ControlServer, listen, type Peer } from '../control/control-server.js'
 import { Freezer } from '../control/freeze.js'
 import { inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
@@ -51,25 +50,31 @@ const obstacles: Obstacles = {
   },
 }
 
+/** How a mount is heard of. */
+export interface ServiceVoice {
+  readonly logger: Logger
+  /** Gets one line for each request and reply, when the plan asks for them. */
+  trace(line: string): void
+  /** Hears what is waited for. */
+  readonly waiter: Waiter
+  /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
+  readonly over?: ((code: number) => void) | undefined
+}
+
 export class MountService {
   /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
   readonly ended: Promise<number>
   readonly #stem: string | null
   readonly #holding: Freezer
-  #server: Server | null = null
+  #server: ControlServer | null = null
   #stopping = false
   #over = false
 
   /**
-   * Mounts and serves, or says why not. `trace` gets one line for each request and reply when the plan asks for them;
-   * `waiter` hears what is waited for.
+   * Mounts and serves, or says why not.
    */
-  static async start(
-    given: MountPlan,
-    logger: Logger,
-    trace: (line: string) => void,
-    waiter: Waiter,
-  ): Promise<MountService | Refused> {
+  static async start(given: MountPlan, voice: ServiceVoice): Promise<MountService | Refused> {
+    const { waiter } = voice
     const choice = chooseTransport(given, obstacles)
     if ('error' in choice) return choice
     const obstacle = runDirectoryObstacle()
@@ -91,7 +96,7 @@ export class MountService {
       waiter,
     )
     if ('error' in locks) return locks
-    const service = await MountService.#mount(plan, facts, logger, locks, trace)
+    const service = await MountService.#mount(plan, facts, locks, voice)
     if ('error' in service) locks.release()
     else await service.#register()
     return service
@@ -100,15 +105,14 @@ export class MountService {
   static async #mount(
     plan: MountPlan,
     transport: TransportFacts,
-    logger: Logger,
     locks: DirectoryLocks,
-    trace: (line: string) => void,
+    { logger, trace, over }: ServiceVoice,
   ): Promise<MountService | Refused> {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
     const engine = await startEngine(plan, logger.log, trace)
-    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
+    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine, over)
   }
 
   private constructor(
@@ -117,6 +121,7 @@ export class MountService {
     private readonly logger: Logger,
     private readonly locks: DirectoryLocks,
     private readonly engine: EngineHandle,
+    private readonly over: ((code: number) => void) | undefined,
   ) {
     this.#holding = new Freezer(engine, logger.log)
     const directory = runDirectory()
@@ -243,10 +248,12 @@ export class MountService {
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
     if (stillThere) await this.engine.detach(this.state.mountpoint, true)
-    this.#forget()
     this.locks.release()
     this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
-    return failed ? 1 : 0
+    const code = failed ? 1 : 0
+    this.over?.(code)
+    this.#forget()
+    return code
   }
 }
 

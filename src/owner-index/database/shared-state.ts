@@ -2,6 +2,7 @@
  * What the engine's thread and the writer's thread know of each other without a message: the engine sits in one
  * blocking call and reads no messages, but looking at a shared number costs nothing.
  */
+import type { MessagePort } from 'node:worker_threads'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 
 /** Slots of the shared Int32Array. */
@@ -119,6 +120,16 @@ export type FromWriter =
     }
   | { readonly kind: 'facts'; readonly facts: IndexFacts }
   | { readonly kind: 'ended' }
+  /** A fault of ours took the writer. */
+  | { readonly kind: 'failed'; readonly message: string; readonly stack: string }
+
+/** The same, of one mount's writer among those of a thread. */
+export type FromWriters = FromWriter & { readonly mount: number }
+
+/** What the main thread tells the writers' thread, of one mount: `engine` is that engine's end of their channel. */
+export type ToWriters =
+  | { readonly kind: 'begin'; readonly mount: number; readonly start: WriterStart; readonly engine: MessagePort }
+  | { readonly kind: 'crashed' | 'fill' | 'drop'; readonly mount: number }
 
 /** How the index is, for `inspect`. */
 export interface IndexFacts {

@@ -245,6 +245,14 @@ export class IndexWriter {
     this.#filling = BackgroundWalk.begin(host, this.#stack, this.#store!, (place, parent) => known.at(place, parent))
   }
 
+  /** Lets go of everything and leaves the database marked as in use. */
+  abandon(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#leave()
+    this.#stack.close()
+    if (this.#upperFd >= 0) native.close(this.#upperFd)
+  }
+
   #end(): void {
     this.#filling?.stop()
     if (this.#retry !== null) clearTimeout(this.#retry)

@@ -1,0 +1,137 @@
+/**
+ * The host: a background process that serves further mounts beside its first. A mount is a message to it, to engines
+ * that are warm. It ends when it has had no mount for a while. Only callers that could have been it are heard
+ * (peer.ts); everybody else gets a process of their own.
+ */
+import { rmSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { shown } from '../../base/text.js'
+import { enginePool } from '../engine/engine-pool.js'
+import { listMounts } from '../mount/run-directory.js'
+import type { MountPlan } from '../options/mount-settings.js'
+import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
+import { type HostCall, HostLine } from './host-line.js'
+import { peerObstacle } from './peer.js'
+
+/** How long a host without a mount waits for another one. */
+const IDLE_SECONDS = 60
+
+/** What a caller's arguments come to; null: nothing for a background process. */
+export type PrepareCall = (call: HostCall) => {
+  readonly plan: MountPlan
+  readonly warnings: readonly string[]
+} | { readonly error: string } | null
+
+export class Host {
+  /** No mount is left, and none will come. */
+  readonly ended: Promise<void>
+  #end: () => void = () => {}
+  #active = 0
+  #hasServed = false
+  #waiting: NodeJS.Timeout | null = null
+  #isClosing = false
+
+  /** Listens on `path`, where nobody else does: the caller holds the lock beside it. Null where that cannot be had. */
+  static async begin(path: string, prepare: PrepareCall): Promise<Host | null> {
+    rmSync(path, { force: true })
+    const server = createServer()
+    const listens = new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(path, () => resolve(true))
+    })
+    const host = new Host(server, path, prepare)
+    if (!(await listens)) return null
+    enginePool.allowMany()
+    return host
+  }
+
+  private constructor(
+    private readonly server: Server,
+    private readonly path: string,
+    private readonly prepare: PrepareCall,
+  ) {
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
+    server.on('connection', (socket) => void this.#answer(socket))
+  }
+
+  /** Counts a mount in for as long as `serving` lasts: its exit code. */
+  async serve(serving: Promise<number>): Promise<number> {
+    this.#active++
+    if (this.#waiting !== null) clearTimeout(this.#waiting)
+    this.#waiting = null
+    try {
+      const code = await serving
+      if (code === 0) this.#hasServed = true
+      return code
+    } finally {
+      if (--this.#active === 0) this.#rest()
+    }
+  }
+
+  async #answer(socket: Socket): Promise<void> {
+    const line = new HostLine(socket)
+    if (this.#isClosing || peerObstacle(handleOf(socket)) !== null) return line.destroy()
+    const request = await line.request()
+    if (request === null || this.#isClosing) return line.destroy()
+    if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
+    else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
+    else this.#stop(line)
+  }
+
+  async #mount(call: HostCall, line: HostLine): Promise<number> {
+    const prepared = this.prepare(call)
+    if (prepared === null || 'error' in prepared) {
+      line.end('other')
+      return 1
+    }
+    for (const warning of prepared.warnings) line.say(`say ${warning}`)
+    const report = async (outcome: BackgroundReport): Promise<boolean> => {
+      if (!('error' in outcome)) return line.finish(`ready ${outcome.mountpoint}`, 'latin1')
+      line.say(`say ${outcome.error}`)
+      line.end('exit 1')
+      return false
+    }
+    const waiter = { say: (words: string) => void line.say(`say ${words}`), isWanted: () => line.isOpen }
+    return serveInBackground({ ...prepared, journal: false }, report, waiter)
+  }
+
+  #status(): Record<string, unknown> {
+    const mounts = listMounts().filter(({ state }) => state.pid === process.pid)
+    return {
+      pid: process.pid,
+      mounts: mounts.map(({ state }) => shown(state.mountpoint)),
+      threads: enginePool.loads,
+      rss: process.memoryUsage.rss(),
+    }
+  }
+
+  #stop(line: HostLine): void {
+    if (this.#active > 0) return line.end(JSON.stringify({ refused: this.#status() }))
+    line.end(JSON.stringify({ stopped: process.pid }))
+    this.#close()
+  }
+
+  /** Nothing is mounted. Where nothing ever was, nobody waits for more. */
+  #rest(): void {
+    const named = process.env.STRATAFS_HOST_IDLE
+    const seconds = this.#hasServed ? Number(named || IDLE_SECONDS) : 0
+    if (!(seconds > 0)) return this.#close()
+    this.#waiting = setTimeout(() => this.#close(), seconds * 1000)
+  }
+
+  #close(): void {
+    if (this.#isClosing || this.#active > 0) return
+    this.#isClosing = true
+    rmSync(this.path, { force: true })
+    this.server.close()
+    this.#end()
+  }
+}
+
+/** Node keeps a socket's descriptor to itself; asking who connected needs it. */
+function handleOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } }
+  return handle?.fd ?? -1
+}
