@@ -21,6 +21,7 @@
         "src/fusermount.cc",
         "src/notify.cc",
         "src/epoll.cc",
+        "src/sync.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],

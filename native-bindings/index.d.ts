@@ -206,6 +206,8 @@ export interface Native {
   /** Sends `text` as one datagram to the unix socket `path`, or to the abstract one where it begins with `@`; the
    * number of bytes. It may wait while the receiver's queue is full. */
   notify(path: string, text: string): number
+  /** syncfs(2) beside this thread: a promise of 0 or -errno. `fd` must stay open until then. */
+  syncfsBeside(fd: number): Promise<number>
   /** An epoll(7) descriptor, or -errno. */
   epollCreate(): number
   /** Waits for `fd` to be readable, level-triggered, from now on. `key`, not negative, comes back from epollWait. */

@@ -21,6 +21,7 @@ export {
   previewCommit,
   type Summary,
 } from './library/changes.js'
+export { type HostStatus, listHosts, type StoppedHosts, stopHosts } from './library/hosts.js'
 export {
   type HistoryRow,
   type ImageDocument,

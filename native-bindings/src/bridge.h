@@ -224,6 +224,7 @@ void describeMounting(Table& table);
 void describeFusermount(Table& table);
 void describeNotify(Table& table);
 void describeEpoll(Table& table);
+void describeSync(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

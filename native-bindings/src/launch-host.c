@@ -142,23 +142,35 @@ static bool isUnwanted(const struct call* call) {
   return false;
 }
 
+// Held while a host is looked for and started. A host that ends removes the file under its own lock, so that whoever
+// waited for that has the wrong one.
+static int lockBeside(const char* stem) {
+  char path[PATH_MAX + 8];
+  snprintf(path, sizeof path, "%s.lock", stem);
+  for (;;) {
+    struct stat held, there;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &held) != 0) return fd;
+    if (stat(path, &there) == 0 && there.st_ino == held.st_ino && there.st_dev == held.st_dev) return fd;
+    close(fd);
+  }
+}
+
 // A host that is there has the mount made. kNotMine: there is none, and `*start` says where one would listen; the lock
 // that is held from then on keeps others from starting a second one.
 int askHost(const struct call* call, const char* package, const char* here, struct host* start) {
   start->socket[0] = '\0';
   start->lock = -1;
-  char stem[PATH_MAX], path[PATH_MAX + 8];
+  char stem[PATH_MAX];
   if (isUnwanted(call) || !findStem(package, stem)) return kNotMine;
   int fd = connectTo(stem);
   if (fd < 0) {
-    snprintf(path, sizeof path, "%s.lock", stem);
-    start->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    start->lock = lockBeside(stem);
     if (start->lock < 0) return kNotMine;
-    flock(start->lock, LOCK_EX);
     fd = connectTo(stem);
   }
   if (fd < 0) {
-    snprintf(start->socket, sizeof start->socket, "%s.sock", stem);
+    snprintf(start->socket, sizeof start->socket, "%.100s.sock", stem);
     return kNotMine;
   }
   if (start->lock >= 0) close(start->lock);

@@ -25,6 +25,54 @@ export const start: OwnWorkload = {
   },
 }
 
+const FURTHER = 10
+
+/** What a mount costs where one stands already, and what many cost together. */
+export const further: OwnWorkload = {
+  measures: [
+    { id: 'start-further', title: 'a further mount, one standing already', unit: 's' },
+    { id: 'end-further', title: 'its unmount', unit: 's' },
+    { id: 'pss-further', title: 'memory (PSS) of each of 30 mounts, all of one image, at rest', unit: 'MB' },
+  ],
+  async run(stage) {
+    const standing = await one(stage, 'standing')
+    const begun: number[] = []
+    const ended: number[] = []
+    for (let i = 0; i < FURTHER; i++) {
+      const layers = stage.layers([stage.material.rootfs], 'disk', `further-${i}`)
+      const mounted = await stage.side.mount(layers)
+      begun.push(mounted.took)
+      await stage.step({ run: 'test -d "$M/usr"; sleep 0.2' }, layers.merged)
+      const begin = performance.now()
+      await mounted.end()
+      ended.push((performance.now() - begin) / 1000)
+      await stage.clear({ ...mounted, end: async () => {} }, layers)
+    }
+    await stage.clear(standing.mounted, standing.layers)
+    return { 'start-further': median(begun), 'end-further': median(ended), 'pss-further': await memoryOfMany(stage) }
+  },
+}
+
+const MANY = 30
+
+async function memoryOfMany(stage: Stage): Promise<number> {
+  const mounts: Awaited<ReturnType<typeof one>>[] = []
+  for (let i = 0; i < MANY; i++) mounts.push(await one(stage, `many-${i}`))
+  await stage.step({ run: 'sleep 2' }, mounts[0]!.layers.merged)
+  const { pss } = memoryOf(mounts.flatMap(({ mounted }) => mounted.daemons))
+  for (const { mounted, layers } of mounts.reverse()) await stage.clear(mounted, layers)
+  return pss / MANY
+}
+
+async function one(stage: Stage, name: string): Promise<{ layers: Layers; mounted: Mounted }> {
+  const layers = stage.layers([stage.material.rootfs], 'disk', name)
+  return { layers, mounted: await stage.side.mount(layers) }
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1]!
+}
+
 /** Of the processes that serve the mount. */
 export const memory: OwnWorkload = {
   measures: [

@@ -24,6 +24,8 @@ export interface Layers {
 /** A mount that stands; `daemons` are the processes that serve it. */
 export interface Mounted {
   readonly daemons: readonly number[]
+  /** Seconds that the command took, without looking for its daemons. */
+  readonly took: number
   end(): Promise<void>
 }
 
@@ -55,8 +57,8 @@ export function kernelOverlayfs(): Side {
     async mount(layers) {
       const extra = layers.wishes?.metacopy === true ? 'metacopy=on' : 'metacopy=off'
       const options = `${layerOptions(layers)},redirect_dir=on,index=on,${extra}`
-      await mustRun(['mount', '-t', 'overlay', 'overlay', '-o', options, layers.merged])
-      return { daemons: [], end: async () => void (await mustRun(['umount', layers.merged])) }
+      const took = await timed(['mount', '-t', 'overlay', 'overlay', '-o', options, layers.merged])
+      return { daemons: [], took, end: async () => void (await mustRun(['umount', layers.merged])) }
     },
   }
 }
@@ -73,11 +75,17 @@ export function program(name: string, argv: readonly string[], about: string, ex
       const own = name.startsWith('stratafs')
       if (own && layers.wishes?.indexed === true) await mustRun(wrap([...argv, ...indexBuild(layers)]))
       const wished = own ? ownOptions(layers) : ''
-      await mustRun(wrap([...argv, '-o', `${layerOptions(layers)}${wished}${extra}`, layers.merged]))
+      const took = await timed(wrap([...argv, '-o', `${layerOptions(layers)}${wished}${extra}`, layers.merged]))
       const daemons = deviceHolders().filter((pid) => !before.has(pid))
-      return { daemons, end: () => unmount(wrap, layers.merged, daemons) }
+      return { daemons, took, end: () => unmount(wrap, layers.merged, daemons) }
     },
   }
+}
+
+async function timed(argv: readonly string[]): Promise<number> {
+  const begin = performance.now()
+  await mustRun(argv)
+  return (performance.now() - begin) / 1000
 }
 
 function ownOptions({ wishes }: Layers): string {

@@ -40,15 +40,16 @@ async function main(): Promise<void> {
   const host = socket === null ? null : Host.begin(socket, prepare)
   // Others find the host once this mount answers, and not later.
   const whenFound = async (outcome: BackgroundReport): Promise<boolean> => {
-    await host
+    const found = await host
+    if (typeof found === 'string') tell(`say each mount gets a process of its own here: ${found}`)
     return report(outcome)
   }
-  process.exit(await served(serveInBackground(order, whenFound, waiter), (await host) ?? null))
+  process.exit(await served(serveInBackground(order, whenFound, waiter), await host))
 }
 
 /** The exit code, once nothing is served any more. */
-async function served(own: Promise<number>, host: Host | null): Promise<number> {
-  if (host === null) return own
+async function served(own: Promise<number>, host: Host | string | null): Promise<number> {
+  if (host === null || typeof host === 'string') return own
   const code = await host.serve(own)
   await host.ended
   return code

@@ -9,6 +9,7 @@ import { applyCommand } from './commands/apply.js'
 import { commitCommand } from './commands/commit.js'
 import { diffCommand } from './commands/diff.js'
 import { healthCommand } from './commands/health.js'
+import { hostCommand } from './commands/host.js'
 import { listCommand } from './commands/list.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './commands/owner-commands.js'
 import { statsCommand } from './commands/stats.js'
@@ -71,7 +72,7 @@ function unknownCommand(word: string): number {
 /** Adds every command to `parser`, which reads `args`; the manual is read from it, too (scripts/man-pages.ts). */
 export function describe(parser: Argv, args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
-  const asked = [listCommand, inspectCommand, statsCommand, healthCommand, ...owners]
+  const asked = [listCommand, inspectCommand, statsCommand, healthCommand, hostCommand, ...owners]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]
   const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand, helpCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))

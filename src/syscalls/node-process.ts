@@ -21,6 +21,7 @@ type Surroundings = Pick<
   | 'reserveDescriptors'
   | 'signalEvent'
   | 'notify'
+  | 'syncfsBeside'
   | 'epollCreate'
   | 'epollAdd'
   | 'epollRemove'
@@ -65,6 +66,7 @@ export const surroundings: Surroundings = {
   reserveDescriptors: refuse(Errno.ENOSYS),
   signalEvent: refuse(Errno.ENOSYS),
   notify: refuse(Errno.ENOSYS),
+  syncfsBeside: () => Promise.resolve(-Errno.ENOSYS),
   epollCreate: refuse(Errno.ENOSYS),
   epollAdd: refuse(Errno.ENOSYS),
   epollRemove: refuse(Errno.ENOSYS),

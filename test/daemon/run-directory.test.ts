@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import {
   filesStem,
+  giveStem,
   listMounts,
   type MountState,
   ownIdentity,
-  removeFiles,
   runDirectory,
   writeState,
 } from '../../src/daemon/mount/run-directory.js'
@@ -45,7 +45,7 @@ test('a live mount is found, and gone when its files are removed', (t) => {
   assert.deepEqual(rest, [])
   assert.equal(found.state.mountpoint, '/m\xff')
   assert.equal(found.socket, `${stem}.sock`)
-  removeFiles(stem)
+  giveStem(stem)
   assert.deepEqual(listMounts(), [])
 })
 

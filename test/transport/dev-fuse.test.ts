@@ -113,7 +113,10 @@ describe('the loop over /dev/fuse', () => {
 
   it('hands a device’s failure back', () => {
     const kernel = new SyntheticKernel()
-    assert.equal(serve(new ScriptedDevice(kernel, [-5]), kernel, () => false), -5)
+    assert.equal(
+      serve(new ScriptedDevice(kernel, [-5]), kernel, () => false),
+      -5,
+    )
   })
 
   it('tells every request and reply when tracing', () => {

@@ -33,6 +33,7 @@ export const COMMANDS = [
   ...OWNER_COMMANDS,
   'stats',
   'health',
+  'host',
   'diff',
   'commit',
   'apply',

@@ -52,6 +52,10 @@ export type ToMount =
   | { readonly kind: 'hold' }
   | { readonly kind: 'release' }
   | { readonly kind: 'stop' }
+  /** After `over`: sync what is left, and release everything. */
+  | { readonly kind: 'close' }
+  /** Of no mount: is the thread alive? */
+  | { readonly kind: 'probe' }
 
 /** `mount`: its number, from 1. */
 export type ToEngine = ToMount & { readonly mount: number }
@@ -66,7 +70,10 @@ export type FromMount =
   | { readonly kind: 'held' }
   | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }
   | { readonly kind: 'trace'; readonly line: string }
-  /** As the connection ended; everything has been synced and released. */
+  | { readonly kind: 'alive' }
+  /** The connection has ended with this; nothing has been synced or released yet. */
+  | { readonly kind: 'over'; readonly result: number }
+  /** As `over` said; everything has been synced and released. */
   | { readonly kind: 'ended'; readonly result: number }
   /** A fault of ours took this mount's engine; the thread serves the others on. */
   | { readonly kind: 'crashed'; readonly stack: string }

@@ -14,10 +14,15 @@ import { WORKER_LIMITS } from './worker-limits.js'
 const MOST_THREADS = 8
 /** A thread more is begun so long after the mount that wants it: loading it takes the processor from that one. */
 const LATER_MS = 1000
+/** How often threads are asked for a sign of life, and from when on their silence matters. */
+const WATCH_MS = 2_000
+const SILENT_MS = 2_000
 
 /** What a mount hears from its thread. */
-export interface MountListener {
+interface MountListener {
   heard(message: FromMount): void
+  /** The thread has not answered for a while: a call of one of its mounts takes long. */
+  silent(): void
   /** The thread has died, with everything in it. */
   died(stack: string): void
 }
@@ -28,6 +33,9 @@ export class PoolThread {
   readonly #mounts = new Map<number, MountListener>()
   #next = 1
   #isOver = false
+  /** When it was asked for a sign of life that has not come yet; 0: nothing is owed. */
+  #probedAt = 0
+  #isTold = false
 
   constructor(output: WorkerOptions = {}) {
     this.wakeFd = native.eventfd()
@@ -37,10 +45,16 @@ export class PoolThread {
       workerData: { wakeFd: this.wakeFd },
       ...output,
     })
-    this.#worker.on('message', ({ mount, ...message }: FromEngine) => this.#mounts.get(mount)?.heard(message))
+    this.#worker.on('message', ({ mount, ...message }: FromEngine) => {
+      if (message.kind === 'alive') this.#alive()
+      else this.#mounts.get(mount)?.heard(message)
+    })
     this.#worker.on('error', (error: Error) => this.#died(sourceStack(error)))
     this.#worker.on('exit', (code) => this.#died(`the engine's thread exited with ${code}`))
   }
+
+  /** Its mount shares it with no other: what lies below may take long to answer. */
+  isAlone = false
 
   /** Mounts that it has. */
   get load(): number {
@@ -58,9 +72,32 @@ export class PoolThread {
     return number
   }
 
+  /** For how many milliseconds it has owed an answer; 0 where it has answered, or has nothing to serve. */
+  get silentMs(): number {
+    return this.#probedAt === 0 ? 0 : Date.now() - this.#probedAt
+  }
+
+  /** Asks for a sign of life. What is owed for longer than a moment is told in the logs, once. */
+  probe(): void {
+    if (this.#probedAt === 0) {
+      if (this.load === 0) return
+      this.#probedAt = Date.now()
+      return this.send(0, { kind: 'probe' })
+    }
+    if (this.silentMs < SILENT_MS || this.#isTold) return
+    this.#isTold = true
+    for (const listener of this.#mounts.values()) listener.silent()
+  }
+
+  #alive(): void {
+    this.#probedAt = 0
+    this.#isTold = false
+  }
+
   /** The mount is over: nothing is heard of it any more. */
   remove(mount: number): void {
     this.#mounts.delete(mount)
+    if (this.#mounts.size === 0) this.isAlone = false
   }
 
   send(mount: number, message: ToMount, transfer: readonly Transferable[] = []): void {
@@ -94,33 +131,53 @@ class EnginePool {
    * Begins the first thread. The process has no output: it is spared the making of its streams.
    */
   begin(): void {
-    if (this.#threads.length === 0) this.#threads.push(new PoolThread({ stdout: true, stderr: true }))
+    if (this.#threads.length === 0) this.#begin({ stdout: true, stderr: true })
   }
 
-  /** Many mounts are to come: as many threads as processors, from now on. */
+  #begin(output: WorkerOptions = {}): PoolThread {
+    const thread = new PoolThread(output)
+    this.#threads.push(thread)
+    return thread
+  }
+
+  /** Many mounts are to come: as many threads as processors, from now on, and each is watched. */
   allowMany(): void {
     this.#most = Math.min(MOST_THREADS, availableParallelism())
+    setInterval(() => this.#watch(), WATCH_MS).unref()
   }
 
-  /** The thread with the fewest mounts. */
-  take(): PoolThread {
+  /** A thread that hangs, on a disk or a network filesystem below, gets no further mount. */
+  #watch(): void {
+    for (const thread of this.#threads) thread.probe()
+  }
+
+  /** The thread with the fewest mounts; `alone`: one that has none, and gets no other. */
+  take(alone: boolean): PoolThread {
     this.#threads = this.#threads.filter((thread) => !thread.isOver)
-    if (this.#threads.length === 0) this.#threads.push(new PoolThread())
-    const least = this.#threads.reduce((best, thread) => (thread.load < best.load ? thread : best))
+    if (alone) return this.#takeAlone()
+    const answering = this.#threads.filter((thread) => !thread.isAlone && thread.silentMs < SILENT_MS)
+    if (answering.length === 0) answering.push(this.#begin())
+    const least = answering.reduce((best, thread) => (thread.load < best.load ? thread : best))
     if (least.load > 0) this.#grow()
     return least
   }
 
-  /** For `host status`: mounts on each thread. */
-  get loads(): readonly number[] {
-    return this.#threads.map((thread) => thread.load)
+  /** Of each thread: its mounts, and for how many milliseconds it has not answered. */
+  get threads(): readonly { readonly mounts: number; readonly silentMs: number }[] {
+    return this.#threads.map((thread) => ({ mounts: thread.load, silentMs: thread.silentMs }))
+  }
+
+  #takeAlone(): PoolThread {
+    const thread = this.#threads.find(({ load }) => load === 0) ?? this.#begin()
+    thread.isAlone = true
+    return thread
   }
 
   #grow(): void {
     if (this.#threads.length >= this.#most || this.#growing !== null) return
     this.#growing = setTimeout(() => {
       this.#growing = null
-      this.#threads.push(new PoolThread({ stdout: true, stderr: true }))
+      this.#begin({ stdout: true, stderr: true })
     }, LATER_MS).unref()
   }
 }

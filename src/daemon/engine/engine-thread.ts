@@ -13,6 +13,7 @@ import type { Ending, EngineHandle, Held } from './engine-handle.js'
 import type { EngineStart, FromMount, Question, ToMount } from './engine-messages.js'
 import { enginePool, type PoolThread } from './engine-pool.js'
 import { IndexThread } from './index-thread.js'
+import { hasRemoteLayer } from './remote.js'
 
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
@@ -48,6 +49,9 @@ export class EngineThread implements EngineHandle {
   #onHeld: () => void = () => {}
   #end: (ending: Ending) => void = () => {}
   #hold: Hold | null = null
+  /** The upper's root, where the end of the mount syncs it; else -1. */
+  #upperFd = -1
+  readonly #isSynced: boolean
 
   /** Builds the engine on a thread of the pool, or says why it cannot be built. */
   static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
@@ -68,13 +72,15 @@ export class EngineThread implements EngineHandle {
     private readonly trace: (line: string) => void,
   ) {
     native.reserveDescriptors(RESERVED)
-    this.#thread = enginePool.take()
+    this.#isSynced = start.config.fsync || start.config.volatile
+    this.#thread = enginePool.take(hasRemoteLayer(start.config))
     const over = new Promise<Ending>((resolve) => {
       this.#end = resolve
     })
     this.#number = this.#thread.add({
       heard: (message) => this.#heard(message),
       died: (stack) => this.#end({ crash: stack }),
+      silent: () => log('warn', "the engine's thread waits for a disk or a layer: its mounts wait with it"),
     })
     this.#index = IndexThread.plan(start.config, start.mountpoint, this.#thread.wakeFd, log)
     this.ended = over.then(async (ending) => {
@@ -94,12 +100,25 @@ export class EngineThread implements EngineHandle {
     else if (message.kind === 'serving') this.#onServing()
     else if (message.kind === 'held') this.#onHeld()
     else if (message.kind === 'answer') this.#answered(message.id, message.value)
+    else if (message.kind === 'over') void this.#syncThenClose()
     else if (message.kind === 'crashed') this.#end({ crash: message.stack })
-    else this.#end({ result: message.result })
+    else if (message.kind === 'ended') this.#end({ result: message.result })
+  }
+
+  /**
+   * Where the thread serves others, too, what the disk has to write is written before the engine syncs on that thread:
+   * it then has little left to wait for.
+   */
+  async #syncThenClose(): Promise<void> {
+    if (this.#upperFd >= 0 && this.#thread.load > 1) await native.syncfsBeside(this.#upperFd)
+    this.#send({ kind: 'close' })
   }
 
   #built(message: Extract<FromMount, { kind: 'built' }>): void {
-    if (message.refusal === null) this.#index?.know(message.stack, message.upperFd)
+    if (message.refusal === null) {
+      this.#index?.know(message.stack, message.upperFd)
+      if (this.#isSynced) this.#upperFd = message.upperFd
+    }
     this.#onBuilt(message.refusal)
   }
 

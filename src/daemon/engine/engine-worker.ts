@@ -78,6 +78,7 @@ function wake(): void {
 
 function take(message: ToEngine): void {
   const say = (told: FromMount): void => port.postMessage({ mount: message.mount, ...told })
+  if (message.kind === 'probe') return say({ kind: 'alive' })
   if (message.kind === 'build') {
     const built = ServedMount.build(message.mount, message.start, thread, say)
     if (built !== null) mounts.set(built.id, built)
@@ -95,12 +96,19 @@ function act(mount: ServedMount, message: ToEngine, say: (told: FromMount) => vo
   else if (message.kind === 'hold') mount.hold()
   else if (message.kind === 'release') mount.release()
   else if (message.kind === 'stop') end(mount, 0)
+  else if (message.kind === 'close') close(mount)
 }
 
+/** The device has ended, or is given up. What is left to do waits for `close`. */
 function end(mount: ServedMount, result: number): void {
-  mounts.delete(mount.id)
   if (mount.device !== null) served--
-  guarded(mount, () => mount.close(result))
+  guarded(mount, () => mount.leaveDevice(result))
+}
+
+function close(mount: ServedMount): void {
+  if (mount.device !== null) return
+  mounts.delete(mount.id)
+  guarded(mount, () => mount.close())
 }
 
 /** A throw is a fault of ours: it ends the mount that has it, and no other. */
@@ -115,4 +123,3 @@ function guarded<T>(mount: ServedMount, act: () => T): T | undefined {
     return undefined
   }
 }
-

@@ -20,7 +20,7 @@ import { LateBinding } from './late-binding.js'
 const BUFFER_BYTES = (1 << 20) + 4096
 
 /** The thread, as its mounts need to know it. */
-export interface ThreadParts {
+interface ThreadParts {
   readonly epoll: number
   /** The eventfd that wakes the loop. */
   readonly wakeFd: number
@@ -40,6 +40,8 @@ interface Served {
 export class ServedMount {
   #served: Served | null = null
   #held = false
+  /** As the connection ended. */
+  #result: number | null = null
 
   private constructor(
     readonly id: number,
@@ -118,16 +120,23 @@ export class ServedMount {
     this.tend()
   }
 
-  /** The end, with `result` of its last `serve`: syncs and releases everything. */
-  close(result: number): void {
+  /** Nothing is served any more, with `result` of the last `serve`. */
+  leaveDevice(result: number): void {
+    if (this.#result !== null) return
+    this.#result = result
     if (this.#served !== null) {
       if (!this.#held) native.epollRemove(this.thread.epoll, this.#served.fd)
       this.binding.device = null
       this.#served.device.close()
       this.#served = null
     }
+    this.say({ kind: 'over', result })
+  }
+
+  /** Syncs and releases everything. */
+  close(): void {
     this.engine.close()
-    this.say({ kind: 'ended', result })
+    this.say({ kind: 'ended', result: this.#result ?? 0 })
   }
 
   /** After a fault: the connection ends at once, and whoever uses the mount is told so by the kernel. */
@@ -188,8 +197,7 @@ export class ServedMount {
     if (fd >= 0) device.keepAwake(fd)
     if (fd >= 0 || this.start.awake === 'off') return choice
     const why = choice.holds ? `${LATENCY} cannot be opened (${errnoWords(fd)})` : choice.why
-    if (this.start.awake === 'on')
-      this.engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
+    if (this.start.awake === 'on') this.engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
     return { holds: false, why }
   }
 

@@ -13,7 +13,7 @@ export interface HostCall {
   readonly args: readonly string[]
 }
 
-export type HostRequest = { readonly kind: 'mount'; readonly call: HostCall } | { readonly kind: 'status' | 'stop' }
+type HostRequest = { readonly kind: 'mount'; readonly call: HostCall } | { readonly kind: 'status' | 'stop' }
 
 /** Longest call in bytes: what execve(2) takes at most, by default. */
 const LONGEST = 2 << 20

@@ -6,21 +6,30 @@
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { shown } from '../../base/text.js'
+import { AT_FDCWD, LOCK_EX, LOCK_NB, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
+import type { HostStatus } from './host-client.js'
 import { type HostCall, HostLine } from './host-line.js'
+import { leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
 
 /** How long a host without a mount waits for another one. */
 const IDLE_SECONDS = 60
+/** Somebody is looking for this host right now: it asks again so much later whether it may end. */
+const BUSY_MS = 100
 
 /** What a caller's arguments come to; null: nothing for a background process. */
-export type PrepareCall = (call: HostCall) => {
-  readonly plan: MountPlan
-  readonly warnings: readonly string[]
-} | { readonly error: string } | null
+type PrepareCall = (call: HostCall) =>
+  | {
+      readonly plan: MountPlan
+      readonly warnings: readonly string[]
+    }
+  | { readonly error: string }
+  | null
 
 export class Host {
   /** No mount is left, and none will come. */
@@ -31,8 +40,13 @@ export class Host {
   #waiting: NodeJS.Timeout | null = null
   #isClosing = false
 
-  /** Listens on `path`, where nobody else does: the caller holds the lock beside it. Null where that cannot be had. */
-  static async begin(path: string, prepare: PrepareCall): Promise<Host | null> {
+  /**
+   * Listens on `path`, where nobody else does: the caller holds the lock beside it. Why not, where that cannot be had:
+   * then this process serves its own mount alone.
+   */
+  static async begin(path: string, prepare: PrepareCall): Promise<Host | string> {
+    const stays = await leaveCaller()
+    if (stays !== null) return stays
     rmSync(path, { force: true })
     const server = createServer()
     const listens = new Promise<boolean>((resolve) => {
@@ -40,7 +54,7 @@ export class Host {
       server.listen(path, () => resolve(true))
     })
     const host = new Host(server, path, prepare)
-    if (!(await listens)) return null
+    if (!(await listens)) return `its socket ${path} cannot be made`
     enginePool.allowMany()
     return host
   }
@@ -97,12 +111,12 @@ export class Host {
     return serveInBackground({ ...prepared, journal: false }, report, waiter)
   }
 
-  #status(): Record<string, unknown> {
+  #status(): HostStatus {
     const mounts = listMounts().filter(({ state }) => state.pid === process.pid)
     return {
       pid: process.pid,
       mounts: mounts.map(({ state }) => shown(state.mountpoint)),
-      threads: enginePool.loads,
+      threads: enginePool.threads,
       rss: process.memoryUsage.rss(),
     }
   }
@@ -123,11 +137,31 @@ export class Host {
 
   #close(): void {
     if (this.#isClosing || this.#active > 0) return
+    const lock = takeLock(this.path)
+    if (lock === 'busy') {
+      this.#waiting = setTimeout(() => this.#close(), BUSY_MS)
+      return
+    }
     this.#isClosing = true
     rmSync(this.path, { force: true })
+    rmSync(lockOf(this.path), { force: true })
+    if (lock !== null) native.close(lock)
     this.server.close()
+    leaveNothing()
     this.#end()
   }
+}
+
+/** Who holds it finds out whether a host is there, or starts one (native-bindings/src/launch-host.c). */
+const lockOf = (path: string): string => path.replace(/\.sock$/, '.lock')
+
+/** The lock's descriptor, null where there is none to take, or that somebody else has it. */
+function takeLock(path: string): number | null | 'busy' {
+  const fd = native.openat(AT_FDCWD, lockOf(path), O_RDONLY | O_NOFOLLOW, 0)
+  if (fd < 0) return null
+  if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) return fd
+  native.close(fd)
+  return 'busy'
 }
 
 /** Node keeps a socket's descriptor to itself; asking who connected needs it. */

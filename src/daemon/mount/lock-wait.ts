@@ -71,13 +71,14 @@ class Patience {
 }
 
 /**
- * The daemon with the lock: the process `holder`, or, where the kernel hides its pid, the one that a state file names
- * for `places`.
+ * The mount with the lock: one of `places` by the process `holder`, which may serve others, too; any of its, where no
+ * state file says more; or, where the kernel hides its pid, the one that a state file names for `places`.
  */
 function daemonOf(holder: number, places: readonly (readonly [option: string, path: string])[]): MountState | null {
   const states = listMounts().map(({ state }) => state)
-  const here = states.find(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
+  const ofHolder = states.filter(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
   const far = ({ config }: MountState) => places.some(([, path]) => path === config.upper || path === config.work)
+  const here = ofHolder.find(far) ?? (holder === process.pid ? undefined : ofHolder[0])
   return here ?? (holder === 0 ? states.find(far) : null) ?? null
 }
 

@@ -61,6 +61,11 @@ export function runDirectory(): string | null {
   return candidates().find((path) => Buffer.byteLength(path) <= LONGEST_DIRECTORY && makePrivate(path)) ?? null
 }
 
+/** Those candidates that are there and that nobody else can enter. */
+export function privateDirectories(): string[] {
+  return candidates().filter((directory) => isPrivate(directory, false))
+}
+
 /** True when `path` is now a directory of ours that nobody else can enter. */
 function makePrivate(path: string): boolean {
   try {
@@ -120,6 +125,24 @@ export function filesStem(directory: string, mountpoint: string, pid: number): s
   return join(directory, `${hash}.${pid}`)
 }
 
+/** Stems of mounts that this process serves. */
+const taken = new Set<string>()
+
+/** The stem for a further mount of this process: two on one mountpoint, one above the other, get two. */
+export function takeStem(directory: string, mountpoint: string): string {
+  let name = mountpoint
+  while (taken.has(filesStem(directory, name, process.pid))) name += '\0'
+  const stem = filesStem(directory, name, process.pid)
+  taken.add(stem)
+  return stem
+}
+
+/** Nobody finds the mount any more, and its stem may be another's. */
+export function giveStem(stem: string): void {
+  removeFiles(stem)
+  taken.delete(stem)
+}
+
 /** Writes the state in one step: a reader sees the whole of it or nothing. */
 export function writeState(stem: string, state: MountState): void {
   writeFileSync(`${stem}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
@@ -127,7 +150,7 @@ export function writeState(stem: string, state: MountState): void {
 }
 
 /** Takes socket and state away. */
-export function removeFiles(stem: string): void {
+function removeFiles(stem: string): void {
   for (const ending of ['json', 'sock', 'new']) rmSync(`${stem}.${ending}`, { force: true })
 }
 
@@ -156,15 +179,14 @@ function startTimeOf(pid: number): string | null {
 }
 
 /** Whether the daemon still runs, as far as can be told from this pid namespace. */
-export function isAlive(state: MountState): boolean {
+function isAlive(state: MountState): boolean {
   return state.pidNamespace !== ownPidNamespace() || startTimeOf(state.pid) === state.startTime
 }
 
 /** Every live mount of this user, oldest first. What the dead ones left is removed on the way. */
 export function listMounts(): FoundMount[] {
   const found: FoundMount[] = []
-  for (const directory of candidates()) {
-    if (!isPrivate(directory, false)) continue
+  for (const directory of privateDirectories()) {
     for (const file of readdirSync(directory)) {
       if (!file.endsWith('.json')) continue
       const stem = join(directory, file.slice(0, -'.json'.length))

@@ -178,6 +178,12 @@ const behaviour: Record<string, OptionRow> = {
       settings.awake = word === 'auto' ? word : word === '1' ? 'on' : 'off'
     },
   ),
+  host: value(
+    (given) => oneOf(given, ['auto', 'off']),
+    () => {
+      // The launcher has gone by it: see native-bindings/src/launch-host.c.
+    },
+  ),
   timeout: value(seconds, ({ settings }, time) => {
     settings.timeout = time
   }),

@@ -3,7 +3,7 @@
  * asked for, else to the journal when systemd started us, else beside the state file. There it stays only when the
  * mount did not end well.
  */
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { createLogger, type Logger } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
@@ -77,5 +77,9 @@ function openLog(logFile: string | null, journal: boolean): Logger | Refused {
 /** Null without a run directory: then there is no log. */
 function ownLog(mountpoint: string): string | null {
   const directory = runDirectory()
-  return directory === null ? null : `${filesStem(directory, mountpoint, process.pid)}.log`
+  if (directory === null) return null
+  const log = (name: string): string => `${filesStem(directory, name, process.pid)}.log`
+  let name = mountpoint
+  while (existsSync(pathBytes(log(name)))) name += '\0'
+  return log(name)
 }

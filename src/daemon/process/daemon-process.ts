@@ -48,7 +48,12 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   const signals = listenToSignals(voice)
   const isWanted = (): boolean => processSignals.asked === 0 && voice.waiter.isWanted()
   const waiter = { say: voice.waiter.say, isWanted }
-  const service = await MountService.start(plan, { logger, trace: (line) => voice.trace(line), waiter, over: voice.over })
+  const service = await MountService.start(plan, {
+    logger,
+    trace: (line) => voice.trace(line),
+    waiter,
+    over: voice.over,
+  })
   if ('error' in service) {
     signals.forget()
     await voice.ready(service)

@@ -9,7 +9,7 @@ import { sourceStack } from '../../base/source-stack.js'
 const LAST_MS = 500
 
 /** A mount, as the process's signals see it. */
-export interface Signalled {
+interface Signalled {
   readonly logger: Logger
   /** Asked to end: once for each signal. */
   end(signal: string, isFirst: boolean): void

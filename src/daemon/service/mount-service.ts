@@ -23,13 +23,13 @@ import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
 import { mountedOn, readMounts } from '../mount/mountinfo.js'
 import {
-  filesStem,
+  giveStem,
   type MountState,
   ownIdentity,
-  removeFiles,
   runDirectory,
   runDirectoryObstacle,
   sweepDead,
+  takeStem,
   writeState,
 } from '../mount/run-directory.js'
 import { chooseTransport, type Obstacles, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
@@ -51,7 +51,7 @@ const obstacles: Obstacles = {
 }
 
 /** How a mount is heard of. */
-export interface ServiceVoice {
+interface ServiceVoice {
   readonly logger: Logger
   /** Gets one line for each request and reply, when the plan asks for them. */
   trace(line: string): void
@@ -125,7 +125,7 @@ export class MountService {
   ) {
     this.#holding = new Freezer(engine, logger.log)
     const directory = runDirectory()
-    this.#stem = directory === null ? null : filesStem(directory, state.mountpoint, state.pid)
+    this.#stem = directory === null ? null : takeStem(directory, state.mountpoint)
     this.ended = engine.ended.then((ending) => this.#finish(ending))
   }
 
@@ -239,7 +239,7 @@ export class MountService {
   /** Nobody finds the mount any more. */
   #forget(): void {
     this.#server?.close()
-    if (this.#stem !== null) removeFiles(this.#stem)
+    if (this.#stem !== null) giveStem(this.#stem)
   }
 
   async #finish(ending: Ending): Promise<number> {

@@ -1,0 +1,52 @@
+/** The asking side of a host's socket: who is there, and may it end. One question, one answer. */
+import { readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { privateDirectories } from '../mount/run-directory.js'
+
+/** What a host tells of itself. */
+export interface HostStatus {
+  readonly pid: number
+  /** Mountpoints, oldest first. */
+  readonly mounts: readonly string[]
+  /** Of each engine thread: its mounts, and for how many ms it has not answered (0: it does). */
+  readonly threads: readonly { readonly mounts: number; readonly silentMs: number }[]
+  /** Bytes resident. */
+  readonly rss: number
+}
+
+/** `refused`: it has mounts, and goes on. */
+export type StopAnswer = { readonly stopped: number } | { readonly refused: HostStatus }
+
+const PATIENCE_MS = 5_000
+
+/** The sockets of this user's hosts; some may be left by hosts that were killed. */
+export function hostSockets(): string[] {
+  return privateDirectories().flatMap((directory) =>
+    readdirSync(directory)
+      .filter((file) => /^host\.[0-9a-f]+\.sock$/.test(file))
+      .map((file) => join(directory, file)),
+  )
+}
+
+/** The answer of the host that listens on `path`; null where none does, or it takes too long. */
+export function askHost<T>(path: string, question: 'status' | 'stop'): Promise<T | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    let text = ''
+    const finish = (answer: T | null) => {
+      clearTimeout(late)
+      socket.destroy()
+      resolve(answer)
+    }
+    const late = setTimeout(() => finish(null), PATIENCE_MS)
+    socket.setEncoding('utf8')
+    socket.on('connect', () => socket.write(`${question}\0`))
+    socket.on('data', (chunk) => {
+      text += String(chunk)
+      if (text.endsWith('\0')) finish(JSON.parse(text.slice(0, -1)) as T)
+    })
+    socket.on('error', () => finish(null))
+    socket.on('close', () => finish(null))
+  })
+}
