@@ -156,6 +156,14 @@ static int lockBeside(const char* stem) {
   }
 }
 
+void forgetHost(const struct host* host) {
+  if (host->lock < 0 || access(host->socket, F_OK) == 0) return;
+  char path[sizeof host->socket];
+  snprintf(path, sizeof path, "%s", host->socket);
+  memcpy(strrchr(path, '.'), ".lock", sizeof ".lock");
+  unlink(path);
+}
+
 // A host that is there has the mount made. kNotMine: there is none, and `*start` says where one would listen; the lock
 // that is held from then on keeps others from starting a second one.
 int askHost(const struct call* call, const char* package, const char* here, struct host* start) {

@@ -124,6 +124,9 @@ int main(int argc, char** argv) {
   struct node started = {node, background};
   struct host host;
   int status = isFast ? askHost(&call, root, here, &host) : kNotMine;
-  if (isFast && status == kNotMine) status = launch(&call, &started, &host);
+  if (isFast && status == kNotMine) {
+    status = launch(&call, &started, &host);
+    forgetHost(&host);
+  }
   return status == kNotMine ? becomeCommand(&call) : status;
 }

@@ -47,5 +47,8 @@ struct host {
 // Has a host make the mount, and asks that. The status to end with, or kNotMine: there is none that would.
 int askHost(const struct call* call, const char* package, const char* here, struct host* start);
 
+// After `launch`: takes the lock away where no host came to be.
+void forgetHost(const struct host* host);
+
 // The rest of `askHost`, once the call has been sent over `fd`.
 int hearHost(int fd);

@@ -73,7 +73,7 @@ function departure(w: Workspace): () => boolean {
 }
 
 /** It serves, it was launched, and it can be taken away. */
-function assertServes(w: Workspace, { status, stderr }: SpawnSyncReturns<string>): void {
+async function assertServes(w: Workspace, { status, stderr }: SpawnSyncReturns<string>): Promise<void> {
   assert.equal(stderr, '')
   assert.equal(status, 0)
   assert.equal(readFileSync(join(w.merged, 'b'), 'utf8'), 'base b\n')
@@ -81,7 +81,8 @@ function assertServes(w: Workspace, { status, stderr }: SpawnSyncReturns<string>
   assert.match(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), /\/launched-main\.cjs\0/)
   const ended = w.run('unmount', w.merged)
   assert.deepEqual([ended.stderr, ended.status], ['', 0])
-  assert.ok(isGone(pid))
+  // The host of launched mounts, which waits for no other one here.
+  assert.ok(await eventually(() => isGone(pid!), 5_000))
   assert.deepEqual(readdirSync(w.runDirectory), [])
 }
 
@@ -89,16 +90,16 @@ for (const [about, target] of [
   ['the launcher', LAUNCH],
   ['the script', SCRIPT],
 ] as const) {
-  test(`each name and form mounts by ${about}`, needsLauncher, (t) => {
+  test(`each name and form mounts by ${about}`, needsLauncher, async (t) => {
     const w = workspace(t)
     const program = link(w, 'stratafs', target)
     const layers = ['--lower', 'top', '--lower=base', '--upper', 'upper', '--work=work']
-    assertServes(w, call(w, program, 'mount', ...layers, '-onoatime', w.merged))
-    assertServes(w, call(w, program, '-o', w.options, w.merged))
-    assertServes(w, call(w, program, `-o${w.options}`, '-s', w.merged))
-    assertServes(w, call(w, link(w, 'fuse-overlayfs', target), w.merged, '-o', w.options))
+    await assertServes(w, call(w, program, 'mount', ...layers, '-onoatime', w.merged))
+    await assertServes(w, call(w, program, '-o', w.options, w.merged))
+    await assertServes(w, call(w, program, `-o${w.options}`, '-s', w.merged))
+    await assertServes(w, call(w, link(w, 'fuse-overlayfs', target), w.merged, '-o', w.options))
     const helper = link(w, 'mount.stratafs', target)
-    assertServes(w, call(w, helper, 'source', w.merged, '-n', '-t', 'fuse.stratafs', '-o', `rw,${w.options}`))
+    await assertServes(w, call(w, helper, 'source', w.merged, '-n', '-t', 'fuse.stratafs', '-o', `rw,${w.options}`))
   })
 }
 
@@ -203,13 +204,13 @@ test('the log goes to the journal where standard error is that', needsLauncher, 
   assert.match(readFileSync(join(w.root, 'journal'), 'utf8'), /"mounted".*"unmounted"/s)
 })
 
-test('nothing of the caller stays open in the mount', needsLauncher, (t) => {
+test('nothing of the caller stays open in the mount', needsLauncher, async (t) => {
   const w = workspace(t)
   // It returns only when every pipe has been closed at the other end.
   const stdio = Array.from({ length: 24 }, () => 'pipe' as const)
   const run = spawnSync(LAUNCH, ['-o', w.options, w.merged], { env: w.env, stdio, encoding: 'utf8', timeout: 20_000 })
   assert.equal(run.error, undefined)
-  assertServes(w, run)
+  await assertServes(w, run)
 })
 
 for (const milliseconds of [0, 3, 15, 40, 70]) {

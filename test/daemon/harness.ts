@@ -43,7 +43,8 @@ export function workspace(t: TestContext): Workspace {
   writeFileSync(at('top/a'), 'top a\n')
   writeFileSync(at('base/a'), 'base a\n')
   writeFileSync(at('base/b'), 'base b\n')
-  const env = { ...process.env, STRATAFS_RUN_DIR: at('run') }
+  // A host of launched mounts ends with the last of them.
+  const env = { ...process.env, STRATAFS_RUN_DIR: at('run'), STRATAFS_HOST_IDLE: '0' }
   const run = (...args: string[]) =>
     spawnSync(process.execPath, [MAIN, ...args], { cwd: root, encoding: 'utf8', env, timeout: 60_000 })
   const merged = at('merged')

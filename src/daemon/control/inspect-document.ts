@@ -14,6 +14,8 @@ export interface InspectDocument {
   readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Record<string, string> }
   readonly Mode: 'ro' | 'rw'
   readonly Pid: number
+  /** The process serves other mounts, too (`stratafs host status`). */
+  readonly Hosted: boolean
   readonly Since: string
   readonly Device: string
   readonly Log: string | null
@@ -58,6 +60,7 @@ export function inspectDocument(
     GraphDriver: { Name: 'stratafs', Data: data },
     Mode: config.readonly ? 'ro' : 'rw',
     Pid: state.pid,
+    Hosted: state.hosted === true,
     Since: state.since,
     Device: state.device,
     Log: state.log === null ? null : shown(state.log),

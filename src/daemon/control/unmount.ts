@@ -10,12 +10,13 @@ import { shown } from '../../base/text.js'
 import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import { copiesOf, processes } from '../mount/namespaces.js'
-import { type FoundMount, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
+import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
 import { untilGone } from './control-client.js'
 import { findMount } from './find-mount.js'
 
 /** How long a daemon may take to sync and to go. */
 const PATIENCE_MS = 30_000
+const POLL_MS = 5
 /** After this long it checks what keeps the mount busy, and says what it waits for. */
 const LOOK_MS = 250
 const SILENCE_MS = 2_000
@@ -62,9 +63,16 @@ async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Re
   return { error: `${shown(state.mountpoint)} is unmounted, but its daemon (${nameOf(state)}) has not ended` }
 }
 
-/** True once the daemon has released everything of the mount: it holds the line for as long. */
-function endOf({ socket }: FoundMount): Promise<boolean> {
-  return untilGone(socket, null, PATIENCE_MS).then((how) => how === 'gone')
+/**
+ * True once the daemon has released everything of the mount: it holds the line for as long. A process that serves
+ * nothing else has ended by then.
+ */
+async function endOf({ state, socket }: FoundMount): Promise<boolean> {
+  if ((await untilGone(socket, null, PATIENCE_MS)) !== 'gone') return false
+  const stays = state.hosted === true || state.pidNamespace !== ownPidNamespace()
+  for (const until = Date.now() + PATIENCE_MS; !stays && isAlive(state); await sleep(POLL_MS))
+    if (Date.now() > until) return false
+  return true
 }
 
 function noteCopies({ mountpoint, config }: MountState, copies: readonly number[], notice: Notice): null {

@@ -125,6 +125,7 @@ type Transferable = import('node:worker_threads').MessagePort
 class EnginePool {
   #threads: PoolThread[] = []
   #most = 1
+  #servesMany = false
   #growing: NodeJS.Timeout | null = null
 
   /**
@@ -142,8 +143,14 @@ class EnginePool {
 
   /** Many mounts are to come: as many threads as processors, from now on, and each is watched. */
   allowMany(): void {
+    this.#servesMany = true
     this.#most = Math.min(MOST_THREADS, availableParallelism())
     setInterval(() => this.#watch(), WATCH_MS).unref()
+  }
+
+  /** Whether this process is a host. */
+  get servesMany(): boolean {
+    return this.#servesMany
   }
 
   /** A thread that hangs, on a disk or a network filesystem below, gets no further mount. */

@@ -5,6 +5,7 @@
  */
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -14,13 +15,19 @@ import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
 import type { HostStatus } from './host-client.js'
 import { type HostCall, HostLine } from './host-line.js'
-import { leaveCaller, leaveNothing } from './own-place.js'
+import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
 
 /** How long a host without a mount waits for another one. */
 const IDLE_SECONDS = 60
+/**
+ * The same where its mount namespace is not the machine's: such a namespace has copies of all mounts, and nobody can
+ * get rid of them while somebody lives in it.
+ */
+const IDLE_APART_SECONDS = 3
 /** Somebody is looking for this host right now: it asks again so much later whether it may end. */
 const BUSY_MS = 100
+const TRIES = 20
 
 /** What a caller's arguments come to; null: nothing for a background process. */
 type PrepareCall = (call: HostCall) =>
@@ -91,7 +98,7 @@ export class Host {
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
-    else this.#stop(line)
+    else await this.#stop(line)
   }
 
   async #mount(call: HostCall, line: HostLine): Promise<number> {
@@ -121,7 +128,9 @@ export class Host {
     }
   }
 
-  #stop(line: HostLine): void {
+  async #stop(line: HostLine): Promise<void> {
+    // A mount that is on its way out is waited for.
+    for (let i = 0; this.#active > 0 && this.#status().mounts.length === 0 && i < TRIES; i++) await sleep(BUSY_MS)
     if (this.#active > 0) return line.end(JSON.stringify({ refused: this.#status() }))
     line.end(JSON.stringify({ stopped: process.pid }))
     this.#close()
@@ -130,7 +139,8 @@ export class Host {
   /** Nothing is mounted. Where nothing ever was, nobody waits for more. */
   #rest(): void {
     const named = process.env.STRATAFS_HOST_IDLE
-    const seconds = this.#hasServed ? Number(named || IDLE_SECONDS) : 0
+    const usual = isApart() ? IDLE_APART_SECONDS : IDLE_SECONDS
+    const seconds = this.#hasServed ? Number(named || usual) : 0
     if (!(seconds > 0)) return this.#close()
     this.#waiting = setTimeout(() => this.#close(), seconds * 1000)
   }

@@ -4,7 +4,7 @@
  * root's others. What it carries is worth more than one program, which the kernel is told for when memory runs out.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs'
 import { isMachineRoot } from '../../syscalls/privilege.js'
 
 const ROOT = '/sys/fs/cgroup'
@@ -20,6 +20,20 @@ export async function leaveCaller(): Promise<string | null> {
   if (group === null || group === '/' || group.startsWith('/stratafs-host')) return null
   if (existsSync('/run/systemd/system')) return becomeScope()
   return enterOwnGroup() ? null : `it cannot leave the control group ${group}`
+}
+
+/** The first mount namespace that a kernel makes: its number before Linux 6.17, and MNT_NS_INIT_INO since. */
+const FIRST_NAMESPACES = ['mnt:[4026531840]', 'mnt:[4026531841]', 'mnt:[4026531832]']
+
+/** Whether this process lives in another mount namespace than the machine, or the container, began with. */
+export function isApart(): boolean {
+  const own = readlinkSync('/proc/self/ns/mnt')
+  try {
+    return own !== readlinkSync('/proc/1/ns/mnt')
+  } catch {
+    // Who may not look at process 1 goes by the number.
+    return !FIRST_NAMESPACES.includes(own)
+  }
 }
 
 /** This process's group of the unified hierarchy; null where there is none. */

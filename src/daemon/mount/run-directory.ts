@@ -37,6 +37,8 @@ export interface MountState {
   readonly log: string | null
   /** ISO time of the mount. */
   readonly since: string
+  /** Its process serves other mounts, too, and lives on after this one. */
+  readonly hosted?: boolean
 }
 
 export interface FoundMount {
@@ -179,7 +181,7 @@ function startTimeOf(pid: number): string | null {
 }
 
 /** Whether the daemon still runs, as far as can be told from this pid namespace. */
-function isAlive(state: MountState): boolean {
+export function isAlive(state: MountState): boolean {
   return state.pidNamespace !== ownPidNamespace() || startTimeOf(state.pid) === state.startTime
 }
 

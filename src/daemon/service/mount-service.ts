@@ -14,6 +14,7 @@ import { type ControlServer, listen, type Peer } from '../control/control-server
 import { Freezer } from '../control/freeze.js'
 import { inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
+import { enginePool } from '../engine/engine-pool.js'
 import type { Question } from '../engine/engine-messages.js'
 import { startEngine } from '../engine/start-engine.js'
 import { checkPlan } from '../mount/checks.js'
@@ -261,5 +262,6 @@ function newState(plan: MountPlan): MountState {
   const { mountpoint, options, config, settings } = plan
   const device = mountedOn(mountpoint, readMounts())?.device ?? ''
   const since = new Date().toISOString()
-  return { ...ownIdentity(), device, mountpoint, options, config, log: settings.logFile, since }
+  const hosted = enginePool.servesMany
+  return { ...ownIdentity(), device, mountpoint, options, config, log: settings.logFile, since, hosted }
 }
