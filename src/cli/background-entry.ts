@@ -37,14 +37,10 @@ async function main(): Promise<void> {
   for (const warning of mount.warnings) tell(`say ${warning}`)
   const order = { ...mount, journal: stderrIsJournal() }
   const waiter = { say: (words: string) => void tell(`say ${words}`), isWanted: () => tell('wait') }
-  const host = socket === null ? null : Host.begin(socket, prepare)
-  // Others find the host once this mount answers, and not later.
-  const whenFound = async (outcome: BackgroundReport): Promise<boolean> => {
-    const found = await host
-    if (typeof found === 'string') tell(`say each mount gets a process of its own here: ${found}`)
-    return report(outcome)
-  }
-  process.exit(await served(serveInBackground(order, whenFound, waiter), await host))
+  // Others find the host before this mount answers. The engine's thread takes longer to load.
+  const host = socket === null ? null : await Host.begin(socket, prepare)
+  if (typeof host === 'string') tell(`say each mount gets a process of its own here: ${host}`)
+  process.exit(await served(serveInBackground(order, report, waiter), host))
 }
 
 /** The exit code, once nothing is served any more. */
@@ -87,7 +83,7 @@ function readRequest(call: HostCall): { readonly request: MountRequest; readonly
   return given === null ? null : { request: commandRequest(given, cwd), warnings: [] }
 }
 
-function report(outcome: BackgroundReport): boolean {
+async function report(outcome: BackgroundReport): Promise<boolean> {
   if ('error' in outcome) refuse(outcome.error)
   else answer(`ready ${outcome.mountpoint}`, 'latin1')
   return true
