@@ -14,7 +14,8 @@ async function run(): Promise<number> {
   const name = calledAs()
   const args = rawArguments()
   if (isMountProgramForm(name, args)) return runMountProgram(name, args)
-  if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
+  const [first, ...others] = args
+  if (first !== undefined && others.length === 0 && VERSION_WORDS.includes(first)) return printVersion()
   const { runCommands } = await import('./commands.js')
   return runCommands(args)
 }

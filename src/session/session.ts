@@ -141,7 +141,7 @@ export class Session {
   describeReply(length: number): string {
     const { request, reply } = this.#context
     if (length < OUT_HEADER) return `${request.unique} no reply`
-    const error = reply.words[1] | 0
+    const error = reply.words[1]! | 0
     if (error !== 0) return `${request.unique} ${errnoName(error)}`
     return `${request.unique} OK ${this.#row?.encode.print(reply, length - OUT_HEADER) ?? ''}`.trimEnd()
   }

@@ -28,7 +28,7 @@ test('mount, ask, unmount', needsRoot, async (t) => {
     options: 'noatime,context=x',
   })
   assert.equal(root.mountpoint, w.merged)
-  assert.match(root.warnings[0], /^option context is ignored/)
+  assert.match(root.warnings[0]!, /^option context is ignored/)
   assert.equal(await readFile(join(w.merged, 'a'), 'utf8'), 'top a\n')
   assert.equal((await inspect(w.merged)).Pid, root.pid)
   assert.equal((await inspectAll()).length, 1)

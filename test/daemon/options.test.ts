@@ -161,7 +161,7 @@ test('security labels are ignored aloud, with their commas', () => {
   const text = `lowerdir=/a,context="system_u:object_r:container_file_t:s0:c1,c2",fscontext=x,rootcontext=y,noacl`
   const { config, warnings } = parsed(text, strict)
   assert.equal(warnings.length, 3)
-  assert.match(warnings[0], /^option context is ignored: /)
+  assert.match(warnings[0]!, /^option context is ignored: /)
   assert.equal(config.acl, false)
 })
 
@@ -226,8 +226,8 @@ for (const [text, expected] of strictOnly) {
 test('the lenient caller is warned of what it gave in vain', () => {
   const { warnings, config } = parsed('lowerdir=/a,volatile=1,frobnicate,workdir=/w')
   assert.deepEqual(warnings.length, 3)
-  assert.match(warnings[0], /^option volatile takes no value .*; ignored$/)
-  assert.match(warnings[1], /^unknown option frobnicate.*; ignored$/)
+  assert.match(warnings[0]!, /^option volatile takes no value .*; ignored$/)
+  assert.match(warnings[1]!, /^unknown option frobnicate.*; ignored$/)
   assert.equal(config.work, null)
 })
 

@@ -21,7 +21,7 @@ const TABLE = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 test('the mount table: escapes, optional fields, the topmost of a stack', () => {
   const mounts = parseMounts(TABLE)
   assert.equal(mounts.length, 4)
-  assert.equal(mounts[1].source, 'strata\\fs')
+  assert.equal(mounts[1]?.source, 'strata\\fs')
   assert.equal(mountedOn('/m x', mounts)?.device, '0:40')
   assert.equal(mountedOn('/m', mounts), undefined)
   assert.equal(mountHolding('/m x/a/b', mounts)?.id, 41)

@@ -37,9 +37,9 @@ export function resolveDir(option: string, path: string): ResolvedDir | Refused 
   const errno = native.statat(AT_FDCWD, real)
   if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (${errnoWords(errno)})` }
   const { stat } = native
-  if ((stat[Stat.MODE] & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
+  if ((stat[Stat.MODE]! & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
   const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`
-  return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID] }
+  return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID]! }
 }
 
 /** A dead mount's attributes may still be cached: only what asks the daemon each time tells. */

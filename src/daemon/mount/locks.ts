@@ -74,8 +74,8 @@ function inUse(option: string, path: string, pid: number): string {
 function holderOf(fd: number): number {
   if (native.statat(fd, '') < 0) return 0
   const { stat } = native
-  const ino = BigInt(stat[Stat.INO_HIGH]) * 0x1_0000_0000n + BigInt(stat[Stat.INO_LOW])
-  const hex = (slot: number) => stat[slot].toString(16).padStart(2, '0')
+  const ino = BigInt(stat[Stat.INO_HIGH]!) * 0x1_0000_0000n + BigInt(stat[Stat.INO_LOW]!)
+  const hex = (slot: number) => stat[slot]!.toString(16).padStart(2, '0')
   const wanted = `${hex(Stat.DEV_MAJOR)}:${hex(Stat.DEV_MINOR)}:${ino}`
   for (const line of readFileSync('/proc/locks', 'latin1').split('\n')) {
     const [, kind, , , pid, file] = line.trim().split(/\s+/)
