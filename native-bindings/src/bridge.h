@@ -52,7 +52,7 @@ class Text {
  private:
   bool readLong(napi_env env, napi_value value) {
     if (napi_get_value_string_latin1(env, value, nullptr, 0, &length_) != napi_ok) return false;
-    heap_.reset(new char[length_ + 1]);
+    heap_ = std::make_unique<char[]>(length_ + 1);
     return napi_get_value_string_latin1(env, value, heap_.get(), length_ + 1, &length_) == napi_ok;
   }
   size_t length_ = 0;
