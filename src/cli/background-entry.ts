@@ -5,6 +5,7 @@
  * about each of these.
  */
 import { closeSync, writeSync } from 'node:fs'
+import { StratafsError } from '../base/failure.js'
 import { sourceStack } from '../base/source-stack.js'
 import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
 import { stderrIsJournal } from '../daemon/process/journal.js'
@@ -42,7 +43,8 @@ function readArguments(): Pick<Prepared, 'plan' | 'warnings'> | null {
   const read = readRequest()
   if (read === null) return null
   const prepared = prepareMount(read.request)
-  if ('error' in prepared || prepared.here || prepared.plan.settings.transport === 'fuse-native') return null
+  if (prepared instanceof StratafsError || prepared.here || prepared.plan.settings.transport === 'fuse-native')
+    return null
   return { plan: prepared.plan, warnings: [...read.warnings, ...prepared.warnings] }
 }
 
@@ -59,7 +61,7 @@ function readRequest(): { readonly request: MountRequest; readonly warnings: rea
 }
 
 async function report(outcome: BackgroundReport): Promise<void> {
-  if ('error' in outcome) refuse(outcome.error)
+  if (outcome instanceof StratafsError) refuse(outcome.message)
   else answer(`ready ${outcome.mountpoint}`, 'latin1')
 }
 

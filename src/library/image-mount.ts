@@ -43,7 +43,7 @@ export async function mountImage(
   options: ImageMountOptions = {},
 ): Promise<MountedImage> {
   if (options.readOnly && (options.upper ?? options.work) !== undefined)
-    throw new StratafsError('a read-only mount has no upper: leave --upper and --work out', 'INVALID_ARGUMENT')
+    throw new StratafsError('a read-only mount has no upper', 'INVALID_ARGUMENT', 'leave --upper and --work out')
   checkPlan(mountpoint, options)
   return withLayers(image, options, (ready) => mountLayers(ready, mountpoint, options))
 }

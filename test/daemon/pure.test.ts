@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { StratafsError } from '../../src/base/failure.js'
 import { readableLine } from '../../src/base/log.js'
 import { lineReader, MAX_LINE, parseRequest } from '../../src/daemon/control/control-protocol.js'
 import { inspectDocument } from '../../src/daemon/control/inspect-document.js'
@@ -55,7 +56,7 @@ test('lines come whole however they are cut; one without an end is too long some
 
 function state(options: string): MountState {
   const parsed = parseOptions([options], { strict: false, cwd: '/' })
-  assert.ok(!('error' in parsed))
+  assert.ok(!(parsed instanceof StratafsError))
   const { config, options: words } = parsed
   const process = { pid: 7, startTime: '1', pidNamespace: 'pid:[1]' }
   return { ...process, device: '0:1', mountpoint: '/m', options: words, config, log: null, since: '' }
@@ -96,7 +97,7 @@ test('inspect names the owner index once: what the engine counted of it is in it
 test("fusermount3's words", () => {
   const words = (text: string) => {
     const parsed = parseOptions([text], { strict: false, cwd: '/' })
-    return 'error' in parsed ? assert.fail(parsed.error) : programOptions(parsed.settings)
+    return parsed instanceof StratafsError ? assert.fail(parsed.message) : programOptions(parsed.settings)
   }
   const plain = 'fsname=a\\,b,default_permissions,subtype=stratafs'
   assert.equal(words('lowerdir=/a,fsname=a\\,b,allow_other,nosuid'), `${plain},allow_other,ro,nosuid`)

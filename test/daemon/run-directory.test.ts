@@ -7,6 +7,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { StratafsError } from '../../src/base/failure.js'
 import {
   filesStem,
   listMounts,
@@ -32,7 +33,7 @@ function directory(t: TestContext): string {
 
 function newState(mountpoint: string, identity: Partial<MountState> = {}): MountState {
   const parsed = parseOptions(['lowerdir=/a'], { strict: true, cwd: '/' })
-  assert.ok(!('error' in parsed))
+  assert.ok(!(parsed instanceof StratafsError))
   const facts = { device: '0:1', mountpoint, options: [], config: parsed.config, log: null, since: '2026' }
   return { ...ownIdentity(), ...facts, ...identity }
 }

@@ -6,11 +6,11 @@
 import { closeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
+import { type FailureRecord, failureFrom, type StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
-import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import type { Ending, EngineHandle, Held } from './engine-handle.js'
 import { type EngineStart, type FromEngine, Gate, type Question, type ToEngine } from './engine-messages.js'
@@ -40,22 +40,26 @@ export class EngineThread implements EngineHandle {
   readonly #pending = new Map<number, (value: unknown) => void>()
   #asked = 0
   #over = false
-  #onBuilt: (refusal: string | null) => void = () => {}
+  #onBuilt: (refusal: FailureRecord | null) => void = () => {}
   #onServing: () => void = () => {}
   #onHeld: () => void = () => {}
   /** What the engine waits for, while it is held. */
   #gate: Int32Array | null = null
 
   /** Builds the engine in a new thread, or says why it cannot be built. */
-  static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
+  static async start(
+    start: EngineWish,
+    log: Log,
+    trace: (line: string) => void,
+  ): Promise<EngineThread | StratafsError> {
     const thread = new EngineThread(start, log, trace)
-    const built = new Promise<string | null>((resolve) => {
+    const built = new Promise<FailureRecord | null>((resolve) => {
       thread.#onBuilt = resolve
     })
-    const refusal = await Promise.race([built, thread.ended.then(wordsOf)])
+    const refusal = await Promise.race([built, thread.ended.then(failureOf)])
     if (refusal === null) return thread
     await thread.#worker.terminate()
-    return { error: shown(refusal) }
+    return failureFrom(refusal).map(shown)
   }
 
   private constructor(start: EngineWish, log: Log, trace: (line: string) => void) {
@@ -172,7 +176,7 @@ export class EngineThread implements EngineHandle {
     if (!this.#over) this.#send({ kind: 'stop' })
   }
 
-  async detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
+  async detach(mountpoint: string, lazy: boolean): Promise<number | StratafsError> {
     this.#openAny()
     return detach(mountpoint, lazy)
   }
@@ -188,6 +192,7 @@ export class EngineThread implements EngineHandle {
   }
 }
 
-function wordsOf(ending: Ending): string {
-  return 'crash' in ending ? `the engine could not start: ${ending.crash}` : 'the engine ended at once'
+function failureOf(ending: Ending): FailureRecord {
+  const error = 'crash' in ending ? `the engine could not start: ${ending.crash}` : 'the engine ended at once'
+  return { error, code: 'FAILED', remedy: null }
 }

@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { sourceStack } from '../../base/source-stack.js'
 import type { DataBinding } from '../../operations/contract.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
@@ -94,7 +95,7 @@ port.once('message', (message: ToEngine) => {
 
 function build(start: EngineStart): void {
   const engine = createEngine(start.config, binding, log)
-  if ('error' in engine) return say({ kind: 'built', refusal: engine.error })
+  if (engine instanceof StratafsError) return say({ kind: 'built', refusal: engine.toJSON() })
   joinIndex(engine, start.index, log)
   port.once('message', (message: ToEngine) => begin(engine, start, message))
   say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })

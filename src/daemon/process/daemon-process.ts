@@ -4,10 +4,10 @@
  */
 
 import { setFlagsFromString } from 'node:v8'
+import { StratafsError } from '../../base/failure.js'
 import type { Logger } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { MountService } from '../service/mount-service.js'
@@ -39,7 +39,7 @@ interface DaemonVoice {
   /** One traced request or reply. */
   trace(line: string): void
   /** Told once: the mount serves, or why there is none. An answer of false takes the mount away again. */
-  ready(outcome: Served | Refused): Promise<boolean>
+  ready(outcome: Served | StratafsError): Promise<boolean>
   /** Told once when a signal asks for the end. */
   ending?(): void
 }
@@ -51,7 +51,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   const signals = listenToSignals(voice)
   const waiter = { say: voice.waiter.say, isWanted: () => signals.asked() === 0 && voice.waiter.isWanted() }
   const service = await MountService.start(plan, logger, (line) => voice.trace(line), waiter)
-  if ('error' in service) {
+  if (service instanceof StratafsError) {
     await voice.ready(service)
     return 1
   }

@@ -6,6 +6,7 @@
 import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import { isLevel, type Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { addonObstacle } from '../../syscalls/native.js'
@@ -18,7 +19,6 @@ import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
 import { startEngine } from '../engine/start-engine.js'
 import { checkPlan } from '../mount/checks.js'
-import type { Refused } from '../mount/directories.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
@@ -69,15 +69,15 @@ export class MountService {
     logger: Logger,
     trace: (line: string) => void,
     waiter: Waiter,
-  ): Promise<MountService | Refused> {
+  ): Promise<MountService | StratafsError> {
     const choice = chooseTransport(given, obstacles)
-    if ('error' in choice) return choice
+    if (choice instanceof StratafsError) return choice
     const obstacle = runDirectoryObstacle()
-    if (obstacle !== null) return { error: obstacle }
+    if (obstacle !== null) return obstacle
     const checked = checkPlan(choice.plan)
-    if ('error' in checked) return checked
+    if (checked instanceof StratafsError) return checked
     const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
-    if ('error' in bare) return bare
+    if (bare instanceof StratafsError) return bare
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
@@ -90,9 +90,9 @@ export class MountService {
         : [],
       waiter,
     )
-    if ('error' in locks) return locks
+    if (locks instanceof StratafsError) return locks
     const service = await MountService.#mount(plan, facts, logger, locks, trace)
-    if ('error' in service) locks.release()
+    if (service instanceof StratafsError) locks.release()
     else await service.#register()
     return service
   }
@@ -103,12 +103,12 @@ export class MountService {
     logger: Logger,
     locks: DirectoryLocks,
     trace: (line: string) => void,
-  ): Promise<MountService | Refused> {
+  ): Promise<MountService | StratafsError> {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
     const engine = await startEngine(plan, logger.log, trace)
-    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
+    return engine instanceof StratafsError ? engine : new MountService(newState(plan), transport, logger, locks, engine)
   }
 
   private constructor(

@@ -40,13 +40,13 @@ export class ArchiveSource {
   static open(path: string): ArchiveSource {
     if (isStandardInput(path)) {
       if (isatty(0))
-        throw new StratafsError('standard input is a terminal: pipe an archive into it', 'INVALID_ARGUMENT')
+        throw new StratafsError('standard input is a terminal', 'INVALID_ARGUMENT', 'pipe an archive into it')
       return new ArchiveSource('standard input', 0, false, sizeOf(0))
     }
     const fd = openRegular(path, 'an archive (what comes from a pipe: -, standard input)')
     if (typeof fd === 'number') return new ArchiveSource(path, fd, true, sizeOf(fd))
-    const way = fd.code === 'ENOENT' ? 'does not exist: name an archive, or - for standard input' : fd.words
-    throw new StratafsError(`${shown(path)} ${way}`, fd.code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED')
+    if (fd.code !== 'ENOENT') throw new StratafsError(`${shown(path)} ${fd.words}`)
+    throw new StratafsError(`${shown(path)} does not exist`, 'NOT_FOUND', 'name an archive, or - for standard input')
   }
 
   /** Bytes read so far. */

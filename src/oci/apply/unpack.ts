@@ -84,7 +84,7 @@ function findTarget(path: string): Target {
   const parent = realOf(plain.slice(0, slash) || '/')
   const name = plain.slice(slash + 1)
   if (name === '' || name === '.' || name === '..')
-    throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`, 'INVALID_ARGUMENT')
+    throw new StratafsError(`${shown(path)} cannot be unpacked to`, 'INVALID_ARGUMENT', 'name a new directory')
   const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
   if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
   const fault = occupied(parentFd, name)
@@ -129,9 +129,7 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
     done = true
     return unpacked
   } catch (error) {
-    throw error instanceof StratafsError
-      ? new StratafsError(`${shown(source.name)}: ${error.message}`, error.code)
-      : error
+    throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
     if (!done) removeUnpacked(target.parentFd, work.name)
     native.close(work.fd)
@@ -187,7 +185,7 @@ async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): 
     const diffID = contentDigest ?? digest
     expect('digest', digest, request.digest)
     const { isChunked } = source
-    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked ? CHUNKED : '')
+    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked)
     return { ...writer.complete(), digest, diffID, compression, size: source.read }
   } finally {
     writer.close()
@@ -225,15 +223,18 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
 }
 
 /** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
-const CHUNKED =
-  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with ' +
-  '--dest-compress-format zstd or gzip'
+const CHUNKED = {
+  cause: '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs',
+  remedy: 'copy the image again with --dest-compress-format zstd or gzip',
+}
 
-function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
+function expect(what: string, found: string, expected: string | undefined, chunked = false): void {
   if (expected === undefined || found === expected) return
   throw new StratafsError(
-    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant${cause}`,
+    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant` +
+      (chunked ? CHUNKED.cause : ''),
     'DAMAGED',
+    chunked ? CHUNKED.remedy : null,
   )
 }
 

@@ -55,12 +55,13 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
 
 async function mountSource(merged: string): Promise<Source> {
   const target = findMount(merged)
-  if ('error' in target) throw new StratafsError(target.error, 'NOT_A_MOUNT')
+  if (target instanceof StratafsError) throw target
   const { daemon } = target
   if (daemon === null)
     throw new StratafsError(
-      `${shown(merged)}: its daemon is dead or another user’s: name its layers instead, with --upper and --lower`,
+      `${shown(merged)}: its daemon is dead or another user’s`,
       'DAEMON_DEAD',
+      'name its layers instead, with --upper and --lower',
     )
   const { state } = daemon
   const stack = stackOf(state.config, await prefixOf(daemon))
@@ -100,8 +101,8 @@ export async function holdStill(source: Source, seconds: number): Promise<HeldMo
   if (mount === null || source.stack.upper === null) return null
   if (mount.path !== null) flush(mount.path)
   const held = await holdMount(mount.daemon.socket, seconds)
-  if (!('error' in held)) return held
-  throw new StratafsError(`${source.name}: ${held.error}; with --live it is read while it is in use`)
+  if (!(held instanceof StratafsError)) return held
+  throw new StratafsError(`${source.name}: ${held.fault}`, held.code, 'with --live it is read while it is in use')
 }
 
 /** Pages that were written and are still the kernel's. */

@@ -72,9 +72,7 @@ async function storeImage(
     const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
     return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
-    throw error instanceof StratafsError
-      ? new StratafsError(`${shown(source.name)}: ${error.message}`, error.code)
-      : error
+    throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
     await source.close()
   }

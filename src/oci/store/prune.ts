@@ -5,6 +5,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import { type DirectoryLocks, lockDirectories } from '../../daemon/mount/locks.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
@@ -102,7 +103,7 @@ function isUpperUsed(path: string): boolean {
 function lockUpper(path: string): DirectoryLocks | null {
   const parts = (['upper', 'work'] as const).filter((part) => isDirectory(`${path}/${part}`))
   const locks = lockDirectories(parts.map((part) => [part, `${path}/${part}`] as const))
-  return 'error' in locks ? null : locks
+  return locks instanceof StratafsError ? null : locks
 }
 
 function isDirectory(path: string): boolean {

@@ -71,7 +71,7 @@ function freeLayers(store: LayerStore, name: string): string[] {
   return store.layerNames().filter((layer) => {
     if (kept.has(layer)) return false
     const user = userOf(layer)
-    if (user !== null && leaving.has(layer)) throw new StratafsError(inUse(store.layerPath(layer), user), 'IN_USE')
+    if (user !== null && leaving.has(layer)) throw inUse(store.layerPath(layer), user)
     return user === null
   })
 }
@@ -82,8 +82,9 @@ export function freeOfUse(store: LayerStore): (layer: string) => boolean {
   return (layer) => userOf(layer) === null
 }
 
-function inUse(path: string, mountpoint: string): string {
-  return `layer ${shown(path)} is used by the mount on ${shown(mountpoint)}: unmount that first`
+function inUse(path: string, mountpoint: string): StratafsError {
+  const words = `layer ${shown(path)} is used by the mount on ${shown(mountpoint)}`
+  return new StratafsError(words, 'IN_USE', 'unmount that first')
 }
 
 /** Finds the mountpoint of a mount that uses a layer: one of ours, or of kernel overlayfs. */

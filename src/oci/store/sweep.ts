@@ -4,6 +4,7 @@
  * names are nobody's.
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import { lockDirectories } from '../../daemon/mount/locks.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
@@ -44,7 +45,7 @@ function sweepLayers(path: string): void {
 function removeUnused(path: string): void {
   const parts = ['upper', 'work'].filter((name) => existsSync(pathBytes(`${path}/${name}`)))
   const locks = lockDirectories(parts.map((name) => ['upper', `${path}/${name}`] as const))
-  if ('error' in locks) return
+  if (locks instanceof StratafsError) return
   try {
     // Only what is empty can go; the work directory first, as it alone tells of a mount that was.
     for (const name of [...parts.toReversed(), '']) rmdirSync(pathBytes(`${path}/${name}`))
