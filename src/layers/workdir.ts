@@ -4,6 +4,7 @@
  * The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile mount
  * has not been ended cleanly), `index/` for copied-up hard links.
  */
+
 import { Errno, errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import {
@@ -19,6 +20,7 @@ import {
   S_PERMISSIONS,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { withFd } from '../syscalls/owned-fd.js'
 import { Stat } from '../syscalls/stat.js'
 import { type Layer, LayerDir } from './layer-dir.js'
 import { SharedWhiteout } from './shared-whiteout.js'
@@ -148,9 +150,8 @@ function sweep(fd: number): void {
 
 /** Removes the directory `name` in `fd` with everything in it. */
 function removeTree(fd: number, name: string): number {
-  const dir = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-  if (dir < 0) return dir
-  sweep(dir)
-  native.close(dir)
+  const opened = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  if (opened < 0) return opened
+  withFd(opened, sweep)
   return native.unlinkat(fd, name, AT_REMOVEDIR)
 }

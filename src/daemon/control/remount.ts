@@ -10,6 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { mountWords } from '../mount/mountinfo.js'
 import { type Draft, emptyDraft } from '../options/draft.js'
 import { MountFlag } from '../options/mount-settings.js'
@@ -78,9 +79,7 @@ function heed(draft: Draft, words: readonly string[]): void {
 
 /** As the kernel's overlay: what was written is on disk when the mount is read only. */
 function sync(upper: string): StratafsError | null {
-  const fd = native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0)
-  const errno = fd < 0 ? fd : native.syncfs(fd)
-  if (fd >= 0) native.close(fd)
+  const errno = withFd(native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0), (fd) => native.syncfs(fd))
   return errno < 0
     ? new StratafsError(
         `the filesystem of upperdir ${shown(upper)} cannot be synced (${errnoWords(errno)})`,

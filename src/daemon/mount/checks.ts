@@ -9,11 +9,13 @@
  * Each refusal is one sentence that names option, path and what to do. Nothing is changed, except that a workdir which
  * we chose ourselves is made. This runs before the mount, so no path here can lead into it.
  */
+
 import { accessSync, constants, mkdirSync, rmdirSync, statSync } from 'node:fs'
 import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { type MountPlan, othersMayEnter } from '../options/mount-settings.js'
 import { identitiesUpward, type ResolvedDir, resolveDir } from './directories.js'
@@ -181,7 +183,5 @@ function checkMountpoint({ mountpoint, lowers, upper, work }: Places): StratafsE
 
 /** Whether this process may have a private copy of the mount that `place` lies on. */
 function canClone(place: ResolvedDir): boolean {
-  const fd = native.cloneMount(place.path, 0)
-  if (fd >= 0) native.close(fd)
-  return fd >= 0
+  return withFd(native.cloneMount(place.path, 0), (fd) => fd) >= 0
 }

@@ -2,6 +2,7 @@
  * A directory named by an option, looked at before mounting: resolved, known to exist and to be a directory, with the
  * identity that tells whether two names mean one place. Failures are sentences that name the option and say what to do.
  */
+
 import { realpathSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
@@ -9,6 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface ResolvedDir {
@@ -43,11 +45,7 @@ export function resolveDir(option: string, path: string): ResolvedDir | Stratafs
 
 /** A dead mount's attributes may still be cached: only what asks the daemon each time tells. */
 function isDead(path: string): boolean {
-  const fd = native.openat(AT_FDCWD, path, O_PATH, 0)
-  if (fd < 0) return fd === -Errno.ENOTCONN
-  const errno = native.statfs(fd)
-  native.close(fd)
-  return errno === -Errno.ENOTCONN
+  return withFd(native.openat(AT_FDCWD, path, O_PATH, 0), (fd) => native.statfs(fd)) === -Errno.ENOTCONN
 }
 
 /** `name`: option and path, for the message. */

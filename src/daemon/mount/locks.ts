@@ -10,7 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { OwnedFd } from '../../syscalls/owned-fd.js'
+import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface DirectoryLocks {
@@ -66,9 +66,7 @@ function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | 
 function openApart(path: string): number {
   const clone = native.cloneMount(path, 0)
   if (clone < 0) return native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  const fd = native.openat(clone, '.', O_RDONLY | O_DIRECTORY, 0)
-  native.close(clone)
-  return fd
+  return withFd(clone, (root) => native.openat(root, '.', O_RDONLY | O_DIRECTORY, 0))
 }
 
 function inUse(option: string, path: string, pid: number): string {

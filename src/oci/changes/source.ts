@@ -3,6 +3,7 @@
  * a mount its daemon is asked how its marks are spelled; the layers themselves are read on disk, never through the
  * mount.
  */
+
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { askDaemon } from '../../daemon/control/control-client.js'
@@ -14,6 +15,7 @@ import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
 import { type LayerStackConfig, SAME_IDS } from '../../stack/layer-stack.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { redirectsUnder, type UnionConfig } from '../../union/context/config.js'
 
 /** What was asked for. Paths are absolute and latin1. */
@@ -107,8 +109,5 @@ export async function holdStill(source: Source, seconds: number): Promise<HeldMo
 
 /** Pages that were written and are still the kernel's. */
 function flush(merged: string): void {
-  const fd = native.openat(AT_FDCWD, merged, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) return
-  native.syncfs(fd)
-  native.close(fd)
+  withFd(native.openat(AT_FDCWD, merged, O_RDONLY | O_DIRECTORY, 0), (fd) => native.syncfs(fd))
 }

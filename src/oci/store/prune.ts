@@ -3,6 +3,7 @@
  * to the store has. An upper holds somebody's changes, so nothing here goes unless it is named, and nothing that
  * anybody uses.
  */
+
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
@@ -11,6 +12,7 @@ import { type DirectoryLocks, lockDirectories } from '../../daemon/mount/locks.j
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { removeUnpacked } from '../apply/remove.js'
 import { referenceText } from './images.js'
 import type { Waiting } from './lock.js'
@@ -122,8 +124,7 @@ function removeUpper(store: LayerStore, name: string): boolean {
 }
 
 function removeLocked(store: LayerStore, name: string): boolean {
-  const fd = native.openat(AT_FDCWD, `${store.path}/uppers`, O_RDONLY | O_DIRECTORY, 0)
-  const errno = fd < 0 ? fd : removeUnpacked(fd, name)
-  if (fd >= 0) native.close(fd)
+  const uppers = native.openat(AT_FDCWD, `${store.path}/uppers`, O_RDONLY | O_DIRECTORY, 0)
+  const errno = withFd(uppers, (fd) => removeUnpacked(fd, name))
   return errno >= 0 || errno === -Errno.ENOENT
 }

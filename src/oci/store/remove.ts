@@ -4,12 +4,14 @@
  * What goes is first no longer named, then removed, so that whatever is killed on the way nothing half is believed
  * afterwards.
  */
+
 import { readFileSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { readDocument } from '../encoding/json-file.js'
 import { type Descriptor, Layout } from '../image/layout.js'
 import { neededBy, reach, removeUnneeded } from '../image/needs.js'
@@ -124,12 +126,10 @@ const REMOVING = '.removing.'
 
 /** Each is renamed away first: what still has a layer's name is whole. What killed processes left goes along. */
 export function removeLayers(store: LayerStore, names: readonly string[]): void {
-  const fd = native.openat(AT_FDCWD, `${store.path}/layers`, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) return
-  try {
+  const layers = native.openat(AT_FDCWD, `${store.path}/layers`, O_RDONLY | O_DIRECTORY, 0)
+  if (layers < 0) return
+  withFd(layers, (fd) => {
     for (const name of names) native.renameat(fd, name, fd, REMOVING + name, 0)
-  } finally {
-    native.close(fd)
-  }
+  })
   sweepStore(store.path)
 }
