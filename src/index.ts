@@ -21,6 +21,7 @@ export {
   previewCommit,
   type Summary,
 } from './library/changes.js'
+export { checkMounts, type MountHealth } from './library/health.js'
 export {
   type HistoryRow,
   type ImageDocument,
@@ -67,6 +68,7 @@ export {
   type UnmountOptions,
   unmount,
 } from './library/mount.js'
+export { type MountSummary, summarizeMounts } from './library/mounts.js'
 export {
   type BuildProgress,
   type BuiltIndex,
@@ -88,3 +90,4 @@ export {
   which,
 } from './library/owners.js'
 export type { Path } from './library/paths.js'
+export { listStore, pruneStore, type StorePiece, unneededInStore } from './library/store.js'

@@ -12,7 +12,7 @@ import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
 import type { LogFunction, Union } from '../union/context/union.js'
 import { noteWritten } from '../union/data/content-fd.js'
-import { describeUnion } from '../union/describe.js'
+import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
@@ -39,7 +39,7 @@ export interface Engine {
   readonly operations: Operations
   /** What is wanted for file data when the connection begins. */
   readonly dataWish: DataModeRequest
-  describe(): Record<string, unknown>
+  describe(): UnionDescription
   /** Says once, in the log and in `inspect`, what this mount does without. */
   downgrade(what: string): void
   counters(): Record<string, number>

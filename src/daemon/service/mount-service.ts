@@ -14,7 +14,7 @@ import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import { listen, type Peer } from '../control/control-server.js'
 import { Freezer } from '../control/freeze.js'
-import { inspectDocument } from '../control/inspect-document.js'
+import { type EngineFacts, inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
 import { startEngine } from '../engine/start-engine.js'
@@ -147,7 +147,7 @@ export class MountService {
   /** Answers a control request. */
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
-      const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
+      const facts = (await this.engine.ask({ what: 'describe' })) as EngineFacts | null
       const index = this.engine.index?.facts ?? null
       return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
