@@ -1,7 +1,7 @@
 /**
- * stratafs as a library: the contract for programs. Paths are ordinary strings (or buffers where they are no UTF-8),
- * relative ones taken from the current directory; failures are thrown as `StratafsError` with the sentence that the
- * command line would print, a code, and what to do. docs/library.md describes every name here.
+ * stratafs as a library: the contract for programs. Paths are ordinary strings, or buffers where they are no UTF-8.
+ * Relative ones are taken from the current directory. What fails throws a `StratafsError` with the sentence that the
+ * command would print, a code, and what to do. docs/library.md describes every name here.
  *
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()

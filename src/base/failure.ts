@@ -1,8 +1,8 @@
 /**
  * The one shape of failure above the engine: what is wrong, a code for programs, and what to do. The library and the
  * commands throw it. Steps of a mount return it where the caller has something to undo or another way to try: their
- * type says so (`T | StratafsError`). It stands at the bottom so that every folder whose work ends at a command can
- * use its own words; the engine, which answers the kernel, returns error numbers instead (base/errno).
+ * type says so (`T | StratafsError`). It stands at the bottom so that every folder whose work ends at a command can use
+ * its own words. The engine, which answers the kernel, returns error numbers instead (base/errno).
  */
 
 /** What kind of refusal it is, for a program; docs/library.md says what each means. */

@@ -1,5 +1,5 @@
 /**
- * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other
+ * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else. Any other
  * call is one of the commands, which yargs reads.
  */
 import { basename } from 'node:path'

@@ -1,8 +1,8 @@
 /**
  * One layer: its root, opened once, and what its filesystem can do. Where the kernel allows it (CAP_SYS_ADMIN, Linux
- * 5.12) the root is a private clone of the mount it lies on, read-only and noatime for lower layers: the kernel itself
- * then refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this
- * mount included, can be walked into. Elsewhere the directory is opened as it is.
+ * 5.12) the root is a private clone of its mount. Clones of lower layers are read-only and noatime, so the kernel
+ * refuses any write to them, whatever this program does. What is mounted above a layer's directories, this mount
+ * included, is not in the clone. Elsewhere the directory is opened as it is.
  */
 
 import { Errno } from '../base/errno.js'

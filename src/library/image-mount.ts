@@ -1,7 +1,6 @@
 /**
  * The library's function that mounts an image in one step. The store is held from the first look at a layer until the
- * mount is up, so that nothing can be removed in between; after that the mount itself is what `removeImage` finds in
- * its way.
+ * mount is up, so that nothing is removed in between. From then on `removeImage` finds the mount itself in its way.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'

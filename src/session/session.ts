@@ -3,9 +3,9 @@
  * no descriptor and waits for nothing, so that tests feed it bytes. Requests are served one after the other, each to
  * its end.
  *
- * What the kernel must never see is stopped here: a reply to a message that has none, an error outside its range, a
- * reply whose unique is 0 (a notification), and an accidental ENOSYS, which ends that kind of message for the whole
- * connection.
+ * What the kernel must never see is stopped here. That is a reply to a message that has none, an error outside its
+ * range, or a reply whose unique is 0 (a notification). So is an accidental ENOSYS, which ends that kind of message for
+ * the whole connection.
  */
 import { Errno, errnoName, PENDING } from '../base/errno.js'
 import type { DataPort, Operations } from '../operations/contract.js'
@@ -49,7 +49,7 @@ export class Session {
   }
 
   /**
-   * Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none,
+   * Serves the request of `length` bytes in the request buffer. The bytes of reply now in the reply buffer, 0 for none,
    * or PENDING: nothing was done, and it is to be served again.
    */
   handle(length: number): number {

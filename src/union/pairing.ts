@@ -1,7 +1,7 @@
 /**
- * Whether lower, upper and workdir belong together, noted and held against the notes as kernel overlayfs does with
- * index=on: the upper's root carries the topmost lower's handle (`origin`), the index directory that of the upper
- * (`upper`). The kernel refuses the mount where one differs. We do where `index=on` was given; else it is said in the
+ * Whether lower, upper and workdir belong together: noted and compared with the notes, as kernel overlayfs does with
+ * index=on. The upper's root carries the topmost lower's handle (`origin`), the index directory that of the upper
+ * (`upper`). The kernel refuses the mount where one differs. We do where `index=on` was given. Else it is said in the
  * log and in `inspect`, and an index that belongs to another upper is not used: its links are that upper's files.
  */
 import { Errno } from '../base/errno.js'

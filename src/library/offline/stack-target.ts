@@ -1,7 +1,7 @@
 /**
- * What a command is about: the layers of a mount, or layers that are named. From a mount's state come its layers, its
- * workdir and with them the place of its index; for named ones the index is in the workdir that is named, else the one
- * that every mount over these layers shares.
+ * What a command is about: the layers of a mount, or layers that are named. A mount's state tells its layers and its
+ * workdir, where its index lies. For named layers the index is in the workdir that is named. Without one it is the
+ * index that every mount over these layers shares.
  */
 
 import { StratafsError } from '../../base/failure.js'
