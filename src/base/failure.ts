@@ -35,7 +35,7 @@ export class StratafsError extends Error {
     /** What is wrong. */
     readonly fault: string,
     readonly code: FailureCode = 'FAILED',
-    /** What to do, beginning with a verb; null where nothing can be said. */
+    /** What to do; null where nothing can be said. */
     readonly remedy: string | null = null,
   ) {
     super(remedy === null ? fault : `${fault}: ${remedy}`)

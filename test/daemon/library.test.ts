@@ -50,7 +50,7 @@ test('a refusal is thrown with the sentence that the command would print', async
 })
 
 const refusals: [words: string, ask: () => Promise<unknown>, code: FailureCode, remedy: RegExp | null][] = [
-  ['a wrong option', () => mount('/none', { lower: ['/'], options: 'volatil' }), 'INVALID_ARGUMENT', null],
+  ['a wrong option', () => mount('/none', { lower: ['/'], options: 'volatil' }), 'INVALID_ARGUMENT', /volatile/],
   ['no mountpoint', () => mount('/none/such', { lower: ['/'] }), 'MOUNT_REFUSED', /^make it with mkdir/],
   ['no mount', () => unmount('/etc'), 'NOT_A_MOUNT', null],
   ['no mount to be changed', () => remount('/etc', 'ro'), 'NOT_A_MOUNT', null],

@@ -41,7 +41,8 @@ export function openForWriting(
 ): OpenedIndex | StratafsError {
   // What is kept is not damaged when nothing can read it.
   const obstacle = sqliteObstacle()
-  if (obstacle !== null) return new StratafsError(`${obstacle}; the mount works without the index`)
+  if (obstacle !== null)
+    return new StratafsError(`${obstacle.fault}; the mount works without the index`, obstacle.code, obstacle.remedy)
   const messages: string[] = []
   const identity = stackIdentity(stack)
   if (markedBy(path) === null && !isMarked(path, dirtyMark))
