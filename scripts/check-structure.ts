@@ -1,15 +1,17 @@
 /**
  * The project's structure, as a check: rooms are imported downwards only, no files import each other in a circle,
- * nothing is exported that nobody takes, no file names the place of one checkout, no line is wider than 120 columns,
- * and documents name what is there. Run alone (`node dist/scripts/check-structure.js`) it prints what is wrong; `npm
- * test` runs it as a test.
+ * nothing is exported that nobody takes, no file names the place of one checkout, files and folders stay small, a kept
+ * descriptor has an owner, no line is wider than 120 columns, and documents name what is there. Run alone
+ * (`node dist/scripts/check-structure.js`) it prints what is wrong; `npm test` runs it as a test.
  */
 import { fileURLToPath } from 'node:url'
 import { checkoutRoot } from './checkout.js'
+import { checkDescriptors } from './structure/descriptors.js'
 import { checkDocuments } from './structure/documents.js'
 import { findDeadExports } from './structure/exports.js'
 import { checkOrder, findCircles } from './structure/order.js'
 import { checkPlaces } from './structure/places.js'
+import { checkSizes } from './structure/sizes.js'
 import { readSource, type Source, sourceFiles } from './structure/sources.js'
 import { checkWidth } from './structure/width.js'
 
@@ -24,6 +26,8 @@ export function checkStructure(root: string): string[] {
     ...findCircles(root, files),
     ...findDeadExports(root, files),
     ...checkPlaces(root),
+    ...checkSizes(root),
+    ...checkDescriptors(root),
     ...checkWidth(root),
     ...checkDocuments(root),
   ]

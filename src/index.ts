@@ -1,7 +1,7 @@
 /**
- * stratafs as a library: the contract for programs. Paths are ordinary strings (or buffers where they are no UTF-8),
- * relative ones taken from the current directory; failures are thrown as `StratafsError` with the sentence that the
- * command line would print, a code, and what to do. docs/library.md describes every name here.
+ * stratafs as a library: the contract for programs. Paths are ordinary strings, or buffers where they are no UTF-8.
+ * Relative ones are taken from the current directory. What fails throws a `StratafsError` with the sentence that the
+ * command would print, a code, and what to do. docs/library.md describes every name here.
  *
  *     const root = await mount('/merged', { lower: ['/layers/app', '/layers/base'], upper: '/data/upper' })
  *     await root.unmount()
@@ -21,6 +21,7 @@ export {
   previewCommit,
   type Summary,
 } from './library/changes.js'
+export { checkMounts, type MountHealth } from './library/health.js'
 export { type HostStatus, listHosts, type StoppedHosts, stopHosts } from './library/hosts.js'
 export {
   type HistoryRow,
@@ -68,6 +69,7 @@ export {
   type UnmountOptions,
   unmount,
 } from './library/mount.js'
+export { type MountSummary, summarizeMounts } from './library/mounts.js'
 export {
   type BuildProgress,
   type BuiltIndex,
@@ -89,3 +91,4 @@ export {
   which,
 } from './library/owners.js'
 export type { Path } from './library/paths.js'
+export { listStore, pruneStore, type StorePiece, unneededInStore } from './library/store.js'

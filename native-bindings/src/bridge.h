@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -45,18 +44,18 @@ class Text {
     return length_ < sizeof inline_ - 1 || readLong(env, value);
   }
   const Text& get() const { return *this; }
-  const char* c() const { return heap_ ? heap_.get() : inline_; }
+  const char* c() const { return long_.empty() ? inline_ : long_.data(); }
   size_t length() const { return length_; }
   bool empty() const { return length_ == 0; }
 
  private:
   bool readLong(napi_env env, napi_value value) {
     if (napi_get_value_string_latin1(env, value, nullptr, 0, &length_) != napi_ok) return false;
-    heap_.reset(new char[length_ + 1]);
-    return napi_get_value_string_latin1(env, value, heap_.get(), length_ + 1, &length_) == napi_ok;
+    long_.resize(length_ + 1);
+    return napi_get_value_string_latin1(env, value, long_.data(), long_.size(), &length_) == napi_ok;
   }
   size_t length_ = 0;
-  std::unique_ptr<char[]> heap_;
+  std::vector<char> long_;  // empty where the text fits `inline_`
   char inline_[512];
 };
 

@@ -10,6 +10,7 @@
 #include <sys/xattr.h>
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "copy.h"

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "owners-power.h"

@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { StratafsError } from '../../src/base/failure.js'
 import { buildIndex, stackConfig, statusOf } from '../../src/owner-index/api.js'
 import { indexOf, type Place, subjects } from './subjects.js'
 
@@ -19,7 +20,7 @@ export async function benchBuild(base: string): Promise<void> {
   for (const words of ['first', 'again']) {
     const start = Date.now()
     const built = await buildIndex(stackConfig([small, '/usr']), path)
-    if ('error' in built) return console.log(built.error)
+    if (built instanceof StratafsError) return console.log(built.message)
     report(`build of /usr, ${words}`, built.entries, Date.now() - start, path)
   }
 }

@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { StratafsError } from '../../src/base/failure.js'
 import { buildIndex, stackConfig } from '../../src/owner-index/api.js'
 import { checkoutRoot } from '../checkout.js'
 
@@ -75,7 +76,7 @@ function ours(word: 'off' | 'on' | 'immutable'): Subject {
       if (word === 'off') return
       const stack = stackConfig(place.lowers.map((lower) => join(place.base, lower)))
       const built = await buildIndex(stack, indexOf(place, name))
-      if ('error' in built) throw new Error(built.error)
+      if (built instanceof StratafsError) throw new Error(built.message)
     },
     mount(place) {
       const words = [cli, '-o', options(place, name, `,index=${word}`), 'm']

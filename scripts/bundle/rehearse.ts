@@ -73,7 +73,9 @@ function play(file: string, how: Rehearsal, output: string): void {
 
 if (!isMainThread) play(workerData.file, 'engine', workerData.output)
 else if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [file, how, output] = process.argv.splice(1, 5, ARGUMENTS[process.argv[3] as Rehearsal][0] ?? 'none').slice(1)
+  const [file = '', how, output = ''] = process.argv
+    .splice(1, 5, ARGUMENTS[process.argv[3] as Rehearsal][0] ?? 'none')
+    .slice(1)
   if (how === 'engine') new Worker(new URL(import.meta.url), { workerData: { file, output } })
   else play(file, how as Rehearsal, output)
 }

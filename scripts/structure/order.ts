@@ -11,6 +11,7 @@ import { readSource, type Source, sourceFiles, targetOf } from './sources.js'
 const ORDER = [
   'cli',
   'cli/image',
+  'cli/host',
   'cli/commands',
   'cli/mount',
   'cli/terminal',

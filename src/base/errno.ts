@@ -1,7 +1,8 @@
 /**
  * The table of error numbers. In the engine failure is a negative number (-errno): what a system call, a layer or an
  * operation returns instead of its result, be that a number or an object. Nothing is thrown for an expected error, and
- * nothing allocated. A throw is a bug; the session turns it into EIO. Above the engine failure is a StratafsError.
+ * nothing allocated. A throw is a bug; the session turns it into EIO. Above the engine, and where a mount is set up,
+ * failure is a StratafsError.
  */
 
 /** Linux error numbers (include/uapi/asm-generic/errno*.h), positive. */

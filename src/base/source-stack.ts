@@ -1,7 +1,7 @@
 /**
- * Where an error came from, in the words of the sources: what runs are compiled files, some of them many modules joined
- * into a few long lines, and beside each lies the map that leads back. The map is read when there is an error to tell,
- * and not before.
+ * Where an error came from, in terms of the sources. What runs are compiled files, some of them many modules joined
+ * into a few long lines. Beside each lies the map that leads back. The map is read when there is an error to tell, and
+ * not before.
  */
 import { readFileSync } from 'node:fs'
 import { SourceMap, type SourceMapPayload } from 'node:module'

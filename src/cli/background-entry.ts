@@ -5,6 +5,7 @@
  * about each of these.
  */
 import { closeSync, writeSync } from 'node:fs'
+import { StratafsError } from '../base/failure.js'
 import { sourceStack } from '../base/source-stack.js'
 import { Host } from '../daemon/host/host.js'
 import type { HostCall } from '../daemon/host/host-line.js'
@@ -29,7 +30,7 @@ let isHeard = true
 async function main(): Promise<void> {
   const socket = takeHostSocket()
   const mount = addonObstacle === null ? prepare(ownCall()) : null
-  if (mount === null || 'error' in mount) {
+  if (mount === null) {
     answer('other')
     process.exit(0)
   }
@@ -68,7 +69,8 @@ function prepare(call: HostCall): Pick<Prepared, 'plan' | 'warnings'> | null {
   const read = readRequest(call)
   if (read === null) return null
   const prepared = prepareMount(read.request)
-  if ('error' in prepared || prepared.here || prepared.plan.settings.transport === 'fuse-native') return null
+  if (prepared instanceof StratafsError || prepared.here || prepared.plan.settings.transport === 'fuse-native')
+    return null
   return { plan: prepared.plan, warnings: [...read.warnings, ...prepared.warnings] }
 }
 
@@ -84,7 +86,7 @@ function readRequest(call: HostCall): { readonly request: MountRequest; readonly
 }
 
 async function report(outcome: BackgroundReport): Promise<boolean> {
-  if ('error' in outcome) refuse(outcome.error)
+  if (outcome instanceof StratafsError) refuse(outcome.message)
   else answer(`ready ${outcome.mountpoint}`, 'latin1')
   return true
 }

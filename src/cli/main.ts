@@ -1,5 +1,5 @@
 /**
- * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else; any other
+ * The command. Called as a mount program (by podman, mount(8), fstab …) it mounts and loads nothing else. Any other
  * call is one of the commands, which yargs reads.
  */
 import { basename } from 'node:path'
@@ -14,7 +14,8 @@ async function run(): Promise<number> {
   const name = calledAs()
   const args = rawArguments()
   if (isMountProgramForm(name, args)) return runMountProgram(name, args)
-  if (args.length === 1 && VERSION_WORDS.includes(args[0])) return printVersion()
+  const [first, ...others] = args
+  if (first !== undefined && others.length === 0 && VERSION_WORDS.includes(first)) return printVersion()
   const { runCommands } = await import('./commands.js')
   return runCommands(args)
 }

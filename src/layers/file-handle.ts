@@ -3,8 +3,8 @@
  * in fs/overlayfs/overlayfs.h): u8 version 0 @0 · u8 magic 0xfb @1 · u8 len @2 (of the whole) · u8 flags @3 (1 big
  * endian, 2 any endian, 4 upper) · u8 type @4 · u8 uuid[16] @5 · handle bytes @21. Pure: bytes in, facts out.
  *
- * The inode number inside is what keeps st_ino the same over copy-up and remount. A privileged mount opens the handle;
- * an ordinary user may not, so the number is read from the handle itself for the filesystems whose handles are known.
+ * The inode number inside is what keeps st_ino the same over copy-up and remount. A privileged mount opens the handle.
+ * An ordinary user may not, so the number is read from the handle itself for the filesystems whose handles are known.
  */
 
 const HEADER = 21

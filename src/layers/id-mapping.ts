@@ -1,7 +1,7 @@
 /**
- * Whose file it is, as the mount shows it and as the disk holds it: uid and gid mappings, squashing, and permissions
- * kept in an xattr where the disk cannot hold them (fuse-overlayfs's xattr_permissions, containers/storage's
- * override_stat). Pure: ids in, ids out.
+ * Whose file it is, as the mount shows it and as the disk holds it: uid and gid mappings, and squashing. Where the disk
+ * cannot hold permissions an xattr does (fuse-overlayfs's xattr_permissions, containers/storage's override_stat). Pure:
+ * ids in, ids out.
  */
 /**
  * One range of a uid or gid mapping, as fuse-overlayfs's uidmapping= writes it: `host` ids on disk, `to` ids in the

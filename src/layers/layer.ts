@@ -1,12 +1,13 @@
 /**
  * One layer: its root, opened once, and what its filesystem can do. Where the kernel allows it (CAP_SYS_ADMIN, Linux
- * 5.12) the root is a private clone of the mount it lies on, read-only and noatime for lower layers: the kernel itself
- * then refuses any write to them, whatever this program does, and nothing mounted above a layer's directories, this
- * mount included, can be walked into. Elsewhere the directory is opened as it is.
+ * 5.12) the root is a private clone of its mount. Clones of lower layers are read-only and noatime, so the kernel
+ * refuses any write to them, whatever this program does. What is mounted above a layer's directories, this mount
+ * included, is not in the clone. Elsewhere the directory is opened as it is.
  */
 
 import { Errno } from '../base/errno.js'
 import { errnoWords } from '../base/errno-words.js'
+import { StratafsError } from '../base/failure.js'
 import {
   AT_FDCWD,
   MOUNT_ATTR_NOATIME,
@@ -19,27 +20,24 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { Layer } from './layer-dir.js'
 
-/** Why a mount was refused when it was set up: a sentence for the person who asked. */
-export class Refusal {
-  constructor(readonly message: string) {}
-}
-
 /** Devices belong to the merged tree's programs: in a layer this process opens none, whatever somebody puts there. */
 const LOWER_ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV
 
 /** Opens a lower layer's root. */
-export function openLower(path: string, index: number): Layer | Refusal {
+export function openLower(path: string, index: number): Layer | StratafsError {
   const clone = native.cloneMount(path, LOWER_ATTRIBUTES)
   if (clone >= 0) return new Layer(index, path, clone, true)
   const fd = native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)
-  if (fd < 0) return new Refusal(openFailure('lowerdir', path, fd))
+  if (fd < 0) return openFailure('lowerdir', path, fd)
   return new Layer(index, path, fd, false)
 }
 
-function openFailure(option: string, path: string, errno: number): string {
-  if (errno === -Errno.ENOENT) return `${option} ${path} does not exist: name an existing directory`
-  if (errno === -Errno.ENOTDIR) return `${option} ${path} is not a directory`
-  return `${option} ${path} cannot be opened (${errnoWords(errno)})`
+function openFailure(option: string, path: string, errno: number): StratafsError {
+  const refused = (what: string, remedy: string | null = null) =>
+    new StratafsError(`${option} ${path} ${what}`, 'MOUNT_REFUSED', remedy)
+  if (errno === -Errno.ENOENT) return refused('does not exist', 'name an existing directory')
+  if (errno === -Errno.ENOTDIR) return refused('is not a directory')
+  return refused(`cannot be opened (${errnoWords(errno)})`)
 }
 
 /**
@@ -52,15 +50,15 @@ interface UpperRoots {
 }
 
 /** Opens upper and work through one clone of the mount below their common ancestor, or as they are. */
-export function openUpper(upper: string, work: string, noatime: boolean): UpperRoots | Refusal {
+export function openUpper(upper: string, work: string, noatime: boolean): UpperRoots | StratafsError {
   const cloned = openClonedUpper(upper, work, noatime)
   if (cloned !== null) return cloned
   const fd = native.openat(AT_FDCWD, upper, O_PATH | O_DIRECTORY, 0)
-  if (fd < 0) return new Refusal(openFailure('upperdir', upper, fd))
+  if (fd < 0) return openFailure('upperdir', upper, fd)
   const workFd = native.openat(AT_FDCWD, work, O_PATH | O_DIRECTORY, 0)
   if (workFd < 0) {
     native.close(fd)
-    return new Refusal(openFailure('workdir', work, workFd))
+    return openFailure('workdir', work, workFd)
   }
   return { layer: new Layer(-1, upper, fd, false), workFd }
 }

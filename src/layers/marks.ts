@@ -1,8 +1,8 @@
 /**
- * The extended attributes in which a layer says what a directory entry alone cannot: opaque, redirect, metacopy,
- * origin, impure, nlink (kernel overlayfs's, docs/on-disk-format.md), and fuse-overlayfs's spelling of opaque. They are
- * read together: one listxattr says that there are none, which is the usual answer. They belong to the union and are
- * never shown to, or set by, those who use the mount; a name of theirs that a user sets is stored one level deeper
+ * Extended attributes by which a layer says what a directory entry alone cannot. They are kernel overlayfs's opaque,
+ * redirect, metacopy, origin, impure and nlink (docs/on-disk-format.md), and fuse-overlayfs's spelling of opaque. They
+ * are read together: one listxattr says that there are none, which is the usual answer. They belong to the union and
+ * are never shown to, or set by, those who use the mount. A name of theirs that a user sets is stored one level deeper
  * (`overlay.overlay.x`), which is how overlays nest.
  */
 import { Errno } from '../base/errno.js'

@@ -1,6 +1,6 @@
 /**
  * Whiteouts as one inode with many names. A new inode for each costs the filesystem a search and the disk a block's
- * part, where a further link costs a name; so one is made in the workdir, at the first need, and every whiteout is a
+ * part, where a further link costs a name. So one is made in the workdir, at the first need, and every whiteout is a
  * link to it. As ovl_whiteout() in fs/overlayfs/dir.c. Where links are refused, or an inode has as many as it may,
  * others are made. Where there can be no devices it is an empty file with the mark `whiteout`, marked before anybody
  * sees it.

@@ -1,10 +1,10 @@
 /**
- * How a layer says that a name below it is hidden. Read in every spelling at all times: a character device 0:0, an
- * empty file with the mark `whiteout` in a directory marked opaque=x, and AUFS's and OCI's `.wh.NAME` (with
- * `.wh..wh..opq` for an opaque directory). Written as a device; as `.wh.NAME` where mknod is refused; as an empty file
- * with the mark where that name is refused too, as inside another union. In the `.wh.` spelling an entry NAME beside
- * its `.wh.NAME` is shown: the whiteout then only hides what lies below, so the two can be written in either order
- * without a moment in which something wrong shows.
+ * How a layer says that a name below it is hidden. Every spelling is read at all times. One is a character device 0:0,
+ * one an empty file with the mark `whiteout` in a directory marked opaque=x. The third is AUFS's and OCI's `.wh.NAME`,
+ * with `.wh..wh..opq` for an opaque directory. A device is written; where mknod is refused, `.wh.NAME`; where that name
+ * is refused too, as inside another union, an empty file with the mark. In the `.wh.` spelling an entry NAME beside its
+ * `.wh.NAME` is shown: the whiteout then only hides what lies below. So the two can be written in either order, and
+ * nothing wrong shows in between.
  */
 import { Errno } from '../base/errno.js'
 import {

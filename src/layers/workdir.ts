@@ -4,7 +4,9 @@
  * The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile mount
  * has not been ended cleanly), `index/` for copied-up hard links.
  */
+
 import { Errno, errnoName } from '../base/errno.js'
+import { StratafsError } from '../base/failure.js'
 import {
   AT_REMOVEDIR,
   DT_DIR,
@@ -18,8 +20,8 @@ import {
   S_PERMISSIONS,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { withFd } from '../syscalls/owned-fd.js'
 import { Stat } from '../syscalls/stat.js'
-import { Refusal } from './layer.js'
 import { type Layer, LayerDir } from './layer-dir.js'
 import { SharedWhiteout } from './shared-whiteout.js'
 
@@ -41,12 +43,17 @@ export class Workdir {
   }
 
   /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
-  static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | Refusal {
+  static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | StratafsError {
     const fd = openOrMake(baseFd, 'work')
-    if (fd < 0) return new Refusal(`workdir ${path} cannot be used: ${errnoName(fd)}; it must be a writable directory`)
+    if (fd < 0)
+      return new StratafsError(
+        `workdir ${path} cannot be used: ${errnoName(fd)}`,
+        'MOUNT_REFUSED',
+        'name a writable directory',
+      )
     if (native.statat(fd, 'incompat') >= 0) {
       native.close(fd)
-      return new Refusal(volatileLeft(path))
+      return volatileLeft(path)
     }
     sweep(fd)
     for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
@@ -111,11 +118,12 @@ export class Workdir {
   }
 }
 
-function volatileLeft(path: string): string {
-  return (
+function volatileLeft(path: string): StratafsError {
+  return new StratafsError(
     `workdir ${path} was last used by a volatile mount that did not end cleanly, so the upper directory may be ` +
-    `incomplete; if you accept that, remove ${path}/work/incompat and mount again, else start with a new upper ` +
-    'directory'
+      'incomplete',
+    'MOUNT_REFUSED',
+    `start with a new upper directory, or, if you accept that, remove ${path}/work/incompat and mount again`,
   )
 }
 
@@ -142,9 +150,8 @@ function sweep(fd: number): void {
 
 /** Removes the directory `name` in `fd` with everything in it. */
 function removeTree(fd: number, name: string): number {
-  const dir = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-  if (dir < 0) return dir
-  sweep(dir)
-  native.close(dir)
+  const opened = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+  if (opened < 0) return opened
+  withFd(opened, sweep)
   return native.unlinkat(fd, name, AT_REMOVEDIR)
 }

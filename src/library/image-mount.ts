@@ -1,7 +1,6 @@
 /**
  * The library's function that mounts an image in one step. The store is held from the first look at a layer until the
- * mount is up, so that nothing can be removed in between; after that the mount itself is what `removeImage` finds in
- * its way.
+ * mount is up, so that nothing is removed in between. From then on `removeImage` finds the mount itself in its way.
  */
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'node:fs'
@@ -43,7 +42,7 @@ export async function mountImage(
   options: ImageMountOptions = {},
 ): Promise<MountedImage> {
   if (options.readOnly && (options.upper ?? options.work) !== undefined)
-    throw new StratafsError('a read-only mount has no upper: leave --upper and --work out', 'INVALID_ARGUMENT')
+    throw new StratafsError('a read-only mount has no upper', 'INVALID_ARGUMENT', 'leave --upper and --work out')
   checkPlan(mountpoint, options)
   return withLayers(image, options, (ready) => mountLayers(ready, mountpoint, options))
 }

@@ -127,7 +127,7 @@ export async function exportImage(image: Path, output: Path | number, options: E
   // Before a large image is unpacked for nothing.
   if (typeof output !== 'number') unwrap(resolveDir('the directory of --output', posix.dirname(absolute(output))))
   const merged = absolute(image)
-  if (!('error' in findMount(merged))) return exportTree({ merged }, output, options)
+  if (!(findMount(merged) instanceof StratafsError)) return exportTree({ merged }, output, options)
   return withLayers(image, options, ({ layers }) => {
     const userxattr = options.userxattr ?? null
     return exportTree({ upper: null, lowers: lowersOf(layers), work: null, userxattr }, output, options)

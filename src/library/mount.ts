@@ -76,7 +76,7 @@ export async function remount(mountpoint: Path, options: string): Promise<void> 
   const { remount: change } = await import('../daemon/control/remount.js')
   unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
   const refused = change(absolute(mountpoint), [fromText(options)])
-  if (refused !== null) throw new StratafsError(refused.error, 'MOUNT_REFUSED')
+  if (refused !== null) throw refused
 }
 
 /** Unmounts, and waits for the daemon to end unless `lazy`. */
@@ -84,7 +84,7 @@ export async function unmount(mountpoint: Path, options: UnmountOptions = {}): P
   const path = absolute(mountpoint)
   unwrap(findMount(path), 'NOT_A_MOUNT')
   const result = await unmountPath(path, options.lazy ?? false, options.notice ?? (() => {}))
-  if (result !== null) throw new StratafsError(result.error, 'IN_USE')
+  if (result !== null) throw result
 }
 
 /** What is mounted on `mountpoint`. */
@@ -144,8 +144,8 @@ export async function stats(mountpoint: Path): Promise<MountStats> {
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
   const { daemon } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
   if (daemon === null) {
-    const words = 'its daemon is dead or another user’s: `stratafs unmount` takes a dead mount away'
-    throw new StratafsError(`${toText(mountpoint)} cannot be asked: ${words}`, 'DAEMON_DEAD')
+    const words = `${toText(mountpoint)} cannot be asked: its daemon is dead or another user’s`
+    throw new StratafsError(words, 'DAEMON_DEAD', 'take a dead mount away with `stratafs unmount`')
   }
   return askOf(daemon.socket, request, toText(mountpoint))
 }

@@ -137,7 +137,11 @@ function keyOf({ path, what, column }: api.Difference): string {
 
 function verifyOnce({ index, stack, layers, shared }: StackTarget): VerifiedIndex {
   if (!api.statusOf(index).exists)
-    throw new StratafsError(`there is no index at ${shown(index)}: build it with \`stratafs index build\``, 'NOT_FOUND')
+    throw new StratafsError(
+      `there is no index at ${shown(index)}`,
+      'NOT_FOUND',
+      `build it with \`stratafs index build\``,
+    )
   const differences: api.Difference[] = []
   const note = (found: api.Difference): void => void differences.push({ ...found, path: shown(found.path) })
   const { directories, unread } = unwrap(api.verifyIndex(index, stack, note, shared ? null : layers.upper))

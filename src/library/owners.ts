@@ -1,6 +1,6 @@
 /**
- * The library's questions about owners: which layer a path comes from, whose the entries of a directory are, how much
- * each layer holds and how much of it shows; of a mount, or of layers that are named.
+ * The library's questions about owners, of a mount or of layers that are named. Which layer does a path come from?
+ * Whose are the entries of a directory? How much does each layer hold, and how much of it shows?
  */
 
 import { Errno } from '../base/errno.js'

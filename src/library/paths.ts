@@ -12,13 +12,10 @@ import type { ControlRequest } from '../daemon/control/control-protocol.js'
 /** A path: text, or bytes where it is no UTF-8. Relative ones are taken from the current directory. */
 export type Path = string | Buffer
 
-/** `result`, unless it is a refusal, which is thrown with `code`. */
-export function unwrap<T extends object>(
-  result: T,
-  code: FailureCode = 'FAILED',
-): Exclude<T, { readonly error: string; readonly ok?: never }> {
-  if ('error' in result && !('ok' in result)) throw new StratafsError(String(result.error), code)
-  return result as Exclude<T, { readonly error: string; readonly ok?: never }>
+/** `result`, unless it is a failure, which is thrown, with `code` where one is given. */
+export function unwrap<T>(result: T, code?: FailureCode): Exclude<T, StratafsError> {
+  if (!(result instanceof StratafsError)) return result as Exclude<T, StratafsError>
+  throw code === undefined ? result : new StratafsError(result.fault, code, result.remedy)
 }
 
 export function toBytes(path: Path): string {

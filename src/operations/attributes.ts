@@ -1,6 +1,6 @@
 /**
- * getattr and setattr. Each change is made on the upper inode, in the order in which the kernel's own filesystems make
- * them: size, owner, mode, times; so that what one clears (setuid on chown or truncate) the next one still sets.
+ * getattr and setattr. Each change is made on the upper inode, in the order of the kernel's own filesystems: size,
+ * owner, mode, times. So what one clears (setuid on chown or truncate) the next one still sets.
  */
 
 import { Errno } from '../base/errno.js'
@@ -55,8 +55,8 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
 }
 
 /**
- * With writes gathered in the kernel, the kernel keeps the times of regular files itself and hands them over now and
- * then, also after an unlink: nothing that a lower file has to be copied up for.
+ * Where the kernel gathers writes, it keeps the times of regular files itself and hands them over now and then, also
+ * after an unlink. A lower file is not copied up for that.
  */
 function isTimeFlush(u: Union, node: Node, changes: SetAttr): boolean {
   if (!u.data.writeback || node.isUpper || node.type !== S_IFREG) return false

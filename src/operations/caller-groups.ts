@@ -1,5 +1,5 @@
 /**
- * Whether a caller is of a file's group. A request carries one group only; the others are asked of the caller's
+ * Whether a caller is of a file's group. A request carries one group only. The others are asked of the caller's
  * process, which is seldom needed: for files with setgid that their group may not execute.
  */
 import { readFileSync } from 'node:fs'

@@ -3,15 +3,16 @@
  * described for people, ended. Everything in it runs on the thread that made it.
  */
 
+import { StratafsError } from '../base/failure.js'
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
 import type { LowerStackConfig } from '../stack/lower-stack.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
-import { type LogFunction, Refusal, type Union } from '../union/context/union.js'
+import type { LogFunction, Union } from '../union/context/union.js'
 import { noteWritten } from '../union/data/content-fd.js'
-import { describeUnion } from '../union/describe.js'
+import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
@@ -38,7 +39,7 @@ export interface Engine {
   readonly operations: Operations
   /** What is wanted for file data when the connection begins. */
   readonly dataWish: DataModeRequest
-  describe(): Record<string, unknown>
+  describe(): UnionDescription
   /** Says once, in the log and in `inspect`, what this mount does without. */
   downgrade(what: string): void
   counters(): Record<string, number>
@@ -68,9 +69,9 @@ export interface Engine {
 }
 
 /** Opens the layers and makes the engine, or says why not. */
-export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | { error: string } {
+export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | StratafsError {
   const u = setUp(config, binding, log)
-  if (u instanceof Refusal) return { error: u.message }
+  if (u instanceof StratafsError) return u
   return {
     operations: operationsOf(u),
     dataWish: u.dataWish,

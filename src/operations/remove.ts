@@ -1,6 +1,6 @@
 /**
- * unlink and rmdir. Where a lower layer holds the name, a whiteout takes its place in one act: made on the spot when
- * the upper holds nothing there, else moved in from the workdir over what stands there.
+ * unlink and rmdir. Where a lower layer holds the name, a whiteout takes its place in one act. It is made on the spot
+ * where the upper has nothing there; else it is moved in from the workdir over what stands there.
  */
 import { Errno } from '../base/errno.js'
 import { AT_REMOVEDIR, RENAME_EXCHANGE } from '../syscalls/constants.js'

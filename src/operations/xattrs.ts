@@ -1,6 +1,6 @@
 /**
- * Extended attributes: those of the user, with the union's own marks hidden and names that look like them stored one
- * level deeper; POSIX ACLs, whose ids go through the mappings; and two virtual ones that say where a file comes from.
+ * Extended attributes. Of the user's, the union's own marks are hidden, and names that look like them are stored one
+ * level deeper. The ids of POSIX ACLs go through the mappings. Two virtual attributes say where a file comes from.
  */
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'

@@ -4,8 +4,8 @@
  * about are returned as `{ error }`, a sentence.
  */
 import { existsSync, statSync } from 'node:fs'
+import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
-import { Refusal } from '../layers/layer.js'
 import { defaultPrefix } from '../layers/marks.js'
 import { LowerStack, type LowerStackConfig } from '../stack/lower-stack.js'
 import { faultOf, removeDatabase } from './build/opening.js'
@@ -41,7 +41,7 @@ export function workdirIndex(work: string): string {
 }
 
 /** Where the shared database of `config`'s layers is, or would be. */
-export function sharedIndex(config: LowerStackConfig): string | { error: string } {
+export function sharedIndex(config: LowerStackConfig): string | StratafsError {
   return withStack(config, (stack) => sharedPath(stackIdentity(stack)))
 }
 
@@ -54,13 +54,13 @@ export function verifyIndex(
   config: LowerStackConfig,
   difference: (found: Difference) => void,
   upper: string | null = null,
-): { readonly differences: number; readonly directories: number; readonly unread: number } | { error: string } {
+): { readonly differences: number; readonly directories: number; readonly unread: number } | StratafsError {
   return withStack(config, (stack) => {
     try {
       const db = connect(path, { readonly: true, fileMustExist: true })
       try {
         const fault = faultOf(db, stackIdentity(stack))
-        if (fault !== null) return { error: `index ${shown(path)} is ${fault}` }
+        if (fault !== null) return new StratafsError(`index ${shown(path)} is ${fault}`)
         const counts = verifyRows(db, stack, difference)
         if (upper === null) return counts
         return { ...counts, differences: counts.differences + verifyUpper(db, stack, upper, difference) }
@@ -68,7 +68,7 @@ export function verifyIndex(
         db.close()
       }
     } catch (error) {
-      return { error: `index ${shown(path)} cannot be read (${codeOf(error)})` }
+      return new StratafsError(`index ${shown(path)} cannot be read (${codeOf(error)})`)
     }
   })
 }
@@ -157,16 +157,17 @@ export function dropIndex(path: string): boolean {
 }
 
 /** Opens the database at `path` to be asked; the caller closes it. */
-export function openIndex(path: string): IndexQueries | { error: string } {
+export function openIndex(path: string): IndexQueries | StratafsError {
   const { exists, fault } = statusOf(path)
-  if (!exists) return { error: `there is no index at ${shown(path)}: build it with \`stratafs index build\`` }
-  if (fault !== null) return { error: `index ${shown(path)} cannot be used (${fault})` }
+  if (!exists)
+    return new StratafsError(`there is no index at ${shown(path)}`, 'FAILED', `build it with \`stratafs index build\``)
+  if (fault !== null) return new StratafsError(`index ${shown(path)} cannot be used (${fault})`)
   return new IndexQueries(connect(path, { readonly: true, fileMustExist: true }))
 }
 
-function withStack<T>(config: LowerStackConfig, use: (stack: LowerStack) => T): T | { error: string } {
+function withStack<T>(config: LowerStackConfig, use: (stack: LowerStack) => T): T | StratafsError {
   const stack = LowerStack.open(config)
-  if (stack instanceof Refusal) return { error: stack.message }
+  if (stack instanceof StratafsError) return stack
   try {
     return use(stack)
   } finally {

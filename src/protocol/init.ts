@@ -11,9 +11,9 @@
  * - AUTO_INVAL_DATA: all change comes through the mount, and EXPLICIT_INVAL_DATA says just that;
  * - SECURITY_CTX and CREATE_SUPP_GROUP.
  *
- * The two data modes are agreed here, because neither can change while mounted: with PASSTHROUGH every open is
- * answered, and the kernel drops it where WRITEBACK_CACHE is asked for; without it no open is answered (ENOSYS to
- * OPEN), so truncation has to come as a SETATTR and ATOMIC_O_TRUNC must be off.
+ * The two data modes are agreed here, because neither can change while mounted. With PASSTHROUGH every open is
+ * answered, and the kernel drops it where WRITEBACK_CACHE is asked for. Without it no open is answered (ENOSYS to
+ * OPEN). Then truncation has to come as a SETATTR, and ATOMIC_O_TRUNC must be off.
  */
 import { Errno } from '../base/errno.js'
 import { InitFlag, InitFlag2 } from './flags.js'

@@ -1,8 +1,8 @@
 /**
- * Words for the trace: one line per request and per reply, `rx 412 RENAME2 n7 {newdir:9 flags:NOREPLACE} "a" "b"`.
- * Pure functions from decoded arguments to text. Names are bytes everywhere else; here alone they are decoded for the
- * reader: valid UTF-8 is shown as such, any other byte and every control character as an escape, so that a line stays
- * one line whatever a file is called.
+ * Words for the trace: one line per request and per reply, `rx 412 RENAME2 n7 {newdir:9 flags:NOREPLACE} "a" "b"`. Pure
+ * functions from decoded arguments to text. Names are bytes everywhere else; here alone they are decoded for the
+ * reader. Valid UTF-8 is shown as such, any other byte and every control character as an escape. So a line stays one
+ * line, whatever a file is called.
  */
 
 /** How a numeric argument is shown. */

@@ -37,8 +37,8 @@ export class ReplyBuffer {
   #header(request: RequestBuffer, length: number, error: number): number {
     this.words[0] = length
     this.words[1] = error
-    this.words[2] = request.words[2]
-    this.words[3] = request.words[3]
+    this.words[2] = request.words[2]!
+    this.words[3] = request.words[3]!
     return length
   }
 
@@ -68,18 +68,18 @@ export class ReplyBuffer {
 
   /** The u32 at `offset` after the header. */
   u32(offset: number): number {
-    return this.words[(OUT_HEADER + offset) >>> 2]
+    return this.words[(OUT_HEADER + offset) >>> 2]!
   }
 
   /** The u64 at `offset` after the header, exact to 2^53. */
   u64(offset: number): number {
     const at = (OUT_HEADER + offset) >>> 2
-    return this.words[at] + this.words[at + 1] * TWO_32
+    return this.words[at]! + this.words[at + 1]! * TWO_32
   }
 
   /** The s64 at `offset` after the header. */
   s64(offset: number): number {
     const at = (OUT_HEADER + offset) >>> 2
-    return this.words[at] + (this.words[at + 1] | 0) * TWO_32
+    return this.words[at]! + (this.words[at + 1]! | 0) * TWO_32
   }
 }

@@ -31,35 +31,35 @@ export class RequestBuffer {
     this.end = 0
     this.after = 0
     if (length < IN_HEADER || length > this.bytes.length || this.words[0] !== length) return false
-    const extensions = (this.words[9] & 0xffff) * 8
+    const extensions = (this.words[9]! & 0xffff) * 8
     if (extensions > length - IN_HEADER) return false
     this.end = length - extensions
     return true
   }
 
   get opcode(): number {
-    return this.words[1]
+    return this.words[1]!
   }
 
   /** For printing only: replies copy the two halves. */
   get unique(): number {
-    return this.words[2] + this.words[3] * TWO_32
+    return this.words[2]! + this.words[3]! * TWO_32
   }
 
   get nodeid(): number {
-    return this.words[4] + this.words[5] * TWO_32
+    return this.words[4]! + this.words[5]! * TWO_32
   }
 
   get uid(): number {
-    return this.words[6]
+    return this.words[6]!
   }
 
   get gid(): number {
-    return this.words[7]
+    return this.words[7]!
   }
 
   get pid(): number {
-    return this.words[8]
+    return this.words[8]!
   }
 
   /** True when at least `size` bytes follow the header. */
@@ -69,19 +69,19 @@ export class RequestBuffer {
 
   /** The u32 at `offset` after the header; 4-aligned, and covered by an earlier `has`. */
   u32(offset: number): number {
-    return this.words[(IN_HEADER + offset) >>> 2]
+    return this.words[(IN_HEADER + offset) >>> 2]!
   }
 
   /** The u64 at `offset` after the header: exact to 2^53, rounded above. */
   u64(offset: number): number {
     const at = (IN_HEADER + offset) >>> 2
-    return this.words[at] + this.words[at + 1] * TWO_32
+    return this.words[at]! + this.words[at + 1]! * TWO_32
   }
 
   /** The s64 at `offset` after the header: times before 1970 are negative. */
   s64(offset: number): number {
     const at = (IN_HEADER + offset) >>> 2
-    return this.words[at] + (this.words[at + 1] | 0) * TWO_32
+    return this.words[at]! + (this.words[at + 1]! | 0) * TWO_32
   }
 
   /**

@@ -9,10 +9,10 @@ export function getattr({ operations, nodeid }: Context): number {
 }
 
 /**
- * The changes a SETATTR asks for. Its fh and lock owner say nothing that the nodeid does not; a ctime (sent only by
+ * The changes a SETATTR asks for. Its fh and lock owner say nothing that the nodeid does not. A ctime (sent only by
  * kernels with WRITEBACK_CACHE) cannot be set on any file beneath. ATIME without ATIME_NOW gives the time itself. One
- * that changes nothing is what remains of the kernel's wish to clear setuid or setgid before a write or a fallocate: it
- * has looked whether the caller is of the group, which no other request tells.
+ * that changes nothing is left of the kernel's wish to clear setuid or setgid before a write or a fallocate. It has
+ * looked whether the caller is of the group, which no other request tells.
  */
 function changesOf(args: typeof requests.setattr.args, { uid, gid, pid }: Context['request']): SetAttr {
   const { valid } = args

@@ -22,19 +22,19 @@ export class Counters {
   malformed = 0
 
   request(opcode: number): void {
-    this.#requests[slot(opcode)] += 1
+    this.#requests[slot(opcode)]! += 1
   }
 
   error(opcode: number): void {
-    this.#errors[slot(opcode)] += 1
+    this.#errors[slot(opcode)]! += 1
   }
 
   /** Counts by the kernel's name, of the messages that came; UNKNOWN for those without one. */
   byName(): Record<string, Count> {
     const result: Record<string, Count> = {}
-    for (let opcode = 0; opcode < SLOTS; opcode++) {
-      const requests = this.#requests[opcode]
-      if (requests > 0) result[opcodeNames.get(opcode) ?? 'UNKNOWN'] = { requests, errors: this.#errors[opcode] }
+    for (const [opcode, requests] of this.#requests.entries()) {
+      const errors = this.#errors[opcode]!
+      if (requests > 0) result[opcodeNames.get(opcode) ?? 'UNKNOWN'] = { requests, errors }
     }
     return result
   }

@@ -1,7 +1,7 @@
 /**
  * Requests about file contents. A READ's and a WRITE's bytes go through the transport's port, which reads into the
  * reply after its header and writes from the request: no bytes pass through here. A file handle is only handed back at
- * RELEASE; every other request is served by its nodeid, so that a kernel that never sent an OPEN is served as well.
+ * RELEASE. Every other request is served by its nodeid, so that a kernel that never sent an OPEN is served as well.
  */
 import { Errno } from '../base/errno.js'
 import { OpenFlag, Whence, WriteFlag } from '../protocol/flags.js'

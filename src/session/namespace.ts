@@ -1,5 +1,5 @@
 /**
- * Requests that look up, make, move and remove names. Each hands its decoded arguments on; the little that is decided
+ * Requests that look up, make, move and remove names. Each hands its decoded arguments on. The little that is decided
  * here is the protocol's: device numbers, which ids the caller has, which rename flags exist.
  */
 import { Errno } from '../base/errno.js'

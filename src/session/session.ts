@@ -3,9 +3,9 @@
  * no descriptor and waits for nothing, so that tests feed it bytes. Requests are served one after the other, each to
  * its end.
  *
- * What the kernel must never see is stopped here: a reply to a message that has none, an error outside its range, a
- * reply whose unique is 0 (a notification), and an accidental ENOSYS, which ends that kind of message for the whole
- * connection.
+ * What the kernel must never see is stopped here. That is a reply to a message that has none, an error outside its
+ * range, or a reply whose unique is 0 (a notification). So is an accidental ENOSYS, which ends that kind of message for
+ * the whole connection.
  */
 import { Errno, errnoName, PENDING } from '../base/errno.js'
 import type { DataPort, Operations } from '../operations/contract.js'
@@ -49,7 +49,7 @@ export class Session {
   }
 
   /**
-   * Serves the request of `length` bytes in the request buffer; the bytes of reply now in the reply buffer, 0 for none,
+   * Serves the request of `length` bytes in the request buffer. The bytes of reply now in the reply buffer, 0 for none,
    * or PENDING: nothing was done, and it is to be served again.
    */
   handle(length: number): number {
@@ -141,7 +141,7 @@ export class Session {
   describeReply(length: number): string {
     const { request, reply } = this.#context
     if (length < OUT_HEADER) return `${request.unique} no reply`
-    const error = reply.words[1] | 0
+    const error = reply.words[1]! | 0
     if (error !== 0) return `${request.unique} ${errnoName(error)}`
     return `${request.unique} OK ${this.#row?.encode.print(reply, length - OUT_HEADER) ?? ''}`.trimEnd()
   }

@@ -1,6 +1,6 @@
 /**
  * Data-only lower layers (`lowerdir=A::D`): no name of theirs shows. A metacopy whose content is in no other layer has
- * it there, under the path of its absolute redirect; the first of them that has a regular file there counts. Neither
+ * it there, under the path of its absolute redirect. The first of them that has a regular file there counts. Neither
  * marks nor whiteouts mean anything in them, and no symbolic link is followed. Mirrors ovl_lookup_data_layer() in
  * fs/overlayfs/namei.c.
  */

@@ -1,5 +1,5 @@
 /**
- * Why a layer does not show what it has: on the way from the root to a name, a layer falls out at the first directory
+ * Why a layer does not show what it has. The way goes from the root to a name. A layer falls out at the first directory
  * where one above it has a whiteout, a file, or an opaque directory. Layers are only read; nothing here decides what is
  * shown.
  */

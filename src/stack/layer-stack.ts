@@ -7,7 +7,7 @@ import { errnoName } from '../base/errno.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { type IdMapping, parseOverride, shownId } from '../layers/id-mapping.js'
-import { openLower, Refusal } from '../layers/layer.js'
+import { openLower } from '../layers/layer.js'
 import { type Layer, LayerDir } from '../layers/layer-dir.js'
 import { latin1, MarkStore } from '../layers/marks.js'
 import { findOverride, overriddenMode, tamed, trusts, type XattrPermissions } from '../layers/override-trust.js'
@@ -154,7 +154,7 @@ export class LayerStack implements SearchContext {
 
 function opening(path: string, index: number, opened: Layer[]): Layer {
   const layer = openLower(path, index)
-  if (layer instanceof Refusal) throw new StratafsError(shown(layer.message))
+  if (layer instanceof StratafsError) throw new StratafsError(shown(layer.message))
   opened.push(layer)
   return layer
 }

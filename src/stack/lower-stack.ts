@@ -2,8 +2,9 @@
  * The lower layers of a mount, opened to be read by whoever fills the index: the writer's thread, or a command without
  * any mount. It is a search context like the union's own, so that the same rules decide what is shown.
  */
+import { StratafsError } from '../base/failure.js'
 import { idmappedAmong } from '../layers/idmapped.js'
-import { openLower, Refusal } from '../layers/layer.js'
+import { openLower } from '../layers/layer.js'
 import { Layer, type LayerDir } from '../layers/layer-dir.js'
 import { MarkStore } from '../layers/marks.js'
 import { DirCache } from '../layers/real-dir.js'
@@ -56,12 +57,12 @@ export class LowerStack implements SearchContext {
   }
 
   /** Opens every layer, or says which one cannot be. `readsAll`: every directory is going to be listed. */
-  static open(config: LowerStackConfig, readsAll = false): LowerStack | Refusal {
+  static open(config: LowerStackConfig, readsAll = false): LowerStack | StratafsError {
     const lowers: Layer[] = []
     const mapped = config.mapped ?? idmappedAmong(config.lowers)
     for (const [index, path] of config.lowers.entries()) {
       const layer = openRoot(path, index, config.rootFds?.[index])
-      if (layer instanceof Refusal) {
+      if (layer instanceof StratafsError) {
         for (const opened of lowers) opened.close()
         return layer
       }
@@ -92,7 +93,7 @@ export class LowerStack implements SearchContext {
   }
 }
 
-function openRoot(path: string, index: number, rootFd: number | undefined): Layer | Refusal {
+function openRoot(path: string, index: number, rootFd: number | undefined): Layer | StratafsError {
   if (rootFd === undefined) return openLower(path, index)
   return new Layer(index, path, rootFd, true)
 }

@@ -1,7 +1,7 @@
 /**
  * Top-down search of one name through the layers of a directory: the rules by which layers become one. The upper is
- * asked first, then the lowers in order. A whiteout, or anything that is not a directory, ends the search; a directory
- * joins what is found below it, unless it is opaque; a redirect says under which name or path the rest is found; a
+ * asked first, then the lowers in order. A whiteout, or anything that is not a directory, ends the search. A directory
+ * joins what is found below it, unless it is opaque. A redirect says under which name or path the rest is found. A
  * metacopy has its content further down. Mirrors ovl_lookup(), ovl_lookup_layer() and ovl_lookup_single() in
  * fs/overlayfs/namei.c.
  */

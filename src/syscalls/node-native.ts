@@ -1,10 +1,10 @@
 /**
  * What stands in for the addon where it cannot be loaded: the same calls, made of Node's fs module. A place (fd, name)
  * is the path `/proc/self/fd/N/name`, which the kernel resolves from the open directory as openat(2) would. What fs
- * does not offer is done by a small program of every system (node-programs.ts), or refused with the errno by which a
- * filesystem says that it cannot: extended attributes, file handles, device nodes for whiteouts, inode flags, holes.
- * The engine knows filesystems like that, so nothing above has to know of this file. docs/transports.md says what that
- * means for a mount.
+ * does not offer is done by a small program of every system (node-programs.ts), or refused with the errno of a
+ * filesystem that cannot. Refused are extended attributes, file handles, device nodes for whiteouts, inode flags and
+ * holes. The engine knows filesystems like that, so nothing above has to know of this file. docs/transports.md says
+ * what that means for a mount.
  */
 import * as fs from 'node:fs'
 import type { Native } from '../../native-bindings/index.js'

@@ -1,7 +1,7 @@
 /**
  * System calls that Node lacks and that a program of every Linux system makes: mknod, touch (nanoseconds), flock, sync,
  * umount. Each starts a process, so they are kept for what is rare. A program runs in the directory that the call
- * names, or is handed the open file as descriptor 3; so no path is ever spelt out.
+ * names, or is handed the open file as descriptor 3. So no path is ever spelt out.
  */
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process'
 import { Errno } from '../base/errno.js'

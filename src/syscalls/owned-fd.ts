@@ -1,7 +1,8 @@
 /**
- * Who closes a descriptor, said by a type: an OwnedFd is closed once, by its owner. Whoever only uses a descriptor
- * takes the bare number. Numbers are used again by the kernel at once, so a descriptor closed twice would close
- * another's.
+ * Who closes a descriptor, said by a type. What outlives a function is an OwnedFd, or a field of one of the classes
+ * that scripts/structure/descriptors.ts lists. What a function opens for itself it opens by `withFd`, or closes on
+ * each of its ways where a closure would cost a request time. Whoever only uses a descriptor takes the bare number.
+ * Numbers are used again by the kernel at once, so a descriptor closed twice would close another's.
  */
 import { Errno, type Result } from '../base/errno.js'
 import { native } from './native.js'
@@ -47,5 +48,18 @@ export class OwnedFd {
   reopen(flags: number): Result<OwnedFd> {
     if (this.#fd < 0) return -Errno.EBADF
     return OwnedFd.from(native.openat(this.#fd, '', flags, 0))
+  }
+}
+
+/**
+ * What `use` makes of the descriptor `opened`, which is closed afterwards, however that ends. `opened` is what a call
+ * that opens answered: a failure (-errno) is handed on.
+ */
+export function withFd<T>(opened: number, use: (fd: number) => T): T | number {
+  if (opened < 0) return opened
+  try {
+    return use(opened)
+  } finally {
+    native.close(opened)
   }
 }

@@ -1,5 +1,6 @@
 import { errnoName } from '../base/errno.js'
-import { openUpper, Refusal } from '../layers/layer.js'
+import { StratafsError } from '../base/failure.js'
+import { openUpper } from '../layers/layer.js'
 import { deviceOfStat, type Layer } from '../layers/layer-dir.js'
 import { MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
 import { makeDevice, makeMarked } from '../layers/shared-whiteout.js'
@@ -17,12 +18,12 @@ interface OpenedUpper {
 }
 
 /** The upper and its workdir, tried out; null: the mount is read-only. `engine`: what enterEngineThread() said. */
-export function openWritable(config: UnionConfig, engine: number): OpenedUpper | Refusal | null {
+export function openWritable(config: UnionConfig, engine: number): OpenedUpper | StratafsError | null {
   if (config.upper === null || config.work === null || config.readonly) return null
   const roots = openUpper(config.upper, config.work, config.noatime)
-  if (roots instanceof Refusal) return roots
+  if (roots instanceof StratafsError) return roots
   const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
-  if (work instanceof Refusal) return work
+  if (work instanceof StratafsError) return work
   const fits = probeMount(work, roots.layer, config)
   if (fits !== null) return fits
   const prefix = probePrefix(work.fd, config.userxattr)
@@ -43,21 +44,28 @@ export function openWritable(config: UnionConfig, engine: number): OpenedUpper |
 /**
  * What is built in the workdir must be able to move into the upper: both on one mount. Nothing in the upper is touched.
  */
-function probeMount(work: Workdir, upper: Layer, config: UnionConfig): Refusal | null {
+function probeMount(work: Workdir, upper: Layer, config: UnionConfig): StratafsError | null {
   native.statat(upper.rootFd, '')
   const mount = native.stat[Stat.MOUNT_ID]
   const device = deviceOfStat()
   native.statat(work.fd, '')
   if (deviceOfStat() === device && native.stat[Stat.MOUNT_ID] === mount) return probeWritable(work, config)
-  return new Refusal(
-    `workdir ${config.work} and upperdir ${config.upper} are not on the same mount: put them beside each other`,
+  return new StratafsError(
+    `workdir ${config.work} and upperdir ${config.upper} are not on the same mount`,
+    'MOUNT_REFUSED',
+    'put them beside each other',
   )
 }
 
-function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
+function probeWritable(work: Workdir, config: UnionConfig): StratafsError | null {
   const name = work.temporary()
   const made = native.mkdirat(work.fd, name, 0o700)
-  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (${errnoName(made)}): choose one that is`)
+  if (made < 0)
+    return new StratafsError(
+      `workdir ${config.work} is not writable (${errnoName(made)})`,
+      'MOUNT_REFUSED',
+      'choose one that is',
+    )
   work.discard(name)
   return null
 }
@@ -111,10 +119,12 @@ function probeMarked(work: Workdir, marks: MarkStore): boolean {
   return swapped
 }
 
-function noWhiteouts(upper: string): Refusal {
-  return new Refusal(
+function noWhiteouts(upper: string): StratafsError {
+  return new StratafsError(
     `upperdir ${upper} can hold no whiteouts: its filesystem refuses devices 0:0, names that begin with .wh., and ` +
-      `extended attributes with RENAME_EXCHANGE; put upperdir and workdir on another filesystem`,
+      'extended attributes with RENAME_EXCHANGE',
+    'MOUNT_REFUSED',
+    'put upperdir and workdir on another filesystem',
   )
 }
 

@@ -2,9 +2,10 @@
  * Putting a union together: layers opened, the upper's filesystem tried out, the workdir swept, the root node made.
  * What cannot be had is either refused with a sentence for the person who mounts, or done without and said aloud, once.
  */
+import { StratafsError } from '../base/failure.js'
 import { type IdMapping, overrideNames } from '../layers/id-mapping.js'
 import { idmappedAmong } from '../layers/idmapped.js'
-import { openLower, Refusal } from '../layers/layer.js'
+import { openLower } from '../layers/layer.js'
 import type { Layer } from '../layers/layer-dir.js'
 import { defaultPrefix, MarkStore, noMarks, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
@@ -43,7 +44,7 @@ const NOT_SHARED =
   'redirects and metacopies are off: marks are user.overlay.*, which anybody can make, and others may enter this mount'
 
 /** The union described by `config`, or why it is refused. */
-export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction): Union | Refusal {
+export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction): Union | StratafsError {
   let config = given
   // A reader creates nothing for a user, and may be a thread of another program: it keeps its identity.
   const engine = config.upper === null ? 0 : native.enterEngineThread()
@@ -52,15 +53,15 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   const paths = config.readonly && config.upper !== null ? [config.upper, ...config.lowers] : config.lowers
   for (const [index, path] of paths.entries()) {
     const layer = openLower(path, index)
-    if (layer instanceof Refusal) return layer
+    if (layer instanceof StratafsError) return layer
     lowers.push(layer)
   }
   const data = openData(config, paths.length)
-  if (data instanceof Refusal) return data
+  if (data instanceof StratafsError) return data
   const cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART))
   const files = new ContentFds(descriptorsToKeep(KEPT_FILES, KEPT_PART))
   const upper = openWritable(config, engine)
-  if (upper instanceof Refusal) return upper
+  if (upper instanceof StratafsError) return upper
   const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))
   config = { ...config, ...redirectsUnder(config, marks.prefix) }
   const whiteouts = new Whiteouts(cache, marks)
@@ -92,7 +93,7 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   if (marks.prefix === USER_MARKS && config.userRedirects === 'shared') u.degrade(NOT_SHARED)
   noteIdmapped(lowers, uids.ranges.length + gids.ranges.length > 0)
   const unfit = writable === null ? null : prepareUpper(u, writable)
-  if (unfit !== null) return new Refusal(unfit)
+  if (unfit !== null) return unfit
   makeRoot(u, upper?.writable.layer ?? null)
   u.stopMakingRoom = onNoRoom(() => giveUp(u))
   return u
@@ -105,11 +106,11 @@ function trapsFor({ avoid = [] }: UnionConfig, writable: Writable | null): Traps
 }
 
 /** The data-only layers, numbered on from `first`. */
-function openData(config: UnionConfig, first: number): Layer[] | Refusal {
+function openData(config: UnionConfig, first: number): Layer[] | StratafsError {
   const layers: Layer[] = []
   for (const [index, path] of (config.dataLowers ?? []).entries()) {
     const layer = openLower(path, first + index)
-    if (layer instanceof Refusal) return layer
+    if (layer instanceof StratafsError) return layer
     layers.push(layer)
   }
   return layers
@@ -128,7 +129,7 @@ function rules(ranges: IdMapping['ranges'], squash: number | null, root: boolean
 }
 
 /** Says what the upper cannot do, and opens what depends on it; why it does not fit the lowers, or null. */
-function prepareUpper(u: Union, writable: Writable): string | null {
+function prepareUpper(u: Union, writable: Writable): StratafsError | null {
   u.whiteouts.writtenAs = writable.capabilities.whiteouts
   if (u.whiteouts.writtenAs === 'xattr') {
     writable.work.whiteout.marks = u.marks

@@ -1,6 +1,6 @@
 /**
- * A whole tree with the owner of each entry: each directory is come to from the one above it and kept until its own
- * have been seen, so that a deep tree takes no longer than a flat one.
+ * A whole tree with the owner of each entry. Each directory is reached from the one above it and kept until its own
+ * have been seen. So a deep tree takes no longer than a flat one.
  */
 import { Errno } from '../base/errno.js'
 import type { Union } from './context/union.js'

@@ -1,7 +1,7 @@
 /**
  * Which layer a path of the merged tree comes from, which others have its name, and why those do not show. The owner is
- * found as every name is, by the engine's own search; the reasons are looked up in the layers, on the way from the root
- * to the name: a layer falls out of it at the first directory where one above it has a whiteout, a file, or is opaque.
+ * found as every name is, by the engine's own search. The reasons are looked up in the layers, on the way from the root
+ * to the name. A layer falls out at the first directory where one above it has a whiteout, a file, or is opaque.
  */
 import { Errno } from '../base/errno.js'
 import type { LayerDir } from '../layers/layer-dir.js'

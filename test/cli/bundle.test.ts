@@ -38,8 +38,8 @@ function spec(...options: string[]): Record<string, unknown> {
 /** Without what may differ between versions, and with lists that mean sets in one order. */
 function comparable(config: Record<string, unknown>): unknown {
   const { ociVersion: _version, hostname: _hostname, ...rest } = structuredClone(config)
-  const linux = rest.linux as Record<string, unknown[]>
-  for (const name of ['namespaces', 'maskedPaths', 'readonlyPaths'])
+  const linux = rest.linux as Record<'namespaces' | 'maskedPaths' | 'readonlyPaths', unknown[]>
+  for (const name of ['namespaces', 'maskedPaths', 'readonlyPaths'] as const)
     linux[name] = linux[name].map((item) => JSON.stringify(item)).sort()
   const namespaces = linux.namespaces.filter((item) => item !== '{"type":"cgroup"}')
   return { ...rest, linux: { ...linux, namespaces } }

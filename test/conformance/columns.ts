@@ -189,7 +189,7 @@ const fuseNative: Column = {
     return tried.status === 0 || `fuse-native cannot be loaded: ${tried.stderr.trim().split('\n').at(-1)}`
   },
   mount(layers, options) {
-    const [program, command, ...words] = ourWords(layers, options)
+    const [program = '', command = '', ...words] = ourWords(layers, options)
     must(process.execPath, [program, command, '--transport', 'fuse-native', '--accept-limits', ...words])
   },
 }
@@ -207,7 +207,7 @@ const NOBODY = 65534
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
 function asUser(actor: Probe, words: readonly string[]): void {
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
-  const home = ['env', 'HOME=/nonexistent', `XDG_RUNTIME_DIR=${dirname(words[words.length - 1])}`]
+  const home = ['env', 'HOME=/nonexistent', `XDG_RUNTIME_DIR=${dirname(words.at(-1)!)}`]
   must('nsenter', ['-t', String(actor.process.pid), '-m', 'setpriv', ...user, ...home, ...words])
 }
 

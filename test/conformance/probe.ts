@@ -55,6 +55,10 @@ const TYPES: Record<number, Stat['type']> = {
 
 /** One running probe. */
 export class Probe extends Channel {
+  /** The answer's first word. */
+  #text(command: string, ...parameters: (string | number | bigint)[]): string {
+    return this.call(command, ...parameters)[0]!
+  }
   #number(command: string, ...parameters: (string | number | bigint)[]): number {
     return Number(this.call(command, ...parameters)[0])
   }
@@ -106,7 +110,7 @@ export class Probe extends Channel {
     this.call('symlink', target, path)
   }
   readlink(path: string): string {
-    return this.call('readlink', path)[0]
+    return this.#text('readlink', path)
   }
   mknod(path: string, mode: number, major = 0, minor = 0): void {
     this.call('mknod', path, mode, major, minor)
@@ -128,7 +132,7 @@ export class Probe extends Channel {
   }
   /** The mtime, and no other attribute asked for. */
   mtime(path: string): bigint {
-    return BigInt(this.call('mtime', path)[0])
+    return BigInt(this.#text('mtime', path))
   }
   exists(path: string): boolean {
     try {
@@ -157,7 +161,7 @@ export class Probe extends Channel {
     this.call('truncate', path, size)
   }
   getxattr(path: string, name: string): string {
-    return this.call('getxattr', path, name)[0]
+    return this.#text('getxattr', path, name)
   }
   setxattr(path: string, name: string, value: string, flags = 0): void {
     this.call('setxattr', path, name, value, flags)
@@ -179,7 +183,7 @@ export class Probe extends Channel {
     this.call('setflags', path, flags)
   }
   statfs(path: string): FsStat {
-    const [type, bsize, blocks, bfree, files, namelen] = this.call('statfs', path).map(Number)
+    const [type = 0, bsize = 0, blocks = 0, bfree = 0, files = 0, namelen = 0] = this.call('statfs', path).map(Number)
     return { type, bsize, blocks, bfree, files, namelen }
   }
   access(path: string, mode: number): void {
@@ -205,7 +209,7 @@ export class Probe extends Channel {
   }
   /** Up to `length` bytes from `offset`; -1 reads at the descriptor's own position. */
   pread(fd: number, offset = AT_START, length = 1 << 16): string {
-    return this.call('read', fd, offset, length)[0]
+    return this.#text('read', fd, offset, length)
   }
   pwrite(fd: number, offset: number, data: string): number {
     return this.#number('write', fd, offset, data)
@@ -257,7 +261,7 @@ export class Probe extends Channel {
     return this.#number('mmap', fd, length, kind === 'shared' ? 1 : 0, writable ? 1 : 0)
   }
   mapread(slot: number, offset: number, length: number): string {
-    return this.call('mapread', slot, offset, length)[0]
+    return this.#text('mapread', slot, offset, length)
   }
   mapwrite(slot: number, offset: number, data: string): void {
     this.call('mapwrite', slot, offset, data)
@@ -275,7 +279,7 @@ export class Probe extends Channel {
     const tokens = this.call('list', path)
     const entries: Entry[] = []
     for (let i = 0; i < tokens.length; i += 3)
-      entries.push({ name: tokens[i], type: Number(tokens[i + 1]), ino: tokens[i + 2] })
+      entries.push({ name: tokens[i]!, type: Number(tokens[i + 1]), ino: tokens[i + 2]! })
     return entries
   }
   /** Sorted, without `.` and `..`; a name listed twice stays twice. */
@@ -289,7 +293,7 @@ export class Probe extends Channel {
   getdents(fd: number, room: number): { name: string; next: bigint }[] {
     const tokens = this.call('getdents', fd, room)
     const entries = []
-    for (let i = 0; i < tokens.length; i += 2) entries.push({ name: tokens[i], next: BigInt(tokens[i + 1]) })
+    for (let i = 0; i < tokens.length; i += 2) entries.push({ name: tokens[i]!, next: BigInt(tokens[i + 1]!) })
     return entries
   }
   touchmany(directory: string, prefix: string, count: number): void {
@@ -297,7 +301,7 @@ export class Probe extends Channel {
   }
   /** Of the content. */
   hash(path: string): string {
-    return this.call('hash', path)[0]
+    return this.#text('hash', path)
   }
   removetree(path: string): void {
     this.call('removetree', path)
@@ -305,10 +309,10 @@ export class Probe extends Channel {
 }
 
 function toStat(tokens: string[]): Stat {
-  const [mode, nlink, uid, gid, major, minor, size, blocks] = tokens.map(Number)
-  const [atime, mtime, ctime, btime] = tokens.slice(10, 14).map(BigInt)
-  const [ino, dev] = tokens.slice(8, 10)
-  const common = { nlink, uid, gid, size, blocks, ino, dev, atime, mtime, ctime, btime }
-  const type = TYPES[mode & S.IFMT]
-  return { type, mode: mode & 0o7777, rdev: [major, minor], mask: Number(tokens[14]), ...common }
+  const at = (token: number): number => Number(tokens[token])
+  const time = (token: number): bigint => BigInt(tokens[token]!)
+  const sizes = { nlink: at(1), uid: at(2), gid: at(3), size: at(6), blocks: at(7), ino: tokens[8]!, dev: tokens[9]! }
+  const times = { atime: time(10), mtime: time(11), ctime: time(12), btime: time(13) }
+  const type = TYPES[at(0) & S.IFMT]!
+  return { type, mode: at(0) & 0o7777, rdev: [at(4), at(5)], mask: at(14), ...sizes, ...times }
 }

@@ -35,7 +35,10 @@ function see(probe: Probe, root: string): Seen[] {
   const tokens = probe.call('snapshot', root)
   const all: Seen[] = []
   for (let at = 0; at < tokens.length; ) {
-    const [path, mode, uid, gid, nlink, size, mtime, rdev, ino, content, count] = tokens.slice(at, at + 11)
+    const [path = '', mode, uid, gid, nlink, size, mtime = '', rdev, ino = '', content = '', count] = tokens.slice(
+      at,
+      at + 11,
+    )
     at += 11 + Number(count)
     all.push({
       path: path === root ? '.' : path.slice(root.length + 1),

@@ -160,7 +160,7 @@ test('two mounts over one lower layer hold its large files once in memory', need
     timeout: 30_000,
   })
   assert.equal(status, 0, stderr)
-  const [first, second] = stdout
+  const [first = [], second] = stdout
     .trim()
     .split('\n')
     .map((line) => line.split(' '))
@@ -178,8 +178,9 @@ for (const data of ['passthrough', 'cached'])
     const open: number[] = []
     for (let i = 0; i < 400; i++) {
       const path = join(w.merged, `f${i}`)
-      open.push(openSync(path, 'wx+', 0o600))
-      writeSync(open[i], `content of ${i}`, 0)
+      const fd = openSync(path, 'wx+', 0o600)
+      open.push(fd)
+      writeSync(fd, `content of ${i}`, 0)
       if (i % 6 === 0) unlinkSync(path)
     }
     writeFileSync('/proc/sys/vm/drop_caches', '1')

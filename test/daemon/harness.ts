@@ -101,7 +101,7 @@ function endProcess(pid: number): void {
 export function isGone(pid: number): boolean {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return 'ZX'.includes(text.slice(text.lastIndexOf(')') + 2)[0])
+    return 'ZX'.includes(text.charAt(text.lastIndexOf(')') + 2))
   } catch {
     return true
   }

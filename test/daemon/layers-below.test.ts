@@ -23,10 +23,10 @@ function metacopy(w: Workspace, redirect: string): void {
   mark(join(w.top, 'f'), 'redirect', redirect)
 }
 
-function dataLayers(w: Workspace): string[] {
-  const paths = ['d1', 'd2'].map((name) => join(w.root, name))
-  for (const path of paths) mkdirSync(join(path, 'objects'), { recursive: true })
-  return paths
+function dataLayers(w: Workspace): { first: string; second: string } {
+  const layers = { first: join(w.root, 'd1'), second: join(w.root, 'd2') }
+  for (const path of Object.values(layers)) mkdirSync(join(path, 'objects'), { recursive: true })
+  return layers
 }
 
 const skip = spawnSync('setfattr', ['--version']).status === 0 ? needsRoot : { skip: 'setfattr is not there' }
@@ -35,7 +35,7 @@ for (const index of ['off', 'on'])
   for (const redirects of ['on', 'nofollow'])
     test(`data-only lowers, index=${index}, redirect_dir=${redirects}`, skip, (t) => {
       const w = workspace(t)
-      const [first, second] = dataLayers(w)
+      const { first, second } = dataLayers(w)
       writeFileSync(join(second, 'objects/blob'), 'hello\n')
       metacopy(w, '/objects/blob')
       const options = `lowerdir=${w.top}::${first}::${second},index=${index},redirect_dir=${redirects}`
@@ -54,7 +54,7 @@ for (const index of ['off', 'on'])
 
 test('content that no data-only layer has is EIO, and so is one with a digest under verity=on', skip, (t) => {
   const w = workspace(t)
-  const [first] = dataLayers(w)
+  const { first } = dataLayers(w)
   metacopy(w, '/objects/blob')
   assert.equal(w.run('mount', '-o', `lowerdir=${w.top}::${first}`, w.merged).status, 0)
   assert.throws(() => readFileSync(join(w.merged, 'f')), { code: 'EIO' })
@@ -71,8 +71,8 @@ function nested(t: TestContext) {
   const w = workspace(t)
   for (const name of ['in/u', 'in/w', 'in/m', 'plain']) mkdirSync(join(w.base, name), { recursive: true })
   writeFileSync(join(w.base, 'plain/f'), 'below')
-  const [upper, work, merged] = ['u', 'w', 'm'].map((name) => join(w.base, 'in', name))
-  return { w, upper, work, merged }
+  const inside = (name: string) => join(w.base, 'in', name)
+  return { w, upper: inside('u'), work: inside('w'), merged: inside('m') }
 }
 
 const sh = (cwd: string, script: string) =>
@@ -98,9 +98,12 @@ for (const index of ['off', 'on'])
     assert.match(sh(merged, 'rm -rf in').stderr, /Too many levels/)
     assert.ok(existsSync(join(upper, 'plain/f')))
     assert.equal(sh(merged, `cp -a plain in/m && cp -a . ${w.root}/copy; test -f ${w.root}/copy/plain/f`).status, 0)
-    for (const command of [['which', 'plain/f'], ['du'], ['ls']]) {
-      const [name, ...rest] = command
-      const answer = w.run(name, ...rest.map((path) => join(merged, path)), ...(rest.length === 0 ? [merged] : []))
+    for (const [name, path] of [
+      ['which', 'plain/f'],
+      ['du', ''],
+      ['ls', ''],
+    ] as const) {
+      const answer = w.run(name, join(merged, path))
       assert.equal(answer.status, 0, `${name}: ${answer.stderr}`)
     }
     assert.match(w.run('diff', merged).stdout, /^C\S*\s+.*plain\/f$/m)

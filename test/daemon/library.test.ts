@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { failureFrom } from '../../src/base/failure.js'
 import {
   type FailureCode,
   imageHistory,
@@ -28,7 +29,7 @@ test('mount, ask, unmount', needsRoot, async (t) => {
     options: 'noatime,context=x',
   })
   assert.equal(root.mountpoint, w.merged)
-  assert.match(root.warnings[0], /^option context is ignored/)
+  assert.match(root.warnings[0]!, /^option context is ignored/)
   assert.equal(await readFile(join(w.merged, 'a'), 'utf8'), 'top a\n')
   assert.equal((await inspect(w.merged)).Pid, root.pid)
   assert.equal((await inspectAll()).length, 1)
@@ -49,7 +50,7 @@ test('a refusal is thrown with the sentence that the command would print', async
 })
 
 const refusals: [words: string, ask: () => Promise<unknown>, code: FailureCode, remedy: RegExp | null][] = [
-  ['a wrong option', () => mount('/none', { lower: ['/'], options: 'volatil' }), 'INVALID_ARGUMENT', null],
+  ['a wrong option', () => mount('/none', { lower: ['/'], options: 'volatil' }), 'INVALID_ARGUMENT', /volatile/],
   ['no mountpoint', () => mount('/none/such', { lower: ['/'] }), 'MOUNT_REFUSED', /^make it with mkdir/],
   ['no mount', () => unmount('/etc'), 'NOT_A_MOUNT', null],
   ['no mount to be changed', () => remount('/etc', 'ro'), 'NOT_A_MOUNT', null],
@@ -68,11 +69,14 @@ for (const [words, ask, code, remedy] of refusals) {
   })
 }
 
-test('a remedy is what comes after the colon, and no other words after one', () => {
-  const remedyOf = (words: string) => new StratafsError(words).remedy
-  assert.equal(remedyOf('/a is not a directory: name one'), 'name one')
-  assert.equal(remedyOf('/a: held by 5; with --live it is read'), 'with --live it is read')
-  assert.equal(remedyOf('etc/x: name is too long'), null)
-  assert.equal(remedyOf('/a cannot be read: EIO'), null)
-  assert.equal(remedyOf('index /a cannot be marked: the mount works without it'), null)
+test('a failure keeps its parts in other words, over JSON, and beside another copy of its class', () => {
+  const error = new StratafsError('/a is not a directory', 'NOT_FOUND', 'name one')
+  assert.equal(error.message, '/a is not a directory: name one')
+  assert.equal(new StratafsError('/a cannot be read: EIO').remedy, null)
+  const parts = ({ fault, code, remedy }: StratafsError) => [fault, code, remedy]
+  assert.deepEqual(parts(failureFrom(JSON.parse(JSON.stringify(error)))), parts(error))
+  assert.deepEqual(parts(error.of('layer 1')), ['layer 1: /a is not a directory', 'NOT_FOUND', 'name one'])
+  assert.deepEqual(parts(error.map((text) => text.toUpperCase())), ['/A IS NOT A DIRECTORY', 'NOT_FOUND', 'NAME ONE'])
+  assert.ok(Object.assign(new Error('x'), { name: 'StratafsError' }) instanceof StratafsError)
+  assert.ok(!(new Error('x') instanceof StratafsError) && !({} instanceof StratafsError))
 })

@@ -23,7 +23,7 @@ function mounted(w: Workspace): number {
   const { status, stderr } = w.run('-o', w.options, w.merged)
   assert.equal(stderr, '')
   assert.equal(status, 0)
-  return daemonPids(w.runDirectory)[0]
+  return daemonPids(w.runDirectory)[0]!
 }
 
 async function assertGone(w: Workspace, pid: number): Promise<void> {
@@ -136,9 +136,9 @@ test('an aborted connection: the mount is taken away and the log says so', needs
   mkdirSync(control)
   assert.equal(spawnSync('mount', ['-t', 'fusectl', 'none', control]).status, 0)
   const device = w.run('inspect', w.merged, '--format', '{{.Device}}').stdout.trim()
-  writeFileSync(join(control, device.split(':')[1], 'abort'), '1')
+  writeFileSync(join(control, device.split(':')[1]!, 'abort'), '1')
   assert.ok(await eventually(() => isGone(pid) && !w.isMounted(), 2000))
-  const [log, ...rest] = readdirSync(w.runDirectory)
+  const [log = '', ...rest] = readdirSync(w.runDirectory)
   assert.deepEqual(rest, [])
   assert.match(readFileSync(join(w.runDirectory, log), 'utf8'), /"level":"error".*the engine ended before the mount/)
 })
@@ -202,7 +202,7 @@ test('a mount in another mount namespace is found by its path and ended', needsR
   assert.equal(w.isMounted(), false)
   assert.equal(w.run('inspect', w.merged, '--format', 'Pid').stdout, `${pid}\n`)
   assert.equal(w.run('unmount', w.merged).status, 0)
-  await assertGone(w, pid)
+  await assertGone(w, pid!)
 })
 
 test('asked to end while it is being made, a mount is not left without its daemon', needsRoot, async (t) => {
@@ -249,13 +249,13 @@ test('a log file that was asked for is kept; SIGUSR1 writes the counters', needs
   const log = join(w.root, 'log')
   assert.equal(w.run('mount', '--lower', w.base, '--log-file', 'log', w.merged).status, 0)
   const [pid] = daemonPids(w.runDirectory)
-  process.kill(pid, 'SIGUSR1')
+  process.kill(pid!, 'SIGUSR1')
   assert.ok(await eventually(() => readFileSync(log, 'utf8').includes('"msg":"counters"'), 2000))
   assert.equal(w.run('unmount', w.merged).status, 0)
   const lines = readFileSync(log, 'utf8').trim().split('\n')
   const messages: string[] = lines.map((line) => JSON.parse(line).msg)
   // The engine tells its data mode while the main thread tells of the mount.
-  const [mode, ...others] = messages.filter((message) => message.startsWith('file data: '))
+  const [mode = '', ...others] = messages.filter((message) => message.startsWith('file data: '))
   assert.match(mode, /^file data: (passthrough|cached) \(.+\)$/)
   assert.deepEqual(others, [])
   assert.deepEqual(

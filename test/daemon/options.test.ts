@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { StratafsError } from '../../src/base/failure.js'
 import { MountFlag, type MountSettings } from '../../src/daemon/options/mount-settings.js'
 import { type OptionContext, type ParsedOptions, parseOptions } from '../../src/daemon/options/parse.js'
 import type { UnionConfig } from '../../src/union/context/config.js'
@@ -13,13 +14,13 @@ const strict: OptionContext = { strict: true, cwd: '/here' }
 
 function parsed(text: string, context: OptionContext = lenient): ParsedOptions {
   const result = parseOptions([text], context)
-  if ('error' in result) assert.fail(`${text}: ${result.error}`)
+  if (result instanceof StratafsError) assert.fail(`${text}: ${result.message}`)
   return result
 }
 
 function refused(text: string, context: OptionContext): string {
   const result = parseOptions([text], context)
-  return 'error' in result ? result.error : assert.fail(`${text} was taken`)
+  return result instanceof StratafsError ? result.message : assert.fail(`${text} was taken`)
 }
 
 const layers: [text: string, expected: Partial<UnionConfig>][] = [
@@ -161,7 +162,7 @@ test('security labels are ignored aloud, with their commas', () => {
   const text = `lowerdir=/a,context="system_u:object_r:container_file_t:s0:c1,c2",fscontext=x,rootcontext=y,noacl`
   const { config, warnings } = parsed(text, strict)
   assert.equal(warnings.length, 3)
-  assert.match(warnings[0], /^option context is ignored: /)
+  assert.match(warnings[0]!, /^option context is ignored: /)
   assert.equal(config.acl, false)
 })
 
@@ -226,8 +227,8 @@ for (const [text, expected] of strictOnly) {
 test('the lenient caller is warned of what it gave in vain', () => {
   const { warnings, config } = parsed('lowerdir=/a,volatile=1,frobnicate,workdir=/w')
   assert.deepEqual(warnings.length, 3)
-  assert.match(warnings[0], /^option volatile takes no value .*; ignored$/)
-  assert.match(warnings[1], /^unknown option frobnicate.*; ignored$/)
+  assert.match(warnings[0]!, /^option volatile takes no value .*; ignored$/)
+  assert.match(warnings[1]!, /^unknown option frobnicate.*; ignored$/)
   assert.equal(config.work, null)
 })
 
@@ -252,7 +253,7 @@ test('the source is the fsname where none is given', () => {
 
 test('several option strings are read as one; the words are kept for inspect', () => {
   const result = parseOptions(['lowerdir=/a,', 'ro', 'lowerdir=/b'], lenient)
-  assert.ok(!('error' in result))
+  assert.ok(!(result instanceof StratafsError))
   assert.deepEqual(result.config.lowers, ['/b'])
   assert.deepEqual(result.options, ['lowerdir=/a', 'ro', 'lowerdir=/b'])
 })

@@ -51,7 +51,7 @@ for (const kind of ['a path', 'an abstract address']) {
     assert.ok(w.isMounted())
     daemon.kill('SIGTERM')
     assert.ok(await eventually(() => listener.heard.length > 1, 5_000), 'it says that it goes')
-    assert.match(listener.heard[1], /^STOPPING=1\n/)
+    assert.match(listener.heard[1]!, /^STOPPING=1\n/)
     assert.ok(await eventually(() => !w.isMounted(), 5_000), 'it goes')
   })
 }

@@ -7,6 +7,7 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { StratafsError } from '../../src/base/failure.js'
 import { chooseTransport, type Obstacles, transportNotice } from '../../src/daemon/mount/transport-choice.js'
 import type { MountPlan, TransportName } from '../../src/daemon/options/mount-settings.js'
 import { parseOptions } from '../../src/daemon/options/parse.js'
@@ -18,7 +19,7 @@ const skip = needsRoot.skip || (typeof loaded === 'string' ? loaded : false)
 
 function plan(options: string): MountPlan {
   const parsed = parseOptions(['lowerdir=/l', options].filter(Boolean), { strict: true, cwd: '/' })
-  if ('error' in parsed) throw new Error(parsed.error)
+  if (parsed instanceof StratafsError) throw new Error(parsed.message)
   const { config, settings } = parsed
   return { config, settings, mountpoint: '/m', options: [] }
 }
@@ -40,7 +41,7 @@ describe('choosing a transport', () => {
   for (const [options, obstacles, name, why] of chosen)
     it(`-o "${options}" ${obstacles.addon === null ? 'with' : 'without'} the addon: ${name}`, () => {
       const choice = chooseTransport(plan(options), obstacles)
-      assert.ok(!('error' in choice))
+      assert.ok(!(choice instanceof StratafsError))
       assert.deepEqual([choice.facts.name, choice.facts.why], [name, why])
       assert.equal(choice.plan.settings.transport, name)
     })
@@ -55,14 +56,14 @@ describe('choosing a transport', () => {
   for (const [options, obstacles, words] of refused)
     it(`-o "${options}" is refused: ${words.source}`, () => {
       const choice = chooseTransport(plan(options), obstacles)
-      assert.ok('error' in choice)
-      assert.match(choice.error, words)
+      assert.ok(choice instanceof StratafsError)
+      assert.match(choice.message, words)
     })
 
   it('what is lost is told where nobody asked for it, and only there', () => {
     const notice = (options: string, obstacles: Obstacles) => {
       const choice = chooseTransport(plan(options), obstacles)
-      assert.ok(!('error' in choice))
+      assert.ok(!(choice instanceof StratafsError))
       return transportNotice(choice.facts)
     }
     assert.match(notice('', noAddon)!, /over fuse-native .*no extended attributes, ACLs, index .*; no addon here$/)
@@ -73,7 +74,7 @@ describe('choosing a transport', () => {
   it('only the mounting user may enter, unless the limits are accepted', () => {
     const choice = (options: string) => {
       const made = chooseTransport(plan(`transport=fuse-native${options}`), both)
-      assert.ok(!('error' in made))
+      assert.ok(!(made instanceof StratafsError))
       return made.plan.settings.allowOther
     }
     assert.equal(choice(''), false)

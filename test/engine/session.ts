@@ -3,6 +3,7 @@
  * again. Results are the engine's: >= 0 or -errno. No mount is involved.
  */
 
+import { StratafsError } from '../../src/base/failure.js'
 import type { Caller, DataBinding, DataPort, Operations, SetAttr } from '../../src/operations/contract.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } from '../../src/syscalls/constants.js'
@@ -31,7 +32,7 @@ export const unbound: DataBinding = {
 /** Starts an engine; throws where it refuses. */
 export function startEngine(config: UnionConfig, binding = unbound): Engine {
   const engine = createEngine(config, binding, () => undefined)
-  if ('error' in engine) throw new Error(engine.error)
+  if (engine instanceof StratafsError) throw new Error(engine.message)
   return engine
 }
 

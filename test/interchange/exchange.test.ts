@@ -42,7 +42,7 @@ describe('interchange of layers', () => {
       (side) => (fs) => fs.link('bin/tool', `tool-${side}`),
     ]
     additions.forEach((addition, i) => {
-      const [writer, reader]: readonly Side[] = i % 2 === 0 ? ['ours', 'kernel'] : ['kernel', 'ours']
+      const [writer, reader]: readonly [Side, Side] = i % 2 === 0 ? ['ours', 'kernel'] : ['kernel', 'ours']
       exchange.pass(layers, {}, writer, addition(writer), [reader])
     })
   })

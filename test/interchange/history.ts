@@ -37,7 +37,9 @@ const PATHS = [
 
 export type Step = readonly [operation: keyof typeof operations, path: string, other: string, value: number]
 
-const flagsOf = (value: number): number => [0, 0, RENAME.NOREPLACE, RENAME.EXCHANGE][value % 4]
+const flagsOf = (value: number): number => [0, 0, RENAME.NOREPLACE, RENAME.EXCHANGE][value % 4]!
+
+const MODES = [0o600, 0o644, 0o755, 0o700]
 
 const operations = {
   write: (fs: Probe, path: string, _: string, value: number) => fs.write(path, `w${value}`),
@@ -53,7 +55,7 @@ const operations = {
   link: (fs: Probe, path: string, other: string) => fs.link(path, other),
   symlink: (fs: Probe, path: string, other: string) => fs.symlink(other, path),
   mkfifo: (fs: Probe, path: string) => fs.mknod(path, S.IFIFO | 0o644),
-  chmod: (fs: Probe, path: string, _: string, value: number) => fs.chmod(path, [0o600, 0o644, 0o755, 0o700][value % 4]),
+  chmod: (fs: Probe, path: string, _: string, value: number) => fs.chmod(path, MODES[value % 4]!),
   chown: (fs: Probe, path: string, _: string, value: number) => fs.chown(path, value, value),
   truncate: (fs: Probe, path: string, _: string, value: number) => fs.truncate(path, value % 5),
   setxattr: (fs: Probe, path: string, _: string, value: number) => fs.setxattr(path, `user.x${value % 3}`, `${value}`),

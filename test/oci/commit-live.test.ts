@@ -129,7 +129,9 @@ describe('commit of a mount in use', needsRoot, () => {
           const out = join(w.root, `out${round}`)
           shell(w.root, `mkdir ${out}; tar -C ${out} -xf layer.tar`)
           if (!existsSync(join(out, 'second'))) continue
-          const [first, second] = ['first', 'second'].map((name) => Number(readFileSync(join(out, name), 'utf8')))
+          const numberIn = (name: string) => Number(readFileSync(join(out, name), 'utf8'))
+          const first = numberIn('first')
+          const second = numberIn('second')
           const made = readdirSync(out).filter((name) => name.startsWith('made-'))
           const last = Math.max(...made.map((name) => Number(name.slice(5))))
           assert.ok(first - second <= 1 && first >= second, `${first} and ${second} were not there at once`)

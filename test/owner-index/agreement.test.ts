@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
+import { StratafsError } from '../../src/base/failure.js'
 import { buildIndex, stackConfig, verifyIndex } from '../../src/owner-index/api.js'
 import { type Planting, picture, Run, Stage } from './stage.js'
 
@@ -64,7 +65,7 @@ async function check(stage: Stage, changes: readonly (readonly [number, Planting
   for (const seen of pictureWith(stage, { index, immutable: true }, 3)) assert.deepEqual(seen, off, 'immutable')
   const built = stage.path('built.db')
   const config = stackConfig(stage.lowers)
-  assert.ok(!('error' in (await buildIndex(config, built))))
+  assert.ok(!((await buildIndex(config, built)) instanceof StratafsError))
   assert.deepEqual(pictureWith(stage, { index: built })[0], off, 'freshly built')
   assert.deepEqual(pictureWith(stage, { index: built, immutable: true })[0], off, 'freshly built, immutable')
   const found: object[] = []

@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { after, before } from 'node:test'
 import fc from 'fast-check'
+import { StratafsError } from '../../src/base/failure.js'
 import { buildIndex, stackConfig, statusOf, verifyIndex } from '../../src/owner-index/api.js'
 import { memoryOf, type NumberedRows, packRows, unpackRows } from '../../src/owner-index/build/row-batches.js'
 import { RowWriterThread } from '../../src/owner-index/build/row-writer-thread.js'
@@ -129,7 +130,7 @@ test('a large tree is written whole by the second thread', async (t) => {
   const seen: number[] = []
   const sent = t.mock.method(RowWriterThread.prototype, 'take')
   const built = await buildIndex(stackConfig(stage.lowers), path, ({ entries }) => seen.push(entries))
-  assert.ok(!('error' in built))
+  assert.ok(!(built instanceof StratafsError))
   assert.ok(built.entries > 5000, `${built.entries} entries`)
   assert.equal(seen.at(-1), built.entries)
   assert.ok(sent.mock.callCount() > 5, `${sent.mock.callCount()} directories for the second thread`)
@@ -143,7 +144,7 @@ test('two builds at once in one process do not meet', async () => {
   const path = stage.path('one.db')
   const config = stackConfig(stage.lowers)
   const all = await Promise.all([buildIndex(config, path), buildIndex(config, path)])
-  for (const built of all) assert.ok(!('error' in built) && built.failures.length === 0)
+  for (const built of all) assert.ok(!(built instanceof StratafsError) && built.failures.length === 0)
   assert.equal(statusOf(path).entries, statusOf(stage.path('built.db')).entries)
   assert.deepEqual(
     readdirSync(stage.path('')).filter((name) => name.startsWith('one.db')),

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import test from 'node:test'
 import Database from 'better-sqlite3'
+import { StratafsError } from '../../src/base/failure.js'
 import { buildIndex, openIndex, stackConfig, statusOf } from '../../src/owner-index/api.js'
 import { type Planting, picture, Run, Stage } from './stage.js'
 
@@ -159,7 +160,7 @@ test(
       again.write()
       again.close()
       const queries = openIndex(index)
-      assert.ok(!('error' in queries))
+      assert.ok(!(queries instanceof StratafsError))
       assert.equal(queries.owner('made/late')?.layer, -1)
       assert.equal(queries.owner('a/low'), null)
       assert.equal(queries.owner('a/top')?.layer, 0)
@@ -172,7 +173,7 @@ test(
 test(
   'what the upper becomes is followed',
   withFilled(async (stage, index) => {
-    assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), index))))
+    assert.ok(!((await buildIndex(stackConfig(stage.lowers), index)) instanceof StratafsError))
     const run = new Run(stage, { index })
     const { operations } = run.engine
     const caller = { uid: 0, gid: 0, pid: 1, umask: 0 }
@@ -185,7 +186,7 @@ test(
     assert.equal(operations.unlink(operations.lookup(1, 'a'), 'middle'), 0)
     run.write()
     const queries = openIndex(index)
-    assert.ok(!('error' in queries))
+    assert.ok(!(queries instanceof StratafsError))
     const shown = queries.db.prepare('SELECT path, layer FROM owners ORDER BY path').all() as {
       path: string
       layer: number

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { StratafsError } from '../../src/base/failure.js'
 import { spaceByLayer } from '../../src/library/owners.js'
 import { buildIndex, openIndex, stackConfig, statusOf, verifyIndex } from '../../src/owner-index/api.js'
 import type { IndexQueries } from '../../src/owner-index/database/queries.js'
@@ -39,7 +40,7 @@ const pathAt = (level: number): string => Array(level).fill(NAME).join('/')
 
 function opened(index: string): IndexQueries {
   const queries = openIndex(index)
-  assert.ok(!('error' in queries))
+  assert.ok(!(queries instanceof StratafsError))
   return queries
 }
 
@@ -55,7 +56,7 @@ async function calls(t: TestContext, act: () => unknown): Promise<number> {
 
 async function built(stage: Stage, index: string): Promise<number> {
   const done = await buildIndex(stackConfig(stage.lowers), index, undefined, stage.path('upper'))
-  assert.ok(!('error' in done) && done.failures.length === 0)
+  assert.ok(!(done instanceof StratafsError) && done.failures.length === 0)
   return statusOf(index).bytes
 }
 

@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path'
 import test from 'node:test'
 import fc from 'fast-check'
+import { StratafsError } from '../../src/base/failure.js'
 import type { Operations } from '../../src/operations/contract.js'
 import { buildIndex, openIndex, stackConfig } from '../../src/owner-index/api.js'
 import { type Planting, picture, Run, Stage } from './stage.js'
@@ -113,7 +114,7 @@ async function replay(stage: Stage, history: readonly (readonly Act[])[]): Promi
   const index = { '-kept': stage.path('kept.db'), '-anew': stage.path('anew.db') }
   for (const acts of history) {
     rmSync(index['-anew'], { force: true })
-    assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), index['-anew']))))
+    assert.ok(!((await buildIndex(stackConfig(stage.lowers), index['-anew'])) instanceof StratafsError))
     const runs = [
       new Run(stage, { side: '-off' }),
       new Run(stage, { side: '-kept', index: index['-kept'] }),
@@ -141,7 +142,7 @@ async function replay(stage: Stage, history: readonly (readonly Act[])[]): Promi
 /** The rebuilt index knows every directory, so its view must name all that shows. */
 function checkView(index: string, stage: Stage): void {
   const queries = openIndex(index)
-  assert.ok(!('error' in queries))
+  assert.ok(!(queries instanceof StratafsError))
   const named = queries.db.prepare('SELECT path FROM owners ORDER BY path').pluck().all()
   queries.close()
   const run = new Run(stage, { side: '-anew' })

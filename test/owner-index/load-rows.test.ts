@@ -7,6 +7,7 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import Database from 'better-sqlite3'
+import { StratafsError } from '../../src/base/failure.js'
 import { bytesOf } from '../../src/layers/marks.js'
 import { buildIndex, stackConfig } from '../../src/owner-index/api.js'
 import { keyOf } from '../../src/owner-index/database/place.js'
@@ -76,7 +77,7 @@ function load(path: string, whole = false): { source: ReturnType<typeof loadRows
 /** The database of `stage`, after `sql`. */
 async function built(stage: Stage, sql = ''): Promise<string> {
   const path = stage.path('built.db')
-  assert.ok(!('error' in (await buildIndex(stackConfig(stage.lowers), path))))
+  assert.ok(!((await buildIndex(stackConfig(stage.lowers), path)) instanceof StratafsError))
   const db = new Database(path)
   db.exec(sql)
   db.close()

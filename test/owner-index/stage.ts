@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { StratafsError } from '../../src/base/failure.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { type FromWriter, newSharedState, type ToWriter, turnsOf } from '../../src/owner-index/database/shared-state.js'
 import { LowerIndex } from '../../src/owner-index/engine/lower-index.js'
@@ -177,7 +178,7 @@ export class Run {
   ) {
     const writable = options.writable ?? true
     const engine = createEngine(stage.config(writable, options.side), unbound, () => {})
-    if ('error' in engine) throw new Error(engine.error)
+    if (engine instanceof StratafsError) throw new Error(engine.message)
     this.engine = engine
     if (options.index === undefined) return
     const shared = this.shared

@@ -4,22 +4,19 @@
  * sources.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { checkStructure } from '../../scripts/check-structure.js'
 import { checkoutRoot } from '../../scripts/checkout.js'
+import { bareStores } from '../../scripts/structure/descriptors.js'
 import { decisionFaults, missingFiles, namesOf } from '../../scripts/structure/documents.js'
 import { findDeadExports } from '../../scripts/structure/exports.js'
 import { findCircles, judgeImport } from '../../scripts/structure/order.js'
 import { privatePrefix } from '../../scripts/structure/places.js'
-import { parseSource, type Source, sourceFiles } from '../../scripts/structure/sources.js'
+import { sizeFaults } from '../../scripts/structure/sizes.js'
+import { parseSource, type Source } from '../../scripts/structure/sources.js'
 import { wideLines } from '../../scripts/structure/width.js'
 
 const root = checkoutRoot()
-/** No file of src is longer, in lines; no folder of src has more files of its own. */
-const LONGEST = 300
-const FULLEST = 20
 
 test('the structure of this checkout is whole', () => {
   assert.deepEqual(checkStructure(root), [])
@@ -119,16 +116,16 @@ test('a document that names a file that is gone is found, and a decision that do
   assert.match(decisionFaults(page, `# 3. X\n\n**Decided.** So.\n${'line\n'.repeat(10)}\n## Why`)[0]!, /has 11 lines/)
 })
 
-test('no file of src is over 300 lines, no folder has over 20 files', () => {
-  for (const file of sourceFiles(root, 'src')) {
-    const lines = readFileSync(join(root, file), 'utf8').split('\n').length - 1
-    assert.ok(lines <= LONGEST, `${file} has ${lines} lines`)
-  }
-  const folders = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter((e) =>
-    e.isDirectory(),
-  )
-  for (const { parentPath, name } of folders) {
-    const own = readdirSync(join(parentPath, name), { withFileTypes: true }).filter((entry) => entry.isFile())
-    assert.ok(own.length <= FULLEST, `${join(parentPath, name)} has ${own.length} files`)
-  }
+test('a file that is too long and a folder that is too full are found', () => {
+  const files = Array.from({ length: 21 }, (_, i): [string, number] => [`src/a/${i}.ts`, 300])
+  assert.deepEqual(sizeFaults(new Map(files.slice(1))), [])
+  assert.deepEqual(sizeFaults(new Map(files)), ['src/a/: 21 files of its own, 20 at most'])
+  assert.deepEqual(sizeFaults(new Map([['src/a.ts', 301]])), ['src/a.ts: 301 lines, 300 at most'])
+})
+
+test('a descriptor that is kept without an owner is found', () => {
+  const bare = (text: string) => bareStores('a.ts', text).length
+  for (const call of ['native.close(this.#fd)', 'native.close(job.file!)', 'closeSync(a?.b.fd)'])
+    assert.equal(bare(call), 1)
+  for (const call of ['native.close(fd)', 'this.#file.close()', 'closeSync(open(a.b))']) assert.equal(bare(call), 0)
 })

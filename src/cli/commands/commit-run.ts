@@ -82,7 +82,9 @@ export function timestampOf(given: string | undefined): number | undefined {
   const seconds = /^\d+$/.test(given) ? Number(given) : Math.floor(Date.parse(given) / 1000)
   if (Number.isSafeInteger(seconds) && seconds >= 0 && seconds < 8.64e12) return seconds
   throw new StratafsError(
-    `--timestamp ${shown(given)}: give seconds since 1970, or a date such as 2024-01-31T12:00:00Z`,
+    `--timestamp ${shown(given)}`,
+    'FAILED',
+    'give seconds since 1970, or a date such as 2024-01-31T12:00:00Z',
   )
 }
 
@@ -122,7 +124,7 @@ function wordsOf(given: Printed, result: Result): string {
 async function runDryRun(given: CommitArguments): Promise<number> {
   const depth = given.depth === undefined ? DEFAULT_DEPTH : Number(given.depth)
   if (!Number.isInteger(depth) || depth < 0)
-    throw new StratafsError(`--depth ${shown(given.depth ?? '')}: give a number of levels`)
+    throw new StratafsError(`--depth ${shown(given.depth ?? '')}`, 'FAILED', 'give a number of levels')
   const summary = await previewCommit(given.source, given)
   writeOut(given.json ? jsonText(summary) : summaryText(summary, depth))
   return Exit.DONE

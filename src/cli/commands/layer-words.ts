@@ -1,4 +1,5 @@
 /** How commands tell of a layer: `upper`, `lower 1 (base)`, and what made it where it is an image's. */
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import { findInside, findMount } from '../../daemon/control/find-mount.js'
 import type { MountState } from '../../daemon/mount/run-directory.js'
@@ -55,13 +56,13 @@ export function wordsFor(path: string, lowers: readonly string[], names: readonl
       ),
     )
   const found = findInside(absolutePath(path))
-  return ofState('error' in found ? null : found.daemon.state)
+  return ofState(found instanceof StratafsError ? null : found.daemon.state)
 }
 
 /** Of the mount on `merged`. */
 export function wordsForMount(merged: string): LayerWords {
   const found = findMount(absolutePath(merged))
-  return ofState('error' in found ? null : (found.daemon?.state ?? null))
+  return ofState(found instanceof StratafsError ? null : (found.daemon?.state ?? null))
 }
 
 function ofState(state: MountState | null): LayerWords {

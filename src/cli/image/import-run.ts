@@ -49,7 +49,11 @@ function timestampOf(text: string | undefined): Date {
   if (text === undefined || text === '') return new Date()
   const date = /^-?\d+$/.test(text) ? new Date(Number(text) * 1000) : new Date(text)
   if (!Number.isNaN(date.getTime())) return date
-  throw new StratafsError(`timestamp ${shown(text)}: give seconds since 1970, or a time such as 2026-01-31T12:00:00Z`)
+  throw new StratafsError(
+    `timestamp ${shown(text)}`,
+    'FAILED',
+    'give seconds since 1970, or a time such as 2026-01-31T12:00:00Z',
+  )
 }
 
 function wordsOf({ reference, manifest, digest, diffID, size, entries }: Imported): string {

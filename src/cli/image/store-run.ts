@@ -4,10 +4,9 @@
  */
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
-import { pathBytes, shown } from '../../base/text.js'
-import { openStore } from '../../library/image-store.js'
-import { usedBelow } from '../../library/offline/layer-space.js'
-import { piecesOf, removePieces, type StoredPiece, unneeded } from '../../oci/store/prune.js'
+import { pathBytes } from '../../base/text.js'
+import type { StoreOptions } from '../../library/image-store.js'
+import { listStore, pruneStore, type StorePiece, unneededInStore } from '../../library/store.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { print, printJson } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
@@ -30,40 +29,32 @@ const COLUMNS = [
   { header: 'IMAGES', cut: 'start' },
 ] as const
 
-type Measured = StoredPiece & { readonly bytes: number }
+function optionsOf(given: string | undefined): StoreOptions {
+  return { store: given === undefined ? undefined : pathBytes(given), notice: printError }
+}
 
 /** Prints what the store holds; the exit code. */
 export function runStoreList(given: string | undefined, json: boolean): number {
-  const pieces = piecesOf(openStore({ store: given === undefined ? undefined : pathBytes(given) })).map(measured)
-  if (json) return printJson(pieces.map(documentOf))
+  const pieces = listStore(optionsOf(given))
+  if (json) return printJson(pieces)
   printTable(COLUMNS, pieces.map(rowOf))
   return Exit.DONE
 }
 
 /** Removes what nobody needs; the exit code. */
 export async function runStorePrune({ store: given, dryRun, force, json }: PruneArguments): Promise<number> {
-  const store = openStore({ store: given === undefined ? undefined : pathBytes(given) })
-  const going = unneeded(piecesOf(store)).map(measured)
+  const going = unneededInStore(optionsOf(given))
   if (dryRun || going.length === 0) return tell(going, 'would remove', json)
   if (!force && !(await isAllowed(going))) return Exit.FAILED
-  const gone = await removePieces(store, going, { waits: printError })
-  const paths = new Set(gone.map(({ path }) => path))
-  for (const { path } of going)
-    if (!paths.has(path)) printError(`${shown(path)} was left: it is used now, or cannot be removed`)
-  tell(
-    going.filter(({ path }) => paths.has(path)),
-    'removed',
-    json,
-  )
+  const gone = await pruneStore(going, optionsOf(given))
+  for (const piece of going)
+    if (!gone.includes(piece)) printError(`${piece.path} was left: it is used now, or cannot be removed`)
+  tell(gone, 'removed', json)
   return gone.length === going.length ? Exit.DONE : Exit.FAILED
 }
 
-function measured(piece: StoredPiece): Measured {
-  return { ...piece, bytes: usedBelow(piece.path) }
-}
-
 /** Asks at the terminal; without one nothing is allowed. */
-async function isAllowed(going: readonly Measured[]): Promise<boolean> {
+async function isAllowed(going: readonly StorePiece[]): Promise<boolean> {
   if (!isatty(0) || !isatty(2)) {
     printError('store prune: nobody can be asked: give --force, or --dry-run to see what would go')
     return false
@@ -78,30 +69,26 @@ async function isAllowed(going: readonly Measured[]): Promise<boolean> {
   }
 }
 
-function tell(pieces: readonly Measured[], verb: string, json: boolean): number {
-  if (json) return printJson(pieces.map(documentOf))
+function tell(pieces: readonly StorePiece[], verb: string, json: boolean): number {
+  if (json) return printJson(pieces)
   for (const piece of pieces) print(lineOf(piece))
   print(pieces.length === 0 ? 'nothing to remove' : `${verb} ${summary(pieces)}`)
   return Exit.DONE
 }
 
-function summary(pieces: readonly Measured[]): string {
-  const count = (kind: StoredPiece['kind']) => {
+function summary(pieces: readonly StorePiece[]): string {
+  const count = (kind: StorePiece['kind']) => {
     const number = pieces.filter((piece) => piece.kind === kind).length
     return `${number} ${kind}${number === 1 ? '' : 's'}`
   }
   return `${count('upper')} and ${count('layer')}, ${sizeText(pieces.reduce((sum, { bytes }) => sum + bytes, 0))}`
 }
 
-function lineOf({ kind, path, bytes, changed }: Measured): string {
-  return `${kind} ${shown(path)}, ${sizeText(bytes)}, changed ${agoText(changed)}`
+function lineOf({ kind, path, bytes, changed }: StorePiece): string {
+  return `${kind} ${path}, ${sizeText(bytes)}, changed ${agoText(changed)}`
 }
 
-function rowOf({ kind, name, bytes, changed, inUse, images }: Measured): string[] {
+function rowOf({ kind, name, bytes, changed, inUse, images }: StorePiece): string[] {
   const short = name.replace(/^(chain-)?sha256-/, '').slice(0, kind === 'layer' ? SHORT : undefined)
   return [kind, short, sizeText(bytes), agoText(changed), inUse ? 'mounted' : '-', images.join(', ')]
-}
-
-function documentOf(piece: Measured) {
-  return { ...piece, path: shown(piece.path) }
 }

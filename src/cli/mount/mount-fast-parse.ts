@@ -21,8 +21,9 @@ export function readMountWords(words: readonly string[]): MountArguments | null 
       if (!takeOption(given, word, rest)) return null
     } else merged.push(word)
   }
-  if (merged.length !== 1 || !isPlain(merged[0])) return null
-  return collect(given, merged[0], acceptLimits)
+  const [mountpoint, ...others] = merged
+  if (mountpoint === undefined || others.length > 0 || !isPlain(mountpoint)) return null
+  return collect(given, mountpoint, acceptLimits)
 }
 
 /** Puts the value of the option `word` into `given`: from the word itself, or from `rest`. */

@@ -78,15 +78,15 @@ export function parseMountProgram(name: string, args: readonly string[]): MountP
   return finish(scan, isMountHelper(name))
 }
 
-const FLAG_WORDS: Record<string, string> = {
-  '-f': 'foreground',
-  '-d': 'debug',
-  '--debug': 'debug',
-  '-h': 'help',
-  '--help': 'help',
-  '-V': 'version',
-  '--version': 'version',
-}
+const FLAG_WORDS = new Map([
+  ['-f', 'foreground'],
+  ['-d', 'debug'],
+  ['--debug', 'debug'],
+  ['-h', 'help'],
+  ['--help', 'help'],
+  ['-V', 'version'],
+  ['--version', 'version'],
+])
 
 /** mount(8) passes these on to every helper; only the ones with a value need care. */
 const HELPER_FLAGS = ['-n', '-s', '-v', '-w', '-i']
@@ -99,7 +99,7 @@ function scanOne(scan: Scan, arg: string, rest: string[], helper: boolean): stri
     if (arg === '-o') scan.options.push(value)
   } else if (arg.startsWith('-o')) scan.options.push(arg.slice(2))
   else if (arg === '--') scan.places.push(...rest.splice(0))
-  else if (Object.hasOwn(FLAG_WORDS, arg)) scan.flags.add(FLAG_WORDS[arg])
+  else if (FLAG_WORDS.has(arg)) scan.flags.add(FLAG_WORDS.get(arg)!)
   else if (helper && arg === '-r') scan.options.push('ro')
   else if (helper && HELPER_FLAGS.includes(arg)) return undefined
   else if (arg === '-s') return undefined
@@ -109,10 +109,10 @@ function scanOne(scan: Scan, arg: string, rest: string[], helper: boolean): stri
 }
 
 function finish({ options, places, warnings, flags }: Scan, helper: boolean): MountProgramForm {
-  if (places.length === 0) return { kind: 'error', error: 'no mountpoint: name the directory to mount on, last' }
+  const mountpoint = places.at(-1)
+  if (mountpoint === undefined) return { kind: 'error', error: 'no mountpoint: name the directory to mount on, last' }
   if (places.length > 2)
     return { kind: 'error', error: `more than one mountpoint: ${shown(places.slice(1).join(' '))}` }
-  const mountpoint = places[places.length - 1]
   const source = places.length === 2 ? places[0] : undefined
   const trace = flags.has('debug')
   const foreground = trace || (flags.has('foreground') && !helper)

@@ -4,6 +4,7 @@
  * both come this way.
  */
 
+import { StratafsError } from '../../base/failure.js'
 import type { MountPlan, MountSettings } from '../../daemon/options/mount-settings.js'
 import { type OptionContext, parseOptions } from '../../daemon/options/parse.js'
 import { escapePath, splitOptions } from '../../daemon/options/split.js'
@@ -78,9 +79,9 @@ export function isRemount(texts: readonly string[]): boolean {
 }
 
 /** What `request` comes to, or why its options are refused. */
-export function prepareMount(request: MountRequest): Prepared | { readonly error: string } {
+export function prepareMount(request: MountRequest): Prepared | StratafsError {
   const parsed = parseOptions(request.options, request.context)
-  if ('error' in parsed) return parsed
+  if (parsed instanceof StratafsError) return parsed
   const { config, options } = parsed
   const settings = { ...parsed.settings, trace: parsed.settings.trace || request.trace }
   const { cwd } = request.context

@@ -4,6 +4,7 @@
  * needs it, because a runtime waits for this command each time it starts a container.
  */
 
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { MountPlan } from '../../daemon/options/mount-settings.js'
 import { mountInBackground } from '../../daemon/process/background.js'
@@ -14,8 +15,8 @@ import { isRemount, type MountRequest, prepareMount } from './mount-request.js'
 export async function performMount(request: MountRequest): Promise<number> {
   if (isRemount(request.options)) return performRemount(request)
   const prepared = prepareMount(request)
-  if ('error' in prepared) {
-    printError(prepared.error)
+  if (prepared instanceof StratafsError) {
+    printError(prepared.message)
     return request.context.strict ? Exit.USAGE : Exit.FAILED
   }
   const { plan, warnings, here } = prepared
@@ -30,15 +31,15 @@ async function performRemount({ mountpoint, context, options, pretend }: MountRe
   if (pretend) return Exit.DONE
   const { remount } = await import('../../daemon/control/remount.js')
   const refused = remount(mountpoint.startsWith('/') ? mountpoint : `${context.cwd}/${mountpoint}`, options)
-  if (refused !== null) printError(refused.error)
+  if (refused !== null) printError(refused.message)
   return refused === null ? Exit.DONE : Exit.FAILED
 }
 
 async function inBackground(plan: MountPlan, warnings: readonly string[], json: boolean): Promise<number> {
   const report = await mountInBackground(plan, warnings, { say: printError })
-  const said = 'error' in report ? report.error : report.notice
+  const said = report instanceof StratafsError ? report.message : report.notice
   if (said !== null) printError(said)
-  if ('error' in report) return Exit.FAILED
+  if (report instanceof StratafsError) return Exit.FAILED
   return json ? tell(report.mountpoint, report.pid) : Exit.DONE
 }
 

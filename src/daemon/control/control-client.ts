@@ -1,5 +1,6 @@
 /** The asking side of the control socket: one question, one answer, never longer than its time. */
 import { connect } from 'node:net'
+import { StratafsError } from '../../base/failure.js'
 import { type ControlReply, type ControlRequest, lineReader } from './control-protocol.js'
 
 /** A little longer than the daemon waits for its engine. */
@@ -46,10 +47,10 @@ export function untilGone(
   socketPath: string,
   request: ControlRequest | null,
   milliseconds: number,
-): Promise<'gone' | 'late' | { readonly error: string }> {
+): Promise<'gone' | 'late' | StratafsError> {
   return new Promise((resolve) => {
     const socket = connect(socketPath)
-    const finish = (how: 'gone' | 'late' | { readonly error: string }) => {
+    const finish = (how: 'gone' | 'late' | StratafsError) => {
       clearTimeout(late)
       socket.destroy()
       resolve(how)
@@ -59,11 +60,11 @@ export function untilGone(
     if (request !== null) socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))
     const reader = lineReader((line) => {
       const reply = parseReply(line)
-      if (!reply.ok) finish({ error: reply.error })
+      if (!reply.ok) finish(new StratafsError(reply.error, 'DAEMON_SILENT'))
     })
     socket.on('data', (chunk) => reader(String(chunk)))
     socket.on('error', ({ code, message }: NodeJS.ErrnoException) =>
-      finish(code !== undefined && OVER.has(code) ? 'gone' : { error: code ?? message }),
+      finish(code !== undefined && OVER.has(code) ? 'gone' : new StratafsError(code ?? message, 'DAEMON_SILENT')),
     )
     socket.on('close', () => finish('gone'))
   })

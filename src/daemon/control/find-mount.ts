@@ -4,8 +4,8 @@
  * only in another mount namespace is found by the path it was mounted on there. Paths are latin1 strings.
  */
 import { realpathSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import { isOurType, type MountEntry, mountedOn, mountHolding, readMounts } from '../mount/mountinfo.js'
 import { type FoundMount, listMounts } from '../mount/run-directory.js'
 
@@ -19,7 +19,7 @@ interface Target {
 }
 
 /** The mount of ours on `path`, or a sentence why there is none. */
-export function findMount(path: string): Target | Refused {
+export function findMount(path: string): Target | StratafsError {
   const mounts = readMounts()
   const known = listMounts()
   const here = resolveMountpoint(path, mounts)
@@ -30,7 +30,10 @@ export function findMount(path: string): Target | Refused {
   }
   const elsewhere = known.findLast(({ state }) => state.mountpoint === here)
   if (elsewhere !== undefined) return { path: here, entry: null, daemon: elsewhere }
-  return { error: `${shown(path)} is not a stratafs mount: \`stratafs inspect --all\` lists those there are` }
+  return new StratafsError(
+    `${shown(path)} is not a stratafs mount: \`stratafs inspect --all\` lists those there are`,
+    'NOT_A_MOUNT',
+  )
 }
 
 /** A mount whose daemon is dead cannot be resolved through; its own name is only looked up in its parent. */
@@ -58,17 +61,18 @@ interface InsideMount {
 }
 
 /** Which union `path` (absolute) lies in, and where in it; a symbolic link at its end is not followed. */
-export function findInside(path: string): InsideMount | Refused {
+export function findInside(path: string): InsideMount | StratafsError {
   const plain = path.replace(/(.)\/+$/, '$1')
   const slash = plain.lastIndexOf('/')
   const name = plain.slice(slash + 1)
   const byName = name !== '' && name !== '.' && name !== '..'
   const directory = resolved(byName ? plain.slice(0, slash) || '/' : plain)
-  if (directory === null) return { error: `${shown(path)} does not exist` }
+  if (directory === null) return new StratafsError(`${shown(path)} does not exist`, 'NOT_FOUND')
   const full = byName ? `${directory === '/' ? '' : directory}/${name}` : directory
   const entry = mountHolding(full, readMounts())
   const daemon = entry && listMounts().find(({ state }) => state.device === entry.device)
-  if (entry === undefined || daemon === undefined) return { error: `${shown(path)} is in no stratafs mount of yours` }
+  if (entry === undefined || daemon === undefined)
+    return new StratafsError(`${shown(path)} is in no stratafs mount of yours`, 'NOT_A_MOUNT')
   const below = full.slice(entry.mountpoint === '/' ? 0 : entry.mountpoint.length)
   return { daemon, inside: `${entry.root}/${below}`.split('/').filter(Boolean).join('/') }
 }

@@ -1,6 +1,6 @@
 /** The asking side of `hold`: a connection to the daemon that holds its mount still for as long as it is open. */
 import { connect, type Socket } from 'node:net'
-import type { Refused } from '../mount/directories.js'
+import { StratafsError } from '../../base/failure.js'
 import { type ControlReply, type ControlRequest, lineReader } from './control-protocol.js'
 
 export interface HeldMount {
@@ -9,12 +9,12 @@ export interface HeldMount {
 }
 
 /** Holds the mount of the daemon behind `socketPath`; or says why not. */
-export async function holdMount(socketPath: string, seconds: number): Promise<HeldMount | Refused> {
+export async function holdMount(socketPath: string, seconds: number): Promise<HeldMount | StratafsError> {
   const conversation = new Conversation(connect(socketPath))
   const reply = await conversation.ask({ command: 'hold', seconds })
   if (!reply.ok) {
     conversation.end()
-    return { error: reply.error }
+    return new StratafsError(reply.error, 'DAEMON_SILENT')
   }
   return {
     release: async () => {

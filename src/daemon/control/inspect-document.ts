@@ -6,6 +6,7 @@
 import { shown } from '../../base/text.js'
 import type { MountedIndexFacts } from '../../owner-index/database/shared-state.js'
 import type { UnionConfig } from '../../union/context/config.js'
+import type { UnionDescription } from '../../union/describe.js'
 import type { MountState } from '../mount/run-directory.js'
 import type { TransportFacts } from '../mount/transport-choice.js'
 import { escapePath } from '../options/split.js'
@@ -28,10 +29,16 @@ export interface InspectDocument {
    * was too busy to tell. The hard-link index, which this option does not concern, is `Engine.hardLinkIndex`.
    */
   readonly Index: (MountedIndexFacts & { readonly counters: Record<string, number> | null }) | null
-  /**
-   * What the engine tells of itself: marks' prefix, whiteout spelling, protocol and so on; null when it was too busy.
-   */
-  readonly Engine: Record<string, unknown> | null
+  /** What the engine tells of itself; null when it was too busy. */
+  readonly Engine: Omit<EngineFacts, 'downgrades' | 'ownerIndex'> | null
+}
+
+/** What the engine answers when it is asked what it is. */
+export interface EngineFacts extends UnionDescription {
+  /** Of FUSE, as it was agreed: `7.38`; null before the kernel's first message. */
+  readonly protocol: string | null
+  /** Whether idle processors are kept from sleeping; not over fuse-native. */
+  readonly awake?: { readonly holds: boolean; readonly why: string }
 }
 
 /** As the option is written. */
@@ -43,7 +50,7 @@ function lowerdir({ lowers, dataLowers = [] }: UnionConfig): string {
 /** From the state file and the engine's own description (null: it did not answer). */
 export function inspectDocument(
   state: MountState,
-  facts: Record<string, unknown> | null,
+  facts: EngineFacts | null,
   index: MountedIndexFacts | null = null,
   transport: TransportFacts = { name: 'dev-fuse', why: null, limits: [] },
 ): InspectDocument {
@@ -54,8 +61,6 @@ export function inspectDocument(
   }
   if (config.upper !== null) data.UpperDir = shown(config.upper)
   if (config.work !== null) data.WorkDir = shown(config.work)
-  const { downgrades = [], ownerIndex = null, ...engine } = facts ?? {}
-  const counters = ownerIndex as Record<string, number> | null
   return {
     GraphDriver: { Name: 'stratafs', Data: data },
     Mode: config.readonly ? 'ro' : 'rw',
@@ -66,8 +71,15 @@ export function inspectDocument(
     Log: state.log === null ? null : shown(state.log),
     Options: state.options.map(shown),
     Transport: { Name: transport.name, Why: transport.why },
-    Downgrades: [...transport.limits, ...(downgrades as string[]), ...(index?.downgrade ? [index.downgrade] : [])],
-    Index: index === null ? null : { ...index, path: index.path === null ? null : shown(index.path), counters },
-    Engine: facts === null ? null : engine,
+    Downgrades: [...transport.limits, ...(facts?.downgrades ?? []), ...(index?.downgrade ? [index.downgrade] : [])],
+    Index:
+      index === null
+        ? null
+        : { ...index, path: index.path === null ? null : shown(index.path), counters: facts?.ownerIndex ?? null },
+    Engine: facts === null ? null : engineOf(facts),
   }
+}
+
+function engineOf({ downgrades: _told, ownerIndex: _counters, ...engine }: EngineFacts): InspectDocument['Engine'] {
+  return engine
 }

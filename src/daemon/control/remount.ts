@@ -6,10 +6,11 @@
 
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import type { Refused } from '../mount/directories.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { mountWords } from '../mount/mountinfo.js'
 import { type Draft, emptyDraft } from '../options/draft.js'
 import { MountFlag } from '../options/mount-settings.js'
@@ -28,25 +29,35 @@ const HEEDED = new Set(
 )
 
 /** Gives the mount on `mountpoint` (absolute, latin1) the flags that the option strings name; the others stay. */
-export function remount(mountpoint: string, texts: readonly string[]): Refused | null {
+export function remount(mountpoint: string, texts: readonly string[]): StratafsError | null {
   const target = findMount(mountpoint)
-  if ('error' in target) return target
+  if (target instanceof StratafsError) return target
   const name = shown(mountpoint)
-  if (target.entry === null) return { error: `${name} is mounted in another mount namespace: remount it there` }
+  if (target.entry === null)
+    return new StratafsError(`${name} is mounted in another mount namespace`, 'MOUNT_REFUSED', 'remount it there')
   const config = target.daemon?.state.config
   const flags = wantedFlags(mountWords(target.path), texts)
   if ((flags & MountFlag.RDONLY) === 0 && config?.readonly)
-    return { error: `${name} was mounted to be read only: unmount it, then mount it with upperdir and workdir` }
+    return new StratafsError(
+      `${name} was mounted to be read only`,
+      'MOUNT_REFUSED',
+      'unmount it, then mount it with upperdir and workdir',
+    )
   const errno = native.mount(target.entry.source, target.path, target.entry.type, MS_REMOUNT | flags, '')
-  if (errno < 0) return { error: `cannot remount ${name}: ${reason(errno)}` }
+  if (errno < 0) return failure(`cannot remount ${name}`, errno)
   const isSynced = (flags & MountFlag.RDONLY) !== 0 && config !== undefined && config.fsync && !config.volatile
   return isSynced && config.upper !== null ? sync(config.upper) : null
 }
 
-function reason(errno: number): string {
-  if (errno === -Errno.EPERM) return 'only root can; unmount it, then mount it with the new options'
-  if (errno === -Errno.EBUSY) return 'a file is open for writing'
-  return errnoWords(errno)
+function failure(what: string, errno: number): StratafsError {
+  if (errno === -Errno.EPERM)
+    return new StratafsError(
+      `${what}: only root can`,
+      'MOUNT_REFUSED',
+      'unmount it, then mount it with the new options',
+    )
+  const why = errno === -Errno.EBUSY ? 'a file is open for writing' : errnoWords(errno)
+  return new StratafsError(`${what}: ${why}`, 'MOUNT_REFUSED')
 }
 
 /** MS_* of mount(2): those of the mount as it is (its words in the kernel's table), changed as the options say. */
@@ -67,11 +78,12 @@ function heed(draft: Draft, words: readonly string[]): void {
 }
 
 /** As the kernel's overlay: what was written is on disk when the mount is read only. */
-function sync(upper: string): Refused | null {
-  const fd = native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0)
-  const errno = fd < 0 ? fd : native.syncfs(fd)
-  if (fd >= 0) native.close(fd)
+function sync(upper: string): StratafsError | null {
+  const errno = withFd(native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0), (fd) => native.syncfs(fd))
   return errno < 0
-    ? { error: `the filesystem of upperdir ${shown(upper)} cannot be synced (${errnoWords(errno)})` }
+    ? new StratafsError(
+        `the filesystem of upperdir ${shown(upper)} cannot be synced (${errnoWords(errno)})`,
+        'MOUNT_REFUSED',
+      )
     : null
 }

@@ -6,8 +6,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import { copiesOf, processes } from '../mount/namespaces.js'
 import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
@@ -27,15 +27,15 @@ type Notice = (sentence: string) => void
 /**
  * Unmounts `path` (absolute): null, or why not. `lazy`: also while files are open, and without waiting for the daemon.
  */
-export async function unmount(path: string, lazy: boolean, notice: Notice): Promise<null | Refused> {
+export async function unmount(path: string, lazy: boolean, notice: Notice): Promise<null | StratafsError> {
   const target = findMount(path)
-  if ('error' in target) return target
+  if (target instanceof StratafsError) return target
   if (target.entry === null) return target.daemon === null ? null : endElsewhere(target.daemon)
   const result = detach(target.path, lazy)
   if (typeof result === 'object') return result
   if (result === -Errno.EBUSY) {
-    const advice = 'a program has a file or its current directory in it: end it (`fuser -vm` names it), or use --lazy'
-    return { error: `${shown(path)} is in use: ${advice}` }
+    const why = `${shown(path)} is in use: a program has a file or its current directory in it`
+    return new StratafsError(why, 'IN_USE', 'end it (`fuser -vm` names it), or use --lazy')
   }
   return lazy || target.daemon === null ? sweep() : waitForEnd(target.daemon, notice)
 }
@@ -47,7 +47,7 @@ function sweep(): null {
 }
 
 /** Its end is the daemon's; with copies of the mount elsewhere there is none to wait for. */
-async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Refused> {
+async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | StratafsError> {
   const { state } = daemon
   const gone = endOf(daemon)
   const begun = Date.now()
@@ -60,7 +60,10 @@ async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | Re
     notice(`${shown(state.mountpoint)} is unmounted; waiting for its daemon (${nameOf(state)}) to write everything out`)
     isTold = true
   }
-  return { error: `${shown(state.mountpoint)} is unmounted, but its daemon (${nameOf(state)}) has not ended` }
+  return new StratafsError(
+    `${shown(state.mountpoint)} is unmounted, but its daemon (${nameOf(state)}) has not ended`,
+    'IN_USE',
+  )
 }
 
 /**
@@ -89,10 +92,13 @@ function nameOf({ pid, pidNamespace }: MountState): string {
   return pidNamespace === ownPidNamespace() ? `process ${pid}` : `process ${pid} of another pid namespace`
 }
 
-async function endElsewhere({ state, socket }: FoundMount): Promise<null | Refused> {
+async function endElsewhere({ state, socket }: FoundMount): Promise<null | StratafsError> {
   const how = await untilGone(socket, { command: 'end' }, PATIENCE_MS)
   if (how === 'gone') return sweep()
   const where = `${shown(state.mountpoint)} is mounted in another namespace`
-  if (how === 'late') return { error: `${where}, and its daemon (${nameOf(state)}) has not ended` }
-  return { error: `${where}, and its daemon (${nameOf(state)}) cannot be asked to end (${how.error})` }
+  if (how === 'late') return new StratafsError(`${where}, and its daemon (${nameOf(state)}) has not ended`, 'IN_USE')
+  return new StratafsError(
+    `${where}, and its daemon (${nameOf(state)}) cannot be asked to end (${how.message})`,
+    'IN_USE',
+  )
 }

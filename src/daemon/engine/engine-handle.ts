@@ -2,7 +2,7 @@
  * What the daemon knows of a serving engine, whichever thread it runs on and whichever transport brings its requests.
  */
 
-import type { Refused } from '../mount/directories.js'
+import type { StratafsError } from '../../base/failure.js'
 import type { Question } from './engine-messages.js'
 import type { IndexThread } from './index-thread.js'
 
@@ -29,5 +29,5 @@ export interface EngineHandle {
   /** Ends serving after the request in hand. */
   stop(): void
   /** Unmounts what is on `mountpoint`, as `detach` in mounter.ts, from where this engine does not serve. */
-  detach(mountpoint: string, lazy: boolean): Promise<number | Refused>
+  detach(mountpoint: string, lazy: boolean): Promise<number | StratafsError>
 }

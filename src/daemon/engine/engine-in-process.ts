@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Errno } from '../../base/errno.js'
+import { type FailureRecord, failureFrom, StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { shown } from '../../base/text.js'
@@ -17,7 +18,6 @@ import { turnsOf } from '../../owner-index/database/shared-state.js'
 import { native } from '../../syscalls/native.js'
 import { type FuseNativeMount, mountFuseNative } from '../../transport/fuse-native/fuse-native.js'
 import { KNOWN_VERSION } from '../../transport/fuse-native/package.js'
-import type { Refused } from '../mount/directories.js'
 import { fuseNativeOptions, withFusermount } from '../mount/fuse-native-options.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { joinIndex } from './attach-index.js'
@@ -34,17 +34,17 @@ export class EngineHere implements EngineHandle {
   #end: (ending: Ending) => void = () => {}
 
   /** Builds the engine, mounts and serves, or says why not. */
-  static async start(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHere | Refused> {
+  static async start(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHere | StratafsError> {
     const engine = createEngine(plan.config, unbound, log)
-    if ('error' in engine) return { error: shown(engine.error) }
+    if (engine instanceof StratafsError) return engine.map(shown)
     const wakeFd = native.eventfd()
     const index = wakeFd < 0 ? null : IndexThread.plan(plan.config, plan.mountpoint, wakeFd, log)
     joinIndex(engine, index?.forEngine ?? null, log)
     index?.know(engine.stack, engine.upperFd)
     const mount = await mountHere(plan, engine, index, log, trace)
-    if ('error' in mount) {
+    if (mount instanceof StratafsError) {
       await release(engine, index, wakeFd, true)
-      return { error: `cannot mount on ${shown(plan.mountpoint)}: ${mount.error}` }
+      return mount.of(`cannot mount on ${shown(plan.mountpoint)}`)
     }
     index?.start()
     return new EngineHere(engine, mount, index, wakeFd)
@@ -91,13 +91,14 @@ export class EngineHere implements EngineHandle {
   }
 
   /** Unmounting may make the kernel ask this thread, so that it may not wait for it. */
-  detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
+  detach(mountpoint: string, lazy: boolean): Promise<number | StratafsError> {
     const program = fileURLToPath(new URL('./detach-main.cjs', import.meta.url))
     const words = [program, Buffer.from(mountpoint, 'latin1').toString('hex'), lazy ? 'lazy' : 'now']
     return new Promise((resolve) => {
       execFile(process.execPath, words, { cwd: '/' }, (error, stdout) => {
-        if (error === null) resolve(JSON.parse(stdout) as number | Refused)
-        else resolve({ error: `cannot unmount ${shown(mountpoint)}: ${error.message}` })
+        if (error !== null) return resolve(new StratafsError(`cannot unmount ${shown(mountpoint)}: ${error.message}`))
+        const answer = JSON.parse(stdout) as number | FailureRecord
+        resolve(typeof answer === 'number' ? answer : failureFrom(answer))
       })
     })
   }
@@ -109,7 +110,7 @@ function mountHere(
   index: IndexThread | null,
   log: Log,
   trace: (line: string) => void,
-): Promise<FuseNativeMount | Refused> {
+): Promise<FuseNativeMount | StratafsError> {
   const uid = process.getuid?.() ?? 0
   const gid = process.getgid?.() ?? 0
   return withFusermount(() =>

@@ -3,6 +3,7 @@
  * reads only when it was woken: while it serves it is in one native call, not in its event loop.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { FailureRecord } from '../../base/failure.js'
 import type { Level } from '../../base/log.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
@@ -62,7 +63,7 @@ export type ToEngine = ToMount & { readonly mount: number }
 
 export type FromMount =
   /** The layers are open, or why they cannot be. */
-  | { readonly kind: 'built'; readonly refusal: string }
+  | { readonly kind: 'built'; readonly refusal: FailureRecord }
   | { readonly kind: 'built'; readonly refusal: null; readonly stack: LowerStackConfig; readonly upperFd: number }
   | { readonly kind: 'serving' }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }

@@ -3,11 +3,11 @@
  * first is begun before anybody knows what to build, because loading its modules takes most of a mount's start. Others
  * follow in the background, once there are more mounts than threads.
  */
-import { closeSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { sourceStack } from '../../base/source-stack.js'
 import { native } from '../../syscalls/native.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
 import type { FromEngine, FromMount, ToMount } from './engine-messages.js'
 import { WORKER_LIMITS } from './worker-limits.js'
 
@@ -28,7 +28,7 @@ interface MountListener {
 }
 
 export class PoolThread {
-  readonly wakeFd: number
+  readonly #wake: OwnedFd
   readonly #worker: Worker
   readonly #mounts = new Map<number, MountListener>()
   #next = 1
@@ -38,7 +38,7 @@ export class PoolThread {
   #isTold = false
 
   constructor(output: WorkerOptions = {}) {
-    this.wakeFd = native.eventfd()
+    this.#wake = new OwnedFd(native.eventfd())
     this.#worker = new Worker(new URL('./engine-worker.cjs', import.meta.url), {
       name: 'engine',
       resourceLimits: WORKER_LIMITS,
@@ -51,6 +51,11 @@ export class PoolThread {
     })
     this.#worker.on('error', (error: Error) => this.#died(sourceStack(error)))
     this.#worker.on('exit', (code) => this.#died(`the engine's thread exited with ${code}`))
+  }
+
+  /** Wakes the thread; -1 once it has died. */
+  get wakeFd(): number {
+    return this.#wake.fd
   }
 
   /** Its mount shares it with no other: what lies below may take long to answer. */
@@ -116,7 +121,7 @@ export class PoolThread {
     this.#isOver = true
     for (const listener of [...this.#mounts.values()]) listener.died(stack)
     this.#mounts.clear()
-    closeSync(this.wakeFd)
+    this.#wake.close()
   }
 }
 

@@ -4,10 +4,10 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type FailureRecord, failureFrom, type StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
-import type { Refused } from '../mount/directories.js'
 import { detach } from '../mount/mounter.js'
 import type { Ending, EngineHandle, Held } from './engine-handle.js'
 import type { EngineStart, FromMount, Question, ToMount } from './engine-messages.js'
@@ -44,7 +44,7 @@ export class EngineThread implements EngineHandle {
   readonly #pending = new Map<number, (value: unknown) => void>()
   #asked = 0
   #over = false
-  #onBuilt: (refusal: string | null) => void = () => {}
+  #onBuilt: (refusal: FailureRecord | null) => void = () => {}
   #onServing: () => void = () => {}
   #onHeld: () => void = () => {}
   #end: (ending: Ending) => void = () => {}
@@ -54,16 +54,20 @@ export class EngineThread implements EngineHandle {
   readonly #isSynced: boolean
 
   /** Builds the engine on a thread of the pool, or says why it cannot be built. */
-  static async start(start: EngineWish, log: Log, trace: (line: string) => void): Promise<EngineThread | Refused> {
+  static async start(
+    start: EngineWish,
+    log: Log,
+    trace: (line: string) => void,
+  ): Promise<EngineThread | StratafsError> {
     const engine = new EngineThread(start, log, trace)
-    const built = new Promise<string | null>((resolve) => {
+    const built = new Promise<FailureRecord | null>((resolve) => {
       engine.#onBuilt = resolve
     })
-    const refusal = await Promise.race([built, engine.ended.then(wordsOf)])
+    const refusal = await Promise.race([built, engine.ended.then(failureOf)])
     if (refusal === null) return engine
     engine.#end({ result: 0 })
     await engine.ended
-    return { error: shown(refusal) }
+    return failureFrom(refusal).map(shown)
   }
 
   private constructor(
@@ -209,7 +213,7 @@ export class EngineThread implements EngineHandle {
     this.#send({ kind: 'stop' })
   }
 
-  async detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
+  async detach(mountpoint: string, lazy: boolean): Promise<number | StratafsError> {
     this.#openAny()
     return detach(mountpoint, lazy)
   }
@@ -219,6 +223,7 @@ export class EngineThread implements EngineHandle {
   }
 }
 
-function wordsOf(ending: Ending): string {
-  return 'crash' in ending ? `the engine could not start: ${ending.crash}` : 'the engine ended at once'
+function failureOf(ending: Ending): FailureRecord {
+  const error = 'crash' in ending ? `the engine could not start: ${ending.crash}` : 'the engine ended at once'
+  return { error, code: 'FAILED', remedy: null }
 }

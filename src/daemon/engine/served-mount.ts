@@ -3,6 +3,7 @@
  * The thread serves others beside it, so nothing here may wait; a fault stays in the mount that has it.
  */
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
@@ -62,8 +63,8 @@ export class ServedMount {
     const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
     const binding = new LateBinding()
     const engine = createEngine(start.config, binding, log)
-    if ('error' in engine) {
-      say({ kind: 'built', refusal: engine.error })
+    if (engine instanceof StratafsError) {
+      say({ kind: 'built', refusal: engine.toJSON() })
       return null
     }
     joinIndex(engine, start.index, log)

@@ -2,8 +2,8 @@
  * From a checked plan to an engine that serves a mount: by the transport that was chosen, with everything taken back
  * when one of the steps fails.
  */
+import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
-import type { Refused } from '../mount/directories.js'
 import { attach, detach } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import type { EngineHandle } from './engine-handle.js'
@@ -14,20 +14,24 @@ export async function startEngine(
   plan: MountPlan,
   log: Log,
   trace: (line: string) => void,
-): Promise<EngineHandle | Refused> {
+): Promise<EngineHandle | StratafsError> {
   if (plan.settings.transport !== 'fuse-native') return onThread(plan, log, trace)
   const { EngineHere } = await import('./engine-in-process.js')
   return EngineHere.start(plan, log, trace)
 }
 
-async function onThread(plan: MountPlan, log: Log, trace: (line: string) => void): Promise<EngineHandle | Refused> {
+async function onThread(
+  plan: MountPlan,
+  log: Log,
+  trace: (line: string) => void,
+): Promise<EngineHandle | StratafsError> {
   const { config, settings, mountpoint } = plan
   const { timeout, trace: traced, awake } = settings
   const start = { config, timeout, trace: traced, awake, mountpoint }
   const engine = await EngineThread.start(start, log, trace)
-  if ('error' in engine) return engine
+  if (engine instanceof StratafsError) return engine
   const attached = attach(plan)
-  if ('error' in attached) {
+  if (attached instanceof StratafsError) {
     engine.stop()
     await engine.ended
     return attached
@@ -35,5 +39,5 @@ async function onThread(plan: MountPlan, log: Log, trace: (line: string) => void
   if (await engine.serve(attached.fd)) return engine
   detach(mountpoint, true)
   await engine.ended
-  return { error: 'the engine ended before it served: see the log' }
+  return new StratafsError('the engine ended before it served', 'MOUNT_REFUSED', 'see the log')
 }

@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -30,13 +31,10 @@ const BUSY_MS = 100
 const TRIES = 20
 
 /** What a caller's arguments come to; null: nothing for a background process. */
-type PrepareCall = (call: HostCall) =>
-  | {
-      readonly plan: MountPlan
-      readonly warnings: readonly string[]
-    }
-  | { readonly error: string }
-  | null
+type PrepareCall = (call: HostCall) => {
+  readonly plan: MountPlan
+  readonly warnings: readonly string[]
+} | null
 
 export class Host {
   /** No mount is left, and none will come. */
@@ -103,14 +101,14 @@ export class Host {
 
   async #mount(call: HostCall, line: HostLine): Promise<number> {
     const prepared = this.prepare(call)
-    if (prepared === null || 'error' in prepared) {
+    if (prepared === null) {
       line.end('other')
       return 1
     }
     for (const warning of prepared.warnings) line.say(`say ${warning}`)
     const report = async (outcome: BackgroundReport): Promise<boolean> => {
-      if (!('error' in outcome)) return line.finish(`ready ${outcome.mountpoint}`, 'latin1')
-      line.say(`say ${outcome.error}`)
+      if (!(outcome instanceof StratafsError)) return line.finish(`ready ${outcome.mountpoint}`, 'latin1')
+      line.say(`say ${outcome.message}`)
       line.end('exit 1')
       return false
     }

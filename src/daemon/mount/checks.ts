@@ -9,13 +9,16 @@
  * Each refusal is one sentence that names option, path and what to do. Nothing is changed, except that a workdir which
  * we chose ourselves is made. This runs before the mount, so no path here can lead into it.
  */
+
 import { accessSync, constants, mkdirSync, rmdirSync, statSync } from 'node:fs'
 import { errorWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { type MountPlan, othersMayEnter } from '../options/mount-settings.js'
-import { identitiesUpward, type Refused, type ResolvedDir, resolveDir } from './directories.js'
+import { identitiesUpward, type ResolvedDir, resolveDir } from './directories.js'
 
 interface Places {
   readonly mountpoint: ResolvedDir
@@ -26,19 +29,23 @@ interface Places {
 }
 
 /** The plan with every path resolved, or why it cannot be carried out. */
-export function checkPlan(plan: MountPlan): MountPlan | Refused {
+export function checkPlan(plan: MountPlan): MountPlan | StratafsError {
   const { work } = plan.config
   const failure = work !== null && plan.settings.makeWork ? makeDirectory(work) : undefined
   const checked = checkPlaces(plan, failure)
-  if ('error' in checked && failure === null && work !== null) rmdirSync(pathBytes(work))
+  if (checked instanceof StratafsError && failure === null && work !== null) rmdirSync(pathBytes(work))
   return checked
 }
 
-function checkPlaces(plan: MountPlan, workFailure: unknown): MountPlan | Refused {
+function refused(fault: string, remedy: string): StratafsError {
+  return new StratafsError(fault, 'MOUNT_REFUSED', remedy)
+}
+
+function checkPlaces(plan: MountPlan, workFailure: unknown): MountPlan | StratafsError {
   const places = findPlaces(plan, workFailure)
-  if ('error' in places) return places
+  if (places instanceof StratafsError) return places
   const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
-  if (error !== undefined) return { error }
+  if (error !== undefined) return error
   const { mountpoint, lowers, upper, work } = places
   const all = lowers.map((lower) => lower.path)
   const merged = plan.config.lowers.length
@@ -65,36 +72,37 @@ function makeDirectory(path: string): unknown {
   }
 }
 
-function findPlaces({ config, mountpoint: on }: MountPlan, workFailure: unknown): Places | Refused {
+function findPlaces({ config, mountpoint: on }: MountPlan, workFailure: unknown): Places | StratafsError {
   const mountpoint = resolveDir('mountpoint', on)
-  if ('error' in mountpoint) return mountpoint
+  if (mountpoint instanceof StratafsError) return mountpoint
   const lowers: ResolvedDir[] = []
   for (const path of [...config.lowers, ...(config.dataLowers ?? [])]) {
     const lower = resolveDir('lowerdir', path)
-    if ('error' in lower) return lower
+    if (lower instanceof StratafsError) return lower
     const closed = unreadable(lower)
     if (closed !== null) return closed
     lowers.push(lower)
   }
   const upper = config.upper === null ? null : resolveDir('upperdir', config.upper)
-  if (upper !== null && 'error' in upper) return upper
+  if (upper instanceof StratafsError) return upper
   const work = config.work === null ? null : resolveDir('workdir', config.work)
-  if (work !== null && 'error' in work) return workFailure instanceof Error ? notMade(config.work!, workFailure) : work
+  if (work instanceof StratafsError) return workFailure instanceof Error ? notMade(config.work!, workFailure) : work
   return { mountpoint, lowers, upper, work }
 }
 
-function notMade(work: string, why: Error): Refused {
+function notMade(work: string, why: Error): StratafsError {
   const advice = 'name one on the filesystem of the upperdir, with --work or workdir='
-  return {
-    error: `workdir ${shown(work)}, which is taken where none is named, cannot be made: ${errorWords(why)}; ${advice}`,
-  }
+  return refused(
+    `workdir ${shown(work)}, which is taken where none is named, cannot be made: ${errorWords(why)}`,
+    advice,
+  )
 }
 
 /**
  * A layer of somebody else's that is closed to this process: nothing in it would show. What we own can be opened all
  * the same.
  */
-function unreadable({ option, path }: ResolvedDir): Refused | null {
+function unreadable({ option, path }: ResolvedDir): StratafsError | null {
   try {
     accessSync(pathBytes(path), constants.R_OK | constants.X_OK)
     return null
@@ -102,37 +110,41 @@ function unreadable({ option, path }: ResolvedDir): Refused | null {
     const { uid, mode } = statSync(pathBytes(path))
     if (uid === process.geteuid?.()) return null
     const which = `it belongs to user ${uid} and has mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`
-    return { error: `${option} ${shown(path)} cannot be read by you: ${which}; have it opened, or name another` }
+    return refused(`${option} ${shown(path)} cannot be read by you: ${which}`, 'have it opened, or name another')
   }
 }
 
-function checkUpper({ upper, work }: Places): string | undefined {
+function checkUpper({ upper, work }: Places): StratafsError | undefined {
   if (upper === null || work === null) return undefined
   const readonly = unwritable(upper)
   if (readonly !== undefined) return readonly
   const named = `workdir ${shown(work.path)}`
   const beside = `put it beside upperdir ${shown(upper.path)}`
-  if (work.identity === upper.identity) return `${named} is the upperdir itself: ${beside}`
-  if (identitiesUpward(work).has(upper.identity)) return `${named} lies inside the upperdir: ${beside}`
-  if (identitiesUpward(upper).has(work.identity)) return `upperdir ${shown(upper.path)} lies inside ${named}: ${beside}`
-  if (work.device !== upper.device) return `${named} is on another filesystem than the upperdir: ${beside}`
-  if (work.mountId !== upper.mountId) return `${named} is on another mount than the upperdir: ${beside}`
+  if (work.identity === upper.identity) return refused(`${named} is the upperdir itself`, beside)
+  if (identitiesUpward(work).has(upper.identity)) return refused(`${named} lies inside the upperdir`, beside)
+  if (identitiesUpward(upper).has(work.identity))
+    return refused(`upperdir ${shown(upper.path)} lies inside ${named}`, beside)
+  if (work.device !== upper.device) return refused(`${named} is on another filesystem than the upperdir`, beside)
+  if (work.mountId !== upper.mountId) return refused(`${named} is on another mount than the upperdir`, beside)
   return unwritable(work)
 }
 
-function unwritable(place: ResolvedDir): string | undefined {
+function unwritable(place: ResolvedDir): StratafsError | undefined {
   try {
     accessSync(pathBytes(place.path), constants.W_OK | constants.X_OK)
     return undefined
   } catch (error) {
     const readonly = (error as NodeJS.ErrnoException).code === 'EROFS'
     const why = readonly ? 'is on a read-only filesystem' : 'cannot be written by you'
-    return `${place.option} ${shown(place.path)} ${why}: name another, or leave upperdir away for a read-only mount`
+    return refused(
+      `${place.option} ${shown(place.path)} ${why}`,
+      'name another, or leave upperdir away for a read-only mount',
+    )
   }
 }
 
 /** Upper and workdir may not share a tree with a lower: a write to the one would change the other. */
-function checkOverlaps({ lowers, upper, work }: Places): string | undefined {
+function checkOverlaps({ lowers, upper, work }: Places): StratafsError | undefined {
   const writable = [upper, work].filter((place) => place !== null)
   for (const lower of lowers) {
     const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower)
@@ -144,26 +156,26 @@ function checkOverlaps({ lowers, upper, work }: Places): string | undefined {
   return undefined
 }
 
-function overlap(lower: ResolvedDir, aboveLower: Set<string>, place: ResolvedDir): string | undefined {
+function overlap(lower: ResolvedDir, aboveLower: Set<string>, place: ResolvedDir): StratafsError | undefined {
   const names = `lowerdir ${shown(lower.path)} and ${place.option} ${shown(place.path)}`
   const advice = 'name directories that do not lie in each other'
-  if (lower.identity === place.identity) return `${names} are the same directory: ${advice}`
+  if (lower.identity === place.identity) return refused(`${names} are the same directory`, advice)
   // A lower above the upper is fine: from it neither upper nor workdir is entered (layers/traps.ts).
   if (!aboveLower.has(place.identity)) return undefined
   // A private clone of the outer mount does not show what is mounted inside it: then the two have nothing in common.
   if (lower.device !== place.device && canClone(lower)) return undefined
-  return `${names} overlap: ${advice}`
+  return refused(`${names} overlap`, advice)
 }
 
 /** A layer must not lead to the mountpoint: the engine that reads it would wait for itself. */
-function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | undefined {
+function checkMountpoint({ mountpoint, lowers, upper, work }: Places): StratafsError | undefined {
   const above = identitiesUpward(mountpoint)
   for (const place of [...lowers, upper, work]) {
     if (place === null || !above.has(place.identity) || canClone(place)) continue
-    return (
-      `mountpoint ${shown(mountpoint.path)} lies inside ${place.option} ${shown(place.path)}: ` +
+    return refused(
+      `mountpoint ${shown(mountpoint.path)} lies inside ${place.option} ${shown(place.path)}`,
       'choose one outside the layers (only root can mount inside, or in a user namespace where nothing else is ' +
-      'mounted there)'
+        'mounted there)',
     )
   }
   return undefined
@@ -171,7 +183,5 @@ function checkMountpoint({ mountpoint, lowers, upper, work }: Places): string | 
 
 /** Whether this process may have a private copy of the mount that `place` lies on. */
 function canClone(place: ResolvedDir): boolean {
-  const fd = native.cloneMount(place.path, 0)
-  if (fd >= 0) native.close(fd)
-  return fd >= 0
+  return withFd(native.cloneMount(place.path, 0), (fd) => fd) >= 0
 }

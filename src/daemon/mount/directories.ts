@@ -2,12 +2,15 @@
  * A directory named by an option, looked at before mounting: resolved, known to exist and to be a directory, with the
  * identity that tells whether two names mean one place. Failures are sentences that name the option and say what to do.
  */
+
 import { realpathSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface ResolvedDir {
@@ -21,52 +24,45 @@ export interface ResolvedDir {
   readonly mountId: number
 }
 
-export type Refused = { readonly error: string }
-
-const DEAD = 'is a mount whose daemon has died'
-
 /** The directory `path`, or why it cannot be used. */
-export function resolveDir(option: string, path: string): ResolvedDir | Refused {
+export function resolveDir(option: string, path: string): ResolvedDir | StratafsError {
   let real: string
   try {
     real = realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
   } catch (error) {
-    return { error: `${option} ${shown(path)} ${wayOut(error as NodeJS.ErrnoException, path)}` }
+    return unresolved(`${option} ${shown(path)}`, error as NodeJS.ErrnoException, path)
   }
-  if (isDead(real)) return { error: `${option} ${shown(path)} ${DEAD}: run \`stratafs unmount ${shown(path)}\` first` }
+  if (isDead(real)) return dead(`${option} ${shown(path)}`, path)
   const errno = native.statat(AT_FDCWD, real)
-  if (errno < 0) return { error: `${option} ${shown(path)} cannot be looked at (${errnoWords(errno)})` }
+  if (errno < 0)
+    return new StratafsError(`${option} ${shown(path)} cannot be looked at (${errnoWords(errno)})`, 'MOUNT_REFUSED')
   const { stat } = native
-  if ((stat[Stat.MODE] & S_IFMT) !== S_IFDIR) return { error: `${option} ${shown(path)} is not a directory: name one` }
+  if ((stat[Stat.MODE]! & S_IFMT) !== S_IFDIR)
+    return new StratafsError(`${option} ${shown(path)} is not a directory`, 'MOUNT_REFUSED', 'name one')
   const device = `${stat[Stat.DEV_MAJOR]}:${stat[Stat.DEV_MINOR]}`
-  return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID] }
+  return { option, path: real, device, identity: identityOfStat(), mountId: stat[Stat.MOUNT_ID]! }
 }
 
 /** A dead mount's attributes may still be cached: only what asks the daemon each time tells. */
 function isDead(path: string): boolean {
-  const fd = native.openat(AT_FDCWD, path, O_PATH, 0)
-  if (fd < 0) return fd === -Errno.ENOTCONN
-  const errno = native.statfs(fd)
-  native.close(fd)
-  return errno === -Errno.ENOTCONN
+  return withFd(native.openat(AT_FDCWD, path, O_PATH, 0), (fd) => native.statfs(fd)) === -Errno.ENOTCONN
 }
 
-/** What to do about a path that cannot be resolved. */
-function wayOut(error: NodeJS.ErrnoException, path: string): string {
-  switch (error.code) {
-    case 'ENOENT':
-      return 'does not exist: make it with mkdir, or name another'
-    case 'ENOTDIR':
-      return 'is not a directory: name one'
-    case 'EACCES':
-      return 'cannot be reached: a directory on the way to it is not open to you'
-    case 'ELOOP':
-      return 'leads through too many symbolic links'
-    case 'ENOTCONN':
-      return `${DEAD}: run \`stratafs unmount ${shown(path)}\` first`
-    default:
-      return `cannot be resolved: ${error.code ?? error.message}`
-  }
+/** `name`: option and path, for the message. */
+function unresolved(name: string, { code, message }: NodeJS.ErrnoException, path: string): StratafsError {
+  const refused = (what: string, remedy: string | null = null) =>
+    new StratafsError(`${name} ${what}`, 'MOUNT_REFUSED', remedy)
+  if (code === 'ENOENT') return refused('does not exist', 'make it with mkdir, or name another')
+  if (code === 'ENOTDIR') return refused('is not a directory', 'name one')
+  if (code === 'EACCES') return refused('cannot be reached: a directory on the way to it is not open to you')
+  if (code === 'ELOOP') return refused('leads through too many symbolic links')
+  if (code === 'ENOTCONN') return dead(name, path)
+  return refused(`cannot be resolved: ${code ?? message}`)
+}
+
+function dead(name: string, path: string): StratafsError {
+  const remedy = `run \`stratafs unmount ${shown(path)}\` first`
+  return new StratafsError(`${name} is a mount whose daemon has died`, 'MOUNT_REFUSED', remedy)
 }
 
 /** The device and inode that `native.stat` holds. */

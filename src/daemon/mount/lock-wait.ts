@@ -4,8 +4,8 @@
  * there is a mistake of the caller's, and is told without delay.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Refused } from './directories.js'
-import { type DirectoryLocks, lockDirectories } from './locks.js'
+import { StratafsError } from '../../base/failure.js'
+import { type DirectoryLocks, type HeldElsewhere, lockDirectories } from './locks.js'
 import { mountedOn, readMounts } from './mountinfo.js'
 import { copiesOf, processes } from './namespaces.js'
 import { listMounts, type MountState, ownPidNamespace } from './run-directory.js'
@@ -30,19 +30,22 @@ export interface Waiter {
 export async function lockWhenFree(
   places: readonly (readonly [option: string, path: string])[],
   waiter: Waiter,
-): Promise<DirectoryLocks | Refused> {
+): Promise<DirectoryLocks | StratafsError> {
   const patience = new Patience(waiter)
   for (;;) {
     const locks = lockDirectories(places)
-    if ('release' in locks || locks.holder === undefined) return locks
+    if (!('holder' in locks)) return locks
     const daemon = daemonOf(locks.holder, places)
     if (daemon !== null && isMounted(daemon)) return locks
     const copies = daemon === null ? [] : copiesOf(daemon.device)
-    if (copies.length > 0)
-      return { error: `${locks.error}; it is mounted in another mount namespace (${processes(copies)})` }
-    const given = await patience.wait(`${locks.held}: waiting for its end`)
-    if (given !== null) return { error: `${locks.error}; ${given}` }
+    if (copies.length > 0) return stillHeld(locks, `it is mounted in another mount namespace (${processes(copies)})`)
+    const given = await patience.wait(`${locks.fault}: waiting for its end`)
+    if (given !== null) return stillHeld(locks, given)
   }
+}
+
+function stillHeld({ fault, code, remedy }: HeldElsewhere, why: string): StratafsError {
+  return new StratafsError(`${fault}; ${why}`, code, remedy)
 }
 
 /** One wait, in steps. */

@@ -6,33 +6,39 @@
 import { readFileSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { OwnedFd } from '../../syscalls/owned-fd.js'
+import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
-import type { Refused } from './directories.js'
 
 export interface DirectoryLocks {
   release(): void
 }
 
-/** Somebody else has it: `holder` is the pid, 0 where the kernel does not tell. */
-interface Held extends Refused {
-  readonly holder?: number
-  /** Who has what, without advice. */
-  readonly held?: string
+/** Somebody else has it; `fault` says who has what. Known by its `holder`. */
+export class HeldElsewhere extends StratafsError {
+  constructor(
+    held: string,
+    /** The pid; 0 where the kernel does not tell. */
+    readonly holder: number,
+  ) {
+    super(held, 'IN_USE', 'unmount that one first, or name another directory')
+  }
 }
 
 /** Locks each of `places` (option and absolute path), all or none. */
-export function lockDirectories(places: readonly (readonly [option: string, path: string])[]): DirectoryLocks | Held {
+export function lockDirectories(
+  places: readonly (readonly [option: string, path: string])[],
+): DirectoryLocks | HeldElsewhere | StratafsError {
   const held: OwnedFd[] = []
   const release = () => {
     for (const lock of held.splice(0)) lock.close()
   }
   for (const [option, path] of places) {
     const lock = lockDirectory(option, path)
-    if ('error' in lock) {
+    if (lock instanceof StratafsError) {
       release()
       return lock
     }
@@ -41,16 +47,16 @@ export function lockDirectories(places: readonly (readonly [option: string, path
   return { release }
 }
 
-function lockDirectory(option: string, path: string): OwnedFd | Held {
+function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | StratafsError {
   const opened = OwnedFd.from(openApart(path))
-  if (typeof opened === 'number') return { error: `${option} ${shown(path)} cannot be opened (${errnoWords(opened)})` }
+  if (typeof opened === 'number')
+    return new StratafsError(`${option} ${shown(path)} cannot be opened (${errnoWords(opened)})`, 'MOUNT_REFUSED')
   const errno = native.flock(opened.fd, LOCK_EX | LOCK_NB)
   if (errno >= 0) return opened
   const holder = errno === -Errno.EAGAIN ? holderOf(opened.fd) : -1
   opened.close()
-  if (holder < 0) return { error: `${option} cannot be locked` }
-  const held = inUse(option, path, holder)
-  return { error: `${held}: unmount that one first, or name another directory`, held, holder }
+  if (holder < 0) return new StratafsError(`${option} cannot be locked`, 'MOUNT_REFUSED')
+  return new HeldElsewhere(inUse(option, path, holder), holder)
 }
 
 /**
@@ -60,9 +66,7 @@ function lockDirectory(option: string, path: string): OwnedFd | Held {
 function openApart(path: string): number {
   const clone = native.cloneMount(path, 0)
   if (clone < 0) return native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  const fd = native.openat(clone, '.', O_RDONLY | O_DIRECTORY, 0)
-  native.close(clone)
-  return fd
+  return withFd(clone, (root) => native.openat(root, '.', O_RDONLY | O_DIRECTORY, 0))
 }
 
 function inUse(option: string, path: string, pid: number): string {
@@ -74,8 +78,8 @@ function inUse(option: string, path: string, pid: number): string {
 function holderOf(fd: number): number {
   if (native.statat(fd, '') < 0) return 0
   const { stat } = native
-  const ino = BigInt(stat[Stat.INO_HIGH]) * 0x1_0000_0000n + BigInt(stat[Stat.INO_LOW])
-  const hex = (slot: number) => stat[slot].toString(16).padStart(2, '0')
+  const ino = BigInt(stat[Stat.INO_HIGH]!) * 0x1_0000_0000n + BigInt(stat[Stat.INO_LOW]!)
+  const hex = (slot: number) => stat[slot]!.toString(16).padStart(2, '0')
   const wanted = `${hex(Stat.DEV_MAJOR)}:${hex(Stat.DEV_MINOR)}:${ino}`
   for (const line of readFileSync('/proc/locks', 'latin1').split('\n')) {
     const [, kind, , , pid, file] = line.trim().split(/\s+/)

@@ -8,11 +8,11 @@ import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { MountFlag, type MountPlan, type MountSettings, othersMayEnter } from '../options/mount-settings.js'
-import type { Refused } from './directories.js'
 
 interface Attached {
   /** The open /dev/fuse of this mount. */
@@ -22,22 +22,23 @@ interface Attached {
 }
 
 /** Mounts, and returns the device to serve it with. */
-export function attach(plan: MountPlan): Attached | Refused {
+export function attach(plan: MountPlan): Attached | StratafsError {
   if (native.hasCapability(CAP_SYS_ADMIN) !== 1) return attachWithProgram(plan)
   const direct = attachDirectly(plan)
   if (typeof direct !== 'number') return direct
   if (direct === -Errno.EPERM && process.getuid?.() !== undefined) return attachWithProgram(plan)
-  return { error: `cannot mount on ${shown(plan.mountpoint)}: ${mountFailure(direct)}` }
+  return mountFailure(`cannot mount on ${shown(plan.mountpoint)}`, direct)
 }
 
-function mountFailure(errno: number): string {
-  if (errno === -Errno.ENODEV) return 'this kernel has no FUSE: load it with `modprobe fuse`'
-  if (errno === -Errno.EPERM) return 'not permitted here'
-  return `mount(2) says: ${errnoWords(errno)}`
+function mountFailure(what: string, errno: number): StratafsError {
+  if (errno === -Errno.ENODEV)
+    return new StratafsError(`${what}: this kernel has no FUSE`, 'MOUNT_REFUSED', 'load it with `modprobe fuse`')
+  if (errno === -Errno.EPERM) return new StratafsError(`${what}: not permitted here`, 'MOUNT_REFUSED')
+  return new StratafsError(`${what}: mount(2) says: ${errnoWords(errno)}`, 'MOUNT_REFUSED')
 }
 
 /** mount(2): the device, a refusal for a person, or -errno. */
-function attachDirectly(plan: MountPlan): Attached | Refused | number {
+function attachDirectly(plan: MountPlan): Attached | StratafsError | number {
   const device = openDevice()
   if (typeof device !== 'number') return device
   const { settings, mountpoint } = plan
@@ -50,14 +51,14 @@ function attachDirectly(plan: MountPlan): Attached | Refused | number {
   return errno
 }
 
-function openDevice(): number | Refused {
+function openDevice(): number | StratafsError {
   try {
     return openSync('/dev/fuse', 'r+')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const advice =
       code === 'ENOENT' || code === 'ENODEV' ? 'load the kernel module with `modprobe fuse`' : 'check its permissions'
-    return { error: `/dev/fuse cannot be opened (${code}): ${advice}` }
+    return new StratafsError(`/dev/fuse cannot be opened (${code})`, 'MOUNT_REFUSED', advice)
   }
 }
 
@@ -65,13 +66,13 @@ function typeOf(settings: MountSettings): string {
   return settings.subtype === '' ? 'fuse' : `fuse.${settings.subtype}`
 }
 
-function attachWithProgram(plan: MountPlan): Attached | Refused {
+function attachWithProgram(plan: MountPlan): Attached | StratafsError {
   const program = findProgram()
-  if (program === null) return { error: 'fusermount3 was not found: install the package fuse3 (apt-get install fuse3)' }
+  if (program === null) return noProgram()
   const answer = native.fusermount(program, programOptions(plan.settings), plan.mountpoint)
   if (typeof answer === 'number' && answer >= 0) return { fd: answer, program }
   const why = typeof answer === 'string' ? shown(answer).trim() : `${program} cannot be run: ${errnoWords(answer)}`
-  return { error: `cannot mount on ${shown(plan.mountpoint)}: ${why}` }
+  return new StratafsError(`cannot mount on ${shown(plan.mountpoint)}: ${why}`, 'MOUNT_REFUSED')
 }
 
 const FLAG_WORDS: readonly (readonly [bit: number, word: string])[] = [
@@ -113,17 +114,22 @@ function executable(path: string): boolean {
   }
 }
 
-/** Unmounts what is on `mountpoint`: 0, -EBUSY while it is used (never when `lazy`), or another refusal in words. */
-export function detach(mountpoint: string, lazy: boolean): number | Refused {
+function noProgram(): StratafsError {
+  const remedy = 'install the package fuse3 (apt-get install fuse3)'
+  return new StratafsError('fusermount3 was not found', 'MISSING_PROGRAM', remedy)
+}
+
+/** Unmounts what is on `mountpoint`: 0, -EBUSY while it is used (never when `lazy`), or another refusal. */
+export function detach(mountpoint: string, lazy: boolean): number | StratafsError {
   const errno = native.umount(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0))
   if (errno >= 0 || errno === -Errno.EBUSY) return errno
-  if (errno !== -Errno.EPERM) return { error: `cannot unmount ${shown(mountpoint)}: ${errnoWords(errno)}` }
+  if (errno !== -Errno.EPERM) return new StratafsError(`cannot unmount ${shown(mountpoint)}: ${errnoWords(errno)}`)
   return detachWithProgram(mountpoint, lazy)
 }
 
-function detachWithProgram(mountpoint: string, lazy: boolean): number | Refused {
+function detachWithProgram(mountpoint: string, lazy: boolean): number | StratafsError {
   const program = findProgram()
-  if (program === null) return { error: 'fusermount3 was not found: install the package fuse3 (apt-get install fuse3)' }
+  if (program === null) return noProgram()
   const args = ['-u', ...(lazy ? ['-z'] : []), '--', shown(mountpoint)]
   const { status, stderr, error } = spawnSync(program, args, {
     cwd: '/',
@@ -133,5 +139,5 @@ function detachWithProgram(mountpoint: string, lazy: boolean): number | Refused 
   if (status === 0) return 0
   // Null where it could not be run at all: no process to be had, no permission.
   const words = error?.message ?? stderr.trim()
-  return /busy/i.test(words) ? -Errno.EBUSY : { error: `cannot unmount ${shown(mountpoint)}: ${words}` }
+  return /busy/i.test(words) ? -Errno.EBUSY : new StratafsError(`cannot unmount ${shown(mountpoint)}: ${words}`)
 }

@@ -24,10 +24,10 @@ export function readMounts(): MountEntry[] {
 export function parseMounts(text: string): MountEntry[] {
   const entries: MountEntry[] = []
   for (const line of text.split('\n')) {
-    const [before, after] = line.split(' - ')
+    const [before = '', after] = line.split(' - ')
     if (after === undefined) continue
-    const [id, , device, root, mountpoint] = before.split(' ')
-    const [type, source] = after.split(' ')
+    const [id, , device = '', root = '', mountpoint = ''] = before.split(' ')
+    const [type = '', source = ''] = after.split(' ')
     entries.push({
       id: Number(id),
       device,
@@ -44,8 +44,10 @@ export function parseMounts(text: string): MountEntry[] {
 export function mountWords(path: string, text = readFileSync('/proc/self/mountinfo', 'latin1')): string[] {
   const line = text.split('\n').findLast((each) => plain(each.split(' ')[4] ?? '') === path)
   if (line === undefined) return []
-  const [before, after] = line.split(' - ')
-  return [...before.split(' ')[5].split(','), ...after.split(' ')[2].split(',')]
+  const [before = '', after = ''] = line.split(' - ')
+  const [, , , , , own = ''] = before.split(' ')
+  const [, , filesystems = ''] = after.split(' ')
+  return [...own.split(','), ...filesystems.split(',')]
 }
 
 /** Space, tab, newline and backslash are written as `\040` and so on. */

@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { StratafsError } from '../../base/failure.js'
 import type { UnionConfig } from '../../union/context/config.js'
 
 /** What a state file holds. Paths are latin1 strings. */
@@ -82,30 +83,35 @@ function makePrivate(path: string): boolean {
 /**
  * Why the directory that `STRATAFS_RUN_DIR` names cannot be used, with what to do; null where it can, or none is named.
  */
-export function runDirectoryObstacle(): string | null {
+export function runDirectoryObstacle(): StratafsError | null {
   const { STRATAFS_RUN_DIR: path } = process.env
   if (!path) return null
-  const why = isAbsolute(path) ? obstacleOf(path) : 'must be an absolute path'
-  return why === null ? null : `STRATAFS_RUN_DIR ${path} ${why}`
+  return isAbsolute(path) ? obstacleOf(path) : unusable(path, 'must be an absolute path')
 }
 
-function obstacleOf(path: string): string | null {
+function unusable(path: string, what: string, remedy: string | null = null): StratafsError {
+  return new StratafsError(`STRATAFS_RUN_DIR ${path} ${what}`, 'MOUNT_REFUSED', remedy)
+}
+
+function obstacleOf(path: string): StratafsError | null {
   if (Buffer.byteLength(path) > LONGEST_DIRECTORY)
-    return `is too long for the path of a socket: name one of ${LONGEST_DIRECTORY} bytes at most`
+    return unusable(path, 'is too long for the path of a socket', `name one of ${LONGEST_DIRECTORY} bytes at most`)
   if (!makePrivate(path)) return whyNot(path)
   try {
     accessSync(path, constants.W_OK | constants.X_OK)
     return null
   } catch (error) {
-    return `cannot be written to (${(error as NodeJS.ErrnoException).code}): name another`
+    return unusable(path, `cannot be written to (${(error as NodeJS.ErrnoException).code})`, 'name another')
   }
 }
 
-function whyNot(path: string): string {
+function whyNot(path: string): StratafsError {
   const stat = lstatSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return 'does not exist and cannot be made: make it, or name another'
-  if (!stat.isDirectory()) return 'is no directory: name one'
-  return stat.uid === process.getuid?.() ? 'cannot be closed to others: chmod it to 0700' : 'is not yours: name another'
+  if (stat === undefined) return unusable(path, 'does not exist and cannot be made', 'make it, or name another')
+  if (!stat.isDirectory()) return unusable(path, 'is no directory', 'name one')
+  return stat.uid === process.getuid?.()
+    ? unusable(path, 'cannot be closed to others', 'chmod it to 0700')
+    : unusable(path, 'is not yours', 'name another')
 }
 
 /** Closed to others: who can write here can pose as a daemon. */
@@ -174,7 +180,7 @@ function startTimeOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19]
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
   } catch {
     return null
   }

@@ -3,9 +3,9 @@
  * with the reason kept for the log and `inspect`. What fuse-native cannot do right is refused here, before anything is
  * mounted, unless whoever mounts accepts it.
  */
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { MountPlan, TransportName } from '../options/mount-settings.js'
-import type { Refused } from './directories.js'
 
 /** What was chosen, for the log and `inspect`. */
 export interface TransportFacts {
@@ -15,7 +15,7 @@ export interface TransportFacts {
   readonly limits: readonly string[]
 }
 
-/** Why each transport cannot be used here; null where it can. */
+/** Why each transport cannot be used here; null where it can. A fact for `inspect`, too, so no failure yet. */
 export interface Obstacles {
   readonly addon: string | null
   /** Asked only when fuse-native may be needed. */
@@ -26,15 +26,16 @@ export interface Obstacles {
 export function chooseTransport(
   plan: MountPlan,
   obstacles: Obstacles,
-): { readonly plan: MountPlan; readonly facts: TransportFacts } | Refused {
+): { readonly plan: MountPlan; readonly facts: TransportFacts } | StratafsError {
   const { transport: wanted } = plan.settings
   if (wanted !== 'fuse-native' && obstacles.addon === null)
     return { plan: withTransport(plan, 'dev-fuse'), facts: { name: 'dev-fuse', why: null, limits: [] } }
-  if (wanted === 'dev-fuse') return { error: `transport dev-fuse cannot be used: ${obstacles.addon}` }
+  if (wanted === 'dev-fuse')
+    return new StratafsError(`transport dev-fuse cannot be used: ${obstacles.addon}`, 'MOUNT_REFUSED')
   const missing = obstacles.fuseNative()
   if (missing !== null) {
     const first = wanted === null ? `${obstacles.addon}; and ` : ''
-    return { error: `${first}transport fuse-native cannot be used: ${missing}` }
+    return new StratafsError(`${first}transport fuse-native cannot be used: ${missing}`, 'MOUNT_REFUSED')
   }
   return overFuseNative(plan, wanted === null ? obstacles.addon : null)
 }
@@ -42,14 +43,17 @@ export function chooseTransport(
 function overFuseNative(plan: MountPlan, why: string | null): ReturnType<typeof chooseTransport> {
   const { settings, mountpoint } = plan
   if (settings.allowOther === true && !settings.acceptLimits)
-    return {
-      error:
-        'option allow_other is refused over transport fuse-native: whatever another user makes in the mount would ' +
-        'belong to you, since fuse-native does not tell who asks; leave allow_other away, or accept that with ' +
-        '--accept-limits',
-    }
+    return new StratafsError(
+      'option allow_other is refused over transport fuse-native: whatever another user makes in the mount would ' +
+        'belong to you, since fuse-native does not tell who asks',
+      'MOUNT_REFUSED',
+      'leave allow_other away, or accept that with --accept-limits',
+    )
   if (shown(mountpoint).includes('\ufffd'))
-    return { error: `mountpoint ${shown(mountpoint)} is not UTF-8, and transport fuse-native takes no other` }
+    return new StratafsError(
+      `mountpoint ${shown(mountpoint)} is not UTF-8, and transport fuse-native takes no other`,
+      'MOUNT_REFUSED',
+    )
   const allowOther = settings.allowOther ?? (settings.acceptLimits && !settings.allowRoot ? null : false)
   const limits = [`transport fuse-native: ${LIMITS}`]
   if (settings.awake === 'on') limits.push('transport fuse-native: awake=1 is without effect')

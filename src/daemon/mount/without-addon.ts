@@ -4,9 +4,9 @@
  * anything is mounted.
  */
 import { spawnSync } from 'node:child_process'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import type { Refused } from './directories.js'
 
 /** Marks that change what a layer shows; the others (origin, impure, nlink) only keep numbers. */
 const MARKS = '^((trusted|user)\\.overlay\\.(opaque|redirect|metacopy|whiteout)|user\\.fuseoverlayfs\\.opaque)$'
@@ -26,22 +26,28 @@ const UNSEEN =
 /** The plan as it can be carried out without the addon, with what has to be said; or why it cannot. */
 export function withoutAddon(
   plan: MountPlan,
-): { readonly plan: MountPlan; readonly notes: readonly string[] } | Refused {
+): { readonly plan: MountPlan; readonly notes: readonly string[] } | StratafsError {
   const { config } = plan
   if (config.xattrPermissions !== 0)
-    return { error: 'option xattr_permissions needs extended attributes, and without the addon there are none' }
+    return new StratafsError(
+      'option xattr_permissions needs extended attributes, and without the addon there are none',
+      'MOUNT_REFUSED',
+    )
   if ((config.dataLowers ?? []).length > 0)
-    return { error: 'data-only layers (lowerdir=A::D) need extended attributes, and without the addon there are none' }
+    return new StratafsError(
+      'data-only layers (lowerdir=A::D) need extended attributes, and without the addon there are none',
+      'MOUNT_REFUSED',
+    )
   const layers = [...config.lowers, ...(config.upper === null ? [] : [config.upper])]
   const looked = layers.map(marksIn)
-  const refused = looked.find((found) => typeof found === 'string')
-  if (typeof refused === 'string') return { error: refused }
+  const refused = looked.find((found) => found instanceof StratafsError)
+  if (refused !== undefined) return refused
   const notes = looked.includes(null) ? [...WITHOUT_ADDON, UNSEEN] : WITHOUT_ADDON
   return { plan: { ...plan, config: { ...config, index: 'off', metacopy: false } }, notes }
 }
 
 /** true: there are none; null: getfattr could not be asked; else why the layer cannot be used. */
-function marksIn(path: string): true | null | string {
+function marksIn(path: string): true | null | StratafsError {
   const text = shown(path)
   if (text.includes('\ufffd')) return null
   const words = ['-R', '-P', '-h', '--absolute-names', '-m', MARKS, '--', text]
@@ -50,8 +56,9 @@ function marksIn(path: string): true | null | string {
   if (error !== undefined && !stdout) return null
   const first = /^# file: (.*)\n(.*)$/m.exec(stdout)
   if (first === null) return true
-  return (
-    `${shown(first[1] as string)} carries the mark ${first[2]}, which cannot be read without the addon: ` +
-    'build it (npm run build:native), or use layers without overlay marks'
+  return new StratafsError(
+    `${shown(first[1] as string)} carries the mark ${first[2]}, which cannot be read without the addon`,
+    'MOUNT_REFUSED',
+    'build it (npm run build:native), or use layers without overlay marks',
   )
 }

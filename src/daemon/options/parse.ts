@@ -5,6 +5,7 @@
  * needs. A wrong value of a known option is refused for both. Pure.
  */
 
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { type Draft, emptyDraft } from './draft.js'
@@ -40,22 +41,22 @@ export interface ParsedOptions {
 }
 
 /** Reads the option strings in their order, the last of a repeated option winning. */
-export function parseOptions(texts: readonly string[], context: OptionContext): ParsedOptions | { error: string } {
+export function parseOptions(texts: readonly string[], context: OptionContext): ParsedOptions | StratafsError {
   const draft = emptyDraft()
   const items = texts.flatMap(splitOptions)
   for (const item of items) {
     const refusal = applyItem(draft, item, context.strict)
-    if (refusal !== undefined) return { error: refusal }
+    if (refusal !== undefined) return refusal
   }
   addArguments(draft, context)
   const refusal = settle(draft, context)
-  if (refusal !== undefined) return { error: refusal }
+  if (refusal !== undefined) return refusal
   const options = items.map(({ name, value }) => (value === null ? name : `${name}=${value}`))
   return { config: draft.config, settings: draft.settings, warnings: draft.warnings, options }
 }
 
 /** Undefined, or why the item is refused. */
-function applyItem(draft: Draft, item: OptionItem, strict: boolean): string | undefined {
+function applyItem(draft: Draft, item: OptionItem, strict: boolean): StratafsError | undefined {
   const { name, value } = item
   if (isForeign(name)) return undefined
   const row = optionTable.get(name)
@@ -64,22 +65,27 @@ function applyItem(draft: Draft, item: OptionItem, strict: boolean): string | un
   if (wrongUse !== undefined) return strict ? wrongUse : warn(draft, wrongUse)
   draft.named.add(name)
   const expected = row.apply(draft, value ?? '')
-  return expected === undefined ? undefined : `option ${printed(item)} ${expected}`
+  return expected === undefined ? undefined : refused(`option ${printed(item)} ${expected}`)
 }
 
-function warn(draft: Draft, words: string): undefined {
-  draft.warnings.push(`${words}; ignored`)
+function refused(fault: string, remedy: string | null = null): StratafsError {
+  return new StratafsError(fault, 'INVALID_ARGUMENT', remedy)
+}
+
+function warn(draft: Draft, { message }: StratafsError): undefined {
+  draft.warnings.push(`${message}; ignored`)
   return undefined
 }
 
-function unknown(name: string): string {
+function unknown(name: string): StratafsError {
   const near = nearest(name, optionTable.keys())
-  return `unknown option ${shown(name)}${near === null ? '' : `: did you mean ${near}?`}`
+  return refused(`unknown option ${shown(name)}`, near === null ? null : `did you mean ${near}?`)
 }
 
-function misused(takes: 'nothing' | 'value' | 'either', name: string, value: string | null): string | undefined {
-  if (takes === 'nothing' && value !== null) return `option ${shown(name)} takes no value (given: ${shown(value)})`
-  if (takes === 'value' && value === null) return `option ${name} needs a value: ${name}=…`
+function misused(takes: 'nothing' | 'value' | 'either', name: string, value: string | null): StratafsError | undefined {
+  if (takes === 'nothing' && value !== null)
+    return refused(`option ${shown(name)} takes no value (given: ${shown(value)})`)
+  if (takes === 'value' && value === null) return refused(`option ${name} needs a value`, `${name}=…`)
   return undefined
 }
 
@@ -97,7 +103,7 @@ function addArguments({ config, settings, named }: Draft, context: OptionContext
 }
 
 /** What holds between options; makes paths absolute. Undefined, or why they are refused. */
-function settle(draft: Draft, context: OptionContext): string | undefined {
+function settle(draft: Draft, context: OptionContext): StratafsError | undefined {
   const refusal = settleLowers(draft, context) ?? settleUpper(draft, context) ?? settleMetacopy(draft)
   if (refusal !== undefined) return refusal
   const { config, settings } = draft
@@ -109,28 +115,30 @@ function settle(draft: Draft, context: OptionContext): string | undefined {
   return undefined
 }
 
-function settleLowers({ config }: Draft, { strict, cwd }: OptionContext): string | undefined {
+function settleLowers({ config }: Draft, { strict, cwd }: OptionContext): StratafsError | undefined {
   const given = config.lowers.filter((lower) => lower !== '')
-  if (given.length === 0) return 'no lower directory: give at least one, as --lower DIR or -o lowerdir=DIR'
+  if (given.length === 0) return refused('no lower directory', 'give at least one, as --lower DIR or -o lowerdir=DIR')
   if (strict && given.length < config.lowers.length)
-    return (
-      'option lowerdir has an empty path in it: write one colon between two paths, two before a data-only layer, ' +
-      'and `\\:` for a colon in a path'
+    return refused(
+      'option lowerdir has an empty path in it',
+      'write one colon between two paths, two before a data-only layer, and `\\:` for a colon in a path',
     )
   const count = given.length + config.dataLowers.length
-  if (count > MAX_LOWERS) return `option lowerdir names ${count} directories; at most ${MAX_LOWERS} can be merged`
+  if (count > MAX_LOWERS)
+    return refused(`option lowerdir names ${count} directories; at most ${MAX_LOWERS} can be merged`)
   config.lowers = given.map((lower) => absolute(lower, cwd))
   config.dataLowers = config.dataLowers.map((lower) => absolute(lower, cwd))
   return undefined
 }
 
-function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | undefined {
+function settleUpper(draft: Draft, { strict, cwd }: OptionContext): StratafsError | undefined {
   const { config, settings } = draft
   if (config.upper === null) return dropWork(draft, strict)
   config.upper = absolute(config.upper, cwd)
   if (config.readonly) return lowerUpper(draft)
   if (config.work === null) {
-    if (!strict) return `option upperdir=${shown(config.upper)} needs a workdir on the same filesystem: add workdir=DIR`
+    if (!strict)
+      return refused(`option upperdir=${shown(config.upper)} needs a workdir on the same filesystem`, 'add workdir=DIR')
     config.work = siblingWork(config.upper)
     settings.makeWork = true
   }
@@ -139,14 +147,14 @@ function settleUpper(draft: Draft, { strict, cwd }: OptionContext): string | und
 }
 
 /** Without an upper directory there is nothing to work for. */
-function dropWork(draft: Draft, strict: boolean): string | undefined {
+function dropWork(draft: Draft, strict: boolean): StratafsError | undefined {
   const { config } = draft
   if (config.work === null) return undefined
   const name = `option workdir=${shown(config.work)}`
-  const words = `${name} needs an upperdir: give one, or leave both away for a read-only mount`
-  if (strict) return words
+  const refusal = refused(`${name} needs an upperdir`, 'give one, or leave both away for a read-only mount')
+  if (strict) return refusal
   config.work = null
-  return warn(draft, words)
+  return warn(draft, refusal)
 }
 
 /** A mount that writes nothing reads its upper directory as one more lower, on top, and leaves the workdir alone. */
@@ -160,11 +168,12 @@ function lowerUpper({ config }: Draft): undefined {
  * Metacopy files are found by redirects, so the one needs the other; to read them, following is enough. As
  * ovl_fs_params_verify().
  */
-function settleMetacopy({ config, named }: Draft): string | undefined {
+function settleMetacopy({ config, named }: Draft): StratafsError | undefined {
   if (!config.metacopy || config.redirectDir === 'on') return undefined
   const readonly = config.readonly || config.upper === null
   if (readonly && config.redirectDir === 'follow') return undefined
-  if (named.has('redirect_dir')) return `option metacopy=on needs redirect_dir=on (given: ${config.redirectDir})`
+  if (named.has('redirect_dir'))
+    return refused(`option metacopy=on needs redirect_dir=on (given: ${config.redirectDir})`)
   config.redirectDir = 'on'
   return undefined
 }

@@ -61,7 +61,7 @@ export function splitLowers(value: string): string[] {
 }
 
 /** The layers of a lowerdir value: `A:B` are merged, and each after `::` holds content only. */
-interface SplitLowers {
+export interface SplitLowers {
   readonly lowers: string[]
   readonly data: string[]
 }

@@ -3,74 +3,22 @@
  * fuse-overlayfs and of kernel overlayfs, so that their users need not learn new ones; options that mount(8), podman or
  * dockerd pass and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
-import type { Draft } from './draft.js'
 import { MountFlag } from './mount-settings.js'
-import { splitDataLowers, unescapePath } from './split.js'
+import {
+  dataLowers,
+  flag,
+  ignored,
+  ignoredAloud,
+  mountFlag,
+  type OptionRow,
+  only,
+  path,
+  refused,
+  text,
+  value,
+} from './option-row.js'
+import { unescapePath } from './split.js'
 import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './values.js'
-
-interface OptionRow {
-  /** `either`: a value is allowed and not needed. */
-  readonly takes: 'nothing' | 'value' | 'either'
-  /** Changes the draft; the words of what was expected when the value is wrong. */
-  apply(draft: Draft, value: string): string | undefined
-}
-
-type Apply = (draft: Draft) => void
-
-/** A word without a value. */
-const flag = (change: Apply): OptionRow => ({
-  takes: 'nothing',
-  apply: (draft) => {
-    change(draft)
-    return undefined
-  },
-})
-
-/** A word with a value that `read` understands. */
-function value<T>(read: (text: string) => T | Expectation, change: (draft: Draft, value: T) => void): OptionRow {
-  const apply = (draft: Draft, text: string) => {
-    const result = read(text)
-    if (result instanceof Expectation) return result.words
-    change(draft, result)
-    return undefined
-  }
-  return { takes: 'value', apply }
-}
-
-const mountFlag = (bit: number, on: boolean) =>
-  flag(({ settings }) => {
-    settings.flags = on ? settings.flags | bit : settings.flags & ~bit
-  })
-
-const text = (written: string): string => written
-const path = (written: string): string | Expectation =>
-  written === '' ? new Expectation('must be a path') : unescapePath(written)
-
-const dataLowers = (written: string) => {
-  const split = splitDataLowers(written)
-  return typeof split === 'string' ? new Expectation(split) : split
-}
-
-/** Means nothing here, and nobody misses it. */
-const ignored: OptionRow = { takes: 'either', apply: () => undefined }
-
-/** Means something elsewhere that is not done here: said aloud. */
-const ignoredAloud = (name: string, why: string): OptionRow => ({
-  takes: 'either',
-  apply: (draft) => {
-    draft.warnings.push(`option ${name} is ignored: ${why}`)
-    return undefined
-  },
-})
-
-/** What it promises is not done, so it is not taken. */
-const refused = (why: string): OptionRow => ({ takes: 'nothing', apply: () => `is not supported: ${why}` })
-
-/** Only one of its values can be had. */
-const only = (wanted: readonly string[], why: string): OptionRow => ({
-  takes: 'value',
-  apply: (_draft, given) => (wanted.includes(given) ? undefined : `is not supported: ${why}`),
-})
 
 const layers: Record<string, OptionRow> = {
   lowerdir: value(dataLowers, ({ config }, { lowers, data }) => {

@@ -60,7 +60,7 @@ export function idMapping(value: string): IdRange[] | Expectation {
   if (!usable) return new Expectation('must be HOST:TO:LENGTH, once or more, separated by colons')
   const ranges: IdRange[] = []
   for (let at = 0; at < numbers.length; at += 3) {
-    const [host, to, length] = numbers.slice(at, at + 3) as number[]
+    const [host, to, length] = numbers.slice(at, at + 3) as [number, number, number]
     if (Math.max(host, to) + length > 2 ** 32) return new Expectation('has a range beyond the largest id')
     if (length > 0) ranges.unshift({ to, host, length })
   }

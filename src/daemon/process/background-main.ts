@@ -20,8 +20,8 @@ function closeInherited(): void {
   for (const fd of readdirSync('/proc/self/fd').map(Number)) {
     if (fd <= 3) continue
     try {
-      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))
-      if (flags !== null && (Number.parseInt(flags[1], 8) & O_CLOEXEC) === 0) closeSync(fd)
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+      if (flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) === 0) closeSync(fd)
     } catch {
       // The descriptor that listed the directory is gone by now.
     }

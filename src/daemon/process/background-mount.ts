@@ -4,9 +4,9 @@
  * mount did not end well.
  */
 import { existsSync, rmSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { createLogger, type Logger } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
@@ -20,8 +20,11 @@ export interface BackgroundOrder {
   readonly journal: boolean
 }
 
-/** What it answers, once. `mountpoint` is resolved. */
-export type BackgroundReport = (Served & { readonly pid: number }) | Refused
+/** `mountpoint` is resolved. */
+export type Mounted = Served & { readonly pid: number }
+
+/** What it answers, once; a failure goes as a FailureRecord. */
+export type BackgroundReport = Mounted | StratafsError
 
 /**
  * Serves until the mount is gone; the exit code. A refusal is told to the starter, so the log has nothing to add. A
@@ -38,10 +41,10 @@ export async function serveInBackground(
   const dropLog = () => {
     if (own !== null) rmSync(pathBytes(own), { force: true })
   }
-  const ready = async (outcome: Served | Refused) => {
-    if ('error' in outcome) dropLog()
-    const wanted = await report('error' in outcome ? outcome : { pid: process.pid, ...outcome })
-    return !('error' in outcome) && wanted
+  const ready = async (outcome: Served | StratafsError) => {
+    if (outcome instanceof StratafsError) dropLog()
+    const wanted = await report(outcome instanceof StratafsError ? outcome : { pid: process.pid, ...outcome })
+    return !(outcome instanceof StratafsError) && wanted
   }
   const over = (code: number) => {
     if (code === 0) dropLog()
@@ -55,7 +58,7 @@ async function serve(
   voice: Pick<DaemonVoice, 'ready' | 'waiter' | 'over'>,
 ): Promise<number> {
   const logger = openLog(plan.settings.logFile, journal)
-  if ('error' in logger) {
+  if (logger instanceof StratafsError) {
     await voice.ready(logger)
     return 1
   }
@@ -63,14 +66,17 @@ async function serve(
   return runDaemon(plan, { ...voice, logger, warnings, trace })
 }
 
-function openLog(logFile: string | null, journal: boolean): Logger | Refused {
+function openLog(logFile: string | null, journal: boolean): Logger | StratafsError {
   try {
     return createLogger(
       journal && logFile === null ? { fd: 2, readable: false } : { file: logFile ?? '/dev/null' },
       'info',
     )
   } catch (error) {
-    return { error: `log file ${shown(logFile ?? '')} cannot be opened: ${(error as Error).message}` }
+    return new StratafsError(
+      `log file ${shown(logFile ?? '')} cannot be opened: ${(error as Error).message}`,
+      'MOUNT_REFUSED',
+    )
   }
 }
 

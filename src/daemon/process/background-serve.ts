@@ -3,6 +3,7 @@
  * order from descriptor 3, serves, and answers there once.
  */
 import { Socket } from 'node:net'
+import { StratafsError } from '../../base/failure.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { lineReader } from '../control/control-protocol.js'
 import { type BackgroundOrder, type BackgroundReport, serveInBackground } from './background-mount.js'
@@ -22,7 +23,7 @@ async function main(order: BackgroundOrder): Promise<void> {
 
 /** A fault of ours, before or after the mount was made: nobody reads this process's standard error. */
 async function fail(error: unknown): Promise<void> {
-  await report({ error: `the background process failed: ${sourceStack(error)}` })
+  await report(new StratafsError(`the background process failed: ${sourceStack(error)}`, 'MOUNT_REFUSED'))
   process.exit(1)
 }
 

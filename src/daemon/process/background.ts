@@ -7,11 +7,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { type FailureRecord, failureFrom, StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { lineReader } from '../control/control-protocol.js'
 import { mountAnswers } from '../mount/liveness.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import type { BackgroundOrder, BackgroundReport } from './background-mount.js'
+import type { BackgroundOrder, BackgroundReport, Mounted } from './background-mount.js'
 import { stderrIsJournal } from './journal.js'
 
 const ANSWER_MS = 20_000
@@ -34,11 +35,11 @@ export async function mountInBackground(
   starter.signal?.addEventListener('abort', stop)
   const report = await converse(child, { plan, warnings, journal }, starter)
   starter.signal?.removeEventListener('abort', stop)
-  if ('error' in report) return report
+  if (report instanceof StratafsError) return report
   const silence = await mountAnswers(report.mountpoint, ANSWER_MS)
   if (silence === null) return report
   child.kill('SIGTERM')
-  return { error: `${silence}: the mount was taken away again` }
+  return new StratafsError(`${silence}: the mount was taken away again`, 'MOUNT_REFUSED')
 }
 
 function startChild({ mountpoint, settings }: MountPlan, journal: boolean): ChildProcess {
@@ -78,15 +79,17 @@ function converse(child: ChildProcess, order: BackgroundOrder, { say }: Starter)
     socket.on(
       'data',
       lineReader((line) => {
-        const message = JSON.parse(line) as BackgroundReport | { readonly say: string }
+        const message = JSON.parse(line) as Mounted | FailureRecord | { readonly say: string }
         if ('say' in message) say(message.say)
-        else finish(message)
+        else finish('error' in message ? failureFrom(message) : message)
       }),
     )
-    socket.on('error', () => finish({ error: 'the background process cannot be reached' }))
-    child.on('error', (error) => finish({ error: `the background process cannot be started: ${error.message}` }))
+    socket.on('error', () => finish(new StratafsError('the background process cannot be reached', 'MOUNT_REFUSED')))
+    child.on('error', (error) =>
+      finish(new StratafsError(`the background process cannot be started: ${error.message}`, 'MOUNT_REFUSED')),
+    )
     child.on('exit', (code, signal) =>
-      finish({ error: `the background process died before it mounted (${signal ?? code})` }),
+      finish(new StratafsError(`the background process died before it mounted (${signal ?? code})`, 'MOUNT_REFUSED')),
     )
     socket.write(`${JSON.stringify(order)}\n`)
   })

@@ -3,9 +3,9 @@
  */
 
 import { setFlagsFromString } from 'node:v8'
+import { StratafsError } from '../../base/failure.js'
 import type { Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { MountService } from '../service/mount-service.js'
@@ -35,7 +35,7 @@ export interface DaemonVoice {
   /** One traced request or reply. */
   trace(line: string): void
   /** Told once: the mount serves, or why there is none. An answer of false takes the mount away again. */
-  ready(outcome: Served | Refused): Promise<boolean>
+  ready(outcome: Served | StratafsError): Promise<boolean>
   /** Told once when a signal asks for the end. */
   ending?(): void
   /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
@@ -54,7 +54,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
     waiter,
     over: voice.over,
   })
-  if ('error' in service) {
+  if (service instanceof StratafsError) {
     signals.forget()
     await voice.ready(service)
     return 1

@@ -3,9 +3,9 @@
  * for the person at the terminal, or for whatever reads standard error. A service manager is told when the mount is up.
  */
 import { isatty } from 'node:tty'
+import { StratafsError } from '../../base/failure.js'
 import { createLogger } from '../../base/log.js'
 import { printable, shown } from '../../base/text.js'
-import type { Refused } from '../mount/directories.js'
 import { mountAnswers } from '../mount/liveness.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { runDaemon, type Served } from './daemon-process.js'
@@ -22,9 +22,9 @@ export async function mountInForeground(
   const { logFile, trace } = plan.settings
   const logger = createLogger(logFile === null ? { fd: 2, readable: isatty(2) || trace } : { file: logFile }, 'info')
   const manager = new ServiceManager(process.env)
-  const ready = async (outcome: Served | Refused) => {
-    if ('error' in outcome) {
-      refuse(outcome.error)
+  const ready = async (outcome: Served | StratafsError) => {
+    if (outcome instanceof StratafsError) {
+      refuse(outcome.message)
       return false
     }
     const silence = await mountAnswers(outcome.mountpoint, ANSWER_MS)

@@ -5,6 +5,7 @@
  */
 import { dirname } from 'node:path'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import { isLevel, type Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { addonObstacle } from '../../syscalls/native.js'
@@ -12,13 +13,12 @@ import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import { type ControlServer, listen, type Peer } from '../control/control-server.js'
 import { Freezer } from '../control/freeze.js'
-import { inspectDocument } from '../control/inspect-document.js'
+import { type EngineFacts, inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { startEngine } from '../engine/start-engine.js'
 import { checkPlan } from '../mount/checks.js'
-import type { Refused } from '../mount/directories.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
@@ -74,16 +74,16 @@ export class MountService {
   /**
    * Mounts and serves, or says why not.
    */
-  static async start(given: MountPlan, voice: ServiceVoice): Promise<MountService | Refused> {
+  static async start(given: MountPlan, voice: ServiceVoice): Promise<MountService | StratafsError> {
     const { waiter } = voice
     const choice = chooseTransport(given, obstacles)
-    if ('error' in choice) return choice
+    if (choice instanceof StratafsError) return choice
     const obstacle = runDirectoryObstacle()
-    if (obstacle !== null) return { error: obstacle }
+    if (obstacle !== null) return obstacle
     const checked = checkPlan(choice.plan)
-    if ('error' in checked) return checked
+    if (checked instanceof StratafsError) return checked
     const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
-    if ('error' in bare) return bare
+    if (bare instanceof StratafsError) return bare
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
     const { upper, work } = plan.config
@@ -96,9 +96,9 @@ export class MountService {
         : [],
       waiter,
     )
-    if ('error' in locks) return locks
+    if (locks instanceof StratafsError) return locks
     const service = await MountService.#mount(plan, facts, locks, voice)
-    if ('error' in service) locks.release()
+    if (service instanceof StratafsError) locks.release()
     else await service.#register()
     return service
   }
@@ -108,12 +108,14 @@ export class MountService {
     transport: TransportFacts,
     locks: DirectoryLocks,
     { logger, trace, over }: ServiceVoice,
-  ): Promise<MountService | Refused> {
+  ): Promise<MountService | StratafsError> {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
     const engine = await startEngine(plan, logger.log, trace)
-    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine, over)
+    return engine instanceof StratafsError
+      ? engine
+      : new MountService(newState(plan), transport, logger, locks, engine, over)
   }
 
   private constructor(
@@ -153,7 +155,7 @@ export class MountService {
   /** Answers a control request. */
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
-      const facts = (await this.engine.ask({ what: 'describe' })) as Record<string, unknown> | null
+      const facts = (await this.engine.ask({ what: 'describe' })) as EngineFacts | null
       const index = this.engine.index?.facts ?? null
       return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }

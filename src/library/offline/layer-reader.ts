@@ -4,7 +4,7 @@
  * those of a mount. Positions are told as mounts tell them: -1 is the upper.
  */
 
-import type { Refused } from '../../daemon/mount/directories.js'
+import { StratafsError } from '../../base/failure.js'
 import { emptyDraft } from '../../daemon/options/draft.js'
 import { unbound } from '../../operations/contract.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
@@ -29,7 +29,7 @@ export class LayerReader {
   readonly #shift: number
 
   /** Opens the layers; or says which cannot be. */
-  static open(layers: PlainLayers): LayerReader | Refused {
+  static open(layers: PlainLayers): LayerReader | StratafsError {
     const { lowers, dataLowers = [], upper, work, userxattr, redirectDir } = layers
     const all = upper === null ? lowers : [upper, ...lowers]
     const config = {
@@ -44,7 +44,7 @@ export class LayerReader {
       index: 'off' as const,
     }
     const engine = createEngine(config, unbound, () => {})
-    return 'error' in engine ? engine : new LayerReader(engine, upper === null ? 0 : 1)
+    return engine instanceof StratafsError ? engine : new LayerReader(engine, upper === null ? 0 : 1)
   }
 
   private constructor(engine: Engine, shift: number) {

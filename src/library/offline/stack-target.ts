@@ -1,12 +1,13 @@
 /**
- * What a command is about: the layers of a mount, or layers that are named. From a mount's state come its layers, its
- * workdir and with them the place of its index; for named ones the index is in the workdir that is named, else the one
- * that every mount over these layers shares.
+ * What a command is about: the layers of a mount, or layers that are named. A mount's state tells its layers and its
+ * workdir, where its index lies. For named layers the index is in the workdir that is named. Without one it is the
+ * index that every mount over these layers shares.
  */
 
+import { StratafsError } from '../../base/failure.js'
 import { askDaemon } from '../../daemon/control/control-client.js'
 import type { InspectDocument } from '../../daemon/control/inspect-document.js'
-import { type Refused, resolveDir } from '../../daemon/mount/directories.js'
+import { resolveDir } from '../../daemon/mount/directories.js'
 import type { FoundMount } from '../../daemon/mount/run-directory.js'
 import { defaultPrefix, redirectsOffline, USER_MARKS } from '../../layers/marks.js'
 import { trapsOf } from '../../layers/traps.js'
@@ -25,7 +26,7 @@ export interface StackTarget {
 }
 
 /** The layers of a mount. */
-export async function mountTarget(mount: FoundMount): Promise<StackTarget | Refused> {
+export async function mountTarget(mount: FoundMount): Promise<StackTarget | StratafsError> {
   const { lowers, dataLowers = [], upper, work } = mount.state.config
   const userxattr = await usesUserMarks(mount)
   const { redirectDir } = redirectsUnder(mount.state.config, defaultPrefix(userxattr))
@@ -41,11 +42,11 @@ export function plainTarget(
   upper: string | null,
   work: string | null,
   gone = false,
-): StackTarget | Refused {
-  const refused: Refused[] = []
+): StackTarget | StratafsError {
+  const refused: StratafsError[] = []
   const resolved = (option: string, path: string): string => {
     const place = resolveDir(option, path)
-    if (!('error' in place)) return place.path
+    if (!(place instanceof StratafsError)) return place.path
     if (!gone) refused.push(place)
     return path
   }
@@ -59,7 +60,7 @@ export function plainTarget(
   return refused[0] ?? target(layers, null)
 }
 
-function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | Refused {
+function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | StratafsError {
   const stack = {
     ...stackConfig(layers.lowers, layers.userxattr, layers.redirectDir),
     leadsBelow: (layers.dataLowers ?? []).length > 0,

@@ -3,11 +3,13 @@
  * making what is in them changes their times. A directory that no entry describes, because it is only on the way to
  * others, is made as the layers beneath have it. So passing through it changes nothing.
  */
+
 import { Errno } from '../../base/errno.js'
 import type { MarkStore } from '../../layers/marks.js'
 import { AUFS_OPAQUE } from '../../layers/whiteouts.js'
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import type { TarEntry } from '../tar/entry.js'
 import { type Attributes, check, setTimes } from './attributes.js'
 import type { Below } from './below.js'
@@ -83,13 +85,9 @@ export class Directories {
   #takeFromBelow(fd: number, path: string, entry: TarEntry): boolean {
     // The root is nobody's on the way: a layer that does not describe it must not become another on every base.
     if (path === '' || this.below === null || this.#isOpaque(path)) return false
-    const from = this.below.open(path)
-    if (from === null) return false
-    try {
-      this.attributes.copy(from, fd, entry)
-    } finally {
-      native.close(from)
-    }
+    const below = this.below.open(path)
+    if (below === null) return false
+    withFd(below, (from) => this.attributes.copy(from, fd, entry))
     return true
   }
 

@@ -3,6 +3,7 @@
  * and given owner, attributes, mode and times (attributes.ts). Whiteouts become the union's. Directories get their
  * attributes at the end, the deepest first. Everything is synchronous: an entry is there in full or refused.
  */
+
 import { Errno } from '../../base/errno.js'
 import { MarkStore } from '../../layers/marks.js'
 import {
@@ -20,6 +21,7 @@ import {
   S_IFREG,
 } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { FsStatSlot } from '../../syscalls/stat.js'
 import { entryFault, printable, type TarEntry, type TarSink } from '../tar/entry.js'
 import { Attributes, check } from './attributes.js'
@@ -58,7 +60,7 @@ export class LayerWriter implements TarSink {
   readonly #total: number
   readonly #umask: number
   #entry: TarEntry | null = null
-  #fd = -1
+  #file: OwnedFd | null = null
   #madeAs = 0
   #entries = 0
   #written = 0
@@ -100,9 +102,9 @@ export class LayerWriter implements TarSink {
   }
 
   data(bytes: Buffer, offset: number): void {
-    if (this.#fd < 0) return
+    if (this.#file === null) return
     for (let at = 0; at < bytes.length; ) {
-      const written = native.pwrite(this.#fd, bytes, at, bytes.length - at, offset + at)
+      const written = native.pwrite(this.#file.fd, bytes, at, bytes.length - at, offset + at)
       if (written <= 0) throw kernelFault(this.#entry!.name, 'writing it', written === 0 ? -Errno.ENOSPC : written)
       at += written
     }
@@ -110,13 +112,13 @@ export class LayerWriter implements TarSink {
   }
 
   end(): void {
-    const fd = this.#fd
-    if (fd < 0) return
+    const file = this.#file
+    if (file === null) return
     const entry = this.#entry!
-    if (entry.extents !== null) check(entry, 'making its holes', native.ftruncate(fd, entry.size))
-    this.#attributes.finish(fd, '', entry, this.#attributes.modeOf(entry), this.#madeAs)
-    this.#fd = -1
-    check(entry, 'writing it', native.close(fd))
+    if (entry.extents !== null) check(entry, 'making its holes', native.ftruncate(file.fd, entry.size))
+    this.#attributes.finish(file.fd, '', entry, this.#attributes.modeOf(entry), this.#madeAs)
+    this.#file = null
+    check(entry, 'writing it', file.close())
   }
 
   /** Gives the directories what belongs to them. Nothing may come after it. */
@@ -135,8 +137,8 @@ export class LayerWriter implements TarSink {
   }
 
   close(): void {
-    if (this.#fd >= 0) native.close(this.#fd)
-    this.#fd = -1
+    this.#file?.close()
+    this.#file = null
     this.#tree.close()
   }
 
@@ -183,7 +185,8 @@ export class LayerWriter implements TarSink {
     const later = entry.xattrs !== null || entry.acls !== null || this.policy.owners === 'xattr'
     const mode = later ? 0o600 : entry.mode & 0o777
     this.#madeAs = mode & ~this.#umask
-    this.#fd = this.#tree.create(fd, name, joined(parent, name), entry, () => native.openat(fd, name, flags, mode))
+    const open = () => native.openat(fd, name, flags, mode)
+    this.#file = new OwnedFd(this.#tree.create(fd, name, joined(parent, name), entry, open))
   }
 
   /** Says no before the disk is full, where a header already tells that it will be. */

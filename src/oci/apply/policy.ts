@@ -86,7 +86,11 @@ export class Notes {
 export function parseBytes(option: string, text: string): number {
   const match = /^(\d+(?:\.\d+)?)([kKmMgGtT]?)(?:i?[bB])?$/.exec(text)
   if (match === null)
-    throw new StratafsError(`${option} ${text}: give a number of bytes such as 500000, 512M or 2G`, 'INVALID_ARGUMENT')
+    throw new StratafsError(
+      `${option} ${text}`,
+      'INVALID_ARGUMENT',
+      'give a number of bytes such as 500000, 512M or 2G',
+    )
   const power = match[2] === '' ? 0 : ' kmgt'.indexOf(match[2]!.toLowerCase())
   return Math.floor(Number(match[1]) * 1024 ** power)
 }
@@ -94,5 +98,5 @@ export function parseBytes(option: string, text: string): number {
 /** A whole number above 0. Throws StratafsError for anything else. */
 export function parseCount(option: string, text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
-  throw new StratafsError(`${option} ${text}: give a number above 0`, 'INVALID_ARGUMENT')
+  throw new StratafsError(`${option} ${text}`, 'INVALID_ARGUMENT', 'give a number above 0')
 }

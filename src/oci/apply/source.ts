@@ -3,13 +3,15 @@
  * shows progress, and given up at once when told to. The digest of the blob is that of these bytes; the diffID that of
  * what they decompress to.
  */
+
 import { createHash, type Hash } from 'node:crypto'
-import { closeSync, fstatSync, read } from 'node:fs'
+import { fstatSync, read } from 'node:fs'
 import { Socket } from 'node:net'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { openRegular } from '../encoding/regular-file.js'
 
 const CHUNK = 1024 * 1024
@@ -31,7 +33,8 @@ export class ArchiveSource {
     /** For messages; latin1. */
     readonly name: string,
     private readonly fd: number,
-    private readonly owned: boolean,
+    /** Null: standard input, which is everybody's. */
+    private readonly owned: OwnedFd | null,
     /** Null for a pipe. */
     readonly size: number | null,
   ) {}
@@ -40,13 +43,13 @@ export class ArchiveSource {
   static open(path: string): ArchiveSource {
     if (isStandardInput(path)) {
       if (isatty(0))
-        throw new StratafsError('standard input is a terminal: pipe an archive into it', 'INVALID_ARGUMENT')
-      return new ArchiveSource('standard input', 0, false, sizeOf(0))
+        throw new StratafsError('standard input is a terminal', 'INVALID_ARGUMENT', 'pipe an archive into it')
+      return new ArchiveSource('standard input', 0, null, sizeOf(0))
     }
     const fd = openRegular(path, 'an archive (what comes from a pipe: -, standard input)')
-    if (typeof fd === 'number') return new ArchiveSource(path, fd, true, sizeOf(fd))
-    const way = fd.code === 'ENOENT' ? 'does not exist: name an archive, or - for standard input' : fd.words
-    throw new StratafsError(`${shown(path)} ${way}`, fd.code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED')
+    if (typeof fd === 'number') return new ArchiveSource(path, fd, new OwnedFd(fd), sizeOf(fd))
+    if (fd.code !== 'ENOENT') throw new StratafsError(`${shown(path)} ${fd.words}`)
+    throw new StratafsError(`${shown(path)} does not exist`, 'NOT_FOUND', 'name an archive, or - for standard input')
   }
 
   /** Bytes read so far. */
@@ -76,7 +79,7 @@ export class ArchiveSource {
       signal?.throwIfAborted()
       this.#hash.update(chunk)
       this.#read += chunk.length
-      if (this.owned && this.size !== null && this.#read > this.size)
+      if (this.owned !== null && this.size !== null && this.#read > this.size)
         throw new StratafsError(
           `it is ${this.size} bytes long and gives more: it is being written, or is no plain file`,
         )
@@ -134,7 +137,7 @@ export class ArchiveSource {
       return
     }
     await this.#reading.catch(() => 0)
-    if (this.owned) closeSync(this.fd)
+    this.owned?.close()
   }
 }
 

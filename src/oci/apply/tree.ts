@@ -5,12 +5,14 @@
  * what is made in them would change their times and might not be permitted by their modes. Nobody else can reach the
  * tree while it is built: its root is closed to others until the end.
  */
+
 import { Errno } from '../../base/errno.js'
 import type { StratafsError } from '../../base/failure.js'
 import { makeDevice } from '../../layers/shared-whiteout.js'
 import { AUFS_PREFIX, makeAufsWhiteout } from '../../layers/whiteouts.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import { entryFault, type TarEntry } from '../tar/entry.js'
 import { kernelFault } from './faults.js'
@@ -196,10 +198,8 @@ export class ApplyTree {
     const { entry } = this.directories.get(path)!
     this.memory.giveBack(COST + path.length + (entry === null ? 0 : costOf(entry)))
     this.directories.delete(path)
-    const fd = native.openBeneath(this.rootFd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-    if (fd < 0) return []
-    const entries = native.readDirectory(fd, '')
-    native.close(fd)
+    const opened = native.openBeneath(this.rootFd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    const entries = withFd(opened, (fd) => native.readDirectory(fd, ''))
     const inside: string[] = []
     for (const name of typeof entries === 'number' ? [] : entries.names) {
       const each = joined(path, name)

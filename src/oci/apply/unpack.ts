@@ -4,6 +4,7 @@
  * what has the name is whole, whatever was killed or lost power before. The folder is locked while it is worked in: one
  * that nobody holds any more was left by a killed process, and is swept by whoever comes next.
  */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { Errno, errnoName } from '../../base/errno.js'
@@ -11,6 +12,7 @@ import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import { type Compression, decompress } from '../encoding/compression.js'
 import { TarReader } from '../tar/reader.js'
@@ -59,7 +61,7 @@ export async function unpack(request: UnpackRequest): Promise<Unpacked> {
       await source.close()
     }
   } finally {
-    native.close(target.parentFd)
+    target.parent.close()
   }
 }
 
@@ -74,7 +76,7 @@ function checkDigest(what: string, digest: string | undefined): void {
 /** Where the directory is to appear. */
 interface Target {
   readonly path: string
-  readonly parentFd: number
+  readonly parent: OwnedFd
   readonly name: string
 }
 
@@ -84,13 +86,13 @@ function findTarget(path: string): Target {
   const parent = realOf(plain.slice(0, slash) || '/')
   const name = plain.slice(slash + 1)
   if (name === '' || name === '.' || name === '..')
-    throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`, 'INVALID_ARGUMENT')
-  const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
-  if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
-  const fault = occupied(parentFd, name)
-  if (fault === null) return { path: plain, parentFd, name }
-  native.close(parentFd)
-  throw new StratafsError(`${shown(path)} ${fault}`, 'EXISTS')
+    throw new StratafsError(`${shown(path)} cannot be unpacked to`, 'INVALID_ARGUMENT', 'name a new directory')
+  const opened = OwnedFd.from(native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0))
+  if (typeof opened === 'number') throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(opened)}`)
+  const fault = occupied(opened.fd, name, shown(path))
+  if (fault === null) return { path: plain, parent: opened, name }
+  opened.close()
+  throw fault
 }
 
 function realOf(path: string): string {
@@ -98,25 +100,24 @@ function realOf(path: string): string {
     return realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new StratafsError(
-      `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${code}`}`,
-      code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED',
-    )
+    if (code === 'ENOENT') throw new StratafsError(`${shown(path)} does not exist`, 'NOT_FOUND', 'make it first')
+    throw new StratafsError(`${shown(path)} cannot be reached: ${code}`)
   }
 }
 
-/** Why nothing can appear there; null when it can. */
-function occupied(parentFd: number, name: string): string | null {
+/** Why nothing can appear there; null when it can. `path`: as the reader knows it. */
+function occupied(parentFd: number, name: string, path: string): StratafsError | null {
+  const taken = (what: string, remedy: string | null) => new StratafsError(`${path} ${what}`, 'EXISTS', remedy)
   native.statat(parentFd, '')
   const mountId = native.stat[Stat.MOUNT_ID]
   const errno = native.statat(parentFd, name)
   if (errno === -Errno.ENOENT) return null
-  if (errno < 0) return `cannot be looked at: ${errnoName(errno)}`
+  if (errno < 0) return taken(`cannot be looked at: ${errnoName(errno)}`, null)
   const isMounted = native.stat[Stat.MOUNT_ID] !== mountId
   const entries = native.readDirectory(parentFd, name)
-  if (typeof entries === 'number') return 'is there already, and no directory: name a new one'
-  if (entries.names.length > 0) return 'is not empty: a layer is unpacked to a directory of its own'
-  return isMounted ? 'is a mountpoint: name a directory inside it' : null
+  if (typeof entries === 'number') return taken('is there already, and no directory', 'name a new one')
+  if (entries.names.length > 0) return taken('is not empty: a layer is unpacked to a directory of its own', null)
+  return isMounted ? taken('is a mountpoint', 'name a directory inside it') : null
 }
 
 async function unpackBeside(target: Target, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
@@ -124,24 +125,22 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
   const work = makeWork(target)
   let done = false
   try {
-    const unpacked = await fill(work.fd, source, request)
+    const unpacked = await fill(work.folder.fd, source, request)
     publish({ ...target, name: request.nameFor?.(unpacked) ?? target.name }, work, request.sync)
     done = true
     return unpacked
   } catch (error) {
-    throw error instanceof StratafsError
-      ? new StratafsError(`${shown(source.name)}: ${error.message}`, error.code)
-      : error
+    throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
-    if (!done) removeUnpacked(target.parentFd, work.name)
-    native.close(work.fd)
+    if (!done) removeUnpacked(target.parent.fd, work.name)
+    work.folder.close()
   }
 }
 
 interface Work {
   readonly name: string
-  /** Of the folder; carries the lock. */
-  readonly fd: number
+  /** Carries the lock. */
+  readonly folder: OwnedFd
 }
 
 function prefixOf(target: Target): string {
@@ -152,14 +151,14 @@ function prefixOf(target: Target): string {
 function makeWork(target: Target): Work {
   for (;;) {
     const name = prefixOf(target) + randomBytes(6).toString('hex')
-    const made = native.mkdirat(target.parentFd, name, 0o700)
+    const made = native.mkdirat(target.parent.fd, name, 0o700)
     if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoName(made)}`)
-    const fd = native.openat(target.parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+    const fd = native.openat(target.parent.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
     // Somebody may have swept it before it was locked; then once more.
-    if (fd >= 0 && native.flock(fd, LOCK_EX | LOCK_NB) === 0 && native.statat(target.parentFd, name) === 0) {
+    if (fd >= 0 && native.flock(fd, LOCK_EX | LOCK_NB) === 0 && native.statat(target.parent.fd, name) === 0) {
       for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
       native.chmodat(fd, '', 0o700)
-      return { name, fd }
+      return { name, folder: new OwnedFd(fd) }
     }
     if (fd >= 0) native.close(fd)
   }
@@ -167,45 +166,44 @@ function makeWork(target: Target): Work {
 
 /** What killed processes left beside this very target. */
 function sweepAbandoned(target: Target): void {
-  const entries = native.readDirectory(target.parentFd, '')
+  const entries = native.readDirectory(target.parent.fd, '')
   if (typeof entries === 'number') return
   for (const name of entries.names) {
     if (!name.startsWith(prefixOf(target))) continue
-    const fd = native.openat(target.parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
-    if (fd < 0) continue
-    if (native.flock(fd, LOCK_EX | LOCK_NB) === 0) removeUnpacked(target.parentFd, name)
-    native.close(fd)
+    withFd(native.openat(target.parent.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), (fd) => {
+      if (native.flock(fd, LOCK_EX | LOCK_NB) === 0) removeUnpacked(target.parent.fd, name)
+    })
   }
 }
 
 async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
   const lowers = request.lowers === undefined ? null : openLowers(request.lowers)
-  const writer = new LayerWriter(fd, request.policy, lowers)
+  const writer = new LayerWriter(fd, request.policy, lowers?.map((lower) => lower.fd) ?? null)
   try {
     const { compression, contentDigest } = await stream(writer, source, request)
     const digest = source.digest()
     const diffID = contentDigest ?? digest
     expect('digest', digest, request.digest)
     const { isChunked } = source
-    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked ? CHUNKED : '')
+    expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked)
     return { ...writer.complete(), digest, diffID, compression, size: source.read }
   } finally {
     writer.close()
-    for (const lower of lowers ?? []) native.close(lower)
+    for (const lower of lowers ?? []) lower.close()
   }
 }
 
-function openLowers(paths: readonly string[]): number[] {
-  const found: number[] = []
+function openLowers(paths: readonly string[]): OwnedFd[] {
+  const found: OwnedFd[] = []
   for (const path of paths) {
-    const fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-    if (fd >= 0) {
-      found.push(fd)
+    const opened = OwnedFd.from(native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0))
+    if (typeof opened !== 'number') {
+      found.push(opened)
       continue
     }
-    for (const open of found) native.close(open)
+    for (const open of found) open.close()
     // Without it, what the layer hides could not be told.
-    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(fd)}`)
+    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(opened)}`)
   }
   return found
 }
@@ -225,26 +223,29 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
 }
 
 /** What skopeo 1.9 writes: the config names another tar than the one in the blob. */
-const CHUNKED =
-  '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs: copy the image again with ' +
-  '--dest-compress-format zstd or gzip'
+const CHUNKED = {
+  cause: '; the layer is zstd:chunked, for which skopeo 1.9 wrote wrong diffIDs',
+  remedy: 'copy the image again with --dest-compress-format zstd or gzip',
+}
 
-function expect(what: string, found: string, expected: string | undefined, cause = ''): void {
+function expect(what: string, found: string, expected: string | undefined, chunked = false): void {
   if (expected === undefined || found === expected) return
   throw new StratafsError(
-    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant${cause}`,
+    `${what} is ${found}, not ${expected}: the archive is damaged or not the one that was meant` +
+      (chunked ? CHUNKED.cause : ''),
     'DAMAGED',
+    chunked ? CHUNKED.remedy : null,
   )
 }
 
 /** From here the directory is believed. */
 function publish(target: Target, work: Work, sync: boolean): void {
-  const synced = sync ? native.syncfs(work.fd) : 0
+  const synced = sync ? native.syncfs(work.folder.fd) : 0
   if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
-  const errno = native.renameat(target.parentFd, work.name, target.parentFd, target.name, 0)
+  const errno = native.renameat(target.parent.fd, work.name, target.parent.fd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
     throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')
   }
   if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoName(errno)}`)
-  if (sync) native.fsync(target.parentFd)
+  if (sync) native.fsync(target.parent.fd)
 }

@@ -4,9 +4,9 @@
  * is removed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
 import { findMount } from '../../daemon/control/find-mount.js'
-import type { Refused } from '../../daemon/mount/directories.js'
 import { bundleConfig } from './bundle-config.js'
 
 interface BundleRequest {
@@ -30,17 +30,25 @@ interface Bundle {
 /**
  * Writes the bundle, or says why not. The directory is made where it is missing; a config.json in it is never replaced.
  */
-export function makeBundle(request: BundleRequest): Bundle | Refused {
+export function makeBundle(request: BundleRequest): Bundle | StratafsError {
   const mount = findMount(request.merged)
-  if ('error' in mount) return mount
-  if (mount.entry === null) return { error: `${shown(mount.path)} is mounted in another mount namespace only` }
+  if (mount instanceof StratafsError) return mount
+  if (mount.entry === null)
+    return new StratafsError(`${shown(mount.path)} is mounted in another mount namespace only`, 'NOT_A_MOUNT')
   const owner = process.getuid?.() === 0 ? null : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
   if (owner !== null && (request.uid !== 0 || request.gid !== 0))
-    return { error: 'an ordinary user’s bundle has one user inside, who is 0 there: leave --user away' }
+    return new StratafsError(
+      'an ordinary user’s bundle has one user inside, who is 0 there',
+      'INVALID_ARGUMENT',
+      'leave --user away',
+    )
   const root = textOf(mount.path)
   const command = (request.command.length === 0 ? ['sh'] : request.command).map(textOf)
   if (root === null || command.includes(null))
-    return { error: `${shown(mount.path)} or the command is not UTF-8, and config.json can hold nothing else` }
+    return new StratafsError(
+      `${shown(mount.path)} or the command is not UTF-8, and config.json can hold nothing else`,
+      'INVALID_ARGUMENT',
+    )
   const readonly = request.readonly || mount.daemon?.state.config.upper === null
   const { uid, gid, terminal } = request
   const config = bundleConfig({ root, readonly, command: command as string[], uid, gid, terminal, owner })
@@ -53,7 +61,7 @@ function textOf(bytes: string): string | null {
   return fromText(text) === bytes ? text : null
 }
 
-function writeBundle(directory: string, root: string, text: string): Bundle | Refused {
+function writeBundle(directory: string, root: string, text: string): Bundle | StratafsError {
   const config = `${directory}/config.json`
   try {
     mkdirSync(pathBytes(directory), { recursive: true })
@@ -61,7 +69,7 @@ function writeBundle(directory: string, root: string, text: string): Bundle | Re
     return { config, root }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') return { error: `${shown(config)} cannot be written (${code})` }
-    return { error: `${shown(config)} is there already: remove it, or name another directory` }
+    if (code !== 'EEXIST') return new StratafsError(`${shown(config)} cannot be written (${code})`)
+    return new StratafsError(`${shown(config)} is there already`, 'EXISTS', 'remove it, or name another directory')
   }
 }

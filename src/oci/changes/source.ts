@@ -3,6 +3,7 @@
  * a mount its daemon is asked how its marks are spelled; the layers themselves are read on disk, never through the
  * mount.
  */
+
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { askDaemon } from '../../daemon/control/control-client.js'
@@ -14,6 +15,7 @@ import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
 import { type LayerStackConfig, SAME_IDS } from '../../stack/layer-stack.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { redirectsUnder, type UnionConfig } from '../../union/context/config.js'
 
 /** What was asked for. Paths are absolute and latin1. */
@@ -55,12 +57,13 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
 
 async function mountSource(merged: string): Promise<Source> {
   const target = findMount(merged)
-  if ('error' in target) throw new StratafsError(target.error, 'NOT_A_MOUNT')
+  if (target instanceof StratafsError) throw target
   const { daemon } = target
   if (daemon === null)
     throw new StratafsError(
-      `${shown(merged)}: its daemon is dead or another user’s: name its layers instead, with --upper and --lower`,
+      `${shown(merged)}: its daemon is dead or another user’s`,
       'DAEMON_DEAD',
+      'name its layers instead, with --upper and --lower',
     )
   const { state } = daemon
   const stack = stackOf(state.config, await prefixOf(daemon))
@@ -100,14 +103,11 @@ export async function holdStill(source: Source, seconds: number): Promise<HeldMo
   if (mount === null || source.stack.upper === null) return null
   if (mount.path !== null) flush(mount.path)
   const held = await holdMount(mount.daemon.socket, seconds)
-  if (!('error' in held)) return held
-  throw new StratafsError(`${source.name}: ${held.error}; with --live it is read while it is in use`)
+  if (!(held instanceof StratafsError)) return held
+  throw new StratafsError(`${source.name}: ${held.fault}`, held.code, 'with --live it is read while it is in use')
 }
 
 /** Pages that were written and are still the kernel's. */
 function flush(merged: string): void {
-  const fd = native.openat(AT_FDCWD, merged, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) return
-  native.syncfs(fd)
-  native.close(fd)
+  withFd(native.openat(AT_FDCWD, merged, O_RDONLY | O_DIRECTORY, 0), (fd) => native.syncfs(fd))
 }

@@ -81,7 +81,7 @@ function opened(path: string, how: 'wx' | 'w'): number {
  */
 export async function fillFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
   const there = statSync(pathBytes(path), { throwIfNoEntry: false })
-  if (there?.isDirectory()) throw new StratafsError(`${shown(path)} is a directory: name a file`)
+  if (there?.isDirectory()) throw new StratafsError(`${shown(path)} is a directory`, 'FAILED', 'name a file')
   if (there !== undefined && !there.isFile()) return fillExisting(path, fill)
   const slash = path.lastIndexOf('/')
   const name = path.slice(slash + 1, slash + 200)

@@ -91,7 +91,7 @@ async function commitUpon(
 /** A mount that stands still cannot take what is written to it. */
 function refuseInside(source: Source, fd: number, name: string, what: string): void {
   if (source.mount === null || native.statat(fd, name) < 0 || deviceOfStat() !== source.mount.device) return
-  throw new StratafsError(`${what} lies in the mount itself: write the layer to another place`, 'INVALID_ARGUMENT')
+  throw new StratafsError(`${what} lies in the mount itself`, 'INVALID_ARGUMENT', 'write the layer to another place')
 }
 
 async function commitTo(source: Source, wish: CommitRequest, fd: number): Promise<Archive> {
@@ -106,16 +106,16 @@ async function commitTo(source: Source, wish: CommitRequest, fd: number): Promis
   }
   if (!whole)
     throw new StratafsError(
-      `${source.name} did not stand still for long enough (${HOLD_SECONDS} s): ` +
-        'commit it when it is not mounted, or with --live',
+      `${source.name} did not stand still for long enough (${HOLD_SECONDS} s)`,
       'CHANGED_MEANWHILE',
+      'commit it when it is not mounted, or with --live',
     )
   const { changedMeanwhile } = archive
   if (!wish.live && changedMeanwhile.length > 0) {
     const more = changedMeanwhile.length > 1 ? ` (and ${changedMeanwhile.length - 1} more)` : ''
     const what = `${changedMeanwhile[0]} was written to while it was read${more}`
     const remedy = 'end what writes to it, or take it as it is with --live'
-    throw new StratafsError(`${what}: ${remedy}`, 'CHANGED_MEANWHILE')
+    throw new StratafsError(what, 'CHANGED_MEANWHILE', remedy)
   }
   return archive
 }

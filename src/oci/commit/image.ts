@@ -54,9 +54,9 @@ export function baseImage(layout: Layout, tag: string, base: string | undefined)
   const tags = layout.tags()
   const there = tags.length === 0 ? 'it holds no images' : `there are ${tags.join(', ')}`
   throw new StratafsError(
-    `${shown(layout.directory)} has no image ${tag} to add the layer to: name the one it was made upon with ` +
-      `--base (${there}), or --base none for an image of this layer alone`,
+    `${shown(layout.directory)} has no image ${tag} to add the layer to`,
     'NOT_FOUND',
+    `name the one it was made upon with --base (${there}), or --base none for an image of this layer alone`,
   )
 }
 
@@ -141,9 +141,9 @@ export function checkBelow(lowers: readonly string[], base: Image | null, tag: s
     return
   const image = base === null ? 'an empty image' : `image ${tag}`
   throw new StratafsError(
-    `the mount's ${names.length} layers are not those of ${image}: name the image it was mounted from with --base, ` +
-      'or take everything as one layer with --squash',
+    `the mount's ${names.length} layers are not those of ${image}`,
     'INVALID_ARGUMENT',
+    'name the image it was mounted from with --base, or take everything as one layer with --squash',
   )
 }
 

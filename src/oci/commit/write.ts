@@ -232,5 +232,5 @@ interface Place {
 /** The archive's writer does not know whose content it reads. */
 function named(error: unknown, { dir, name }: Place): unknown {
   if (!(error instanceof StratafsError) || !error.message.startsWith('cannot be read')) return error
-  return new StratafsError(`${shown(pathOf(dir, name))} ${error.message}`)
+  return new StratafsError(`${shown(pathOf(dir, name))} ${error.fault}`, error.code, error.remedy)
 }

@@ -37,8 +37,9 @@ function detectCompression(head: Uint8Array): Compression {
   const foreign = FOREIGN.find(([magic]) => hex.startsWith(magic))
   if (foreign === undefined) return 'none'
   throw new StratafsError(
-    `compressed with ${foreign[1]}, which layers are not: ` +
-      `decompress it first (${foreign[2]} FILE | stratafs apply - DIR)`,
+    `compressed with ${foreign[1]}, which layers are not`,
+    'INVALID_ARGUMENT',
+    `decompress it first (${foreign[2]} FILE | stratafs apply - DIR)`,
   )
 }
 
@@ -226,9 +227,9 @@ function loadZstd<T>(name: string): T {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'not installed' : 'not usable here'
     throw new StratafsError(
-      `zstd needs Node 22.15 or newer, or the package zstd-napi, which is ${reason}: ` +
-        "run `npm install zstd-napi` in the package's folder, or use gzip",
+      `zstd needs Node 22.15 or newer, or the package zstd-napi, which is ${reason}`,
       'MISSING_PROGRAM',
+      "run `npm install zstd-napi` in the package's folder, or use gzip",
     )
   }
 }

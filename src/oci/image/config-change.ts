@@ -51,9 +51,11 @@ function apply(run: Run, change: string): Run {
   const [, word = '', text = ''] = /^\s*(\S+)\s+(\S.*?)\s*$/s.exec(change) ?? []
   const act = Object.hasOwn(CHANGES, word.toUpperCase()) ? CHANGES[word.toUpperCase()] : undefined
   const known = Object.keys(CHANGES).join(', ')
-  const next = act === undefined ? `give one of ${known}, and its value` : act(run, text)
+  const what = `--change ${JSON.stringify(change)}`
+  if (act === undefined) throw new StratafsError(what, 'INVALID_ARGUMENT', `give one of ${known}, and its value`)
+  const next = act(run, text)
   if (typeof next !== 'string') return next
-  throw new StratafsError(`--change ${JSON.stringify(change)}: ${next}`, 'INVALID_ARGUMENT')
+  throw new StratafsError(what, 'INVALID_ARGUMENT', next)
 }
 
 /** `["a","b"]` as it stands; anything else is for the shell. */

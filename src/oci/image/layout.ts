@@ -67,8 +67,9 @@ export class Layout {
     if (existsSync(this.#path('oci-layout'))) return
     if (isOccupied(directory))
       throw new StratafsError(
-        `${shown(directory)} is not empty and no OCI image layout: name a new directory`,
+        `${shown(directory)} is not empty and no OCI image layout`,
         'EXISTS',
+        'name a new directory',
       )
     mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
     if (!existsSync(this.#path('index.json')))

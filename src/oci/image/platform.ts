@@ -18,7 +18,7 @@ export function ownPlatform(): Platform {
 export function parsePlatform(text: string): Platform {
   const [os, architecture, variant, ...rest] = text.split('/')
   if (!os || !architecture || variant === '' || rest.length > 0)
-    throw new StratafsError(`--platform ${text}: give it as linux/amd64 or linux/amd64/v3`, 'INVALID_ARGUMENT')
+    throw new StratafsError(`--platform ${text}`, 'INVALID_ARGUMENT', 'give it as linux/amd64 or linux/amd64/v3')
   return variant === undefined ? { os, architecture } : { os, architecture, variant }
 }
 

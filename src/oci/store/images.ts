@@ -47,8 +47,9 @@ export function parseReference(given: string, absolute: (path: string) => string
   const colon = given.lastIndexOf(':')
   const path = colon < 0 ? given : given.slice(0, colon)
   throw new StratafsError(
-    `${shown(path)} is no OCI image layout (there is no index.json in it): name it as LAYOUT:TAG`,
+    `${shown(path)} is no OCI image layout (there is no index.json in it)`,
     'NOT_FOUND',
+    'name it as LAYOUT:TAG',
   )
 }
 
@@ -69,9 +70,9 @@ export function parseNewReference(given: string, absolute: (path: string) => str
   const reference = inLayout(given, absolute) ?? first
   if (reference !== null && (TAG.test(reference.tag) || PLAIN_TAG.test(reference.tag))) return reference
   throw new StratafsError(
-    `${shown(given)}: name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, ` +
-      'or a whole name like localhost/app:1',
+    shown(given),
     'INVALID_ARGUMENT',
+    'name the image as LAYOUT:TAG, the tag of letters, digits, . _ and -, or a whole name like localhost/app:1',
   )
 }
 
@@ -128,8 +129,9 @@ export function choose(reference: Reference, entries: readonly Descriptor[]): De
   const layout = shown(reference.layout)
   if (tag === null)
     throw new StratafsError(
-      `${layout} holds ${entries.length} images; name one as LAYOUT:TAG (${known})`,
+      `${layout} holds ${entries.length} images`,
       'INVALID_ARGUMENT',
+      `name one as LAYOUT:TAG (${known})`,
     )
   throw new StratafsError(`${layout} has no image ${shown(tag)}: ${known}`, 'NOT_FOUND')
 }

@@ -3,11 +3,13 @@
  * archive is read through once: judged entry by entry as if it were unpacked, hashed, and stored, compressed as it came
  * or as asked. Blobs get their names when they are complete and on disk; the tag comes last.
  */
+
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
+import { fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { meaningOf, targetOf } from '../apply/names.js'
 import { ArchiveSource, isStandardInput, type Progress } from '../apply/source.js'
 import { type Compression, compressor, decompress } from '../encoding/compression.js'
@@ -72,9 +74,7 @@ async function storeImage(
     const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
     return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
-    throw error instanceof StratafsError
-      ? new StratafsError(`${shown(source.name)}: ${error.message}`, error.code)
-      : error
+    throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
     await source.close()
   }
@@ -139,19 +139,19 @@ class RootfsJudge implements TarSink {
 /** A blob that has no name yet. */
 class FreshBlob {
   readonly #path: string
-  readonly #fd: number
+  readonly #file: OwnedFd
   #hash = createHash('sha256')
   #size = 0
-  #open = true
 
   constructor(private readonly layout: Layout) {
     this.#path = layout.temporaryBlob()
-    this.#fd = openSync(pathBytes(this.#path), 'wx', 0o644)
+    this.#file = new OwnedFd(openSync(pathBytes(this.#path), 'wx', 0o644))
   }
 
   write(chunk: Buffer): void {
     try {
-      for (let at = 0; at < chunk.length; ) at += writeSync(this.#fd, chunk, at, chunk.length - at, this.#size + at)
+      for (let at = 0; at < chunk.length; )
+        at += writeSync(this.#file.fd, chunk, at, chunk.length - at, this.#size + at)
     } catch (error) {
       throw new StratafsError(`the blob cannot be written: ${(error as NodeJS.ErrnoException).code}`)
     }
@@ -169,17 +169,16 @@ class FreshBlob {
   keep(): { digest: string; size: number } {
     const digest = `sha256:${this.#hash.digest('hex')}`
     // Fewer bytes than before a restart may have come.
-    ftruncateSync(this.#fd, this.#size)
-    fsyncSync(this.#fd)
+    ftruncateSync(this.#file.fd, this.#size)
+    fsyncSync(this.#file.fd)
     this.layout.adoptBlob(this.#path, digest)
     return { digest, size: this.#size }
   }
 
   /** Closes it; removes it where it got no name. */
   discard(): void {
-    if (!this.#open) return
-    this.#open = false
-    closeSync(this.#fd)
+    if (this.#file.closed) return
+    this.#file.close()
     rmSync(pathBytes(this.#path), { force: true })
   }
 }

@@ -2,6 +2,7 @@
  * Locks between commands: flock on a file, which the kernel releases however a process ends. Waiting is done by asking
  * again, so that a signal still ends it, and whoever waits is told after a moment what for.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Errno, errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
@@ -17,6 +18,7 @@ import {
   O_RDWR,
 } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 
 const ASK_AGAIN_MS = 50
 const SAY_SO_MS = 1000
@@ -54,31 +56,30 @@ export async function heldDirectory<T>(
 
 /** Runs `work`, a short one, alone with the directory at `path` (latin1). Throws StratafsError. */
 export function lockedNow(path: string, work: () => void): void {
-  const fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(fd)}`)
-  try {
+  const opened = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+  if (opened < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(opened)}`)
+  withFd(opened, (fd) => {
     const errno = native.flock(fd, LOCK_EX)
     if (errno < 0) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoName(errno)}`)
     work()
-  } finally {
-    native.close(fd)
-  }
+  })
 }
 
 async function held<T>(
-  fd: number,
+  opened: number,
   path: string,
   kind: 'shared' | 'alone',
   waiting: Holding,
   work: () => Promise<T> | T,
 ): Promise<T> {
-  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(fd)}`)
+  const lock = OwnedFd.from(opened)
+  if (typeof lock === 'number') throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(lock)}`)
   try {
-    if (waiting.first !== undefined && native.flock(fd, LOCK_EX | LOCK_NB) >= 0) waiting.first()
-    await acquire(fd, path, kind, waiting)
+    if (waiting.first !== undefined && native.flock(lock.fd, LOCK_EX | LOCK_NB) >= 0) waiting.first()
+    await acquire(lock.fd, path, kind, waiting)
     return await work()
   } finally {
-    native.close(fd)
+    lock.close()
   }
 }
 

@@ -3,13 +3,16 @@
  * to the store has. An upper holds somebody's changes, so nothing here goes unless it is named, and nothing that
  * anybody uses.
  */
+
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import { type DirectoryLocks, lockDirectories } from '../../daemon/mount/locks.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { removeUnpacked } from '../apply/remove.js'
 import { referenceText } from './images.js'
 import type { Waiting } from './lock.js'
@@ -102,7 +105,7 @@ function isUpperUsed(path: string): boolean {
 function lockUpper(path: string): DirectoryLocks | null {
   const parts = (['upper', 'work'] as const).filter((part) => isDirectory(`${path}/${part}`))
   const locks = lockDirectories(parts.map((part) => [part, `${path}/${part}`] as const))
-  return 'error' in locks ? null : locks
+  return locks instanceof StratafsError ? null : locks
 }
 
 function isDirectory(path: string): boolean {
@@ -121,8 +124,7 @@ function removeUpper(store: LayerStore, name: string): boolean {
 }
 
 function removeLocked(store: LayerStore, name: string): boolean {
-  const fd = native.openat(AT_FDCWD, `${store.path}/uppers`, O_RDONLY | O_DIRECTORY, 0)
-  const errno = fd < 0 ? fd : removeUnpacked(fd, name)
-  if (fd >= 0) native.close(fd)
+  const uppers = native.openat(AT_FDCWD, `${store.path}/uppers`, O_RDONLY | O_DIRECTORY, 0)
+  const errno = withFd(uppers, (fd) => removeUnpacked(fd, name))
   return errno >= 0 || errno === -Errno.ENOENT
 }

@@ -4,12 +4,14 @@
  * What goes is first no longer named, then removed, so that whatever is killed on the way nothing half is believed
  * afterwards.
  */
+
 import { readFileSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { readDocument } from '../encoding/json-file.js'
 import { type Descriptor, Layout } from '../image/layout.js'
 import { neededBy, reach, removeUnneeded } from '../image/needs.js'
@@ -71,7 +73,7 @@ function freeLayers(store: LayerStore, name: string): string[] {
   return store.layerNames().filter((layer) => {
     if (kept.has(layer)) return false
     const user = userOf(layer)
-    if (user !== null && leaving.has(layer)) throw new StratafsError(inUse(store.layerPath(layer), user), 'IN_USE')
+    if (user !== null && leaving.has(layer)) throw inUse(store.layerPath(layer), user)
     return user === null
   })
 }
@@ -82,8 +84,9 @@ export function freeOfUse(store: LayerStore): (layer: string) => boolean {
   return (layer) => userOf(layer) === null
 }
 
-function inUse(path: string, mountpoint: string): string {
-  return `layer ${shown(path)} is used by the mount on ${shown(mountpoint)}: unmount that first`
+function inUse(path: string, mountpoint: string): StratafsError {
+  const words = `layer ${shown(path)} is used by the mount on ${shown(mountpoint)}`
+  return new StratafsError(words, 'IN_USE', 'unmount that first')
 }
 
 /** Finds the mountpoint of a mount that uses a layer: one of ours, or of kernel overlayfs. */
@@ -123,12 +126,10 @@ const REMOVING = '.removing.'
 
 /** Each is renamed away first: what still has a layer's name is whole. What killed processes left goes along. */
 export function removeLayers(store: LayerStore, names: readonly string[]): void {
-  const fd = native.openat(AT_FDCWD, `${store.path}/layers`, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) return
-  try {
+  const layers = native.openat(AT_FDCWD, `${store.path}/layers`, O_RDONLY | O_DIRECTORY, 0)
+  if (layers < 0) return
+  withFd(layers, (fd) => {
     for (const name of names) native.renameat(fd, name, fd, REMOVING + name, 0)
-  } finally {
-    native.close(fd)
-  }
+  })
   sweepStore(store.path)
 }

@@ -123,7 +123,7 @@ export class LayerStore {
       )
     } catch (error) {
       if (!(error instanceof StratafsError)) throw error
-      throw new StratafsError(`layer ${position + 1} of ${count} (${layer.digest}): ${error.message}`, error.code)
+      throw error.of(`layer ${position + 1} of ${count} (${layer.digest})`)
     }
   }
 
@@ -216,8 +216,9 @@ function agree(path: string, { markPrefix: marks, owners }: ApplyPolicy): void {
   if (found.marks === marks && found.owners === owners) return
   throw new StratafsError(
     `store ${shown(path)} holds layers with marks as ${found.marks}* and owners "${found.owners}", ` +
-      `not ${marks}* and "${owners}": name another store`,
+      `not ${marks}* and "${owners}"`,
     'INVALID_ARGUMENT',
+    'name another store',
   )
 }
 
@@ -228,7 +229,11 @@ function recordIn(value: Record<string, unknown>, path: string): ImageRecord {
     Array.isArray(value.layers) &&
     value.layers.every((each) => typeof each === 'string')
   if (sound) return value as unknown as ImageRecord
-  throw new StratafsError(`${shown(path)} is no record of an image: remove it if no mount needs what it stood for`)
+  throw new StratafsError(
+    `${shown(path)} is no record of an image`,
+    'FAILED',
+    'remove it if no mount needs what it stood for',
+  )
 }
 
 function presentLayer(layer: StoredLayer, path: string, shared: boolean, notes: readonly string[]): PresentLayer {

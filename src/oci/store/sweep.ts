@@ -3,11 +3,14 @@
  * layers that are not there, uppers that never came to a mount. Called by whoever holds the store alone, so hidden
  * names are nobody's.
  */
+
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import { lockDirectories } from '../../daemon/mount/locks.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { removeUnpacked } from '../apply/remove.js'
 import { lockedNow } from './lock.js'
 
@@ -31,20 +34,16 @@ function removeHalfWritten(folder: string): void {
 }
 
 function sweepLayers(path: string): void {
-  const fd = native.openat(AT_FDCWD, `${path}/layers`, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) return
-  try {
+  withFd(native.openat(AT_FDCWD, `${path}/layers`, O_RDONLY | O_DIRECTORY, 0), (fd) => {
     for (const name of namesIn(`${path}/layers`)) if (name.startsWith('.')) removeUnpacked(fd, name)
-  } finally {
-    native.close(fd)
-  }
+  })
 }
 
 /** An upper that nobody has mounted, and a work directory that no mount ever put anything into. */
 function removeUnused(path: string): void {
   const parts = ['upper', 'work'].filter((name) => existsSync(pathBytes(`${path}/${name}`)))
   const locks = lockDirectories(parts.map((name) => ['upper', `${path}/${name}`] as const))
-  if ('error' in locks) return
+  if (locks instanceof StratafsError) return
   try {
     // Only what is empty can go; the work directory first, as it alone tells of a mount that was.
     for (const name of [...parts.toReversed(), '']) rmdirSync(pathBytes(`${path}/${name}`))

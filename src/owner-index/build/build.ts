@@ -4,8 +4,8 @@
  */
 import { renameSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
-import { Refusal } from '../../layers/layer.js'
 import { LowerStack, type LowerStackConfig } from '../../stack/lower-stack.js'
 import { codeOf } from '../database/database.js'
 import { removeMark } from '../database/in-use.js'
@@ -33,9 +33,9 @@ export async function buildIndex(
   path: string | null,
   progress: (so: BuildProgress) => void = () => {},
   upper: string | null = null,
-): Promise<Built | { error: string }> {
+): Promise<Built | StratafsError> {
   const stack = LowerStack.open(config, true)
-  if (stack instanceof Refusal) return { error: stack.message }
+  if (stack instanceof StratafsError) return stack
   try {
     return await build(stack, path, progress, upper)
   } finally {
@@ -48,10 +48,10 @@ async function build(
   path: string | null,
   progress: (so: BuildProgress) => void,
   upper: string | null,
-): Promise<Built | { error: string }> {
+): Promise<Built | StratafsError> {
   const identity = stackIdentity(stack)
   const temporary = path === null ? temporaryShared(identity) : `${path}.${temporaryEnding()}`
-  if (temporary === null) return { error: `${shown(sharedPath(identity))} cannot be made` }
+  if (temporary === null) return new StratafsError(`${shown(sharedPath(identity))} cannot be made`)
   try {
     const built = await buildInto(temporary, stack, progress, path === null ? 'clean' : 'built', upper)
     if (path === null) return { ...built, path: publish(temporary, identity) }
@@ -61,7 +61,7 @@ async function build(
     return { ...built, path }
   } catch (error) {
     removeDatabase(temporary)
-    return { error: `the index cannot be built: ${codeOf(error)}` }
+    return new StratafsError(`the index cannot be built: ${codeOf(error)}`)
   }
 }
 

@@ -5,6 +5,7 @@
  * be had the mount works without. Losing the database never loses anything but time.
  */
 import { constants, copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { type Connection, codeOf, connect, sqliteObstacle } from '../database/database.js'
@@ -37,14 +38,15 @@ export function openForWriting(
   stack: LowerStack,
   dirtyMark: string,
   useShared = true,
-): OpenedIndex | { error: string } {
+): OpenedIndex | StratafsError {
   // What is kept is not damaged when nothing can read it.
   const obstacle = sqliteObstacle()
-  if (obstacle !== null) return { error: `${obstacle}; the mount works without the index` }
+  if (obstacle !== null)
+    return new StratafsError(`${obstacle.fault}; the mount works without the index`, obstacle.code, obstacle.remedy)
   const messages: string[] = []
   const identity = stackIdentity(stack)
   if (markedBy(path) === null && !isMarked(path, dirtyMark))
-    return { error: `index ${shown(path)} cannot be marked: the mount works without it` }
+    return new StratafsError(`index ${shown(path)} cannot be marked: the mount works without it`)
   const kept = takeKept(path, identity, dirtyMark, messages)
   if (kept !== null) return { ...kept, from: 'kept', messages }
   const from = useShared && copyShared(path, identity) ? 'shared' : 'new'
@@ -52,7 +54,7 @@ export function openForWriting(
     if (from === 'new') IndexStore.create(path, stack).close()
     return { store: prepare(connect(path), path, dirtyMark), dirty: true, from, messages }
   } catch (error) {
-    return { error: `index ${shown(path)} cannot be written (${codeOf(error)}): the mount works without it` }
+    return new StratafsError(`index ${shown(path)} cannot be written (${codeOf(error)}): the mount works without it`)
   }
 }
 

@@ -135,7 +135,7 @@ class DirectoryReading {
     if (!names.some((full) => full.startsWith(this.stack.marks.prefix))) return
     const marks = this.stack.marks.read(this.stack.cache.fd(dir), name)
     if (typeof marks === 'number') this.#flags[i] = EntryFlag.ASK
-    else this.#flags[i] |= marks.metacopy || marks.redirect !== null ? EntryFlag.ASK : EntryFlag.MARKED
+    else this.#flags[i]! |= marks.metacopy || marks.redirect !== null ? EntryFlag.ASK : EntryFlag.MARKED
   }
 
   #directory(i: number, name: string, merged: MergedName): void {

@@ -2,9 +2,11 @@
  * better-sqlite3, loaded when the first database is opened and not before: loading it takes longer than starting a
  * mount.
  */
+
 import { createRequire } from 'node:module'
+import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
-import { loadSqlite, type SqliteClass, SqliteMissing } from './load-sqlite.js'
+import { loadSqlite, type SqliteClass } from './load-sqlite.js'
 import { isStrangeDatabase } from './regular.js'
 
 /** A prepared statement: what is used of better-sqlite3's, so that our declarations need no other package's. */
@@ -54,13 +56,13 @@ export function connect(path: string, options: Options = {}): Connection {
   return new Opened(shown(path), options)
 }
 
-/** Why SQLite cannot be used at all, in words; null where it can. Says nothing about any database. */
-export function sqliteObstacle(): string | null {
+/** Why SQLite cannot be used at all; null where it can. Says nothing about any database. */
+export function sqliteObstacle(): StratafsError | null {
   try {
     Opened ??= sqlite()
     return null
   } catch (error) {
-    return (error as Error).message
+    return error instanceof StratafsError ? error : new StratafsError(String(error))
   }
 }
 
@@ -70,7 +72,7 @@ function sqlite(): SqliteClass {
 
 /** SQLite's result code of an error it threw, such as `SQLITE_CORRUPT`; or the error in words. */
 export function codeOf(error: unknown): string {
+  if (error instanceof StratafsError) return error.message
   const code = (error as { code?: unknown }).code
-  if (typeof code === 'string') return code
-  return error instanceof SqliteMissing ? error.message : String(error)
+  return typeof code === 'string' ? code : String(error)
 }

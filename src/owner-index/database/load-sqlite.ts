@@ -3,8 +3,10 @@
  * Node older than 22 with SIGSEGV; the line before is built for one version of Node. A package ships both (see
  * scripts/package/prebuilt.ts); else they come from node_modules.
  */
+
 import { join } from 'node:path'
 import type { Database as Connection, Options } from 'better-sqlite3'
+import { StratafsError } from '../../base/failure.js'
 import { prebuiltFiles, shippedPackage } from '../../base/package-files.js'
 
 export type SqliteClass = new (path: string, options?: Options) => Connection
@@ -12,10 +14,7 @@ export type SqliteClass = new (path: string, options?: Options) => Connection
 /** The first Node that may load the current line. */
 const CURRENT_NEEDS = 22
 
-/** better-sqlite3 is not there, or not for this Node. The message says what to do. */
-export class SqliteMissing extends Error {}
-
-/** The class. Throws SqliteMissing. */
+/** The class. Throws StratafsError where better-sqlite3 is not there, or not for this Node. */
 export function loadSqlite(require: NodeJS.Require): SqliteClass {
   const major = Number(process.versions.node.split('.')[0])
   const line = major >= CURRENT_NEEDS ? 'better-sqlite3-napi' : 'better-sqlite3'
@@ -26,7 +25,7 @@ export function loadSqlite(require: NodeJS.Require): SqliteClass {
     new Found(':memory:').close()
     return Found
   } catch (error) {
-    throw new SqliteMissing(sentence(line, error as NodeJS.ErrnoException))
+    throw missing(line, error as NodeJS.ErrnoException)
   }
 }
 
@@ -51,16 +50,17 @@ function shippedSqlite(require: NodeJS.Require, line: string): SqliteClass | nul
 }
 
 /** Which Node it was built for and which this is, where that is why; and what to run. */
-function sentence(line: string, { code, message }: NodeJS.ErrnoException): string {
+function missing(line: string, { code, message }: NodeJS.ErrnoException): StratafsError {
   const here = `Node ${process.version} (ABI ${process.versions.modules}, ${process.arch})`
   if (code === 'MODULE_NOT_FOUND' && message.includes(`'${line}'`)) {
     const remedy = 'use Node 22 or newer, or npm install better-sqlite3@12'
-    return `the index needs the package better-sqlite3, and there is none for ${here}: ${remedy}`
+    const what = `the index needs the package better-sqlite3, and there is none for ${here}`
+    return new StratafsError(what, 'MISSING_PROGRAM', remedy)
   }
   const built = /NODE_MODULE_VERSION (\d+)/.exec(message)?.[1]
   const reason = built === undefined ? `does not load (${message.split('\n')[0]})` : `was built for ${nodeOf(built)}`
   const remedy = 'run npm rebuild better-sqlite3 with this Node, or use the other one'
-  return `better-sqlite3 ${reason}, and this is ${here}: ${remedy}`
+  return new StratafsError(`better-sqlite3 ${reason}, and this is ${here}`, 'MISSING_PROGRAM', remedy)
 }
 
 /** ABI numbers of the supported Nodes; others are told as they are. */

@@ -4,7 +4,7 @@
  * a second, so that no request ever waits for a commit. On a clean end the database says so; else the next mount reads
  * the upper again.
  */
-import { Refusal } from '../../layers/layer.js'
+import { StratafsError } from '../../base/failure.js'
 import { LowerStack } from '../../stack/lower-stack.js'
 import { native } from '../../syscalls/native.js'
 import { openForWriting, removeDatabase, setAside } from '../build/opening.js'
@@ -65,7 +65,7 @@ export class IndexWriter {
   /** Opens the layers; null when they cannot be, which is said. */
   static begin(start: WriterStart, say: (message: FromWriter) => void): IndexWriter | null {
     const stack = LowerStack.open(start.stack)
-    if (stack instanceof Refusal) {
+    if (stack instanceof StratafsError) {
       Atomics.store(start.shared, Slot.STATE, State.NONE)
       say({ kind: 'log', level: 'warn', message: 'the mount works without an index', fields: { why: stack.message } })
       return null
@@ -111,7 +111,7 @@ export class IndexWriter {
   #open(useShared = true): void {
     const { path, shared, mount } = this.start
     const opened = openForWriting(path, this.#stack, mount, useShared)
-    if ('error' in opened) return this.#without(opened.error)
+    if (opened instanceof StratafsError) return this.#without(opened.message)
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
     opened.store.takeStored()

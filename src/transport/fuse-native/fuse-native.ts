@@ -10,6 +10,7 @@
  */
 import { fstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import type { Caller, Operations } from '../../operations/contract.js'
 import { type Answer, Calls } from './calls.js'
 import { type Fuse, type FuseClass, loadFuseNative } from './package.js'
@@ -46,16 +47,18 @@ export interface FuseNativeMount {
 }
 
 /** Mounts; resolves once the kernel has begun to ask, or with a sentence why there is no mount. */
-export async function mountFuseNative(wish: Wish): Promise<FuseNativeMount | { error: string }> {
+export async function mountFuseNative(wish: Wish): Promise<FuseNativeMount | StratafsError> {
   const loaded = loadFuseNative()
-  if (typeof loaded === 'string') return { error: `fuse-native cannot be used: ${loaded}` }
-  if (wish.options.length > LONGEST_OPTIONS) return { error: 'the mount options are too long for fuse-native' }
-  if (wish.mountpoint.length > LONGEST_MOUNTPOINT) return { error: 'the mountpoint is too long for fuse-native' }
+  if (typeof loaded === 'string') return new StratafsError(`fuse-native cannot be used: ${loaded}`, 'MOUNT_REFUSED')
+  if (wish.options.length > LONGEST_OPTIONS)
+    return new StratafsError('the mount options are too long for fuse-native', 'MOUNT_REFUSED')
+  if (wish.mountpoint.length > LONGEST_MOUNTPOINT)
+    return new StratafsError('the mountpoint is too long for fuse-native', 'MOUNT_REFUSED')
   const served = new Served(wish)
   const devices = openDevices()
   const fuse = served.make(loaded.Fuse)
   const error = await new Promise<Error | null>((resolve) => fuse.open(resolve))
-  if (error !== null) return { error: words(error.message) }
+  if (error !== null) return new StratafsError(words(error.message), 'MOUNT_REFUSED')
   const device = openDevices().find((fd) => !devices.includes(fd))
   served.ended = deviceGone(device ?? -1)
   return served

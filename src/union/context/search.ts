@@ -29,8 +29,8 @@ export function search(u: Union, dir: DirState, name: string, first: number): Fo
 }
 
 /**
- * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1, 0, or -errno, for a
- * layer that cannot be read must not be taken for one without the name. As ovl_lower_positive().
+ * Whether `name` stands in a lower part of the directory, so that hiding it takes a whiteout: 1 or 0. -errno where a
+ * layer cannot be read, which must not be taken for one without the name. As ovl_lower_positive().
  */
 export function isLowerPositive(u: Union, dir: DirState, name: string): number {
   const known = viewOf(u, dir)?.shows(name) ?? null

@@ -5,7 +5,6 @@
  */
 import { Errno } from '../../base/errno.js'
 import type { IdMapping } from '../../layers/id-mapping.js'
-import { Refusal } from '../../layers/layer.js'
 import type { Layer, LayerDir } from '../../layers/layer-dir.js'
 import type { MarkStore } from '../../layers/marks.js'
 import type { DirCache } from '../../layers/real-dir.js'
@@ -27,8 +26,6 @@ import { type DataMode, type DataModeRequest, defaultMode } from './data-mode.js
 import { PrefetchedCopies } from './prefetched-copies.js'
 import { WalkAhead } from './read-ahead-state.js'
 import type { Attr, DataBinding, FsStat, Opened } from './results.js'
-
-export { Refusal }
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFunction = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void

@@ -78,8 +78,8 @@ function fill(
 }
 
 /**
- * Brings a metacopy's content: written in place, then the mark goes; until then the content is read from below, as much
- * of it as the upper inode's size says, which is therefore never less than what will be kept. `brought`: what has
+ * Brings a metacopy's content. It is written in place, then the mark goes. Until then content is read from below, as
+ * much of it as the upper inode's size says. So that size is never less than what will be kept. `brought`: what has
  * arrived already.
  */
 export function copyUpContent(u: Union, node: Node, size: number, brought: PendingCopy | null): number {

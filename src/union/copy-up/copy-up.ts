@@ -149,8 +149,8 @@ function hasLinkIndexEntry(job: Job): boolean {
 }
 
 /**
- * The new upper inode goes into the index first, with the union's link count as its mark, then gets its name: until it
- * has one, the lower file shows, and after a crash the index entry alone already makes every name mean the new inode.
+ * The new upper inode goes into the index first, with the union's link count as its mark, and then gets its name. Until
+ * it has one, the lower file shows. After a crash the index entry alone makes every name mean the new inode.
  */
 function commitThroughLinkIndex(job: Job, upperFd: number): number {
   const { u, node } = job

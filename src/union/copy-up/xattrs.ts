@@ -1,6 +1,6 @@
 /**
  * Which extended attributes come along in a copy-up: all but the union's own marks, and no capabilities from a nosuid
- * source. A POSIX ACL or a security label that cannot be kept fails the copy; other attributes that the upper's
+ * source. A POSIX ACL or a security label that cannot be kept fails the copy. Other attributes that the upper's
  * filesystem does not know are left behind, as ovl_copy_xattr() does.
  */
 

@@ -1,8 +1,8 @@
 /**
- * The descriptor behind a node's content. There is one per node, not one per open: the kernel keeps one page cache per
- * node, so a page read through an older open must come from the same file as one read through a newer. When a file is
- * copied up while it is open, the descriptor changes under every open at once. The transport is told which descriptor
- * serves which node, and answers READ and WRITE from it without asking again.
+ * The descriptor behind a node's content. There is one per node, not one per open, because the kernel keeps one page
+ * cache per node. A page read through an older open must come from the same file as one read through a newer. When a
+ * file is copied up while it is open, the descriptor changes under every open at once. The transport is told which
+ * descriptor serves which node, and answers READ and WRITE from it without asking again.
  *
  * Descriptors are scarce, and opens are not counted: a kernel that asks for no open tells of no close either. So only
  * recently used ones are kept. Any of them may be closed, and is opened anew by the node's place when it is needed. A
@@ -107,8 +107,8 @@ function openBoth(u: Union, node: Node, fd: number, name: string, append: boolea
 }
 
 /**
- * Opens a place; where this process's user owns the file and its mode forbids, all the same: whoever reads or writes
- * was let in when the file was opened, and the mode may have changed since.
+ * Opens a place, also where the mode forbids it but this process's user owns the file. Whoever reads or writes was let
+ * in when the file was opened; the mode may have changed since.
  */
 function openPlace(u: Union, node: Node, fd: number, name: string, flags: number): number {
   const opened = native.openFile(fd, name, flags)

@@ -60,8 +60,8 @@ export function dropLinkIndexEntry(u: Union, node: Node): void {
 }
 
 /**
- * Removes what a crash left in the index between the loss of a group's last name and that of its entry, and notes the
- * lower files that have one name left, the others having been removed while nothing was mounted: they are looked for in
+ * Removes entries of the index whose group has lost its last name: a crash can come between the two losses. Notes the
+ * lower files that have one name left, because others were removed while nothing was mounted. Those are looked for in
  * the index, too.
  */
 export function sweepIndex(u: Union): void {

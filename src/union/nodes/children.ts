@@ -1,6 +1,6 @@
 /**
- * The nodes of a directory by name. A node knows its own name, so only the nodes are kept, in a hash table of one word
- * for each place: over a million entries a Map takes 45 bytes for each, this 10 to 20
+ * The nodes of a directory by name. A node knows its own name, so only the nodes are kept, in a hash table with one
+ * word a place. With a million entries a Map takes 45 bytes for each, this 10 to 20
  * (docs/decisions/0014-what-a-mount-costs-to-start.md). A hard link's further names, which its node does not begin
  * with, are in a Map beside it.
  */

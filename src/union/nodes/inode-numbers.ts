@@ -1,8 +1,8 @@
 /**
- * st_ino of the merged tree: unique in the mount, and the same after copy-up, rename, eviction and remount. As kernel
- * overlayfs's xino, the number is the real inode number with the filesystem's place in the stack in its high bits; a
+ * st_ino of the merged tree: unique in the mount, and the same after copy-up, rename, eviction and remount. As with
+ * kernel overlayfs's xino, the high bits hold the filesystem's place in the stack, the others the real inode number. A
  * copied-up file keeps the number of the lower inode that its origin mark names. Numbers stay below 2^53, so that 48
- * bits are left for the real number; the rare larger one (some network filesystems) gets a number of its own for the
+ * bits are left for the real number. The rare larger one (some network filesystems) gets a number of its own for the
  * life of the mount.
  */
 import { decodeOrigin, inodeOfHandle, type Origin, sameBytes } from '../../layers/file-handle.js'

@@ -9,7 +9,7 @@ import { ById } from './id-map.js'
 import { type DirState, Node } from './node.js'
 
 /**
- * A nodeid whose node goes on under another one: those who have it open read the lower file it was bound to; everything
+ * A nodeid whose node goes on under another one. Those who have it open read the lower file it was bound to. Everything
  * else that is asked of it is asked of the node.
  */
 export class StaleNodeid {

@@ -1,8 +1,8 @@
 /**
- * What the engine remembers of a file for as long as the kernel knows it. A node is one inode of the merged tree: hard
- * links share it, and a name may come to mean another node while this one is still open (nothing may assume one node
- * per path for ever). It holds where the file lies, never what it contains: attributes are read from the layer each
- * time the kernel, which caches them, asks.
+ * What the engine remembers of a file for as long as the kernel knows it. A node is one inode of the merged tree. Hard
+ * links share it. A name may come to mean another node while this one is still open, so nothing may assume one node per
+ * path for ever. It holds where the file lies, never what it contains: attributes are read from the layer each time the
+ * kernel, which caches them, asks.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -50,7 +50,7 @@ const PROTECTION_SHIFT = 15
 const PROTECTION_BITS = 0x30 << PROTECTION_SHIFT
 
 /**
- * The first value of a number field. It keeps V8 from typing the field as a number: such a field boxes every value, 16
+ * The first value of a number field. It keeps V8 from typing the field as a number. Such a field boxes every value, 16
  * bytes each, as soon as one needs more than 31 bits or comes from an array of doubles.
  */
 const UNSET = undefined as unknown as number

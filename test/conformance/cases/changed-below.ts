@@ -13,7 +13,7 @@ function putAside({ disk, lowers, offline }: Scene): () => void {
   offline(() => disk.rename(from, to))
   return () => {
     disk.rename(to, from)
-    disk.utimes(lowers[0], 'omit', PLANTED)
+    disk.utimes(lowers[0]!, 'omit', PLANTED)
   }
 }
 

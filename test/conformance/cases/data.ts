@@ -119,7 +119,7 @@ const cases: Case[] = [
         fs.pwrite(fd, MIB + 1, 'q')
         assert.equal(fs.pread(fd, MIB, 3), `${BIG[MIB]}q${BIG[MIB + 2]}`)
         assert.notEqual(fs.hash('f'), before)
-        fs.pwrite(fd, MIB + 1, BIG[MIB + 1])
+        fs.pwrite(fd, MIB + 1, BIG[MIB + 1]!)
       })
       assert.equal(fs.hash('f'), before)
       remount()

@@ -29,7 +29,9 @@ const inodeCases: Case[] = [
     name: 'the inode number of a file stays over copy-up by write, chmod, rename and remount',
     lowers: [{ f: file('x'), 'd/s/g': file('y') }],
     run({ fs, remount }) {
-      const [f, g, d] = ['f', 'd/s/g', 'd'].map((path) => fs.stat(path).ino)
+      const f = fs.stat('f').ino
+      const g = fs.stat('d/s/g').ino
+      const d = fs.stat('d').ino
       fs.append('f', '+')
       shows(fs.stat('f'), { ino: f })
       fs.rename('f', 'd/f')

@@ -126,7 +126,7 @@ const cases: Case[] = [
       fs.append(other, 'z')
       assert.equal(fs.read(copied), 'xyz')
       disk.link(`${lowers[0]}/${other}`, kept!)
-      disk.utimes(lowers[0], 'omit', PLANTED)
+      disk.utimes(lowers[0]!, 'omit', PLANTED)
     },
   },
   {
@@ -152,7 +152,7 @@ const cases: Case[] = [
         ['x+', 'x-', 'y-', 'y-'],
       )
       for (const name of ['a2', 'b2']) disk.unlink(`${lowers[0]}/${name}`)
-      disk.utimes(lowers[0], 'omit', PLANTED)
+      disk.utimes(lowers[0]!, 'omit', PLANTED)
     },
   },
   {

@@ -166,7 +166,7 @@ const cases: Case[] = [
           () => fs.getdents(fd, 600),
           () => {},
         )
-        fs.lseek(fd, Number(first[first.length - 1].next), 0)
+        fs.lseek(fd, Number(first.at(-1)!.next), 0)
         const again = slowly(
           () => fs.getdents(fd, 600),
           () => {},
