@@ -47,6 +47,11 @@ export const mountCommand =
           })
           .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
           .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
+          .option('log', {
+            choices: ['journal'] as const,
+            requiresArg: true,
+            describe: 'log to systemd’s journal, each fact as a field of its own',
+          })
           .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
           .option('json', { type: 'boolean', describe: 'tell as JSON what was mounted (in the background)' })
           .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
@@ -62,6 +67,7 @@ export const mountCommand =
           foreground: given.foreground === true,
           trace: given.debug === true,
           logFile: last(given['log-file']),
+          log: given.log === undefined ? undefined : last(given.log),
           transport: given.transport === undefined ? undefined : last(given.transport),
           acceptLimits: given['accept-limits'] === true,
           ...(given.json === true ? { json: true } : {}),

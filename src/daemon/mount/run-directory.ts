@@ -20,6 +20,7 @@ import {
 } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { UnionConfig } from '../../union/context/config.js'
+import { sweepLogs } from './old-logs.js'
 
 /** What a state file holds. Paths are latin1 strings. */
 export interface MountState {
@@ -187,6 +188,7 @@ export function sweepDead(directory: string): void {
     const state = readState(join(directory, file))
     if (state === null || !isAlive(state)) removeFiles(join(directory, file.slice(0, -'.json'.length)))
   }
+  sweepLogs(directory, readdirSync(directory), (pid) => startTimeOf(pid) !== null)
 }
 
 /** Null when the file is gone meanwhile, or is none of ours. */
