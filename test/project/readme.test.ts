@@ -11,7 +11,7 @@ import { notInstalled } from '../tools/installed.js'
 
 function block(): string {
   const page = readFileSync(join(checkoutRoot(), 'README.md'), 'utf8')
-  const found = /^A first mount[^]*?^```sh\n([^]*?)^```/m.exec(page)?.[1]
+  const found = /^A first mount[\s\S]*?^```sh\n([\s\S]*?)^```/m.exec(page)?.[1]
   assert.ok(found, 'README.md has it')
   assert.equal(found.trim().split('\n').length, 5)
   return found
