@@ -126,13 +126,12 @@ const cases: Case[] = [
     run(scene) {
       const paths = examplePaths(scene)
       const instance = scene.sh(`systemd-escape -p ${paths['/mnt/merged']}`)
-      const conf = scene.at(`${instance}.conf`)
-      const names = { '/etc/stratafs/mnt-merged.conf': conf, 'mnt-merged': instance, ...paths }
-      scene.sh(documentedLine('echo OPTIONS=', names).replaceAll('OPTIONS=', '"OPTIONS=').replace(' > ', '" > '))
+      const conf = scene.at('options.conf')
+      scene.sh(documentedLine('echo OPTIONS=', { '/etc/stratafs/mnt-merged.conf': conf, ...paths }))
       const unit = scene.at(`stratafs@${instance}.service`)
       const template = readFileSync(join(checkoutRoot(), 'systemd/stratafs@.service'), 'utf8')
       writeFileSync(unit, template.replaceAll('/usr/bin/stratafs', scene.program.path))
-      const { status, stderr } = scene.try(`systemd-analyze verify --man=no ${unit}`)
+      const { status, stderr } = scene.try(`systemd-analyze verify --man=no '${unit}'`)
       assert.deepEqual([status, stderr.includes('stratafs@')], [0, false], stderr)
       // What systemd does with the two: a word stays a word.
       const options = readFileSync(conf, 'utf8').trim().replace('OPTIONS=', '')
