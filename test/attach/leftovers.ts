@@ -28,6 +28,8 @@ export function daemons(scene: Scene): number[] {
   const marks = scene.column === 'stratafs' ? ['background-main.cjs', 'launched-main.cjs'] : ['fuse-overlayfs']
   return pids()
     .filter((pid) => {
+      // The player names the column among its words.
+      if (Number(pid) === process.pid) return false
       // An option for Node may come before the script. After a while ours is one word with its arguments in it.
       const words = text(`/proc/${pid}/cmdline`).split('\0').slice(0, 3)
       return words[0]?.startsWith('stratafs ') || words.some((word) => marks.some((mark) => word.endsWith(mark)))

@@ -67,9 +67,9 @@ export const mountCommand =
           foreground: given.foreground === true,
           trace: given.debug === true,
           logFile: last(given['log-file']),
-          log: given.log === undefined ? undefined : last(given.log),
           transport: given.transport === undefined ? undefined : last(given.transport),
           acceptLimits: given['accept-limits'] === true,
+          ...(given.log === undefined ? {} : { log: last(given.log) }),
           ...(given.json === true ? { json: true } : {}),
         })
       },
