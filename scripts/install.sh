@@ -127,7 +127,7 @@ tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude=
 # it here, too.
 sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
 chmod 755 "$new/dist/src/cli/stratafs.cjs"
-sed -i "s|^ExecStart=/usr/bin/stratafs |ExecStart=$prefix/bin/stratafs |" "$new/systemd/stratafs@.service"
+sed -i "s|/usr/bin/stratafs |$prefix/bin/stratafs |" "$new/systemd/stratafs@.service"
 mkdir "$new/completions"
 for shell in bash zsh fish; do
   # Shells that the command has no words for are left out.

@@ -145,6 +145,23 @@ const cases: Case[] = [
       expectNothingLeft(scene)
     },
   },
+  {
+    name: 'a killed daemon of a unit: what it leaves is taken away, so that it can start again',
+    kills: true,
+    not: OURS,
+    run(scene) {
+      const paths = examplePaths(scene)
+      const merged = paths['/mnt/merged']
+      const unit = documented('ini', 'ExecStart', paths).replaceAll('$$', '$')
+      const line = (name: string) => new RegExp(`^${name}=-?(.*)$`, 'm').exec(unit)?.[1]
+      scene.sh(`${line('ExecStart')} 2>/dev/null & for i in $(seq 100); do mountpoint -q ${merged} && break; sleep 0.05; done
+        kill -9 $!; wait $! || true
+        ! ls ${merged} 2>/dev/null
+        SERVICE_RESULT=success ${line('ExecStopPost')}; mount | grep -q ${merged}
+        SERVICE_RESULT=signal ${line('ExecStopPost')}; ls ${merged}; ! mount | grep -q ${merged}`)
+      expectNothingLeft(scene)
+    },
+  },
 ]
 
 /** In the place of systemd: starts the command, hears what it says, ends it; prints what it saw. */
