@@ -132,8 +132,9 @@ function licenseText(path: string): string {
     : text
 }
 
-/** 0755 for folders and programs, 0644 for everything else. */
+/** 0755 for folders and programs, 0644 for everything else; no folder without a file. */
 function setModes(stage: string): void {
+  execFileSync('find', [join(stage, 'usr'), '-type', 'd', '-empty', '-delete'])
   execFileSync('chmod', ['-R', 'u=rwX,go=rX', stage])
   execFileSync('find', [join(stage, 'usr'), '-type', 'f', '-exec', 'chmod', '644', '{}', '+'])
   const files = readdirSync(join(stage, 'usr'), { recursive: true, encoding: 'utf8' }).map((path) =>
