@@ -16,6 +16,8 @@ const root = checkoutRoot()
 const ARCHIVE = join(root, '.cache/clean-root-2.tar')
 let place = ''
 let packagePath = ''
+let obstacle: string | null = null
+
 const missing = ['mmdebstrap', 'dpkg-deb'].find((name) => spawnSync(name, ['--version']).error !== undefined)
 const skip = needsRoot.skip || (missing === undefined ? false : `${missing} is not installed`)
 
