@@ -243,9 +243,10 @@ export class MountService {
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
     if (stillThere) await this.engine.detach(this.state.mountpoint, true)
+    // Before anybody who waits for the end can see it.
+    this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
     this.#forget()
     this.locks.release()
-    this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
     return failed ? 1 : 0
   }
 }
