@@ -10,7 +10,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const machine = join(root, 'native-bindings/prebuilt', `${process.platform}-${process.arch}`)
+// What is built here for another C library than glibc must not be taken for what is made for that.
+process.report.excludeNetwork = true
+const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined
+const folder = `${process.platform}${isGlibc ? '' : 'musl'}-${process.arch}`
+const machine = join(root, 'native-bindings/prebuilt', folder)
 const release = join(root, 'native-bindings/build/Release')
 
 function loads(addon) {

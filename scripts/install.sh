@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs stratafs where mount(8), container runtimes and people find it: code below PREFIX/lib/stratafs, links to it
-# under each name that it answers to, and the manual below PREFIX/share/man. Run it again to update: the new code
-# takes the old one's place in one step, and mounts that are up go on with what they have loaded. --uninstall removes
-# what an install put there and nothing else.
+# under each name that it answers to, the manual and the shells' completions below PREFIX/share, and systemd's template
+# unit below PREFIX/lib. Run it again to update: the new code takes the old one's place in one step, and mounts that are
+# up go on with what they have loaded. --uninstall removes what an install put there, folders too, and nothing else.
 #
 # Usage: scripts/install.sh --prefix PREFIX [--mount-helper DIR] [--as-fuse-overlayfs DIR] [--uninstall]
 #   --mount-helper DIR where mount.fuse.stratafs and mount.fuse3.stratafs go (default: /sbin with the prefixes /usr
@@ -50,10 +50,31 @@ remove_links() {
   done <"$home/links"
 }
 
+# Folders that are not there yet, of those that lead to the given ones; as they are to be made.
+missing_folders() {
+  local folder
+  for folder; do
+    while [ ! -d "$folder" ]; do
+      echo "$folder"
+      folder=$(dirname "$folder")
+    done
+  done | sort -u
+}
+
+# Folders that an install made and nobody uses, innermost first.
+remove_folders() {
+  local folder
+  sort -r <<<"$1" | while IFS= read -r folder; do
+    [ -z "$folder" ] || rmdir --ignore-fail-on-non-empty "$folder" 2>/dev/null || true
+  done
+}
+
 if [ $uninstall = yes ]; then
   [ -f "$home/links" ] || fail "nothing is installed in $home"
   remove_links
+  folders=$(cat "$home/folders" 2>/dev/null || true)
   rm -rf "$home"
+  remove_folders "$folders"
   echo "install: removed stratafs from $prefix"
   exit 0
 fi
@@ -64,9 +85,19 @@ for file in dist/src/cli/stratafs.cjs $launcher; do
 done
 links=("$prefix/bin/stratafs" "$helper/mount.fuse.stratafs" "$helper/mount.fuse3.stratafs")
 [ -z "$alias" ] || links+=("$alias/fuse-overlayfs")
-pages=()
-for page in man/man*/*; do pages+=("$prefix/share/$page"); done
-for link in "${links[@]}" "${pages[@]}"; do
+# Each link, and the file below $home that it leads to.
+declare -A target
+for link in "${links[@]}"; do target[$link]=$launcher; done
+pages=0
+for page in man/man*/*; do
+  target[$prefix/share/$page]=$page
+  pages=$((pages + 1))
+done
+target[$prefix/lib/systemd/system/stratafs@.service]=systemd/stratafs@.service
+target[$prefix/share/bash-completion/completions/stratafs]=completions/bash
+target[$prefix/share/zsh/site-functions/_stratafs]=completions/zsh
+target[$prefix/share/fish/vendor_completions.d/stratafs.fish]=completions/fish
+for link in "${!target[@]}"; do
   [ ! -e "$link" ] && [ ! -L "$link" ] || is_ours "$link" ||
     fail "$link exists and is not stratafs's: move it away first"
 done
@@ -81,6 +112,8 @@ needed_modules() {
 }
 
 new=$home.new
+# Before anything is made.
+folders_before=$(missing_folders "$(dirname "$home")")
 rm -rf "$new"
 trap 'rm -rf "$new"' EXIT
 mkdir -p "$new"
@@ -88,26 +121,34 @@ mapfile -t modules < <(needed_modules)
 tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' \
   --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
-  package.json LICENSE man dist/src native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
+  package.json LICENSE man systemd dist/src native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
   tar -C "$new" --no-same-owner -xf -
 # The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads
 # it here, too.
 sed -i "1s|^#!.*|#!$(node -p process.execPath)|" "$new/dist/src/cli/stratafs.cjs"
 chmod 755 "$new/dist/src/cli/stratafs.cjs"
-printf '%s\n' "${links[@]}" "${pages[@]}" >"$new/links"
+sed -i "s|/usr/bin/stratafs |$prefix/bin/stratafs |" "$new/systemd/stratafs@.service"
+mkdir "$new/completions"
+for shell in bash zsh fish; do
+  # Shells that the command has no words for are left out.
+  node dist/src/cli/stratafs.cjs completion $shell >"$new/completions/$shell" 2>/dev/null ||
+    rm "$new/completions/$shell"
+done
+for link in "${!target[@]}"; do [ -e "$new/${target[$link]}" ] || unset "target[$link]"; done
+printf '%s\n' "${!target[@]}" >"$new/links"
+mapfile -t places < <(for link in "${!target[@]}"; do dirname "$link"; done | sort -u)
+# An update adds to what the first install made.
+{ cat "$home/folders" 2>/dev/null || true; printf '%s\n' "$folders_before"; missing_folders "${places[@]}"; } |
+  sort -u | sed '/^$/d' >"$new/folders"
 
 remove_links
 rm -rf "$home.old"
 [ ! -d "$home" ] || mv "$home" "$home.old"
 mv "$new" "$home"
 rm -rf "$home.old"
-for link in "${links[@]}"; do
+for link in "${!target[@]}"; do
   mkdir -p "$(dirname "$link")"
-  ln -sfn "$home/$launcher" "$link"
-  echo "install: $link"
+  ln -sfn "$home/${target[$link]}" "$link"
 done
-for page in "${pages[@]}"; do
-  mkdir -p "$(dirname "$page")"
-  ln -sfn "$home/${page#"$prefix/share/"}" "$page"
-done
-echo "install: ${#pages[@]} pages of the manual in $prefix/share/man"
+printf 'install: %s\n' "${links[@]}"
+echo "install: $pages pages of the manual in $prefix/share/man"

@@ -2,7 +2,7 @@
  * Debian packages of what is built, for amd64 and arm64, in dist/packages. They depend on Debian's nodejs, or
  * NodeSource's.
  *
- * Usage: node dist/scripts/package-deb.js [--host]     (--host: for this machine only)
+ * Usage: node dist/scripts/package-deb.js [--host]     (--host: for this machine only, and without asking lintian)
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -90,9 +90,18 @@ async function main(root: string): Promise<number> {
       console.error(`package: none for ${machine.debian}: ${obstacle}; --host leaves it out`)
       return 1
     }
-    console.log(makePackage(root, machine, identity))
+    const path = makePackage(root, machine, identity)
+    console.log(path)
+    if (!process.argv.includes('--host') && !pleases(path)) return 1
   }
   return 0
+}
+
+/** Whether lintian finds no fault in the package, or is not installed. */
+function pleases(path: string): boolean {
+  const run = spawnSync('lintian', ['--allow-root', '--fail-on', 'error,warning', path], { stdio: 'inherit' })
+  if (run.error !== undefined) console.error('package: lintian is not installed, and was not asked')
+  return run.error !== undefined || run.status === 0
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(checkoutRoot())

@@ -10,7 +10,7 @@ case $file in
   *) echo "test-one: name a file such as test/union/rename-plan.test.ts, not '$file'" >&2; exit 2 ;;
 esac
 [ -f "$file" ] || { echo "test-one: there is no $file" >&2; exit 2; }
-compile=(npx tsc -p tsconfig.json --incremental --tsBuildInfoFile dist/.tsbuildinfo)
+compile=(node node_modules/typescript/bin/tsc -p tsconfig.json --incremental --tsBuildInfoFile dist/.tsbuildinfo)
 "${compile[@]}"
 chmod +x dist/src/cli/stratafs.cjs
 test="dist/${file%.ts}.js"

@@ -25,20 +25,26 @@ struct Ext4Uuid {
 };
 constexpr unsigned long kExt4GetFsUuid = _IOC(_IOC_READ, 'f', 44, 8);
 
-struct HandleBuffer {
-  struct file_handle head;
-  unsigned char bytes[MAX_HANDLE_SZ];
+// A handle and the bytes that follow it. Its head is no member: in musl's headers it has no fixed size.
+class HandleBuffer {
+ public:
+  struct file_handle* head() {
+    return reinterpret_cast<struct file_handle*>(bytes_);
+  }
+
+ private:
+  alignas(struct file_handle) unsigned char bytes_[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};
 };
 
 napi_value nameToHandle(Call& call, int fd, const Text& name) {
-  HandleBuffer buffer = {};
-  buffer.head.handle_bytes = MAX_HANDLE_SZ;
+  HandleBuffer buffer;
+  buffer.head()->handle_bytes = MAX_HANDLE_SZ;
   int mountId = 0;
-  if (::name_to_handle_at(fd, name.c(), &buffer.head, &mountId, emptyPath(name)) != 0) return failed(call, errno);
+  if (::name_to_handle_at(fd, name.c(), buffer.head(), &mountId, emptyPath(name)) != 0) return failed(call, errno);
   napi_value object;
   napi_create_object(call.env, &object);
-  napi_set_named_property(call.env, object, "type", toValue(call.env, int64_t{buffer.head.handle_type}));
-  napi_value bytes = toBytes(call.env, buffer.head.f_handle, buffer.head.handle_bytes);
+  napi_set_named_property(call.env, object, "type", toValue(call.env, int64_t{buffer.head()->handle_type}));
+  napi_value bytes = toBytes(call.env, buffer.head()->f_handle, buffer.head()->handle_bytes);
   napi_set_named_property(call.env, object, "bytes", bytes);
   napi_set_named_property(call.env, object, "mountId", toValue(call.env, int64_t{mountId}));
   return object;
@@ -46,11 +52,11 @@ napi_value nameToHandle(Call& call, int fd, const Text& name) {
 
 int64_t openByHandle(Call&, int mountFd, int type, Bytes bytes, int flags) {
   if (bytes.length > MAX_HANDLE_SZ) return -EINVAL;
-  HandleBuffer buffer = {};
-  buffer.head.handle_bytes = static_cast<unsigned>(bytes.length);
-  buffer.head.handle_type = type;
-  memcpy(buffer.head.f_handle, bytes.data, bytes.length);
-  return result(::open_by_handle_at(mountFd, &buffer.head, flags | O_CLOEXEC));
+  HandleBuffer buffer;
+  buffer.head()->handle_bytes = static_cast<unsigned>(bytes.length);
+  buffer.head()->handle_type = type;
+  memcpy(buffer.head()->f_handle, bytes.data, bytes.length);
+  return result(::open_by_handle_at(mountFd, buffer.head(), flags | O_CLOEXEC));
 }
 
 // The ioctls need a real descriptor; an O_PATH one is opened anew, but only where that does nothing (see below).

@@ -72,7 +72,8 @@ static int becomeCommand(const struct call* call) {
 
 // Options of `stratafs mount`, with a value in the same argument or the next, and those of the mount-program form. The
 // background process reads them again, and rightly; nothing is lost by an argument that is not known here, but time.
-static const char* const commandOptions[] = {"--lower", "--upper", "--work", "--log-file", "--transport", NULL};
+static const char* const commandOptions[] = {"--lower",    "--upper",     "--work", "--log",
+                                             "--log-file", "--transport", NULL};
 static const char* const commandFlags[] = {"--accept-limits", NULL};
 static const char* const programOptions[] = {"-t", "-N", NULL};
 static const char* const programFlags[] = {"-s", "-n", "-r", "-w", "-i", "-v", NULL};

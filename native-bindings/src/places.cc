@@ -1,7 +1,6 @@
 // Looking at a place and opening it: the calls a lookup is made of, and the hottest of the addon.
 #include <linux/openat2.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "owners-power.h"
@@ -40,14 +39,48 @@ enum Slot {
   kSlots
 };
 
-constexpr unsigned kStatMask = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID;
+// struct statx as the kernel has it: musl's headers lack it, or the mount's id in it.
+struct Timestamp {
+  int64_t tv_sec;
+  uint32_t tv_nsec;
+  int32_t unused;
+};
+struct KernelStat {
+  uint32_t stx_mask;
+  uint32_t stx_blksize;
+  uint64_t stx_attributes;
+  uint32_t stx_nlink;
+  uint32_t stx_uid;
+  uint32_t stx_gid;
+  uint16_t stx_mode;
+  uint64_t stx_ino;
+  uint64_t stx_size;
+  uint64_t stx_blocks;
+  uint64_t stx_attributes_mask;
+  Timestamp stx_atime;
+  Timestamp stx_btime;
+  Timestamp stx_ctime;
+  Timestamp stx_mtime;
+  uint32_t stx_rdev_major;
+  uint32_t stx_rdev_minor;
+  uint32_t stx_dev_major;
+  uint32_t stx_dev_minor;
+  uint64_t stx_mnt_id;
+  uint64_t unused[13];
+};
+static_assert(sizeof(KernelStat) == 256, "the kernel writes as much");
 
-void fillTime(double* slot, const struct statx_timestamp& time) {
+constexpr unsigned kBasicStats = 0x7ff;
+constexpr unsigned kBirthTime = 0x800;
+constexpr unsigned kMountIdStat = 0x1000;
+constexpr unsigned kStatMask = kBasicStats | kBirthTime | kMountIdStat;
+
+void fillTime(double* slot, const Timestamp& time) {
   slot[0] = static_cast<double>(time.tv_sec);
   slot[1] = time.tv_nsec;
 }
 
-void fillStat(double* slot, const struct statx& st) {
+void fillStat(double* slot, const KernelStat& st) {
   slot[kMode] = st.stx_mode;
   slot[kNlink] = st.stx_nlink;
   slot[kUid] = st.stx_uid;
@@ -64,9 +97,9 @@ void fillStat(double* slot, const struct statx& st) {
   fillTime(slot + kAtime, st.stx_atime);
   fillTime(slot + kMtime, st.stx_mtime);
   fillTime(slot + kCtime, st.stx_ctime);
-  bool born = st.stx_mask & STATX_BTIME;
-  fillTime(slot + kBtime, born ? st.stx_btime : statx_timestamp{});
-  slot[kMountId] = st.stx_mask & STATX_MNT_ID ? static_cast<double>(st.stx_mnt_id) : 0;
+  bool born = st.stx_mask & kBirthTime;
+  fillTime(slot + kBtime, born ? st.stx_btime : Timestamp{});
+  slot[kMountId] = st.stx_mask & kMountIdStat ? static_cast<double>(st.stx_mnt_id) : 0;
   slot[kAttributes] = static_cast<double>(st.stx_attributes);
   slot[kSizeLow] = static_cast<uint32_t>(st.stx_size);
   slot[kErrno] = 0;
@@ -74,9 +107,9 @@ void fillStat(double* slot, const struct statx& st) {
 
 // One statx into `slot`; 0 or a positive errno. The system call directly: glibc's wrapper imitates it on ENOSYS.
 int statInto(double* slot, int fd, const Text& name) {
-  struct statx st;
+  KernelStat st;
   int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | emptyPath(name);
-  if (asOwner([&] { return ::statx(fd, name.c(), flags, kStatMask, &st); }) != 0) return errno;
+  if (asOwner([&] { return ::syscall(SYS_statx, fd, name.c(), flags, kStatMask, &st); }) != 0) return errno;
   fillStat(slot, st);
   return 0;
 }

@@ -3,7 +3,7 @@
  * what Debian asks of every package. No maintainer script: installing changes nothing but the files that are listed
  * here.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
@@ -24,15 +24,12 @@ import { runtimeModules } from './modules.js'
 const HOME = 'usr/lib/stratafs'
 /** Where mount(8) looks, and people. */
 const LINKS = ['usr/bin/stratafs', 'usr/sbin/mount.fuse.stratafs', 'usr/sbin/mount.fuse3.stratafs']
-/**
- * Folders of the checkout whose files go somewhere in the package, where they are there: files by ending, and their
- * place.
- */
-const EXTRAS: readonly (readonly [folder: string, file: RegExp, place: string])[] = [
-  ['completions', /\.bash$/, 'usr/share/bash-completion/completions'],
-  ['completions', /^_/, 'usr/share/zsh/vendor-completions'],
-  ['completions', /\.fish$/, 'usr/share/fish/vendor_completions.d'],
-  ['systemd', /\.(service|socket|target|timer|path)$/, 'usr/lib/systemd/system'],
+const UNIT = 'stratafs@.service'
+/** Where each shell looks for what completes a command's arguments. */
+export const COMPLETIONS: readonly (readonly [shell: string, path: string])[] = [
+  ['bash', 'usr/share/bash-completion/completions/stratafs'],
+  ['zsh', 'usr/share/zsh/vendor-completions/_stratafs'],
+  ['fish', 'usr/share/fish/vendor_completions.d/stratafs.fish'],
 ]
 const NOT_NEEDED = /\.map$|\.d\.c?ts$|\.v\d+\.\d+\.\d+-\w+$/
 
@@ -81,9 +78,17 @@ function putExtras(root: string, stage: string): void {
   const helper = join(stage, 'usr/share/man/man8')
   if (existsSync(join(helper, 'mount.fuse.stratafs.8.gz')))
     symlinkSync('mount.fuse.stratafs.8.gz', join(helper, 'mount.fuse3.stratafs.8.gz'))
-  for (const [folder, file, place] of EXTRAS)
-    for (const name of listed(join(root, folder)).filter((name) => file.test(name)))
-      cpSync(join(root, folder, name), join(stage, place, place.includes('bash') ? basename(name, '.bash') : name))
+  cpSync(join(root, 'systemd', UNIT), join(stage, 'usr/lib/systemd/system', UNIT))
+  for (const [shell, path] of COMPLETIONS) putCompletion(root, shell, join(stage, path))
+}
+
+/** What the command prints for `shell`; nothing where it has no words for that one. */
+function putCompletion(root: string, shell: string, path: string): void {
+  const words = [join(root, 'dist/src/cli/stratafs.cjs'), 'completion', shell]
+  const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  if (status !== 0 || stdout === '') return
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, stdout)
 }
 
 function listed(folder: string): string[] {
@@ -127,8 +132,9 @@ function licenseText(path: string): string {
     : text
 }
 
-/** 0755 for folders and programs, 0644 for everything else. */
+/** 0755 for folders and programs, 0644 for everything else; no folder without a file. */
 function setModes(stage: string): void {
+  execFileSync('find', [join(stage, 'usr'), '-type', 'd', '-empty', '-delete'])
   execFileSync('chmod', ['-R', 'u=rwX,go=rX', stage])
   execFileSync('find', [join(stage, 'usr'), '-type', 'f', '-exec', 'chmod', '644', '{}', '+'])
   const files = readdirSync(join(stage, 'usr'), { recursive: true, encoding: 'utf8' }).map((path) =>

@@ -168,7 +168,7 @@ export async function placeForHost(root: string): Promise<void> {
 /** Takes symbols out that nobody loads by. `tool` is the strip of the binaries' machine. */
 export function strip(folder: string, tool: string): void {
   const paths = readdirSync(folder).map((name) => join(folder, name))
-  execFileSync(tool, ['--strip-unneeded', ...paths])
+  execFileSync(tool, ['--strip-unneeded', '--remove-section=.comment', ...paths])
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -3,7 +3,7 @@
  * disk. On a terminal the same records come out as readable lines. Everything below the daemon gets only the function
  * type `Log`, so that the engine's thread can log through a message port and tests can log into an array.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { pino } from 'pino'
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
@@ -20,8 +20,20 @@ export interface Logger {
   close(): void
 }
 
-/** A file (latin1 path, appended to), or an open descriptor, as JSON or as lines for a reader. */
-type LogTarget = { readonly file: string } | { readonly fd: number; readonly readable: boolean }
+/**
+ * A file (latin1 path, appended to; of `limit` bytes at most, then it becomes FILE.1 and a new one is begun), an open
+ * descriptor, as JSON or as lines for a reader, or whoever takes a line of JSON.
+ */
+export type LogTarget =
+  | { readonly file: string; readonly limit?: number }
+  | { readonly fd: number; readonly readable: boolean }
+  | { readonly write: (line: string) => void }
+
+/** Where lines go. */
+interface Sink {
+  write(line: string): void
+  close(): void
+}
 
 export function isLevel(word: string): word is Level {
   return (LEVELS as readonly string[]).includes(word)
@@ -29,21 +41,62 @@ export function isLevel(word: string): word is Level {
 
 /** A logger writing to `target`. Throws the error of open(2) when the file cannot be opened. */
 export function createLogger(target: LogTarget, level: Level): Logger {
-  const owned = 'file' in target ? openSync(Buffer.from(target.file, 'latin1'), 'a', 0o600) : -1
-  const fd = 'file' in target ? owned : target.fd
-  const readable = 'file' in target ? false : target.readable
-  const stream = { write: (line: string) => writeLine(fd, readable ? readableLine(line) : line) }
+  const sink = openSink(target)
   const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
-  const logger = pino({ ...options, formatters: { level: (label) => ({ level: label }) } }, stream)
+  const logger = pino({ ...options, formatters: { level: (label) => ({ level: label }) } }, sink)
   return {
     log: (at, message, fields) => logger[at](fields ?? {}, message),
     level: () => logger.level as Level,
     setLevel: (next) => {
       logger.level = next
     },
-    close: () => {
-      if (owned >= 0) closeSync(owned)
-    },
+    close: () => sink.close(),
+  }
+}
+
+function openSink(target: LogTarget): Sink {
+  const close = () => {}
+  if ('file' in target) return new LogFile(target.file, target.limit ?? Number.POSITIVE_INFINITY)
+  if ('write' in target) return { write: target.write, close }
+  const { fd, readable } = target
+  return { write: (line) => writeLine(fd, readable ? readableLine(line) : line), close }
+}
+
+class LogFile implements Sink {
+  readonly #path: Buffer
+  #fd: number
+  #size: number
+
+  constructor(
+    path: string,
+    private readonly limit: number,
+  ) {
+    this.#path = Buffer.from(path, 'latin1')
+    this.#fd = openSync(this.#path, 'a', 0o600)
+    this.#size = fstatSync(this.#fd).size
+  }
+
+  write(line: string): void {
+    if (this.#size > this.limit) this.#beginAnew()
+    this.#size += line.length
+    writeLine(this.#fd, line)
+  }
+
+  /** Where that fails the old file goes on. */
+  #beginAnew(): void {
+    this.#size = 0
+    try {
+      renameSync(this.#path, Buffer.concat([this.#path, Buffer.from('.1')]))
+      const next = openSync(this.#path, 'a', 0o600)
+      closeSync(this.#fd)
+      this.#fd = next
+    } catch {
+      // A log must never stop the mount.
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd)
   }
 }
 

@@ -27,13 +27,13 @@ const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(
 export function daemons(scene: Scene): number[] {
   const marks = scene.column === 'stratafs' ? ['background-main.cjs', 'launched-main.cjs'] : ['fuse-overlayfs']
   return pids()
-    .filter((pid) =>
-      text(`/proc/${pid}/cmdline`)
-        .split('\0')
-        // An option for Node may come before the script.
-        .slice(0, 3)
-        .some((word) => marks.some((mark) => word.endsWith(mark))),
-    )
+    .filter((pid) => {
+      // The player names the column among its words.
+      if (Number(pid) === process.pid) return false
+      // An option for Node may come before the script. After a while ours is one word with its arguments in it.
+      const words = text(`/proc/${pid}/cmdline`).split('\0').slice(0, 3)
+      return words[0]?.startsWith('stratafs ') || words.some((word) => marks.some((mark) => word.endsWith(mark)))
+    })
     .map(Number)
 }
 

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { documented } from './page.js'
 import { makeRootfs } from './rootfs.js'
 
 export type Column = 'stratafs' | 'fuse-overlayfs'
@@ -111,14 +112,12 @@ export class Scene {
   #configure(as: User): void {
     const home = this.directory(as)
     mkdirSync(join(home, 'tmp'), { recursive: true })
-    const storage = [
-      '[storage]',
-      'driver = "overlay"',
-      `graphroot = "${home}/storage"`,
-      `runroot = "${as === 'root' ? '/run' : `/run/user/${USER_ID}`}/containers"`,
-      '[storage.options.overlay]',
-      `mount_program = "${this.program.path}"`,
-    ]
+    // An ordinary user's block names no roots, and is tried like that; but podman's own places depend on the home.
+    const storage = documented('toml', as === 'root' ? 'runroot' : '"overlay"\n\n', {
+      '/run/containers/storage': '/run/containers',
+      '/var/lib/containers/storage': `${home}/storage`,
+      '/usr/local/bin/stratafs': this.program.path,
+    })
     const containers = [
       '[containers]',
       'default_ulimits = ["nofile=20000:20000","nproc=30000:30000"]',
@@ -128,7 +127,7 @@ export class Scene {
       'events_logger = "file"',
       'runtime = "crun"',
     ]
-    writeFileSync(join(home, 'storage.conf'), `${storage.join('\n')}\n`)
+    writeFileSync(join(home, 'storage.conf'), storage)
     writeFileSync(join(home, 'containers.conf'), `${containers.join('\n')}\n`)
     if (as === 'user') for (const path of [home, join(home, 'tmp')]) chownSync(path, USER_ID, USER_ID)
   }

@@ -137,6 +137,8 @@ const mountWords: [text: string, expected: Partial<MountSettings>][] = [
   ['timeout=1000000000', { timeout: 1e9 }],
   ['log=/var/log/x', { logFile: '/var/log/x' }],
   ['log=x', { logFile: '/here/x' }],
+  ['log=journal', { logFile: null, journal: true }],
+  ['log=./journal', { logFile: '/here/./journal', journal: false }],
   ['debug', { trace: true }],
 ]
 

@@ -1,8 +1,7 @@
 /**
  * Our declarations as another project sees them: with nothing of ours but what is published, and with every
  * declaration checked (`skipLibCheck: false`). A small program and the examples are compiled, by the project's
- * TypeScript and by a newer one where there is one: in node_modules/typescript-newest, or where STRATAFS_TYPESCRIPT
- * points.
+ * TypeScript, by the newest, and by any other that STRATAFS_TYPESCRIPT points to.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -89,7 +88,7 @@ function missing(place: string | undefined): string | false {
 
 const COMPILERS: readonly (readonly [name: string, place: string | undefined])[] = [
   ['the project’s TypeScript', join(root, 'node_modules/typescript')],
-  ['node_modules/typescript-newest', join(root, 'node_modules/typescript-newest')],
+  ['the newest TypeScript', join(root, 'node_modules/typescript-newest')],
   ['the TypeScript of STRATAFS_TYPESCRIPT', process.env.STRATAFS_TYPESCRIPT],
 ]
 for (const [name, place] of COMPILERS) {

@@ -9,11 +9,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { checkoutRoot } from '../../scripts/checkout.js'
+import { COMPLETIONS } from '../../scripts/package/deb-tree.js'
 import { needsRoot } from '../daemon/harness.js'
 
 const root = checkoutRoot()
-const ARCHIVE = join(root, '.cache/clean-root.tar')
+const ARCHIVE = join(root, '.cache/clean-root-2.tar')
 let place = ''
+let packagePath = ''
 let obstacle: string | null = null
 
 const missing = ['mmdebstrap', 'dpkg-deb'].find((name) => spawnSync(name, ['--version']).error !== undefined)
@@ -25,7 +27,7 @@ function makeArchive(): string | null {
   fs.mkdirSync(dirname(ARCHIVE), { recursive: true })
   const script = `. scripts/demo/layers.sh; . /etc/os-release; mapfile -t sources < <(host_sources)
     [ \${#sources[@]} -gt 0 ] || { echo 'apt knows no source of this release' >&2; exit 1; }
-    mmdebstrap --quiet --variant=essential --include=mount,libstdc++6,libatomic1 --aptopt='Acquire::Retries "1"' \\
+    mmdebstrap --quiet --variant=essential --include=mount,libstdc++6,libatomic1,attr,acl --aptopt='Acquire::Retries "1"' \\
       --aptopt='Acquire::http::Timeout "15"' "$VERSION_CODENAME" "$1" "\${sources[@]}"`
   const made = spawnSync('bash', ['-c', script, 'bash', `${ARCHIVE}.part.tar`], {
     cwd: root,
@@ -65,6 +67,7 @@ before(() => {
     encoding: 'utf8',
   })
   fs.copyFileSync(said.trim(), join(place, 'root/stratafs.deb'))
+  packagePath = said.trim()
   inside(`dpkg -i ${nodePackage()}`)
 })
 
@@ -104,6 +107,61 @@ function sums(lines: readonly string[]): string[] {
   return lines.map((line) => `${line.slice(66)} ${line.slice(0, 64)}`)
 }
 
+/** Two layers and an upper with everything that a file can carry, seen through the mount and left in the upper. */
+const ATTRIBUTES = `mkdir -p /tmp/a/base/dir /tmp/a/app /tmp/a/up /tmp/a/work /tmp/a/merged /tmp/a/run; cd /tmp/a
+  export STRATAFS_RUN_DIR=/tmp/a/run STRATAFS_STACKS=/tmp/a/run
+  echo base >base/file; ln base/file base/hard; mkfifo base/fifo; chown 7:8 base/file; chmod 4751 base/file
+  setfattr -n user.x -v one base/file; setfattr -n trusted.y -v two base/file; setfacl -m u:9:rw base/dir
+  touch -d @1234567890.5 base/dir/old; echo app >app/other
+  stratafs mount --lower app --lower base --upper up --work work merged
+  stat -c '%a %u:%g %h' merged/file; getfattr --only-values -n user.x merged/file; echo
+  getfattr --only-values -n trusted.y merged/file; echo; getfacl -cnp merged/dir | grep ^user:9
+  stat -c %.1Y merged/dir/old; stat -c %F merged/fifo
+  echo more >>merged/hard; setfattr -n user.z -v three merged/file; mv merged/dir merged/moved; rm merged/other
+  cat merged/file; stat -c '%i' merged/file merged/hard | sort -u | wc -l; ls merged/moved
+  stratafs which merged/moved | head -n 1; stratafs index status merged >/dev/null; stratafs du --by-layer merged >/dev/null
+  stratafs unmount merged
+  getfattr --only-values -n user.z up/file; echo; getfattr --only-values -n trusted.overlay.redirect up/moved; echo
+  stat -c %F,%t,%T up/other; cd /; rm -r /tmp/a`
+const ATTRIBUTES_TOLD = `4751 7:8 2
+one
+two
+user:9:rw-
+1234567890.5
+fifo
+base
+more
+1
+old
+merged/moved: upper /tmp/a/up/moved
+three
+dir
+character special file,0,0
+`
+
+test('it is whole: the manual, mount(8)’s helpers, a systemd unit, completions, and no maintainer script', {
+  skip,
+}, (t) => {
+  if (obstacle !== null) return t.skip(obstacle)
+  const list = (flag: string) => execFileSync('dpkg-deb', [flag, packagePath], { encoding: 'utf8' })
+  const files = list('--contents')
+  for (const path of [
+    'usr/bin/stratafs',
+    'usr/sbin/mount.fuse.stratafs',
+    'usr/sbin/mount.fuse3.stratafs',
+    'usr/share/man/man1/stratafs.1.gz',
+    'usr/share/man/man8/mount.fuse.stratafs.8.gz',
+    'usr/lib/systemd/system/stratafs@.service',
+  ])
+    assert.ok(files.includes(` ./${path}`), path)
+  for (const [shell, path] of COMPLETIONS) {
+    const words = [join(root, 'dist/src/cli/stratafs.cjs'), 'completion', shell]
+    assert.equal(files.includes(` ./${path}\n`), spawnSync(process.execPath, words).status === 0, path)
+  }
+  const control = execFileSync('sh', ['-c', 'dpkg-deb --ctrl-tarfile "$0" | tar -t', packagePath], { encoding: 'utf8' })
+  assert.deepEqual(control.trim().split('\n').sort(), ['./', './control', './md5sums'])
+})
+
 test('it is installed, used, and removed without a trace', { skip }, (t) => {
   if (obstacle !== null) return t.skip(obstacle)
   const bare = everything()
@@ -124,6 +182,7 @@ test('it is installed, used, and removed without a trace', { skip }, (t) => {
     mount -t fuse.stratafs stratafs /tmp/t/merged -o lowerdir=/tmp/t/low
     ls merged; stratafs unmount merged; rm -r /tmp/t`)
   assert.equal(used, 'text\ndev-fuse\nfile\n')
+  assert.equal(inside(ATTRIBUTES), ATTRIBUTES_TOLD)
 
   inside('dpkg --purge stratafs')
   assert.deepEqual(everything().sort(), bare.sort())

@@ -21,6 +21,7 @@ import { checkoutRoot } from '../../scripts/checkout.js'
 
 const root = checkoutRoot()
 let prefix = ''
+const THEIRS = ['theirs', 'theirs/fuse-overlayfs']
 
 before(() => {
   prefix = mkdtempSync(join(tmpdir(), 'stratafs-install-'))
@@ -37,6 +38,7 @@ function install(...args: string[]): { status: number | null; said: string } {
 test('an install is whole: it runs from its prefix, under every name', () => {
   const { status, said } = install('--as-fuse-overlayfs', join(prefix, 'libexec'))
   assert.equal(status, 0, said)
+  writeFileSync(join(prefix, 'share/man/man1/theirs.1'), '')
   for (const name of [
     'bin/stratafs',
     'sbin/mount.fuse.stratafs',
@@ -78,6 +80,21 @@ test('a file of somebody else is never replaced', () => {
   assert.match(said, /theirs\/fuse-overlayfs exists/)
 })
 
+test('the systemd unit and completions are where they are looked for', () => {
+  const unit = readFileSync(join(prefix, 'lib/systemd/system/stratafs@.service'), 'utf8')
+  assert.match(unit, new RegExp(`^ExecStart=${prefix}/bin/stratafs -f `, 'm'))
+  for (const [shell, path] of [
+    ['bash', 'bash-completion/completions/stratafs'],
+    ['zsh', 'zsh/site-functions/_stratafs'],
+    ['fish', 'fish/vendor_completions.d/stratafs.fish'],
+  ] as const) {
+    const words = [join(root, 'dist/src/cli/stratafs.cjs'), 'completion', shell]
+    const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+    const there = join(prefix, 'share', path)
+    assert.equal(existsSync(there) ? readFileSync(there, 'utf8') : null, status === 0 ? stdout : null)
+  }
+})
+
 test('wrong arguments are named', () => {
   assert.match(install('--as-podman').said, /unknown argument '--as-podman'/)
 })
@@ -86,9 +103,7 @@ test('an uninstall leaves nothing of it', () => {
   const { status, said } = install('--uninstall')
   assert.equal(status, 0, said)
   const left = readdirSync(prefix, { recursive: true }).sort()
-  assert.deepEqual(left, [
-    ...['bin', 'lib', 'libexec', 'sbin', 'share', 'share/man', 'share/man/man1', 'share/man/man8'],
-    ...['theirs', 'theirs/fuse-overlayfs'],
-  ])
+  // A folder that was there, with a file of somebody else's.
+  assert.deepEqual(left, ['share', 'share/man', 'share/man/man1', 'share/man/man1/theirs.1', ...THEIRS])
   assert.match(install('--uninstall').said, /nothing is installed/)
 })

@@ -141,6 +141,23 @@ test('the command runs where no launcher is for this machine', () => {
   assert.match(stdout, /stratafs \d/)
 })
 
+test('the command runs where the launcher’s C library is not: a root with musl or none', needsRoot, (t) => {
+  if (!fs.existsSync('/bin/busybox')) return t.skip('busybox-static is not installed')
+  const base = join(place, 'no-glibc')
+  const inside = join(base, 'stratafs')
+  fs.mkdirSync(join(base, 'bin'), { recursive: true })
+  fs.copyFileSync('/bin/busybox', join(base, 'bin/busybox'))
+  for (const name of ['sh', 'uname', 'readlink']) fs.symlinkSync('busybox', join(base, 'bin', name))
+  fs.writeFileSync(join(base, 'bin/node'), '#!/bin/sh\necho node "$@"\n', { mode: 0o755 })
+  for (const path of ['scripts/stratafs', `native-bindings/prebuilt/${MACHINE}/launch`])
+    fs.cpSync(join(place, 'node_modules/stratafs', path), join(inside, path))
+  const run = spawnSync('chroot', [base, '/stratafs/scripts/stratafs', '--version'], {
+    encoding: 'utf8',
+    env: { PATH: '/bin:/usr/sbin:/usr/bin:/sbin' },
+  })
+  assert.deepEqual([run.stdout, run.stderr], ['node /stratafs/dist/src/cli/stratafs.cjs --version\n', ''])
+})
+
 /** Takes the packages' own better-sqlite3 away, and leaves one in node_modules that was built for another Node. */
 function spoilSqlite(folder: string): void {
   for (const name of ['better-sqlite3', 'better-sqlite3-napi']) {

@@ -5,7 +5,7 @@
 import type { MountArguments } from './mount-request.js'
 
 /** Those with a value. */
-const OPTIONS = ['--lower', '--upper', '--work', '-o', '--log-file', '--transport'] as const
+const OPTIONS = ['--lower', '--upper', '--work', '-o', '--log', '--log-file', '--transport'] as const
 type Option = (typeof OPTIONS)[number]
 
 /** The arguments after `mount`, latin1; null where yargs has to read them. */
@@ -53,6 +53,8 @@ function collect(given: Map<Option, string[]>, merged: string, acceptLimits: boo
   const one = (option: Option) => given.get(option)?.at(-1)
   const transport = one('--transport')
   if (transport !== undefined && transport !== 'dev-fuse') return null
+  const log = one('--log')
+  if (log !== undefined && log !== 'journal') return null
   for (const [option, values] of given) if (option !== '--lower' && option !== '-o' && values.length > 1) return null
   return {
     merged,
@@ -63,6 +65,7 @@ function collect(given: Map<Option, string[]>, merged: string, acceptLimits: boo
     foreground: false,
     trace: false,
     logFile: one('--log-file'),
+    ...(log === undefined ? {} : { log }),
     transport,
     acceptLimits,
   }

@@ -66,7 +66,7 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   ['transport=dev-fuse|fuse-native', 'how requests come; see docs/transports.md'],
   ['accept_limits', 'over fuse-native: several users, though owners are wrong'],
   ['auto_unmount', 'unmount when the daemon dies'],
-  ['log=FILE debug', 'where the daemon logs; every request in one line'],
+  ['log=FILE|journal debug', 'where the daemon logs; every request in one line'],
 ]
 
 const INDENT = 2

@@ -35,6 +35,7 @@ export interface MountArguments {
   readonly foreground: boolean
   readonly trace: boolean
   readonly logFile: string | undefined
+  readonly log?: string | undefined
   readonly transport: string | undefined
   readonly acceptLimits: boolean
   readonly json?: boolean
@@ -59,7 +60,9 @@ export function commandRequest(given: MountArguments, cwd: string): MountRequest
     ...(given.work === undefined ? {} : { work: given.work }),
   }
   const options = [...given.options]
-  if (given.logFile !== undefined) options.push(`log=${escapePath(given.logFile)}`)
+  if (given.log !== undefined) options.push(`log=${given.log}`)
+  // A file may have the journal's name.
+  if (given.logFile !== undefined) options.push(`log=${escapePath(given.logFile.replace(/^journal$/, './$&'))}`)
   if (given.transport !== undefined) options.push(`transport=${given.transport}`)
   if (given.acceptLimits) options.push('accept_limits')
   const { merged: mountpoint, foreground, trace } = given

@@ -47,6 +47,11 @@ export const mountCommand =
           })
           .option('foreground', { alias: 'f', type: 'boolean', describe: 'stay, and log to the terminal' })
           .option('debug', { alias: 'd', type: 'boolean', describe: 'stay, and tell every request' })
+          .option('log', {
+            choices: ['journal'] as const,
+            requiresArg: true,
+            describe: 'log to systemd’s journal, each fact as a field of its own',
+          })
           .option('log-file', { type: 'string', requiresArg: true, describe: 'where the daemon logs' })
           .option('json', { type: 'boolean', describe: 'tell as JSON what was mounted (in the background)' })
           .example('$0 mount --lower app --lower base --upper changes merged', 'two layers, changes kept in `changes`')
@@ -64,6 +69,7 @@ export const mountCommand =
           logFile: last(given['log-file']),
           transport: given.transport === undefined ? undefined : last(given.transport),
           acceptLimits: given['accept-limits'] === true,
+          ...(given.log === undefined ? {} : { log: last(given.log) }),
           ...(given.json === true ? { json: true } : {}),
         })
       },

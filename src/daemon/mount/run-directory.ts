@@ -21,6 +21,7 @@ import {
 import { isAbsolute, join } from 'node:path'
 import { StratafsError } from '../../base/failure.js'
 import type { UnionConfig } from '../../union/context/config.js'
+import { sweepLogs } from './old-logs.js'
 
 /** What a state file holds. Paths are latin1 strings. */
 export interface MountState {
@@ -217,6 +218,7 @@ export function sweepDead(directory: string): void {
     const state = readState(join(directory, file))
     if (state === null || !isAlive(state)) removeFiles(join(directory, file.slice(0, -'.json'.length)))
   }
+  sweepLogs(directory, readdirSync(directory), (pid) => startTimeOf(pid) !== null)
 }
 
 /** Null when the file is gone meanwhile, or is none of ours. */

@@ -62,6 +62,7 @@ function defaultSettings(): Draft['settings'] {
     timeout: null,
     awake: 'auto',
     logFile: null,
+    journal: false,
     trace: false,
     makeWork: false,
     transport: null,

@@ -37,6 +37,8 @@ export interface MountSettings {
   readonly awake: AwakeRequest
   /** Absolute latin1 path; null: the daemon's own choice. */
   readonly logFile: string | null
+  /** Log to systemd's journal; then there is no file. */
+  readonly journal: boolean
   /** Tell every request in one line. */
   readonly trace: boolean
   /** The workdir was not named but chosen beside the upperdir, and may be made. */

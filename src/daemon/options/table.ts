@@ -221,7 +221,8 @@ const daemon: Record<string, OptionRow> = {
     settings.acceptLimits = true
   }),
   log: value(path, ({ settings }, file) => {
-    settings.logFile = file
+    settings.journal = file === 'journal'
+    settings.logFile = settings.journal ? null : file
   }),
   debug: flag(({ settings }) => {
     settings.trace = true

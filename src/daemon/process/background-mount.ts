@@ -5,12 +5,16 @@
  */
 import { existsSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
-import { createLogger, type Logger } from '../../base/log.js'
-import { pathBytes, shown } from '../../base/text.js'
+import type { LogTarget } from '../../base/log.js'
+import { pathBytes } from '../../base/text.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type DaemonVoice, runDaemon, type Served } from './daemon-process.js'
+import { openLog } from './open-log.js'
+
+/** Bytes after which the daemon's own log is begun anew; the one before is kept. */
+const LONGEST_LOG = 1 << 20
 
 /** What the background process is told. */
 export interface BackgroundOrder {
@@ -35,11 +39,10 @@ export async function serveInBackground(
   report: (outcome: BackgroundReport) => Promise<boolean>,
   waiter: Waiter,
 ): Promise<number> {
-  const { logFile: asked } = order.plan.settings
-  const own = asked === null && !order.journal ? ownLog(order.plan.mountpoint) : null
-  const plan: MountPlan = { ...order.plan, settings: { ...order.plan.settings, logFile: own ?? asked } }
+  const { logFile, journal } = order.plan.settings
+  const own = logFile === null && !journal && !order.journal ? ownLog(order.plan.mountpoint) : null
   const dropLog = () => {
-    if (own !== null) rmSync(pathBytes(own), { force: true })
+    if (own !== null) for (const end of ['', '.1']) rmSync(pathBytes(`${own}${end}`), { force: true })
   }
   const ready = async (outcome: Served | StratafsError) => {
     if (outcome instanceof StratafsError) dropLog()
@@ -49,35 +52,29 @@ export async function serveInBackground(
   const over = (code: number) => {
     if (code === 0) dropLog()
   }
-  return serve(plan, order, { ready, waiter, over })
+  return serve(order, own, { ready, waiter, over })
 }
 
+/** `own`: where the log goes when nothing else was asked for, if it does. */
 async function serve(
-  plan: MountPlan,
-  { journal, warnings }: BackgroundOrder,
+  { plan, journal, warnings }: BackgroundOrder,
+  own: string | null,
   voice: Pick<DaemonVoice, 'ready' | 'waiter' | 'over'>,
 ): Promise<number> {
-  const logger = openLog(plan.settings.logFile, journal)
+  const logger = openLog(plan, otherwise(own, journal))
   if (logger instanceof StratafsError) {
     await voice.ready(logger)
     return 1
   }
   const trace = (line: string) => logger.log('info', line)
-  return runDaemon(plan, { ...voice, logger, warnings, trace })
+  const found = { ...plan, settings: { ...plan.settings, logFile: own ?? plan.settings.logFile } }
+  return runDaemon(found, { ...voice, logger, warnings, trace })
 }
 
-function openLog(logFile: string | null, journal: boolean): Logger | StratafsError {
-  try {
-    return createLogger(
-      journal && logFile === null ? { fd: 2, readable: false } : { file: logFile ?? '/dev/null' },
-      'info',
-    )
-  } catch (error) {
-    return new StratafsError(
-      `log file ${shown(logFile ?? '')} cannot be opened: ${(error as Error).message}`,
-      'MOUNT_REFUSED',
-    )
-  }
+/** Where the journal is not reached by its own protocol, systemd takes it from standard error. */
+function otherwise(own: string | null, journal: boolean): LogTarget {
+  if (own !== null) return { file: own, limit: LONGEST_LOG }
+  return journal ? { fd: 2, readable: false } : { file: '/dev/null' }
 }
 
 /** Null without a run directory: then there is no log. */

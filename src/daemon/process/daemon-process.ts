@@ -9,6 +9,7 @@ import { shown } from '../../base/text.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { MountService } from '../service/mount-service.js'
+import { nameProcess } from './process-name.js'
 import { processSignals } from './process-signals.js'
 
 /**
@@ -19,6 +20,8 @@ import { processSignals } from './process-signals.js'
 const SMALL_HEAP = '--heap-growing-percent=50'
 /** By then every module is there: V8 refuses code that was kept under other flags, and compiles it anew. */
 const LOADED_MS = 2_000
+/** The first requests are answered by then. */
+const NAMED_MS = 1_000
 
 /** A mount that serves: where, and what whoever mounted has to know at once. */
 export interface Served {
@@ -64,6 +67,7 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
   signals.serve(service)
   const wanted = await voice.ready({ mountpoint, notice: service.notice })
+  setTimeout(nameProcess, NAMED_MS).unref()
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
   const code = await service.ended

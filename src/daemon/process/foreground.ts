@@ -4,11 +4,11 @@
  */
 import { isatty } from 'node:tty'
 import { StratafsError } from '../../base/failure.js'
-import { createLogger } from '../../base/log.js'
 import { printable, shown } from '../../base/text.js'
 import { mountAnswers } from '../mount/liveness.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { runDaemon, type Served } from './daemon-process.js'
+import { openLog } from './open-log.js'
 import { ServiceManager } from './service-manager.js'
 
 const ANSWER_MS = 20_000
@@ -19,8 +19,11 @@ export async function mountInForeground(
   warnings: readonly string[],
   refuse: (error: string) => void,
 ): Promise<number> {
-  const { logFile, trace } = plan.settings
-  const logger = createLogger(logFile === null ? { fd: 2, readable: isatty(2) || trace } : { file: logFile }, 'info')
+  const logger = openLog(plan, { fd: 2, readable: isatty(2) || plan.settings.trace })
+  if (logger instanceof StratafsError) {
+    refuse(logger.message)
+    return 1
+  }
   const manager = new ServiceManager(process.env)
   const ready = async (outcome: Served | StratafsError) => {
     if (outcome instanceof StratafsError) {

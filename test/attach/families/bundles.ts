@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { bundleConfig } from '../../../src/oci/bundle/bundle-config.js'
 import type { Case, Family } from '../case.js'
 import { expectNothingLeft } from '../leftovers.js'
+import { documented, documentedLine } from '../page.js'
 import { type Scene, USER_ID } from '../scene.js'
 import { layers, mounted, unmountAll } from './layers.js'
 import { quoted } from './words.js'
@@ -93,8 +94,21 @@ const containerd: Case = {
     const said = scene.sh(`containerd -c ${config} >${scene.at('containerd.log')} 2>&1 </dev/null & pid=$!
       trap 'kill $pid; wait $pid || true' EXIT
       for i in $(seq 100); do ${ctr} version >/dev/null 2>&1 && break; sleep 0.1; done
-      ${ctr} run --rm --net-host --rootfs ${merged} box /bin/sh -c ${quoted(COMMAND)}`)
+      ${documentedLine('ctr run', { '/mnt/merged': merged, '/bin/ls -la /': '/bin/sh -c' }).replace('ctr', ctr)} ${quoted(COMMAND)}`)
     assert.equal(said, '0\nbase\n100\n0:0')
+    scene.sh(`umount ${merged}`)
+    expectNothingLeft(scene)
+  },
+}
+
+const pageRunc: Case = {
+  name: 'runc: a mount, a bundle and a run as this page has them',
+  needs: ['runc'],
+  not: { 'fuse-overlayfs': 'it writes no bundles' },
+  run(scene) {
+    const { merged, upper } = layers(scene, 'bundles')
+    const lines = documented('sh', 'runc run', { '/layers/base': scene.rootfs, '/data/upper': upper })
+    assert.match(scene.sh(`cd ${scene.at()}; rm -rf box; ${lines.replaceAll('/mnt/merged', merged)}`), / many$/m)
     scene.sh(`umount ${merged}`)
     expectNothingLeft(scene)
   },
@@ -107,12 +121,14 @@ export const bundles: Family = {
   cases: [
     ...['runc', 'crun'].flatMap((runtime) => [runs(runtime, 0), runs(runtime, 1000)]),
     containerd,
-    inRoot('chroot', [], (merged) => `chroot ${merged}`),
-    inRoot('bubblewrap', ['bwrap'], (merged) => `bwrap --bind ${merged} / --proc /proc --dev /dev --unshare-pid`),
+    pageRunc,
+    inRoot('chroot', [], (merged) => documentedLine('chroot', { '/mnt/merged': merged })),
+    inRoot('bubblewrap', ['bwrap'], (merged) => documentedLine('bwrap', { '/mnt/merged': merged }).replace(/ sh$/, '')),
     inRoot(
       'systemd-nspawn',
       ['systemd-nspawn'],
-      (merged) => `SYSTEMD_NSPAWN_TMPFS_TMP=0 systemd-nspawn -q -D ${merged} --register=no --keep-unit`,
+      (merged) =>
+        `SYSTEMD_NSPAWN_TMPFS_TMP=0 ${documentedLine('systemd-nspawn', { '/mnt/merged': merged })} -q --register=no --keep-unit`,
     ),
     asUser,
   ],

@@ -3,8 +3,10 @@
  * socket and containerd lie in the room, networks are off.
  */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import type { Case, Family } from '../case.js'
 import { daemons, expectNothingLeft, processesNamed } from '../leftovers.js'
+import { documented } from '../page.js'
 import type { Scene } from '../scene.js'
 import { expectCleanLayer, FINGERPRINT, makeTallImage, topLayer } from './image.js'
 import { CHANGED, CHANGES, DOCKERFILE, ownChanges, quoted } from './words.js'
@@ -16,12 +18,16 @@ const docker = `/usr/bin/docker -H ${SOCKET}`
 const run = `${docker} run --network=host`
 
 function start(scene: Scene): void {
+  const config = scene.at('daemon.json')
+  writeFileSync(config, documented('json', 'storage-driver'))
+  const dropIn = /^Environment=PATH=(.*)$/m.exec(documented('', 'Environment'))?.[1] ?? ''
+  const path = dropIn.replace('/opt/stratafs', scene.program.directories.at(-1) ?? '/usr/bin')
   const words = [
     `--data-root ${scene.at('docker')} --exec-root /run/attach-docker --pidfile /run/attach-docker.pid --host ${SOCKET}`,
     '--bridge=none --iptables=false --ip-forward=false --exec-opt native.cgroupdriver=cgroupfs',
-    '--storage-driver fuse-overlayfs',
+    `--config-file ${config}`,
   ].join(' ')
-  scene.sh(`rm -f /run/attach-docker.pid; setsid dockerd ${words} >> ${scene.at('docker.log')} 2>&1 < /dev/null &
+  scene.sh(`rm -f /run/attach-docker.pid; PATH=${path} setsid dockerd ${words} >> ${scene.at('docker.log')} 2>&1 < /dev/null &
     for i in $(seq 150); do ${docker} version >/dev/null 2>&1 && exit 0; sleep 0.2; done; tail -n 5 ${scene.at('docker.log')} >&2; exit 1`)
 }
 

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { checkoutRoot } from '../../../scripts/checkout.js'
 import type { Case, Family } from '../case.js'
 import { expectNothingLeft } from '../leftovers.js'
+import { documented, documentedLine } from '../page.js'
 import type { Scene } from '../scene.js'
 import { layers, unmountAll } from './layers.js'
 
@@ -20,14 +21,6 @@ function tryMount(scene: Scene, words: string): void {
   assert.match(scene.sh(`findmnt -n -o FSTYPE ${merged}`), new RegExp(`^fuse.*${scene.column}$`))
   scene.sh(`umount ${merged}`)
   expectNothingLeft(scene)
-}
-
-/** The first block of docs/attach.md that begins with ``` and `language`, its example paths made those of `replace`. */
-function fromDocs(language: string, replace: Readonly<Record<string, string>>): string {
-  const page = readFileSync(join(checkoutRoot(), 'docs/attach.md'), 'utf8')
-  const block = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'm').exec(page)?.[1]
-  assert.ok(block, `docs/attach.md has a block of ${language}`)
-  return Object.entries(replace).reduce((text, [from, to]) => text.replaceAll(from, to), block)
 }
 
 function examplePaths(scene: Scene): Record<string, string> {
@@ -81,7 +74,7 @@ const cases: Case[] = [
     name: 'an fstab line: mount DIR, umount DIR',
     short: true,
     run(scene) {
-      const line = fromDocs('fstab', examplePaths(scene)).replaceAll('stratafs', scene.column)
+      const line = documented('fstab', '/mnt/merged', examplePaths(scene)).replaceAll('stratafs', scene.column)
       const table = scene.at('fstab')
       // Paths of the room hold the program's name too.
       writeFileSync(table, scene.column === 'stratafs' ? line : peerLine(scene))
@@ -96,7 +89,7 @@ const cases: Case[] = [
     not: OURS,
     run(scene) {
       const table = scene.at('fstab')
-      writeFileSync(table, fromDocs('fstab', examplePaths(scene)))
+      writeFileSync(table, documented('fstab', '/mnt/merged', examplePaths(scene)))
       const units = scene.directory('units')
       const generator = '/usr/lib/systemd/system-generators/systemd-fstab-generator'
       scene.sh(`SYSTEMD_FSTAB=${table} ${generator} ${units} ${units} ${units}`)
@@ -114,7 +107,7 @@ const cases: Case[] = [
     run(scene) {
       const paths = examplePaths(scene)
       const unit = scene.at('merged.service')
-      writeFileSync(unit, fromDocs('ini', paths))
+      writeFileSync(unit, documented('ini', 'ExecStart', paths))
       const { status, stderr } = scene.try(`systemd-analyze verify --man=no ${unit}`)
       assert.deepEqual([status, stderr.includes('merged.service')], [0, false], stderr)
       const command = /^ExecStart=(.*)$/m.exec(readFileSync(unit, 'utf8'))?.[1]
@@ -123,6 +116,49 @@ const cases: Case[] = [
         `python3 ${scene.at('manager.py')} ${scene.at('notify')} ${paths['/mnt/merged']} ${command}`,
       )
       assert.deepEqual(JSON.parse(said), ['READY=1', true, 'STOPPING=1', 0, false])
+      expectNothingLeft(scene)
+    },
+  },
+  {
+    name: 'the template unit with its file of options: verified, mounts, unmounts',
+    needs: ['systemd-analyze', 'systemd-escape', 'python3'],
+    not: OURS,
+    run(scene) {
+      const paths = examplePaths(scene)
+      const instance = scene.sh(`systemd-escape -p ${paths['/mnt/merged']}`)
+      const conf = scene.at('options.conf')
+      scene.sh(documentedLine('echo OPTIONS=', { '/etc/stratafs/mnt-merged.conf': conf, ...paths }))
+      const unit = scene.at(`stratafs@${instance}.service`)
+      const template = readFileSync(join(checkoutRoot(), 'systemd/stratafs@.service'), 'utf8')
+      writeFileSync(unit, template.replaceAll('/usr/bin/stratafs', scene.program.path))
+      const { status, stderr } = scene.try(`systemd-analyze verify --man=no '${unit}'`)
+      assert.deepEqual([status, stderr.includes('stratafs@')], [0, false], stderr)
+      // What systemd does with the two: a word stays a word.
+      const options = readFileSync(conf, 'utf8').trim().replace('OPTIONS=', '')
+      const command = `${scene.program.path} -f -o ${options} ${paths['/mnt/merged']}`
+      assert.match(template, /^ExecStart=\/usr\/bin\/stratafs -f -o \$\{OPTIONS\} %f$/m)
+      writeFileSync(scene.at('manager.py'), MANAGER)
+      const said = scene.sh(
+        `python3 ${scene.at('manager.py')} ${scene.at('notify')} ${paths['/mnt/merged']} ${command}`,
+      )
+      assert.deepEqual(JSON.parse(said), ['READY=1', true, 'STOPPING=1', 0, false])
+      expectNothingLeft(scene)
+    },
+  },
+  {
+    name: 'a killed daemon of a unit: what it leaves is taken away, so that it can start again',
+    kills: true,
+    not: OURS,
+    run(scene) {
+      const paths = examplePaths(scene)
+      const merged = paths['/mnt/merged']
+      const unit = documented('ini', 'ExecStart', paths).replaceAll('$$', '$')
+      const line = (name: string) => new RegExp(`^${name}=-?(.*)$`, 'm').exec(unit)?.[1]
+      scene.sh(`${line('ExecStart')} 2>/dev/null & for i in $(seq 100); do mountpoint -q ${merged} && break; sleep 0.05; done
+        kill -9 $!; wait $! || true
+        ! ls ${merged} 2>/dev/null
+        SERVICE_RESULT=success ${line('ExecStopPost')}; mount | grep -q ${merged}
+        SERVICE_RESULT=signal ${line('ExecStopPost')}; ls ${merged}; ! mount | grep -q ${merged}`)
       expectNothingLeft(scene)
     },
   },

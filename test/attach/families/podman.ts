@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import type { Case, Family } from '../case.js'
 import { awaitPodman, daemons, expectNothingLeft, processesNamed } from '../leftovers.js'
+import { documentedLine } from '../page.js'
 import type { Scene, User } from '../scene.js'
 import { expectCleanLayer, FINGERPRINT, makeTallImage, topLayer } from './image.js'
 import { CHANGED, CHANGES, DOCKERFILE, ownChanges, quoted } from './words.js'
@@ -203,8 +204,20 @@ function cases(as: User): Case[] {
         const { sh } = say(scene)
         sh(`${run} -d --name c base sh -c 'echo x > /data/x; exec sleep 1000' && sleep 0.3`)
         for (const pid of daemons(scene)) process.kill(pid, 'SIGKILL')
-        sh('podman kill c >/dev/null 2>&1 || true; podman wait c >/dev/null 2>&1 || true')
-        sh('podman start c && podman exec c cat /data/plain')
+        // Its first process hears no SIGTERM.
+        sh(documentedLine('podman stop box').replace('stop box', 'stop -t 0 c'))
+        sh(documentedLine('podman start box').replace('box', 'c'))
+        assert.equal(sh('podman exec c cat /data/plain /data/x'), 'base\nx')
+      },
+    },
+    {
+      name: 'a mount that is refused: podman prints the reason',
+      short: as === 'root',
+      not: { 'fuse-overlayfs': 'it is another one’s refusal' },
+      run(scene) {
+        const { status, stderr } = scene.try(`STRATAFS_RUN_DIR=here ${run} --rm base true`, as)
+        assert.notEqual(status, 0)
+        assert.match(stderr, /: stratafs: STRATAFS_RUN_DIR here must be an absolute path\n/)
       },
     },
     {
