@@ -40,12 +40,12 @@ export function copyUpForUnlink(u: Union, node: Node, parent: Node, name: string
 }
 
 /**
- * A lower layer that gets names while it is mounted makes the count too low: those that are known are counted at least,
- * so that it does not come to nothing while one of them is there. As ovl_drop_nlink() in fs/overlayfs/dir.c.
+ * A lower layer that gets names while it is mounted makes the count too low: it does not come to nothing while another
+ * name is known. As ovl_drop_nlink() in fs/overlayfs/dir.c.
  */
 function countKnown(node: Node): void {
-  const known = (node.parent === null ? 0 : 1) + (node.others?.length ?? 0)
-  if (node.links !== null) node.links.nlink = Math.max(node.links.nlink, known)
+  const isAlone = node.others === null || node.others.length === 0
+  if (node.links !== null && !isAlone) node.links.nlink = Math.max(node.links.nlink, 2)
 }
 
 /** Before `name` in `parent` goes: a file keeps another place or a descriptor, a directory its descriptor. */
