@@ -38,7 +38,29 @@ export class DirCache {
     }
     const parent = dir.parent
     if (parent === null) return dir.layer.rootFd
-    const parentFd = this.fd(parent)
+    if (parent.fd < 0 && parent.parent !== null) return this.#descend(dir)
+    return this.#openIn(this.fd(parent), dir)
+  }
+
+  /**
+   * The way down to `dir` from the nearest directory that is open, by a loop: it may be longer than the stack is deep.
+   * What was opened only to pass through is closed behind, as soon as more are open than shall be.
+   */
+  #descend(dir: LayerDir): number {
+    const way: LayerDir[] = []
+    let at = dir
+    for (; at.fd < 0 && at.parent !== null; at = at.parent) way.push(at)
+    let fd = this.fd(at)
+    for (let next = way.pop(); next !== undefined && fd >= 0; next = way.pop()) {
+      fd = this.#openIn(fd, next)
+      const passed = next.parent!
+      if (passed !== at && this.#size > this.capacity && !passed.pinned) this.#drop(passed)
+    }
+    return fd
+  }
+
+  /** Opens and keeps `dir` in its parent's descriptor, or hands on that one's -errno. */
+  #openIn(parentFd: number, dir: LayerDir): number {
     if (parentFd < 0) return parentFd
     let fd = this.#open(parentFd, dir.name)
     if ((fd === -Errno.EMFILE || fd === -Errno.ENFILE) && this.shrink()) fd = this.#open(parentFd, dir.name)

@@ -22,6 +22,7 @@ export const limits: readonly Limit[] = [
     cases: [
       'create: new files belong to the caller',
       'create: a setgid directory gives its group to new files, and its setgid bit to new directories',
+      'create: what another user makes over whiteouts in a setgid directory is that user’s, and of its group',
       'rename: the sticky bit and the parent’s mode are checked for both ends',
       'attributes: truncate and O_TRUNC clear setgid without group execute when somebody outside the group does it',
       'special files: mknod of a device by a plain user is EPERM, of a FIFO allowed',

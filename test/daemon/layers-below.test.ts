@@ -5,13 +5,23 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { needsRoot, type Workspace, workspace } from './harness.js'
+import { MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
-function mark(path: string, name: string, value = ''): void {
-  const words = ['-n', `trusted.overlay.${name}`, ...(value === '' ? [] : ['-v', value]), path]
+function mark(path: string, name: string, value = '', kind = 'trusted'): void {
+  const words = ['-n', `${kind}.overlay.${name}`, ...(value === '' ? [] : ['-v', value]), path]
   assert.equal(spawnSync('setfattr', words).status, 0, `setfattr ${name}`)
 }
 
@@ -52,18 +62,75 @@ for (const index of ['off', 'on'])
       assert.equal(readFileSync(join(second, 'objects/blob'), 'utf8'), 'hello\n')
     })
 
-test('content that no data-only layer has is EIO, and so is one with a digest under verity=on', skip, (t) => {
+test('content that no data-only layer has is ENOENT until it has, one with a digest EIO under verity=on', skip, (t) => {
   const w = workspace(t)
   const { first } = dataLayers(w)
   metacopy(w, '/objects/blob')
+  const f = join(w.merged, 'f')
   assert.equal(w.run('mount', '-o', `lowerdir=${w.top}::${first}`, w.merged).status, 0)
-  assert.throws(() => readFileSync(join(w.merged, 'f')), { code: 'EIO' })
-  assert.equal(w.run('unmount', w.merged).status, 0)
+  assert.equal(statSync(f).size, 6)
+  assert.throws(() => readFileSync(f), { code: 'ENOENT' })
   writeFileSync(join(first, 'objects/blob'), 'hello\n')
+  assert.equal(readFileSync(f, 'utf8'), 'hello\n')
+  assert.equal(w.run('unmount', w.merged).status, 0)
   mark(join(w.top, 'f'), 'metacopy', `0x00240001${'ab'.repeat(32)}`)
   assert.equal(w.run('mount', '-o', `lowerdir=${w.top}::${first},verity=on`, w.merged).status, 0)
   assert.throws(() => readFileSync(join(w.merged, 'f')), { code: 'EIO' })
   assert.equal(w.run('unmount', w.merged).status, 0)
+})
+
+/** Marks below `meta`: content in the second data-only layer, in none, not said, at a symlink, in the layer itself. */
+const MARKED: readonly (readonly [string, string])[] = [
+  ['f', '/objects/blob'],
+  ['sub/deep', '/objects/blob'],
+  ['absent', '/objects/absent'],
+  ['relative', 'blob'],
+  ['none', ''],
+  ['link', '/objects/link'],
+  ['own', '/plain'],
+]
+
+/** What is done in a mount of $1, given how it is mounted and unmounted; all answers, with the error names. */
+const ACT = `
+look() { for n in f absent relative none link own sub/deep plain; do echo "$n $(stat -c '%s %F' $n 2>&1) $(cat $n 2>&1)"; done
+  find . -maxdepth 2 2>&1 | sort; }
+into() { mounted "$1" || exit 1; cd "$m"; }
+out() { cd /; unmounted; }
+into '' && look; out
+into "$w" && look
+echo more >> f; cat f; chmod 600 sub/deep; cat sub/deep; stat -c '%a %s' sub/deep; mv sub moved 2>/dev/null
+for n in absent relative none link own; do mv $n to 2>/dev/null || echo "$n stays"; done
+rm absent plain; mkdir plain; ls -A; out
+into "$w" && look; out`
+
+/** All that is said in a user namespace where `mounts` and `unmounts` do so. */
+function inNamespace(t: TestContext, mounts: string, unmounts: string) {
+  const w = workspace(t)
+  const [first, second] = dataLayers(w)
+  mkdirSync(join(w.top, 'sub'))
+  writeFileSync(join(w.top, 'plain'), 'plain\n')
+  writeFileSync(join(second, 'objects/blob'), 'hello\n')
+  symlinkSync('blob', join(second, 'objects/link'))
+  for (const [name, redirect] of MARKED) {
+    writeFileSync(join(w.top, name), '')
+    truncateSync(join(w.top, name), 6)
+    mark(join(w.top, name), 'metacopy', '', 'user')
+    if (redirect !== '') mark(join(w.top, name), 'redirect', redirect, 'user')
+  }
+  const words = `userxattr,lowerdir=${w.top}::${first}::${second}`
+  const script = `m=${w.merged} w=,upperdir=${w.upper},workdir=${w.work}
+    mounted() { ${mounts} -o "${words}$1" "$m"; }; unmounted() { ${unmounts} "$m"; }; ${ACT}`
+  const env = { ...w.env, LC_ALL: 'C' }
+  return spawnSync('unshare', ['-Urm', 'bash', '-c', script], { encoding: 'utf8', timeout: 60_000, env })
+}
+
+test('data-only lowers in a user namespace, under userxattr: as kernel overlayfs has them since 6.16', skip, (t) => {
+  const ours = inNamespace(t, `'${process.execPath}' '${MAIN}' mount`, `'${process.execPath}' '${MAIN}' unmount`)
+  assert.match(ours.stdout, /^f 6 regular file hello\nabsent 6 regular file cat: absent: No such file/, ours.stderr)
+  assert.match(ours.stdout, /^relative stat: cannot statx 'relative': Operation not permitted/m)
+  const kernel = inNamespace(t, 'mount -t overlay overlay', 'umount')
+  if (kernel.stderr.includes('mount:')) return t.skip(`this kernel cannot: ${kernel.stderr}`)
+  assert.equal(ours.stdout, kernel.stdout)
 })
 
 /** A lower layer with upper, workdir and mountpoint in it. */

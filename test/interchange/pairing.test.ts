@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { columnNamed } from '../conformance/columns.js'
@@ -21,16 +21,18 @@ interface Pair {
 
 type Side = 'kernel' | 'ours'
 
-/** What mounting said: '' where it worked. */
-function tried(w: Workspace, side: Side, { lower, upper, work }: Pair, index = ',index=on'): string {
+/** What mounting said: '' where it worked; `act` is done in the mount then. */
+function tried(w: Workspace, side: Side, { lower, upper, work }: Pair, index = ',index=on', act = () => {}): string {
   const words = `lowerdir=${lower},upperdir=${upper},workdir=${work}${index}`
   if (side === 'ours') {
     const run = w.run('mount', '-o', words, w.merged)
     if (run.status !== 0) return run.stderr
+    act()
     return w.run('unmount', w.merged).stderr
   }
   const run = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', words, w.merged], { encoding: 'utf8' })
   if (run.status !== 0) return run.stderr
+  act()
   return spawnSync('umount', [w.merged], { encoding: 'utf8' }).stderr
 }
 
@@ -58,6 +60,39 @@ for (const by of ['kernel', 'ours'] as const)
     }
     assert.equal(tried(w, 'kernel', { ...pair, ...others }), '', 'a new upper and workdir over the same lower')
   })
+
+test('which words make a mismatch refused: those that do so with the kernel', { skip }, (t) => {
+  const { w, others, pair } = noted(t, 'kernel')
+  const unfits = [{ lower: w.top }, { upper: others.upper }]
+  for (const [n, words] of ['index=on', 'index=off', 'xino=on', 'metacopy=on', 'xino=on,index=on'].entries()) {
+    const tries = { ...pair, ...unfits[n % 2] }
+    const [kernel, ours] = (['kernel', 'ours'] as const).map((side) => tried(w, side, tries, `,${words}`))
+    assert.equal(ours === '', kernel === '', `${words}: ${ours} ${kernel}`)
+  }
+  const exported = ',index=on,nfs_export=on'
+  assert.match(tried(w, 'kernel', { ...pair, lower: w.top }, exported), /Stale file handle/)
+  assert.match(tried(w, 'ours', pair, exported), /cannot be exported over NFS/)
+})
+
+test('a lower group whose names all went while unmounted leaves nothing in the index', { skip }, (t) => {
+  for (const side of ['kernel', 'ours'] as const) {
+    const { w, pair } = noted(t, side)
+    const b = join(w.merged, 'b')
+    const append = () => writeFileSync(b, '+', { flag: 'a' })
+    assert.equal(tried(w, side, pair, undefined, append), '')
+    assert.equal(readdirSync(join(pair.work, 'index')).length, 1)
+    for (const name of ['b', 'b2']) rmSync(join(w.base, name))
+    const remove = () => {
+      assert.equal(readFileSync(b, 'utf8'), 'base b\n+')
+      // The kernel counts its index here.
+      if (side === 'ours') assert.equal(statSync(b).nlink, 1)
+      rmSync(b)
+    }
+    assert.equal(tried(w, side, pair, undefined, remove), '')
+    assert.equal(tried(w, side, pair), '')
+    assert.deepEqual(readdirSync(join(pair.work, 'index')), [], side)
+  }
+})
 
 test('without index=on a mount of what does not fit goes on, and says so', { skip }, (t) => {
   const { w, others, pair } = noted(t, 'kernel')

@@ -3,7 +3,8 @@
  * stays open, a pinned one too, and every one that is handed out is of the directory that was asked for.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -43,6 +44,24 @@ after(() => {
 
 function directories(): LayerDir[] {
   return Array.from({ length: COUNT }, (_, i) => new LayerDir(layer, layer.root, `d${i}`))
+}
+
+/** So many directories, each in the last, where they are made and removed fast. */
+function deepWay(depth: number) {
+  const place = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stratafs-dirs-'))
+  const memory = new Layer(0, place, native.openat(AT_FDCWD, place, O_PATH | O_DIRECTORY, 0), false)
+  let deepest = memory.root
+  let fd = native.openat(memory.rootFd, '.', O_PATH | O_DIRECTORY, 0)
+  for (let made = 0; made < depth; made++) {
+    assert.equal(native.mkdirat(fd, 'n', 0o700), 0)
+    const inner = native.openat(fd, 'n', O_PATH | O_DIRECTORY, 0)
+    native.close(fd)
+    fd = inner
+    deepest = new LayerDir(memory, deepest, 'n')
+  }
+  const inode = inodeOf(fd)
+  native.close(fd)
+  return { place, memory, deepest, inode }
 }
 
 describe('the directory cache', () => {
@@ -93,6 +112,24 @@ describe('the directory cache', () => {
     const fds = dirs.map((dir) => cache.fd(dir))
     assert.equal(new Set(fds).size, COUNT)
     cache.close()
+  })
+
+  it('finds a way of 12,000 directories, none of them open, and keeps no more of it than its capacity', () => {
+    const { place, memory, deepest, inode } = deepWay(12_000)
+    try {
+      const cache = new DirCache(CAPACITY)
+      const [other] = directories()
+      cache.beginOperation()
+      const given = cache.fd(other!)
+      assert.equal(inodeOf(cache.fd(deepest)), inode)
+      assert.equal(inodeOf(given), inodes[0], 'what the operation was given before')
+      assert.ok(cache.size <= CAPACITY + 1, `${cache.size} are open`)
+      cache.close()
+    } finally {
+      memory.close()
+      // rmSync names paths, which are too long here.
+      spawnSync('rm', ['-rf', place])
+    }
   })
 
   it('closes what is released, pinned or not', () => {

@@ -14,10 +14,16 @@ const ASK = `
   const { sharedDirectory } = await import('${SOURCES}owner-index/database/stack-identity.js')
   console.log(JSON.stringify([capable(${CAP_CHOWN}), isMachineRoot(), defaultStore(), sharedDirectory()]))`
 
+/** Set where the addon is one of scripts/sanitize.sh, which loads after the sanitizer only. */
+const SANITIZER = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => name === 'LD_PRELOAD' || name.endsWith('SAN_OPTIONS')),
+)
+const needsProc = 'LD_PRELOAD' in SANITIZER && 'a sanitizer needs /proc'
+
 /** The answers of a process that `words` start. */
 function asked(...words: string[]): unknown {
   const [program, ...rest] = [...words, process.execPath, '--input-type=module', '-e', ASK]
-  const env = { PATH: process.env.PATH, HOME: '/home/who' }
+  const env = { PATH: process.env.PATH, HOME: '/home/who', ...SANITIZER }
   return JSON.parse(execFileSync(program!, rest, { env, encoding: 'utf8' }))
 }
 
@@ -27,12 +33,13 @@ describe('power over the machine', { skip: needsRoot }, () => {
   it('root has it', () => assert.deepEqual(asked(), [true, true, ...machine]))
   it('root without the capability is root still', () =>
     assert.deepEqual(asked('setpriv', '--bounding-set=-chown', '--inh-caps=-chown'), [false, true, ...machine]))
-  it('a kernel that tells no namespace has but one', () =>
+  it('a kernel that tells no namespace has but one', { skip: needsProc }, () =>
     assert.deepEqual(asked('unshare', '--mount', 'sh', '-c', 'umount -l /proc && exec "$@"', 'sh'), [
       true,
       true,
       ...machine,
-    ]))
+    ]),
+  )
   it('an ordinary user has not', () =>
     assert.deepEqual(asked('setpriv', '--reuid=65534', '--clear-groups'), [false, false, ...own]))
   it('nor root of a user namespace, whatever capabilities it has there', () =>

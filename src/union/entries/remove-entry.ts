@@ -34,8 +34,18 @@ export function copyUpWithName(u: Union, node: Node, parent: Node, name: string)
  */
 export function copyUpForUnlink(u: Union, node: Node, parent: Node, name: string): number {
   if (node.dir !== null || node.links === null) return 0
+  countKnown(node)
   const isKept = u.writable!.work.index !== null && node.inodeDir !== null && node.inodeDir.layer.uuid !== null
   return node.inUpper || isKept ? copyUpWithName(u, node, parent, name) : 0
+}
+
+/**
+ * A lower layer that gets names while it is mounted makes the count too low: it does not come to nothing while another
+ * name is known. As ovl_drop_nlink() in fs/overlayfs/dir.c.
+ */
+function countKnown(node: Node): void {
+  const isAlone = node.others === null || node.others.length === 0
+  if (node.links !== null && !isAlone) node.links.nlink = Math.max(node.links.nlink, 2)
 }
 
 /** Before `name` in `parent` goes: a file keeps another place or a descriptor, a directory its descriptor. */

@@ -44,7 +44,7 @@ export function linkIntoUpper(u: Union, node: Node, upper: number, name: string)
   const from = u.locatedName
   const origin = u.marks.get(fd, from, 'origin')
   const lower = typeof origin === 'number' ? null : u.inodes.originLinks(origin)
-  let errno = lower === null ? 0 : setNlinkMark(u, node, fd, from, 'L', lower)
+  let errno = lower === null || lower === 0 ? 0 : setNlinkMark(u, node, fd, from, 'L', lower)
   if (errno >= 0) errno = native.linkat(fd, from, upper, name)
   return errno < 0 ? errno : writeUnionNlink(u, node)
 }
@@ -60,20 +60,31 @@ export function dropLinkIndexEntry(u: Union, node: Node): void {
 }
 
 /**
- * Removes entries of the index whose group has lost its last name: a crash can come between the two losses. Notes the
- * lower files that have one name left, because others were removed while nothing was mounted. Those are looked for in
- * the index, too.
+ * Removes what a crash left in the index between the loss of a group's last name and that of its entry, and entries
+ * whose lower file was removed while nothing was mounted, since no name leads to them. Notes the lower files that have
+ * one name left, the others having been removed likewise: they are looked for in the index, too.
  */
 export function sweepIndex(u: Union): void {
   const index = u.writable!.work.index!
   const entries = native.readDirectory(index.fd, '')
   if (typeof entries === 'number') return
   for (const name of entries.names) {
-    const single = u.inodes.singleOf(Buffer.from(name, 'hex'))
+    const origin = Buffer.from(name, 'hex')
+    if (u.inodes.originLinks(origin) === 0) {
+      leaveIndex(u, index.fd, name)
+      continue
+    }
+    const single = u.inodes.singleOf(origin)
     if (single !== null) u.singled.add(single)
     if (native.statat(index.fd, name) < 0 || native.stat[Stat.NLINK] !== 1) continue
     const mark = u.marks.get(index.fd, name, 'nlink')
     if (typeof mark === 'number' || !latin1(mark).startsWith('U')) continue
     if (parseLinks(latin1(mark), 1, 0) === null) native.unlinkat(index.fd, name, 0)
   }
+}
+
+/** The names of this group in the upper are hard links like others from now on, and counted as such. */
+function leaveIndex(u: Union, index: number, name: string): void {
+  u.marks.remove(index, name, 'nlink')
+  native.unlinkat(index, name, 0)
 }

@@ -193,7 +193,7 @@ export function parseLinks(text: string | null, upperLinks: number, lowerLinks: 
 function unionLinks(u: Union, marks: Marks, upperLinks: number): number | null {
   if (marks.nlink?.startsWith('U')) return parseLinks(marks.nlink, upperLinks, 0)
   const lower = marks.origin === null ? null : u.inodes.originLinks(marks.origin)
-  return lower === null ? null : parseLinks(marks.nlink, upperLinks, lower)
+  return lower === null || lower === 0 ? null : parseLinks(marks.nlink, upperLinks, lower)
 }
 
 /** The kernel was told of `node` once more. */

@@ -5,6 +5,7 @@
  * bits are left for the real number. The rare larger one (some network filesystems) gets a number of its own for the
  * life of the mount.
  */
+import { Errno } from '../../base/errno.js'
 import { decodeOrigin, inodeOfHandle, type Origin, sameBytes } from '../../layers/file-handle.js'
 import type { Layer } from '../../layers/layer-dir.js'
 import { O_PATH, S_IFMT } from '../../syscalls/constants.js'
@@ -67,13 +68,16 @@ export class InodeNumbers {
     return layer === null ? null : this.#originOn(layer, origin!, type)
   }
 
-  /** The link count of the lower inode that an origin mark names, or null; fills `native.stat`. */
+  /**
+   * The link count of the lower inode that an origin mark names; fills `native.stat`. 0: its filesystem has it no
+   * more. null: nobody can tell.
+   */
   originLinks(mark: Uint8Array): number | null {
     const origin = decodeOrigin(mark)
     const layer = origin === null || !this.mayOpenHandles ? null : this.#layerOf(origin)
     if (layer === null) return null
     const fd = native.openByHandle(layer.handleFd(), origin!.type, origin!.handle, O_PATH)
-    if (fd < 0) return null
+    if (fd < 0) return fd === -Errno.ESTALE ? 0 : null
     const known = native.statat(fd, '') >= 0
     native.close(fd)
     return known ? native.stat[Stat.NLINK]! : null

@@ -4,7 +4,7 @@ import type { Case, Family } from '../case.js'
 import { expectNothingLeft } from '../leftovers.js'
 import type { User } from '../scene.js'
 import { expectCleanLayer, FINGERPRINT, topLayer } from './image.js'
-import { CHANGES, quoted } from './words.js'
+import { CHANGES, CLOSED_ACTS, CLOSED_BELOW, CLOSED_KEPT, CLOSED_LOOK, CLOSED_TREE, quoted } from './words.js'
 
 /** No network of its own, and the isolation that needs no cgroups. */
 const run = 'buildah run --isolation chroot'
@@ -38,6 +38,16 @@ function cases(as: User): Case[] {
         expectNothingLeft(scene)
         const look = 'cat /data/outside; test ! -e /data/owned'
         assert.equal(scene.sh(`${run} w -- sh -c ${quoted(look)}`, as), 'outside')
+      },
+    },
+    {
+      name: 'a volume with :O of closed files and directories: all changed, and as they were afterwards',
+      run(scene) {
+        const sh = (script: string) => scene.sh(script, as)
+        sh(`buildah from --name w base >/dev/null; ${CLOSED_TREE}`)
+        assert.equal(sh(`${run} -v "$PWD/t:/t:O" w -- sh -ec ${quoted(CLOSED_ACTS)}`), CLOSED_LOOK)
+        assert.equal(sh(CLOSED_KEPT), CLOSED_BELOW)
+        expectNothingLeft(scene)
       },
     },
     {

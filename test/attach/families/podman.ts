@@ -8,7 +8,18 @@ import { awaitPodman, daemons, expectNothingLeft, processesNamed } from '../left
 import { documentedLine } from '../page.js'
 import type { Scene, User } from '../scene.js'
 import { expectCleanLayer, FINGERPRINT, makeTallImage, topLayer } from './image.js'
-import { CHANGED, CHANGES, DOCKERFILE, ownChanges, quoted } from './words.js'
+import {
+  CHANGED,
+  CHANGES,
+  CLOSED_ACTS,
+  CLOSED_BELOW,
+  CLOSED_KEPT,
+  CLOSED_LOOK,
+  CLOSED_TREE,
+  DOCKERFILE,
+  ownChanges,
+  quoted,
+} from './words.js'
 
 /** Shell lines as `as`; `inside` sees the container's mounts, which an ordinary user has in a namespace of its own. */
 interface Hands {
@@ -194,6 +205,16 @@ function cases(as: User): Case[] {
         const act = `cd ${home}; cat precious; echo new > precious; rm -r some; cat precious; ls | grep -cx tmp`
         assert.equal(sh(`${run} --rm -v ${above}:/h:O base sh -ec ${quoted(act)}`), 'old\nnew\n1')
         assert.equal(sh('cat precious; ls some; rm -r precious some'), 'old\ndeep')
+        expectNothingLeft(scene)
+      },
+    },
+    {
+      name: 'a volume with :O of closed files and directories: all changed, and as they were afterwards',
+      run(scene) {
+        const { sh } = say(scene)
+        sh(CLOSED_TREE)
+        assert.equal(sh(`${run} --rm -v "$PWD/t:/t:O" base sh -ec ${quoted(CLOSED_ACTS)}`), CLOSED_LOOK)
+        assert.equal(sh(CLOSED_KEPT), CLOSED_BELOW)
         expectNothingLeft(scene)
       },
     },

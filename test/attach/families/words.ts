@@ -43,3 +43,31 @@ COPY file /app/copied
 ENV NAME=value
 CMD ["/bin/ls", "/app"]
 `
+
+/**
+ * A tree as git and Go leave them: objects of mode 0444, a module directory of 0555, and an own file and directory of
+ * 0000. `CLOSED_ACTS` changes all of it; `CLOSED_LOOK` tells what is there afterwards, and `CLOSED_KEPT` below.
+ */
+export const CLOSED_TREE = `mkdir -p t/objects t/mod/inner t/shut; echo blob > t/objects/ab; ln t/objects/ab t/objects/cd
+  echo go > t/mod/inner/f.go; echo secret > t/none; echo in > t/shut/in
+  chmod 0444 t/objects/ab t/mod/inner/f.go; chmod 0555 t/mod/inner t/mod; chmod 0000 t/none t/shut`
+export const CLOSED_ACTS = `cd /t; mv objects/ab objects/ef; ln objects/ef objects/gh; touch objects/cd
+  chmod 0644 objects/cd; echo more >> objects/cd; cat objects/ef; rm -f objects/cd
+  cp -a mod copy; chmod -R u+w mod; echo new > mod/inner/f.go; mv mod/inner mod/outer
+  chmod 0600 none; echo x >> none; cat none; chmod 0700 shut; rm -r shut
+  find . | sort | tr '\\n' ' '; stat -c '%n %a' copy/inner copy/inner/f.go mod/outer/f.go none; stat -c '%a %h' objects/ef`
+export const CLOSED_LOOK = [
+  'blob',
+  'more',
+  'secret',
+  'x',
+  `. ./copy ./copy/inner ./copy/inner/f.go ./mod ./mod/outer ./mod/outer/f.go ./none ./objects ./objects/ef \
+./objects/gh copy/inner 555`,
+  'copy/inner/f.go 444',
+  'mod/outer/f.go 644',
+  'none 600',
+  '644 2',
+].join('\n')
+export const CLOSED_KEPT = `chmod u+rwx t/shut t/none; cat t/objects/ab t/mod/inner/f.go t/none t/shut/in
+  stat -c %a t/mod/inner t/objects/cd; chmod -R u+w t; rm -r t`
+export const CLOSED_BELOW = 'blob\ngo\nsecret\nin\n555\n444'

@@ -56,6 +56,24 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'what another user makes over whiteouts in a setgid directory is that user’s, and of its group',
+    needs: ['owners'],
+    lowers: [{ d: dir({ mode: 0o2777, gid: 55 }), 'd/f': file('x'), 'd/s/old': file('y'), 'd/l': symlink('x') }],
+    run({ fs, remount }) {
+      for (const name of ['d/f', 'd/s', 'd/l']) fs.removetree(name)
+      fs.as(1001, 1002, () => {
+        fs.write('d/f', '')
+        fs.mkdir('d/s', 0o755)
+        fs.symlink('new', 'd/l')
+      })
+      remount()
+      shows(fs.stat('d/f'), { uid: 1001, gid: 55, mode: 0o644 })
+      shows(fs.stat('d/s'), { uid: 1001, gid: 55, mode: 0o2755 })
+      shows(fs.stat('d/l'), { uid: 1001, gid: 55 })
+      assert.deepEqual(fs.names('d/s'), [])
+    },
+  },
+  {
     name: 'a setgid file made by somebody outside the group loses the bit',
     needs: ['owners'],
     lowers: [{ d: dir({ mode: 0o2777, gid: 55 }) }],

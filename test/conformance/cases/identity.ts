@@ -291,6 +291,29 @@ const lastingCases: Case[] = [
         disk.setflags(`${lowers[0]}/${path}`, disk.getflags(`${lowers[0]}/${path}`) & ~(wanted | FS_FL.NODUMP))
     },
   },
+  {
+    name: 'a lower symlink that has no-atime from its directory is renamed, linked and given away',
+    needs: ['layers'],
+    lowers: [{ d: dir() }],
+    run({ fs, disk, lowers, offline }) {
+      const at = `${lowers[0]}/d`
+      offline(() => {
+        disk.setflags(at, disk.getflags(at) | FS_FL.NOATIME)
+        const { uid, gid } = disk.stat(at)
+        for (const name of ['a', 'b', 'c']) {
+          disk.symlink('target', `${at}/${name}`)
+          disk.chown(`${at}/${name}`, uid, gid)
+        }
+      })
+      fs.rename('d/a', 'd/z')
+      fs.link('d/b', 'd/y')
+      fs.chown('d/c', fs.stat('d').uid, -1)
+      for (const name of ['b', 'c', 'y', 'z']) assert.equal(fs.readlink(`d/${name}`), 'target')
+      for (const name of ['a', 'b', 'c']) disk.unlink(`${at}/${name}`)
+      disk.setflags(at, disk.getflags(at) & ~FS_FL.NOATIME)
+      disk.utimes(at, 'omit', PLANTED)
+    },
+  },
 ]
 
 /** That many files in one directory. */

@@ -156,6 +156,24 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'names that a lower pair gets below the mount, and loses in it, take nothing from the two',
+    needs: ['layers'],
+    lowers: [{ a: file('x'), b: hardlink('a') }],
+    run({ fs, disk, lowers, remount }) {
+      assert.equal(fs.stat('a').ino, fs.stat('b').ino)
+      const added = ['c', 'd', 'e']
+      for (const name of added) disk.link(`${lowers[0]}/a`, `${lowers[0]}/${name}`)
+      for (const name of added) fs.unlink(name)
+      assert.ok(fs.stat('a').nlink > 0)
+      fs.append('b', 'y')
+      remount()
+      for (const name of ['a', 'b']) assert.equal(fs.read(name), 'xy')
+      assert.equal(fs.stat('a').ino, fs.stat('b').ino)
+      for (const name of added) disk.unlink(`${lowers[0]}/${name}`)
+      disk.utimes(lowers[0]!, 'omit', PLANTED)
+    },
+  },
+  {
     name: 'a third name for a lower pair counts 3',
     lowers: [{ a: file('x'), b: hardlink('a') }],
     run({ fs, remount }) {
