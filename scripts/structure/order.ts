@@ -13,6 +13,7 @@ const ORDER = [
   'cli/image',
   'cli/commands',
   'cli/mount',
+  'cli/documents',
   'cli/terminal',
   'src',
   'library',

@@ -73,7 +73,7 @@ test("inspect has Docker's shape; a colon in a path is escaped as it was given",
     WorkDir: '/w',
   })
   assert.deepEqual(document.Downgrades, ['x'])
-  assert.deepEqual(document.Engine, { marks: 'm' })
+  assert.deepEqual(document.Engine, { Marks: 'm' })
   assert.equal(document.Index, null)
   const readonly = inspectDocument(state('lowerdir=/a'), null)
   assert.deepEqual(readonly.GraphDriver.Data, { LowerDir: '/a', MergedDir: '/m' })
@@ -88,9 +88,12 @@ test('inspect names the owner index once: what the engine counted of it is in it
   }
   const facts = { hardLinkIndex: true, ownerIndex: { loads: 3 } }
   const document = inspectDocument(state('lowerdir=/a'), facts, index)
-  assert.deepEqual(document.Index, { ...index, counters: { loads: 3 } })
-  assert.deepEqual(document.Engine, { hardLinkIndex: true })
-  assert.equal(inspectDocument(state('lowerdir=/a'), null, index).Index?.counters, null)
+  assert.deepEqual(document.Index, {
+    ...({ Path: '/w/index.db', State: 'ready', Complete: true, From: 'kept', Downgrade: null, Filling: null } as const),
+    ...{ Failed: 0, Coverage: null, UpperRead: true, Immutable: false, Counters: { loads: 3 } },
+  })
+  assert.deepEqual(document.Engine, { HardLinkIndex: true })
+  assert.equal(inspectDocument(state('lowerdir=/a'), null, index).Index?.Counters, null)
 })
 
 test("fusermount3's words", () => {

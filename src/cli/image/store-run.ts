@@ -8,8 +8,10 @@ import { pathBytes, shown } from '../../base/text.js'
 import { openStore } from '../../library/image-store.js'
 import { usedBelow } from '../../library/offline/layer-space.js'
 import { piecesOf, removePieces, type StoredPiece, unneeded } from '../../oci/store/prune.js'
+import { printDocument } from '../documents/documents.js'
+import type { PieceOfStore } from '../documents/images.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print, printJson } from '../terminal/print.js'
+import { print } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
 
@@ -35,7 +37,7 @@ type Measured = StoredPiece & { readonly bytes: number }
 /** Prints what the store holds; the exit code. */
 export function runStoreList(given: string | undefined, json: boolean): number {
   const pieces = piecesOf(openStore({ store: given === undefined ? undefined : pathBytes(given) })).map(measured)
-  if (json) return printJson(pieces.map(documentOf))
+  if (json) return printDocument('store list', { schemaVersion: 1, pieces: pieces.map(told) })
   printTable(COLUMNS, pieces.map(rowOf))
   return Exit.DONE
 }
@@ -44,7 +46,7 @@ export function runStoreList(given: string | undefined, json: boolean): number {
 export async function runStorePrune({ store: given, dryRun, force, json }: PruneArguments): Promise<number> {
   const store = openStore({ store: given === undefined ? undefined : pathBytes(given) })
   const going = unneeded(piecesOf(store)).map(measured)
-  if (dryRun || going.length === 0) return tell(going, 'would remove', json)
+  if (dryRun || going.length === 0) return tell(going, { dryRun, json })
   if (!force && !(await isAllowed(going))) return Exit.FAILED
   const gone = await removePieces(store, going, { waits: printError })
   const paths = new Set(gone.map(({ path }) => path))
@@ -52,8 +54,7 @@ export async function runStorePrune({ store: given, dryRun, force, json }: Prune
     if (!paths.has(path)) printError(`${shown(path)} was left: it is used now, or cannot be removed`)
   tell(
     going.filter(({ path }) => paths.has(path)),
-    'removed',
-    json,
+    { dryRun, json },
   )
   return gone.length === going.length ? Exit.DONE : Exit.FAILED
 }
@@ -78,10 +79,10 @@ async function isAllowed(going: readonly Measured[]): Promise<boolean> {
   }
 }
 
-function tell(pieces: readonly Measured[], verb: string, json: boolean): number {
-  if (json) return printJson(pieces.map(documentOf))
+function tell(pieces: readonly Measured[], { dryRun, json }: Pick<PruneArguments, 'dryRun' | 'json'>): number {
+  if (json) return printDocument('store prune', { schemaVersion: 1, dryRun, pieces: pieces.map(told) })
   for (const piece of pieces) print(lineOf(piece))
-  print(pieces.length === 0 ? 'nothing to remove' : `${verb} ${summary(pieces)}`)
+  print(pieces.length === 0 ? 'nothing to remove' : `${dryRun ? 'would remove' : 'removed'} ${summary(pieces)}`)
   return Exit.DONE
 }
 
@@ -102,6 +103,6 @@ function rowOf({ kind, name, bytes, changed, inUse, images }: Measured): string[
   return [kind, short, sizeText(bytes), agoText(changed), inUse ? 'mounted' : '-', images.join(', ')]
 }
 
-function documentOf(piece: Measured) {
-  return { ...piece, path: shown(piece.path) }
+function told({ kind, name, path, bytes, changed, inUse, images }: Measured): PieceOfStore {
+  return { kind, name, path: shown(path), bytes, changed, inUse, images }
 }
