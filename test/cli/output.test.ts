@@ -41,7 +41,7 @@ test('every command with its output on a full device', needsRoot, (t) => {
     assert.match(stderr, words, command)
     assert.equal(status, 1, command)
   }
-  for (const about of ['--help', '--version', 'completion', 'help mount', '-o x --help']) {
+  for (const about of ['--help', '--version', 'completion bash', 'help mount', '-o x --help']) {
     const { status, stderr } = runTo(w, about, full)
     assert.match(stderr, words, about)
     assert.equal(status, 1, about)

@@ -71,7 +71,7 @@ export class LayerWords {
 }
 
 /** Layers that are named one by one, latin1: the lowers top first, with the names that were given. */
-export interface GivenLayers {
+interface GivenLayers {
   readonly lowers: readonly string[]
   readonly names: readonly string[]
   readonly upper?: string | undefined
