@@ -61,14 +61,14 @@ function withoutForeign(value: unknown): unknown {
 const ajv = new Ajv({ strict: true, allowUnionTypes: true, allErrors: true })
 
 /** Holds what `words` print with `--json` against the schema of `command`. */
-function checkOutput({ root: cwd, env }: Workspace, command: string, words: string, code = 0): unknown {
+function checkOutput({ root: cwd, env }: Workspace, command: string, words: string, code: number | null = 0): void {
   const args = words.includes('--json') ? words : words.replace(command, `${command} --json`)
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args.split(' ')], {
     cwd,
     env,
     encoding: 'utf8',
   })
-  assert.equal(status, code, `${args}: ${stderr}`)
+  if (code !== null) assert.equal(status, code, `${args}: ${stderr}`)
   const document = JSON.parse(stdout)
   const { $schema: _, ...schema } = closed(schemaOf(command)) as Schema
   assert.ok(ajv.validate(schema, document), `${args}: ${ajv.errorsText()}\n${stdout}`)
@@ -76,7 +76,6 @@ function checkOutput({ root: cwd, env }: Workspace, command: string, words: stri
   assert.match(names[0] ?? '', /^schemaVersion$/i, `${args}: the version stands first`)
   const isDockers = names[0] === 'SchemaVersion'
   for (const name of names) assert.match(name, isDockers ? /^[A-Z][A-Za-z]*$/ : /^[a-z][A-Za-z]*$/, args)
-  return document
 }
 
 test('every command prints what its schema says', needsRoot, (t) => {
@@ -84,7 +83,8 @@ test('every command prints what its schema says', needsRoot, (t) => {
   writeFileSync(join(w.root, 'lower/gone'), '')
   mkdirSync(join(w.root, 'lower/dir'))
   for (const [command, call] of Object.entries(calls)) {
-    checkOutput(w, command, call)
+    // Mounts of others of this machine may be dead.
+    checkOutput(w, command, call, command === 'health' ? null : 0)
     if (command !== 'mount') continue
     writeFileSync(join(w.root, 'm/a'), 'changed\n')
     rmSync(join(w.root, 'm/gone'))

@@ -62,6 +62,8 @@ test('an output that becomes full is told too, and what fits is there', needsRoo
   assert.equal(status, 1)
 })
 
+test('completion: help with an example', () => assert.match(helpOf('completion'), /Examples:\n {2}\S/))
+
 /** Runs `words` with nobody who reads; what it said on standard error, and its exit code. */
 function runUnread({ root: cwd, env }: Workspace, words: string): Promise<string> {
   const child = spawn(process.execPath, [MAIN, ...words.split(' ')], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
