@@ -37,7 +37,8 @@ export function waitedFor({ byKind, data }: Stats): number {
 
 /** The requests that `merged` has answered and somebody has waited for; `command` is ours. */
 export function requestsOf(command: readonly string[], merged: string): number {
-  return waitedFor(JSON.parse(outputOf([...command, 'stats', '--json', merged])) as Stats)
+  const { mounts } = JSON.parse(outputOf([...command, 'stats', '--json', merged])) as { mounts: [{ counters: Stats }] }
+  return waitedFor(mounts[0].counters)
 }
 
 /** Seconds for an empty request on `merged`; `node` runs a script where the mount is seen. */

@@ -13,7 +13,7 @@ export interface Command {
   readonly usage: string
   readonly aliases: readonly string[]
   readonly about: string
-  readonly arguments: [name: string, about: string][]
+  readonly arguments: [name: string, about: string, choices?: readonly string[]][]
   readonly options: [name: string, option: Options][]
   /** `$0` stands for the program. */
   readonly examples: [line: string, about: string][]
@@ -35,8 +35,8 @@ function recorder(into: Command): Argv {
       into.commands.push(child)
       builder?.(recorder(child))
     },
-    completion: (name: string, about: string) => into.commands.push(command(name, about, [], into.name)),
-    positional: (name: string, { describe: about }: Options) => into.arguments.push([name, about ?? '']),
+    positional: (name: string, { describe: about = '', choices }: Options) =>
+      into.arguments.push(choices === undefined ? [name, about] : [name, about, choices.map(String)]),
     option: (name: string, option: Options) => into.options.push([name, option]),
     options: (all: Record<string, Options>) => into.options.push(...Object.entries(all)),
     example: (line: string, about: string) => into.examples.push([line, about]),

@@ -48,6 +48,7 @@ export function layOut(root: string, stage: string, machine: Machine, identity: 
   const take = (path: string, filter = isNeeded) =>
     cpSync(join(root, path), join(home, path), { recursive: true, dereference: true, filter })
   take('package.json')
+  take('completions')
   take('dist/src')
   take(`native-bindings/prebuilt/linux-${machine.arch}`)
   take('native-bindings/prebuilt/packages')
@@ -109,6 +110,7 @@ function putDocuments(root: string, stage: string, { version, maintainer, date }
   putPacked(join(root, 'CHANGELOG.md'), join(place, 'NEWS.md.gz'))
   for (const name of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')))
     cpSync(join(root, 'docs', name), join(place, name))
+  cpSync(join(root, 'docs/schemas'), join(place, 'schemas'), { recursive: true })
   cpSync(join(root, 'README.md'), join(place, 'README.md'))
 }
 

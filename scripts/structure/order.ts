@@ -14,6 +14,7 @@ const ORDER = [
   'cli/host',
   'cli/commands',
   'cli/mount',
+  'cli/documents',
   'cli/terminal',
   'src',
   'library',

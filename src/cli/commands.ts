@@ -7,6 +7,7 @@ import yargs from 'yargs'
 import { shown } from '../base/text.js'
 import { applyCommand } from './commands/apply.js'
 import { commitCommand } from './commands/commit.js'
+import { completionCommand } from './commands/completion.js'
 import { diffCommand } from './commands/diff.js'
 import { healthCommand } from './commands/health.js'
 import { listCommand } from './commands/list.js'
@@ -33,7 +34,7 @@ export async function runCommands(given: readonly string[], runMount: RunMount =
   const parser = describe(yargs([...args]), args, outcome, runMount)
   spareHelp(parser)
   const { log } = console
-  // Help and completion, which yargs prints.
+  // Help, which yargs prints.
   console.log = (text: string) => writeOut(`${text}\n`)
   try {
     await parser.parseAsync()
@@ -74,11 +75,18 @@ export function describe(parser: Argv, args: readonly string[], outcome: Outcome
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [listCommand, inspectCommand, statsCommand, healthCommand, hostCommand, ...owners]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]
-  const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand, helpCommand]
+  const commands = [
+    mountCommand(runMount),
+    unmountCommand,
+    ...asked,
+    ...layers,
+    bundleCommand,
+    completionCommand,
+    helpCommand,
+  ]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described
     .usage('$0 COMMAND\n\nMerges read-only layers and one writable directory into one directory.')
-    .completion('completion', 'print a completion script: source <(stratafs completion)')
     .demandCommand(1, NO_COMMAND)
     .strict()
     .version(packageVersion())

@@ -98,6 +98,13 @@ export async function inspectAll(): Promise<InspectDocument[]> {
   return replies.flatMap((reply) => (reply.ok ? [reply.result as InspectDocument] : []))
 }
 
+/** How the index of owners is, and what was asked of it. */
+interface IndexCounters {
+  readonly state: 'off' | 'opening' | 'ready' | 'none'
+  readonly complete: boolean
+  readonly [counter: string]: number | string | boolean
+}
+
 /** Counters of a mount since it began. Sizes are bytes. Those of /dev/fuse are not there over fuse-native. */
 export interface MountStats {
   /** Nodes that the kernel knows, open directories, listings kept. */
@@ -129,9 +136,7 @@ export interface MountStats {
   }
   readonly memory: { readonly rss: number; readonly heapUsed: number }
   /** The index of owners: how it is, and its own counters. */
-  readonly index: { readonly state: 'off' | 'opening' | 'ready' | 'none'; readonly complete: boolean } & Readonly<
-    Record<string, number | string | boolean>
-  >
+  readonly index: IndexCounters
   /** By the kernel's name of the message; over fuse-native, by call. */
   readonly byKind: Readonly<Record<string, { readonly requests: number; readonly errors: number } | number>>
 }

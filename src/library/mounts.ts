@@ -15,8 +15,8 @@ export interface MountSummary {
   readonly mode: 'rw' | 'ro'
   /** LAYOUT:TAG where its layers are an image's. */
   readonly image: string | null
-  /** Names of the lower layers, top first. */
-  readonly layers: readonly string[]
+  /** The lower layers, top first. */
+  readonly layers: readonly { readonly name: string; readonly path: string }[]
   readonly upper: string | null
   /** On disk, of the upper. */
   readonly upperBytes: number | null
@@ -40,7 +40,7 @@ function summaryOf({ mountpoint, config, since, pid }: MountState): MountSummary
     state: 'serving',
     mode: config.readonly ? 'ro' : 'rw',
     image,
-    layers: names,
+    layers: config.lowers.map((path, at) => ({ name: names[at]!, path: shown(path) })),
     upper: config.upper === null ? null : shown(config.upper),
     upperBytes: config.upper === null ? null : usedBelow(config.upper),
     since,

@@ -7,6 +7,7 @@ import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { findMount } from '../daemon/control/find-mount.js'
+import type { InspectDocument } from '../daemon/control/inspect-document.js'
 import { lockDirectories } from '../daemon/mount/locks.js'
 import type { FoundMount } from '../daemon/mount/run-directory.js'
 import * as api from '../owner-index/api.js'
@@ -85,28 +86,28 @@ async function buildPlain(target: StackTarget, progress: (so: BuildProgress) => 
 
 /** The mount's writer reads on in the background while this asks how far it is. */
 async function fillMount({ socket }: FoundMount, progress: (so: BuildProgress) => void): Promise<BuildProgress> {
-  let facts = (await askOf(socket, { command: 'index', action: 'fill' }, null)) as IndexFacts
+  const { path, complete } = (await askOf(socket, { command: 'index', action: 'fill' }, null)) as IndexFacts
   let seen: BuildProgress = { directories: 0, entries: 0, waiting: 0 }
-  while (!facts.complete) {
+  for (let isComplete = complete; !isComplete; ) {
     await sleep(POLL_MS)
-    const document = (await askOf(socket, { command: 'inspect' }, null)) as { Index: IndexFacts | null }
-    const { Index } = document
-    if (Index === null || Index.state === 'none' || hasStopped(Index))
-      throw new StratafsError(`the index cannot be filled: ${Index?.downgrade ?? 'the mount has none'}`)
-    facts = Index
-    if (facts.filling !== null) {
-      seen = facts.filling
+    const { Index } = (await askOf(socket, { command: 'inspect' }, null)) as InspectDocument
+    if (Index === null || Index.State === 'none' || hasStopped(Index))
+      throw new StratafsError(`the index cannot be filled: ${Index?.Downgrade ?? 'the mount has none'}`)
+    isComplete = Index.Complete
+    if (Index.Filling !== null) {
+      const { Directories: directories, Entries: entries, Waiting: waiting } = Index.Filling
+      seen = { directories, entries, waiting }
       progress(seen)
-    } else if (!facts.complete && facts.failed > 0) {
-      throw new StratafsError(`the index is not complete: ${facts.failed} directories cannot be read`)
+    } else if (!isComplete && Index.Failed > 0) {
+      throw new StratafsError(`the index is not complete: ${Index.Failed} directories cannot be read`)
     }
   }
-  const { directories, entries } = api.statusOf(facts.path ?? '')
+  const { directories, entries } = api.statusOf(path ?? '')
   return { ...seen, directories, entries }
 }
 
-function hasStopped({ complete, filling, downgrade }: IndexFacts): boolean {
-  return !complete && filling === null && downgrade !== null
+function hasStopped({ Complete, Filling, Downgrade }: NonNullable<InspectDocument['Index']>): boolean {
+  return !Complete && Filling === null && Downgrade !== null
 }
 
 export interface VerifiedIndex {

@@ -74,7 +74,8 @@ test('a bundle of a mount, and what is refused', needsRoot, (t) => {
   assert.equal(w.run('-o', w.options, w.merged).status, 0)
   const made = w.run('bundle', '--json', '--user', '1000:5', w.merged, box, '--', 'ls', '-la')
   assert.equal(made.status, 0, made.stderr)
-  assert.deepEqual(JSON.parse(made.stdout), { directory: box, config: join(box, 'config.json'), root: w.merged })
+  const told = { schemaVersion: 1, directory: box, config: join(box, 'config.json'), mountpoint: w.merged }
+  assert.deepEqual(JSON.parse(made.stdout), told)
   const config = JSON.parse(readFileSync(join(box, 'config.json'), 'utf8'))
   assert.deepEqual(config.root, { path: w.merged, readonly: false })
   assert.deepEqual(config.process.args, ['ls', '-la'])

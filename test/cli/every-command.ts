@@ -1,7 +1,9 @@
 /** Every command there is, read from the helps, and for tests over all of them a call of each that prints. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { MAIN } from '../daemon/harness.js'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MAIN, type Workspace, workspace } from '../daemon/harness.js'
 
 /** Those of no output of their own: they print how others are used. */
 const ABOUT_COMMANDS = ['help', 'completion']
@@ -27,4 +29,55 @@ export function everyCommand(): string[] {
     const inner = listed(command)
     return inner.length === 0 ? [command] : inner
   })
+}
+
+/**
+ * How each prints, in the order in which they can follow each other. What is named stands after `--`, which ends the
+ * options.
+ */
+export const calls: Readonly<Record<string, string>> = {
+  mount: 'mount --json --lower lower --upper upper -- m',
+  inspect: 'inspect -- m',
+  stats: 'stats -- m',
+  list: 'list --',
+  health: 'health --',
+  which: 'which -- m/a',
+  ls: 'ls -- m',
+  du: 'du -- m',
+  'index build': 'index build -- m',
+  'index verify': 'index verify -- m',
+  'index status': 'index status -- m',
+  'index drop': 'index drop -- m',
+  diff: 'diff -- m',
+  commit: 'commit --dry-run -- m',
+  bundle: 'bundle -- m box',
+  apply: 'apply -- layer.tar applied',
+  'image import': 'image import -- layer.tar images:a',
+  'image commit': 'image commit --base a -- m images:b',
+  'image list': 'image list -- images',
+  'image history': 'image history -- images:a',
+  'image inspect': 'image inspect -- images:a',
+  'image unpack': 'image unpack -- images:a store',
+  'image mount': 'image mount --store store -- images:a m2',
+  'image export': 'image export --store store --output rootfs.tar -- images:a',
+  'image rm': 'image rm --store store -- images:b',
+  'store list': 'store list --store store --',
+  'store prune': 'store prune --store store --dry-run --',
+  unmount: 'unmount --json -- m',
+}
+
+/** Those that can be called again, and at once, after `mount`, `index build` and `image import`. */
+export const repeatable = [
+  ...['inspect', 'stats', 'list', 'health', 'which', 'ls', 'du', 'index verify', 'index status', 'diff', 'commit'],
+  ...['image list', 'image history', 'image inspect', 'store list', 'store prune'],
+]
+
+/** A room with what the calls are about. */
+export function room(t: Parameters<typeof workspace>[0]): Workspace {
+  const w = workspace(t)
+  for (const name of ['lower', 'm', 'm2', 'box']) mkdirSync(join(w.root, name))
+  writeFileSync(join(w.root, 'lower/a'), 'a\n')
+  writeFileSync(join(w.root, 'upper/new'), 'new\n')
+  assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)
+  return w
 }

@@ -60,7 +60,7 @@ describe('marks that a layer’s user can make', { skip: process.getuid?.() === 
           'EXDEV',
         )
         const told = inspect()
-        assert.equal(told.Engine.redirectDir, 'nofollow')
+        assert.equal(told.Engine.RedirectDir, 'nofollow')
         assert.equal(told.Downgrades.join().includes('others may enter'), options.includes('redirect_dir'))
       })
 

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { Layer } from '../../src/cli/documents/layer.js'
 import { MAIN, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
 
 function says(w: Workspace, words: string, env: NodeJS.ProcessEnv = {}): string {
@@ -27,11 +28,12 @@ test('names that were given, and ends of paths', needsRoot, (t) => {
   assert.match(says(w, 'diff merged'), /^C {2}file +8 B {2}upper over lower 1 \(base\) {2}\/b\n$/)
   const [document] = JSON.parse(says(w, 'inspect merged'))
   assert.deepEqual(document.Layers, [
-    { Name: 'config', Path: w.top },
-    { Name: 'base', Path: w.base },
+    { Position: -1, Role: 'upper', Name: 'upper', Path: w.upper },
+    { Position: 0, Role: 'lower', Name: 'config', Path: w.top },
+    { Position: 1, Role: 'lower', Name: 'base', Path: w.base },
   ])
   assert.deepEqual(
-    JSON.parse(says(w, 'which --json merged/a')).map((each: { name: string }) => each.name),
+    JSON.parse(says(w, 'which --json merged/a')).paths.map((each: { layer: Layer }) => each.layer.name),
     ['config'],
   )
   assert.match(says(w, 'list'), /\nS*.*merged +config:base +\S+ k?B +rw +\d+ seconds? +\d+\n/)
@@ -62,7 +64,7 @@ test('an image’s layers are told by what made them', needsRoot, (t) => {
   assert.equal(image.Image, `${w.root}/images:two`)
   assert.deepEqual(
     image.Layers.map(({ Name }) => Name),
-    ['layer 2/2  run', 'layer 1/2  stratafs image import base.tar'],
+    ['upper', 'layer 2/2  run', 'layer 1/2  stratafs image import base.tar'],
   )
   rmSync(join(w.root, 'images'), { recursive: true })
   assert.match(says(w, 'which merged/b'), /^merged\/b: layer 1\/2 \//, 'without its layout')

@@ -3,12 +3,12 @@
  * sentence; with a reader that has had enough it ends without a word. And each has a help with an example, and --json.
  */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { MAIN, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
-import { everyCommand, helpOf } from './every-command.js'
+import { MAIN, needsRoot, type Workspace } from '../daemon/harness.js'
+import { calls, everyCommand, helpOf, repeatable, room } from './every-command.js'
 
 const commands = everyCommand()
 
@@ -24,53 +24,13 @@ for (const command of commands) {
   })
 }
 
-/** How each prints, in the order in which they can follow each other. */
-const calls: Record<string, string> = {
-  mount: 'mount --json --lower lower --upper upper m',
-  inspect: 'inspect m',
-  stats: 'stats m',
-  list: 'list',
-  health: 'health',
-  which: 'which m/a',
-  ls: 'ls m',
-  du: 'du m',
-  'index build': 'index build m',
-  'index verify': 'index verify m',
-  'index status': 'index status m',
-  'index drop': 'index drop m',
-  diff: 'diff m',
-  commit: 'commit m --dry-run',
-  bundle: 'bundle m box',
-  apply: 'apply layer.tar applied',
-  'image import': 'image import layer.tar images:a',
-  'image commit': 'image commit m images:b --base a',
-  'image list': 'image list images',
-  'image history': 'image history images:a',
-  'image inspect': 'image inspect images:a',
-  'image unpack': 'image unpack images:a store',
-  'image mount': 'image mount --store store images:a m2',
-  'image export': 'image export --store store images:a --output rootfs.tar',
-  'image rm': 'image rm images:b --store store',
-  'store list': 'store list --store store',
-  'store prune': 'store prune --store store --dry-run',
-  unmount: 'unmount --json m',
-}
-
-/** A room with what the calls are about. */
-function room(t: Parameters<typeof workspace>[0]): Workspace {
-  const w = workspace(t)
-  for (const name of ['lower', 'm', 'm2', 'box']) mkdirSync(join(w.root, name))
-  writeFileSync(join(w.root, 'lower/a'), 'a\n')
-  writeFileSync(join(w.root, 'upper/new'), 'new\n')
-  assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)
-  return w
-}
-
 function runTo(w: Workspace, words: string, stdout: number | 'ignore', stderr: number | 'pipe' = 'pipe') {
   const { root: cwd, env } = w
   const stdio = ['ignore', stdout, stderr] as const
   return spawnSync(process.execPath, [MAIN, ...words.split(' ')], { cwd, env, stdio: [...stdio], encoding: 'utf8' })
 }
+
+test('each has a call here', () => assert.deepEqual(Object.keys(calls).sort(), [...commands].sort()))
 
 test('every command with its output on a full device', needsRoot, (t) => {
   const w = room(t)
@@ -81,16 +41,11 @@ test('every command with its output on a full device', needsRoot, (t) => {
     assert.match(stderr, words, command)
     assert.equal(status, 1, command)
   }
-  for (const about of ['--help', '--version', 'completion', 'help mount', '-o x --help']) {
+  for (const about of ['--help', '--version', 'completion bash', 'help mount', '-o x --help']) {
     const { status, stderr } = runTo(w, about, full)
     assert.match(stderr, words, about)
     assert.equal(status, 1, about)
   }
-  assert.deepEqual(
-    commands.filter((command) => !(command in calls)),
-    [],
-    'commands without a call here',
-  )
   closeSync(full)
 })
 
@@ -107,7 +62,31 @@ test('an output that becomes full is told too, and what fits is there', needsRoo
   assert.equal(status, 1)
 })
 
-test('a reader that has had enough ends a command without a word', () => {
+test('completion: help with an example', () => assert.match(helpOf('completion'), /Examples:\n {2}\S/))
+
+/** Runs `words` with nobody who reads; what it said on standard error, and its exit code. */
+function runUnread({ root: cwd, env }: Workspace, words: string): Promise<string> {
+  const child = spawn(process.execPath, [MAIN, ...words.split(' ')], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  let said = ''
+  child.stderr.on('data', (chunk) => {
+    said += String(chunk)
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve(`${said}${code}`)))
+}
+
+test('a reader that has had enough ends any command without a word', needsRoot, async (t) => {
+  const w = room(t)
+  for (const command of ['mount', 'index build', 'image import'])
+    assert.equal(runTo(w, calls[command]!, 'ignore').status, 0, command)
+  const said = await Promise.all(repeatable.map((command) => runUnread(w, calls[command]!)))
+  assert.deepEqual(
+    Object.fromEntries(repeatable.map((command, at) => [command, said[at]])),
+    Object.fromEntries(repeatable.map((command) => [command, '1'])),
+  )
+})
+
+test('a reader that has had enough ends help without a word', () => {
   const { stdout, stderr } = spawnSync(
     'bash',
     ['-c', 'set -o pipefail; "$0" "$1" --help | true; echo $?', process.execPath, MAIN],

@@ -17,7 +17,7 @@ interface Piece {
   readonly bytes: number
 }
 
-const pieces = (w: Workspace): Piece[] => JSON.parse(w.run('store', 'list', '--store', 'store', '--json').stdout)
+const pieces = (w: Workspace): Piece[] => JSON.parse(w.run('store', 'list', '--store', 'store', '--json').stdout).pieces
 
 /** A store with one image of one layer, mounted twice: one mount is there, the other left its changes. */
 function used(t: TestContext): Workspace {

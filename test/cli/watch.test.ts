@@ -45,11 +45,13 @@ test('a mount is healthy until its daemon stands still or dies', needsRoot, (t) 
   readdirSync(join(w.merged))
   const counters = w.run('stats', '--all', '--prometheus')
   assert.match(counters.stdout, new RegExp(`^stratafs_requests_total\\{mountpoint="${w.merged}"\\} [1-9]`, 'm'))
-  const [all] = JSON.parse(w.run('stats', '--all', '--json').stdout)
+  const [all] = JSON.parse(w.run('stats', '--all', '--json').stdout).mounts
   assert.equal(all.mountpoint, w.merged)
   // Other mounts of the machine stand in the list, too: only ours is looked at.
   const ours = () =>
-    JSON.parse(w.run('health', '--json').stdout).find((each: { mountpoint: string }) => each.mountpoint === w.merged)
+    JSON.parse(w.run('health', '--json').stdout).mounts.find(
+      (each: { mountpoint: string }) => each.mountpoint === w.merged,
+    )
   assert.equal(ours().fault, null)
   const [pid] = daemonPids(w.runDirectory)
   process.kill(pid!, 'SIGSTOP')

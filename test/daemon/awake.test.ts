@@ -124,7 +124,7 @@ test('without the option it goes by the machine, and inspect says why', { skip }
   assert.deepEqual(daemonPids(w.runDirectory).map(isHeldOpen), [holds])
   if (holds) assert.ok(await eventually(() => awakenings(w) > 0, PATIENCE_MS))
   const [{ Engine, Downgrades }] = JSON.parse(w.run('inspect', w.merged).stdout)
-  assert.deepEqual(Engine.awake, { holds, why })
+  assert.deepEqual(Engine.Awake, { Holds: holds, Why: why })
   assert.deepEqual(Downgrades, [], 'nobody asked for it')
 })
 

@@ -43,7 +43,7 @@ const inMerged = (w: Workspace): string[] => {
 }
 
 function ahead(w: Workspace): number {
-  return JSON.parse(w.run('stats', '--json', w.merged).stdout).copyUpsAhead
+  return JSON.parse(w.run('stats', '--json', w.merged).stdout).mounts[0].counters.copyUpsAhead
 }
 
 test('changed in the order of the directory, most files have been made before', needsRoot, (t) => {

@@ -30,17 +30,17 @@ function mounted(w: Workspace, options: string, at = w.merged): void {
 }
 
 interface Data {
-  readonly mode: string
-  readonly why: string
+  readonly Mode: string
+  readonly Why: string
 }
 
 function dataOf(w: Workspace, at = w.merged): Data {
   const [document] = JSON.parse(w.run('inspect', at).stdout)
-  return document.Engine.data
+  return document.Engine.Data
 }
 
 function statsOf(w: Workspace): Record<string, number> {
-  return JSON.parse(w.run('stats', '--json', w.merged).stdout)
+  return JSON.parse(w.run('stats', '--json', w.merged).stdout).mounts[0].counters
 }
 
 function shell(script: string, cwd: string): string {
@@ -52,7 +52,7 @@ function shell(script: string, cwd: string): string {
 /** Whether this kernel passes through for us; the first mount tells. */
 function passes(w: Workspace): boolean {
   mounted(w, `${w.options},data=passthrough`)
-  return dataOf(w).mode === 'passthrough'
+  return dataOf(w).Mode === 'passthrough'
 }
 
 test(
@@ -67,7 +67,7 @@ test(
     const [enter, ...words] = within.enter(argv)
     const { status, stdout, stderr } = spawnSync(enter!, words, { env: w.env, encoding: 'utf8', timeout: 30_000 })
     assert.equal(status, 0, stderr)
-    const { mode, why, writeback } = JSON.parse(stdout)[0].Engine.data
+    const { Mode: mode, Why: why, Writeback: writeback } = JSON.parse(stdout)[0].Engine.Data
     assert.deepEqual([mode, writeback], ['cached', true])
     assert.match(why, /CAP_SYS_ADMIN in the initial user namespace/)
   },
@@ -81,10 +81,10 @@ test('inspect and stats tell the mode, and why', needsRoot, (t) => {
   assert.equal(statsOf(w).passedThrough, has ? 1 : 0)
   assert.equal(w.run('unmount', w.merged).status, 0)
   mounted(w, w.options)
-  assert.equal(dataOf(w).mode, has ? 'passthrough' : 'cached')
+  assert.equal(dataOf(w).Mode, has ? 'passthrough' : 'cached')
   assert.equal(w.run('unmount', w.merged).status, 0)
   mounted(w, `${w.options},data=cached`)
-  assert.deepEqual([dataOf(w).mode, dataOf(w).why], ['cached', 'data=cached was asked for'])
+  assert.deepEqual([dataOf(w).Mode, dataOf(w).Why], ['cached', 'data=cached was asked for'])
   const refused = w.run('-o', `${w.options},data=fast`, join(w.root, 'other'))
   assert.match(refused.stderr, /option data=fast must be one of auto, passthrough, cached|option data=fast/)
 })

@@ -106,7 +106,7 @@ into "$w" && look; out`
 /** All that is said in a user namespace where `mounts` and `unmounts` do so. */
 function inNamespace(t: TestContext, mounts: string, unmounts: string) {
   const w = workspace(t)
-  const [first, second] = dataLayers(w)
+  const { first, second } = dataLayers(w)
   mkdirSync(join(w.top, 'sub'))
   writeFileSync(join(w.top, 'plain'), 'plain\n')
   writeFileSync(join(second, 'objects/blob'), 'hello\n')

@@ -162,10 +162,10 @@ test('inspect, which and stats, also through a bind mount and a relative path', 
   const pid = mounted(w)
   writeFileSync(join(w.merged, 'new'), 'n')
   const [document] = JSON.parse(w.run('inspect', 'merged').stdout)
-  assert.equal(document.Engine.hardLinkIndex, true)
+  assert.equal(document.Engine.HardLinkIndex, true)
   assert.deepEqual(
     Object.keys(document.Engine).filter((key) => /index/i.test(key)),
-    ['hardLinkIndex'],
+    ['HardLinkIndex'],
   )
   assert.deepEqual(document.GraphDriver, {
     Name: 'stratafs',
@@ -178,14 +178,15 @@ test('inspect, which and stats, also through a bind mount and a relative path', 
   const text = w.run('which', 'merged/a', 'merged/b', 'merged/new').stdout
   assert.match(text, new RegExp(`^merged/a: lower 0 \\(top\\) ${w.top}/a\n {2}lower 1 \\(base\\) ${w.base} `))
   assert.match(text, new RegExp(`merged/b: lower 1 \\(base\\) ${w.base}/b\nmerged/new: upper ${w.upper}/new\n$`))
-  const [origin] = JSON.parse(w.run('which', '--json', 'merged/a').stdout)
-  assert.equal(origin.index, 0)
+  const { paths } = JSON.parse(w.run('which', '--json', 'merged/a').stdout)
+  const [origin] = paths
+  assert.deepEqual(origin.layer, { position: 0, role: 'lower', name: 'top', path: w.top })
   assert.equal(w.run('which', 'merged/none').status, 1)
   assert.match(w.run('which', '/etc/passwd').stderr, /is in no stratafs mount of yours/)
   mkdirSync(join(w.root, 'bound'))
   assert.equal(spawnSync('mount', ['--bind', w.merged, join(w.root, 'bound')]).status, 0)
   assert.match(w.run('which', 'bound/b').stdout, /bound\/b: lower 1 \(base\) /)
-  const stats = JSON.parse(w.run('stats', '--json', w.merged).stdout)
+  const stats = JSON.parse(w.run('stats', '--json', w.merged).stdout).mounts[0].counters
   assert.ok(stats.requests > 0 && stats.byKind.INIT.requests === 1)
   assert.match(w.run('stats', w.merged).stdout, /^byKind\.INIT\.requests +1$/m)
 })

@@ -51,7 +51,7 @@ test('without threads a mount serves on, and copies up what is large', { skip },
   const { stdout, stderr } = asNobody(w, `${MOUNT}; ${LIMIT}; ${use}; fusermount3 -u "$3"`)
   assert.match(stdout, /^top a\n/, stderr)
   const [{ Downgrades, Index }] = JSON.parse(stdout.slice('top a\n'.length))
-  assert.equal(Index.state, 'none')
+  assert.equal(Index.State, 'none')
   assert.match(Downgrades.join('\n'), /the index's writer has failed/)
   const copied = readFileSync(join(w.upper, 'large'))
   assert.equal(copied.length, LARGE)

@@ -20,7 +20,7 @@ function content(size: number): Buffer {
 
 /** How often the kernel has asked `kind`. */
 function asked(w: Workspace, kind: string): number {
-  const { byKind } = JSON.parse(w.run('stats', '--json', w.merged).stdout)
+  const { byKind } = JSON.parse(w.run('stats', '--json', w.merged).stdout).mounts[0].counters
   return byKind[kind]?.requests ?? 0
 }
 
@@ -30,7 +30,7 @@ function mounted(w: Workspace): boolean {
   const { status, stderr } = w.run('-o', `${w.options},data=passthrough`, w.merged)
   assert.equal(status, 0, stderr)
   const [document] = JSON.parse(w.run('inspect', w.merged).stdout)
-  return document.Engine.data.mode === 'passthrough'
+  return document.Engine.Data.Mode === 'passthrough'
 }
 
 function allAreRight(w: Workspace): void {

@@ -103,7 +103,7 @@ describe('a mount over fuse-native', { skip }, () => {
     assert.deepEqual(document.Transport, { Name: 'fuse-native', Why: null })
     assert.match(document.Downgrades.join('\n'), /only the user who mounted may enter/)
     assert.match(ws.run('which', join(ws.merged, 'b')).stdout, /lower 1/)
-    assert.ok(JSON.parse(ws.run('stats', '--json', ws.merged).stdout).requests > 0)
+    assert.ok(JSON.parse(ws.run('stats', '--json', ws.merged).stdout).mounts[0].counters.requests > 0)
     const pid = pidOf(ws)
     assert.equal(ws.run('unmount', ws.merged).status, 0)
     assert.ok(isGone(pid) && !ws.isMounted())

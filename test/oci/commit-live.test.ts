@@ -73,18 +73,10 @@ describe('diff of a mount', needsRoot, () => {
     const live = w.run('diff', w.merged)
     assert.deepEqual(told(live.stdout), expected, live.stderr)
     assert.equal(w.run('diff', '--exit-code', w.merged).status, 1)
-    const [first] = JSON.parse(w.run('diff', '--json', w.merged).stdout)
-    assert.deepEqual(
-      { ...first, before: { ...first.before, root: 'top' } },
-      {
-        change: 'D',
-        path: '/a',
-        kind: 'file',
-        size: 6,
-        layer: 'lower 0',
-        before: { layer: 'lower 0', root: 'top', kind: 'file', size: 6 },
-      },
-    )
+    const [first] = JSON.parse(w.run('diff', '--json', w.merged).stdout).changes
+    const layer = { position: 0, role: 'lower', name: 'top', path: w.top }
+    const gone = { kind: 'file', size: 6, layer }
+    assert.deepEqual(first, { change: 'D', path: '/a', ...gone, before: gone })
     w.run('unmount', w.merged)
     assert.deepEqual(told(w.run('diff', ...layers, '--work', w.work).stdout), expected)
   })

@@ -109,9 +109,9 @@ describe('committed images', { skip: lacking('busybox', 'setfattr') }, () => {
   it('an image keeps what is known of it, and its old tag', () => {
     const layout = Layout.open(join(folder, 'images'))
     assert.deepEqual(layout.tags(), ['base', 'app'])
-    const rows = JSON.parse(run('image', 'history', 'images:app', '--json'))
+    const { steps } = JSON.parse(run('image', 'history', 'images:app', '--json'))
     assert.deepEqual(
-      rows.map(({ comment, shared }: { comment: string; shared: string[] }) => [comment, shared]),
+      steps.map(({ comment, sharedWith }: { comment: string; sharedWith: string[] }) => [comment, sharedWith]),
       [
         ['changed', []],
         ['', ['base']],

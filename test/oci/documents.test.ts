@@ -62,6 +62,6 @@ describe('documents of images', () => {
       ])
         assert.doesNotMatch(run(...words), /[^\P{Cc}\n]|\p{Cf}/u)
       assert.equal(run('image', 'list', path).split('\n').length, 3, 'the header and one line')
-      assert.equal(JSON.parse(run('image', 'list', path, '--json'))[0].tag, `t${EVIL}`)
+      assert.equal(JSON.parse(run('image', 'list', path, '--json')).images[0].tag, `t${EVIL}`)
     }))
 })

@@ -81,7 +81,7 @@ describe('the store', () => {
       const two = JSON.parse(run('image', 'unpack', 'img:two', 'store', '--json'))
       assert.deepEqual(
         two.layers.map((each: { shared: boolean }) => each.shared),
-        [true, false],
+        [false, true],
       )
       const three = JSON.parse(run('image', 'unpack', 'img:three', 'store', '--json'))
       assert.equal(three.lowerdir, one.lowerdir)
@@ -89,7 +89,7 @@ describe('the store', () => {
         layersIn(folder).map((name) => name.slice(0, 6)),
         ['chain-', 'chain-', 'chain-', 'sha256'],
       )
-      assert.equal(one.lowerdir.split(':')[2], one.layers[0].path)
+      assert.equal(one.lowerdir.split(':')[2], one.layers[2].layer.path)
     }))
   it('frees what nobody has, in the layout and in the store, and nothing else', () =>
     inRun((folder, run, refused) => {
@@ -98,9 +98,10 @@ describe('the store', () => {
       run('image', 'unpack', 'img:one', 'store')
       run('image', 'unpack', 'img:two', 'store')
       assert.deepEqual([blobs(folder), layersIn(folder).length], [6, 2])
-      const [removal] = JSON.parse(run('image', 'rm', 'img:one', '--store', 'store', '--json'))
+      const { removed } = JSON.parse(run('image', 'rm', 'img:one', '--store', 'store', '--json'))
+      const [removal] = removed
       assert.deepEqual(
-        [removal.blobs.length, removal.layers.length, blobs(folder), layersIn(folder).length],
+        [removal.blobs.length, removal.unpacked.length, blobs(folder), layersIn(folder).length],
         [3, 1, 3, 1],
       )
       refused(['image', 'rm', 'img:one', '--store', 'store'], /img has no image one: there are two/)
@@ -116,8 +117,9 @@ describe('the store', () => {
       makeImage(folder, 'same', [BASE])
       run('image', 'unpack', 'img:one', 'store')
       run('image', 'unpack', 'img:same', 'store')
-      const [removal] = JSON.parse(run('image', 'rm', 'img:same', '--store', 'store', '--json'))
-      assert.deepEqual([removal.blobs, removal.layers, blobs(folder)], [[], [], 3])
+      const { removed } = JSON.parse(run('image', 'rm', 'img:same', '--store', 'store', '--json'))
+      const [removal] = removed
+      assert.deepEqual([removal.blobs, removal.unpacked, blobs(folder)], [[], [], 3])
     }))
   it('says which layer is missing, damaged or not what the image says, and believes none of it', () =>
     inRun((folder, run, refused) => {
@@ -247,7 +249,9 @@ describe('mount', { skip: canMount }, () => {
     inRun((folder, run, refused) => {
       makeImage(folder, 'one', [BASE, APP, LOOSE])
       mkdirSync(join(folder, 'm'))
-      const { upper } = JSON.parse(run('image', 'mount', 'img:one', 'm', '--store', 'store', '--json'))
+      const { layers } = JSON.parse(run('image', 'mount', 'img:one', 'm', '--store', 'store', '--json'))
+      const [{ role, path: upper }] = layers
+      assert.deepEqual([role, layers.length], ['upper', 4])
       try {
         const tree = snapshot(join(folder, 'm'))
         assert.deepEqual(Object.keys(tree), ['.', 'etc', 'etc/a', 'etc/loose'])
@@ -280,7 +284,7 @@ describe('mount and the index', { skip: canMount }, () => {
       ] as const) {
         run('image', 'mount', 'img:one', 'm', '--store', 'store', ...options)
         try {
-          assert.equal(JSON.parse(run('inspect', 'm'))[0].Index.immutable, immutable)
+          assert.equal(JSON.parse(run('inspect', 'm'))[0].Index.Immutable, immutable)
           assert.equal(readFileSync(join(folder, 'm/etc/a'), 'utf8'), 'app')
         } finally {
           run('unmount', 'm')
@@ -367,11 +371,11 @@ describe('images of others', () => {
         if (built.status !== 0) return t.skip(`podman cannot build here: ${built.stderr.slice(-300)}`)
         mkdirSync(join(folder, 'm'))
         execFileSync('umoci', ['unpack', '--image', 'img:localhost/it:latest', 'fresh'], { cwd: folder, stdio: 'pipe' })
-        const { lower } = JSON.parse(
+        const { layers } = JSON.parse(
           run('image', 'mount', '--read-only', 'img:latest', 'm', '--store', 'store', '--json'),
         )
         try {
-          assert.equal(lower.length, steps.length + 2)
+          assert.equal(layers.length, steps.length + 2)
           assert.deepEqual(snapshot(join(folder, 'm')), snapshot(join(folder, 'fresh/rootfs')))
         } finally {
           run('unmount', 'm')

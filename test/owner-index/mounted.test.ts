@@ -130,7 +130,7 @@ test('an index that was built beforehand is used, however its layers were spelle
     done('index', 'build', ...words, ...(shared ? [] : ['--work', 'w2/']))
     done('mount', ...LAYERS, '--upper', 'u2', '--work', 'w2', 'm')
     try {
-      const state = (): string => JSON.parse(done('stats', 'm', '--json')).index.state
+      const state = (): string => JSON.parse(done('stats', 'm', '--json')).mounts[0].counters.index.state
       for (let i = 0; i < 100 && state() !== 'ready'; i++) await sleep(100)
       assert.equal(state(), 'ready')
       assert.equal(JSON.parse(done('index', 'status', 'm', '--json')).complete, true, lowers.join(' '))
@@ -156,8 +156,8 @@ test('owners of a mount are those of its plain layers', { skip }, () => {
   mount()
   try {
     for (const path of ['etc/own-b', 'etc', 'etc/new', 'usr/moved/deep/down/file-b', 'opaque']) {
-      const mounted = JSON.parse(done('which', '--json', `m/${path}`))[0]
-      const plain = JSON.parse(done('which', '--json', ...LAYERS, '--upper', 'u', path))[0]
+      const mounted = JSON.parse(done('which', '--json', `m/${path}`)).paths[0]
+      const plain = JSON.parse(done('which', '--json', ...LAYERS, '--upper', 'u', path)).paths[0]
       assert.deepEqual({ ...mounted, path }, plain)
     }
     assert.equal(done('ls', '--layers', 'm/etc'), done('ls', '--layers', ...LAYERS, '--upper', 'u', 'etc'))
@@ -251,9 +251,9 @@ test('two builds at once leave a whole shared index, which a new mount begins wi
   mount('-o', 'index_fill=visited')
   try {
     const deadline = Date.now() + 5000
-    let index = { from: '', complete: false }
-    while (!index.complete && Date.now() < deadline) index = JSON.parse(done('inspect', 'm'))[0].Index
-    assert.deepEqual([index.from, index.complete], ['shared', true])
+    let index = { From: '', Complete: false }
+    while (!index.Complete && Date.now() < deadline) index = JSON.parse(done('inspect', 'm'))[0].Index
+    assert.deepEqual([index.From, index.Complete], ['shared', true])
     assert.match(run('index', 'build', ...STACK).stderr, /workdir .* is in use by another mount/)
     assert.equal(done('index', 'drop', 'm'), 'dropped\n')
     assert.equal(JSON.parse(done('index', 'status', 'm', '--json')).complete, false)
@@ -319,7 +319,7 @@ test('the index is filled until it is complete, by itself, and tells so', { skip
     assert.ok(await until(() => coverage()?.complete === 1))
     assert.deepEqual(coverage(), { directories_read: 4, directories_found: 4, complete: 1, upper: 'followed' })
     const { Index } = JSON.parse(done('inspect', 'm'))[0]
-    assert.deepEqual([Index.complete, Index.coverage, Index.upperRead], [true, { read: 4, found: 4 }, true])
+    assert.deepEqual([Index.Complete, Index.Coverage, Index.UpperRead], [true, { Read: 4, Found: 4 }, true])
   } finally {
     unmount()
   }

@@ -55,7 +55,8 @@ function make(files: Record<string, string>): void {
   }
 }
 
-const counted = (kind: string): number => JSON.parse(stratafs('stats', '--json', merged())).byKind[kind] ?? 0
+const counted = (kind: string): number =>
+  JSON.parse(stratafs('stats', '--json', merged())).mounts[0].counters.byKind[kind] ?? 0
 
 before(() => {
   if (skip !== false) return

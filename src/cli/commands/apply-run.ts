@@ -1,11 +1,12 @@
 /** What `stratafs apply` does: unpacks with a progress bar, is ended cleanly by a signal, and tells what came of it. */
 import { pathBytes, printable, shown } from '../../base/text.js'
 import { apply, type PolicyOptions, type Unpacked } from '../../library/layers.js'
+import { printDocument } from '../documents/documents.js'
+import type { ApplyDocument } from '../documents/layers.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeOut } from '../terminal/output.js'
 import { absolutePath, isStandardInput } from '../terminal/paths.js'
-import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 import { sizeText } from '../terminal/units.js'
 
@@ -36,12 +37,13 @@ export async function runApply(given: ApplyArguments): Promise<number> {
   )
   if (typeof result === 'number') return result
   for (const note of result.notes) printError(note)
-  writeOut(given.json ? jsonText(documentOf(directory, result)) : wordsOf(given, result))
+  if (given.json) return printDocument('apply', documentOf(directory, result))
+  writeOut(wordsOf(given, result))
   return Exit.DONE
 }
 
-function documentOf(directory: string, result: Unpacked) {
-  return { directory: shown(directory), ...result, implied: result.implied.map(shown) }
+function documentOf(directory: string, result: Unpacked): ApplyDocument {
+  return { schemaVersion: 1, directory: shown(directory), ...result, implied: result.implied.map(shown) }
 }
 
 function wordsOf({ directory }: ApplyArguments, result: Unpacked): string {

@@ -1,8 +1,9 @@
 /** `stratafs bundle`: reads who is to run what, and prints where the bundle is and what runs it. */
 import { pathBytes } from '../../base/text.js'
 import { bundle } from '../../library/layers.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print, printJson } from '../terminal/print.js'
+import { print } from '../terminal/print.js'
 
 /** The command's arguments, latin1. */
 export interface BundleArguments {
@@ -31,7 +32,10 @@ export async function runBundle(given: BundleArguments): Promise<number> {
     readonly,
     ...user,
   })
-  if (given.json) return printJson(made)
+  if (given.json) {
+    const { root: mountpoint, ...bundled } = made
+    return printDocument('bundle', { schemaVersion: 1, ...bundled, mountpoint })
+  }
   print(`${made.config}: run it with \`runc run -b ${made.directory} NAME\``)
   return Exit.DONE
 }

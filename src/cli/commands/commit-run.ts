@@ -13,6 +13,7 @@ import {
   type Summary,
 } from '../../library/changes.js'
 import { newReferenceOf } from '../../library/image-documents.js'
+import type { CommitDocument } from '../documents/layers.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeErr, writeOut } from '../terminal/output.js'
@@ -102,8 +103,27 @@ export function printCommitted(given: Printed, result: Result): number {
   for (const path of result.changedMeanwhile) printError(`${path} was written to while it was read`)
   // With the archive on standard output nothing else may be there.
   const write = given.output !== undefined && isStandardInput(given.output) ? writeErr : writeOut
-  write(given.json ? jsonText(result) : wordsOf(given, result))
+  write(given.json ? jsonText(documentOf(result)) : wordsOf(given, result))
   return Exit.DONE
+}
+
+function documentOf({ chainID, manifest, layers, ...archive }: Result): CommitDocument {
+  const { entries, whiteouts, bytes, sockets, changedMeanwhile, size, digest, diffID } = archive
+  return {
+    schemaVersion: 1,
+    dryRun: false,
+    ...{ entries, whiteouts, bytes, sockets, changedMeanwhile, size, digest, diffID },
+    chainID: chainID ?? diffID,
+    manifest: manifest ?? null,
+    layerCount: layers ?? null,
+    directories: null,
+  }
+}
+
+/** Of a layer that was not written. */
+function previewOf(summary: Summary): CommitDocument {
+  const unwritten = { size: null, digest: null, diffID: null, chainID: null, manifest: null, layerCount: null }
+  return { schemaVersion: 1, dryRun: true, changedMeanwhile: [], ...unwritten, ...summary }
 }
 
 function wordsOf(given: Printed, result: Result): string {
@@ -126,7 +146,7 @@ async function runDryRun(given: CommitArguments): Promise<number> {
   if (!Number.isInteger(depth) || depth < 0)
     throw new StratafsError(`--depth ${shown(given.depth ?? '')}`, 'FAILED', 'give a number of levels')
   const summary = await previewCommit(given.source, given)
-  writeOut(given.json ? jsonText(summary) : summaryText(summary, depth))
+  writeOut(given.json ? jsonText(previewOf(summary)) : summaryText(summary, depth))
   return Exit.DONE
 }
 

@@ -2,9 +2,10 @@
 import { printable } from '../../base/text.js'
 import { type Change, type Changed, diff } from '../../library/changes.js'
 import { toBytes } from '../../library/paths.js'
+import { printDocument } from '../documents/documents.js'
+import type { ChangeOfPath } from '../documents/layers.js'
 import { Exit } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
-import { jsonText } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'
 import { type LayerWords, wordsFor, wordsForMount } from './layer-words.js'
 
@@ -19,9 +20,9 @@ export interface DiffArguments {
 /** Prints the changes; the exit code. */
 export async function runDiff({ source, names, json, exitCode }: DiffArguments): Promise<number> {
   const changes = await diff(source)
-  if (json) writeOut(jsonText(changes))
+  const words = wordsOf(source, names)
+  if (json) printDocument('diff', { schemaVersion: 1, changes: changes.map((change) => told(change, words)) })
   else {
-    const words = wordsOf(source, names)
     const owners = changes.map((change) => words.within(ownersOf(change)))
     const width = Math.max(20, ...owners.map((each) => each.length))
     writeOut(changes.map((change, at) => lineOf(change, owners[at]!.padEnd(width))).join(''))
@@ -32,7 +33,19 @@ export async function runDiff({ source, names, json, exitCode }: DiffArguments):
 /** Words for the layers of `source`, where they are not mounted with the `names` that were given. */
 function wordsOf(source: Changed, names: readonly string[]): LayerWords {
   if (typeof source === 'string' || Buffer.isBuffer(source)) return wordsForMount(toBytes(source))
-  return wordsFor('/', source.lower.map(toBytes), names)
+  return wordsFor('/', { lowers: source.lower.map(toBytes), names, upper: toBytes(source.upper) })
+}
+
+function told({ layer, before, ...change }: Change, words: LayerWords): ChangeOfPath {
+  const owner = words.layer(positionOf(layer))
+  if (before === undefined) return { ...change, layer: owner }
+  const { kind, size } = before
+  return { ...change, layer: owner, before: { layer: words.layer(positionOf(before.layer)), kind, size } }
+}
+
+/** Of the layer that the library calls `upper` or `lower N`. */
+function positionOf(label: string): number {
+  return label === 'upper' ? -1 : Number(label.replace(/^\D+/, ''))
 }
 
 function ownersOf({ change, layer, before }: Change): string {

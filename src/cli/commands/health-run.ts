@@ -1,7 +1,7 @@
 /** What `stratafs health` does: says which mounts answer; fails where one does not. */
 import { checkMounts, type MountHealth } from '../../library/health.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit } from '../terminal/errors.js'
-import { printJson } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 
 const PATIENCE_MS = 1_000
@@ -16,7 +16,7 @@ const COLUMNS = [
 /** Prints every mount; 1 where one does not answer. */
 export async function runHealth(json: boolean): Promise<number> {
   const mounts = await checkMounts(PATIENCE_MS)
-  if (json) printJson(mounts)
+  if (json) printDocument('health', { schemaVersion: 1, mounts })
   else printTable(COLUMNS, mounts.map(rowOf))
   return mounts.every(({ fault }) => fault === null) ? Exit.DONE : Exit.FAILED
 }

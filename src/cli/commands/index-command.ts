@@ -1,8 +1,21 @@
 /** `stratafs index build|verify|status|drop`: through the library, with a bar on a terminal while a build goes on. */
-import { buildIndex, dropIndex, indexStatus, type LayerTarget, verifyIndex } from '../../library/owner-index.js'
+
+import { fromText } from '../../base/text.js'
+import {
+  buildIndex,
+  dropIndex,
+  type IndexStatus,
+  indexStatus,
+  type LayerTarget,
+  type VerifiedIndex,
+  verifyIndex,
+} from '../../library/owner-index.js'
+import { printDocument } from '../documents/documents.js'
+import type { IndexDifference, IndexStatusDocument } from '../documents/owners.js'
 import { Exit } from '../terminal/errors.js'
-import { print, printJson } from '../terminal/print.js'
+import { print } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'
+import { wordsOfStack } from './layer-words.js'
 
 export type IndexAction = 'build' | 'verify' | 'status' | 'drop'
 
@@ -17,7 +30,7 @@ async function build(target: LayerTarget, json: boolean): Promise<number> {
   try {
     const built = await buildIndex(target, (so) => bar?.show(so))
     bar?.end()
-    if (json) return printJson(built)
+    if (json) return printDocument('index build', { schemaVersion: 1, ...built })
     const { directories, entries, seconds, bytes, path } = built
     print(`${entries} entries in ${directories} directories, ${seconds.toFixed(1)} s, ${sizeText(bytes)}: ${path}`)
     return Exit.DONE
@@ -49,7 +62,8 @@ class Bar {
 
 async function verify(target: LayerTarget, json: boolean): Promise<number> {
   const { path, differences, directories, unread } = await verifyIndex(target)
-  if (json) printJson({ path, differences, directories, unread })
+  if (json)
+    printDocument('index verify', { schemaVersion: 1, path, directories, unread, differences: differences.map(told) })
   else {
     for (const { path: at, what, column, index, layers } of differences) {
       const values = column === undefined ? '' : ` in ${column}: index ${index}, layers ${layers}`
@@ -61,10 +75,14 @@ async function verify(target: LayerTarget, json: boolean): Promise<number> {
   return differences.length === 0 ? Exit.DONE : Exit.FAILED
 }
 
+function told({ path, what, column, index, layers }: VerifiedIndex['differences'][number]): IndexDifference {
+  return { path, what, column: column ?? null, inIndex: index ?? null, inLayers: layers ?? null }
+}
+
 async function status(target: LayerTarget, json: boolean): Promise<number> {
   const so = await indexStatus(target)
-  if (json) return printJson(so)
-  if (!so.exists) print(`no index at ${so.path}`)
+  if (json) printDocument('index status', documentOf(so))
+  else if (!so.exists) print(`no index at ${so.path}`)
   else if (so.fault !== null) print(`${so.path} cannot be used (${so.fault})`)
   else {
     const { entries, directories, upperEntries, bytes, complete } = so
@@ -79,6 +97,13 @@ async function status(target: LayerTarget, json: boolean): Promise<number> {
   return so.exists && so.fault === null ? Exit.DONE : Exit.FAILED
 }
 
+function documentOf({ layers, ...so }: IndexStatus): IndexStatusDocument {
+  const lowers = layers.map(({ root }) => fromText(root))
+  const words = wordsOfStack(lowers, null)
+  const told = layers.map(({ edited }, at) => ({ layer: words.layer(at), edited }))
+  return { schemaVersion: 1, ...so, layers: told }
+}
+
 function stateOf({ mounted, dirty }: { mounted: boolean; dirty: string | null }): string {
   if (mounted) return 'in use by its mount'
   return dirty === 'clean' || dirty === null ? 'ended well' : 'the next mount reads the upper again'
@@ -86,7 +111,7 @@ function stateOf({ mounted, dirty }: { mounted: boolean; dirty: string | null })
 
 async function drop(target: LayerTarget, json: boolean): Promise<number> {
   const dropped = await dropIndex(target)
-  if (json) return printJson({ dropped })
+  if (json) return printDocument('index drop', { schemaVersion: 1, dropped })
   print(dropped ? 'dropped' : 'there was none')
   return Exit.DONE
 }

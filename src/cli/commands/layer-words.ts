@@ -1,19 +1,47 @@
 /** How commands tell of a layer: `upper`, `lower 1 (base)`, and what made it where it is an image's. */
 import { StratafsError } from '../../base/failure.js'
-import { pathBytes } from '../../base/text.js'
+import { pathBytes, shown } from '../../base/text.js'
 import { findInside, findMount } from '../../daemon/control/find-mount.js'
 import type { MountState } from '../../daemon/mount/run-directory.js'
 import { type LayerNames, nameLayers } from '../../library/layer-names.js'
 import { resolved } from '../../library/paths.js'
+import type { Layer } from '../documents/layer.js'
 import { absolutePath } from '../terminal/paths.js'
 import { cutTo } from '../terminal/table.js'
 
 /** Of what made a layer, in a sentence. */
 const LONGEST = 60
 
+/** Where the layers lie, latin1; the lowers top first. */
+interface LayerPaths {
+  readonly upper: string | null
+  readonly lowers: readonly string[]
+}
+
 /** Words for the layers of one mount, or of layers that are named. Positions: -1 is the upper, 0 the topmost lower. */
 export class LayerWords {
-  constructor(private readonly layers: LayerNames) {}
+  constructor(
+    private readonly layers: LayerNames,
+    private readonly paths: LayerPaths,
+  ) {}
+
+  /** LAYOUT:TAG where they are an image's. */
+  get image(): string | null {
+    return this.layers.image
+  }
+
+  /** As documents tell of it. */
+  layer(position: number): Layer {
+    const role = position < 0 ? 'upper' : 'lower'
+    const path = position < 0 ? this.paths.upper : this.paths.lowers[position]
+    return { position, role, name: this.name(position), path: shown(path ?? '') }
+  }
+
+  /** All of them, top first. */
+  every(): Layer[] {
+    const lowers = this.paths.lowers.map((_, position) => this.layer(position))
+    return this.paths.upper === null ? lowers : [this.layer(-1), ...lowers]
+  }
 
   /** In a column: `lower 1 (base)`, `layer 3/4  RUN make`. */
   whole(position: number): string {
@@ -43,18 +71,16 @@ export class LayerWords {
   }
 }
 
-/**
- * Of `lowers` (latin1, top first) with the names that were given; where there are none, of the mount that `path` lies
- * in.
- */
-export function wordsFor(path: string, lowers: readonly string[], names: readonly string[]): LayerWords {
-  if (lowers.length > 0)
-    return new LayerWords(
-      nameLayers(
-        lowers.map((lower) => resolved(pathBytes(lower))),
-        names,
-      ),
-    )
+/** Layers that are named one by one, latin1: the lowers top first, with the names that were given. */
+interface GivenLayers {
+  readonly lowers: readonly string[]
+  readonly names: readonly string[]
+  readonly upper?: string | undefined
+}
+
+/** Of the layers that are given; where there are none, of the mount that `path` lies in. */
+export function wordsFor(path: string, { lowers, names, upper }: GivenLayers): LayerWords {
+  if (lowers.length > 0) return wordsOfStack(lowers.map(real), upper === undefined ? null : real(upper), names)
   const found = findInside(absolutePath(path))
   return ofState(found instanceof StratafsError ? null : found.daemon.state)
 }
@@ -66,7 +92,16 @@ export function wordsForMount(merged: string): LayerWords {
 }
 
 function ofState(state: MountState | null): LayerWords {
-  return new LayerWords(
-    state === null ? { image: null, names: [] } : nameLayers(state.config.lowers, state.config.layerNames),
-  )
+  if (state === null) return new LayerWords({ image: null, names: [] }, { upper: null, lowers: [] })
+  const { lowers, upper, layerNames } = state.config
+  return wordsOfStack(lowers, upper, layerNames)
+}
+
+/** Of layers by their absolute paths (latin1), the lowers top first. */
+export function wordsOfStack(lowers: readonly string[], upper: string | null, names?: readonly string[]): LayerWords {
+  return new LayerWords(nameLayers(lowers, names), { upper, lowers })
+}
+
+function real(path: string): string {
+  return resolved(pathBytes(path))
 }

@@ -4,17 +4,20 @@
  */
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
-import { nameLayers } from '../../library/layer-names.js'
 import { type InspectDocument, inspect, inspectAll, unmount } from '../../library/mount.js'
+import { printDocument } from '../documents/documents.js'
+import type { InspectedMount } from '../documents/mounts.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { formatDocument, formatFault } from '../terminal/format.js'
 import { absolutePath } from '../terminal/paths.js'
-import { printJson, printValue } from '../terminal/print.js'
+import { printValue } from '../terminal/print.js'
+import { wordsOfStack } from './layer-words.js'
 
 /** Unmounts `merged` (latin1); the exit code. */
 export async function runUnmount(merged: string, lazy: boolean, json: boolean): Promise<number> {
   await unmount(pathBytes(merged), { lazy, notice: printError })
-  return json ? printJson({ merged: shown(absolutePath(merged)), lazy }) : Exit.DONE
+  if (!json) return Exit.DONE
+  return printDocument('unmount', { schemaVersion: 1, mountpoint: shown(absolutePath(merged)), lazy })
 }
 
 /** Prints one document in an array, or every one; with a format one line for each. */
@@ -29,17 +32,21 @@ export async function runInspect(
   }
   const asked = merged === undefined ? await inspectAll() : [await inspect(pathBytes(merged))]
   const documents = asked.map(withNames)
-  return format === undefined ? printJson(documents) : printFormatted(documents, format)
+  return format === undefined ? printDocument('inspect', documents) : printFormatted(documents, format)
 }
 
 /** With the names of its layers, which the daemon does not know. */
-function withNames(document: InspectDocument) {
+function withNames(document: InspectDocument): InspectedMount {
   const { pid, mountpoint } = { pid: document.Pid, mountpoint: document.GraphDriver.Data.MergedDir }
   const found = listMounts().find(({ state }) => state.pid === pid && shown(state.mountpoint) === mountpoint)
-  if (found === undefined) return { ...document, Image: null, Layers: [] }
-  const { lowers, layerNames } = found.state.config
-  const { image, names } = nameLayers(lowers, layerNames)
-  return { ...document, Image: image, Layers: lowers.map((path, at) => ({ Name: names[at], Path: shown(path) })) }
+  const versioned = { SchemaVersion: 1 as const, ...document }
+  if (found === undefined) return { ...versioned, Image: null, Layers: [] }
+  const { lowers, layerNames, upper } = found.state.config
+  const words = wordsOfStack(lowers, upper, layerNames)
+  const layers = words.every().map(({ position: Position, role: Role, name: Name, path: Path }) => {
+    return { Position, Role, Name, Path }
+  })
+  return { ...versioned, Image: words.image, Layers: layers }
 }
 
 function printFormatted(documents: readonly object[], format: string): number {

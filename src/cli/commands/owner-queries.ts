@@ -5,11 +5,15 @@ import {
   listOwners,
   type NamedLayers,
   type Origin,
+  type OwnerOfEntry,
   spaceByLayer,
   which,
 } from '../../library/owners.js'
+import { toBytes } from '../../library/paths.js'
+import { printDocument } from '../documents/documents.js'
+import type { ListedEntry, OriginOfPath, SpaceOfLayer } from '../documents/owners.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print, printJson, printLines } from '../terminal/print.js'
+import { print, printLines } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { sizeText } from '../terminal/units.js'
 import { type LayerWords, wordsFor } from './layer-words.js'
@@ -32,22 +36,19 @@ export async function runWhich(paths: readonly string[], layers: Layers, json: b
       code = Exit.FAILED
     }
   }
-  if (json) printJson(origins.map(([origin, words]) => named(origin, words)))
+  if (json) printDocument('which', { schemaVersion: 1, paths: origins.map(toldOrigin) })
   else for (const [origin, words] of origins) printLines(originLines(origin, words))
   return code
 }
 
-function wordsOf(path: string, { lower, names }: Layers): LayerWords {
-  return wordsFor(
-    path,
-    lower.map((each) => each.toString('latin1')),
-    names,
-  )
+function wordsOf(path: string, { lower, names, upper }: Layers): LayerWords {
+  const lowers = lower.map(toBytes)
+  return wordsFor(path, { lowers, names, upper: upper === undefined ? undefined : toBytes(upper) })
 }
 
-function named(origin: Origin, words: LayerWords) {
-  const also = origin.also.map((other) => ({ ...other, name: words.name(other.index) }))
-  return { ...origin, name: origin.index === null ? null : words.name(origin.index), also }
+function toldOrigin([{ path, index, realpath, also }, words]: [Origin, LayerWords]): OriginOfPath {
+  const others = also.map((other) => ({ layer: words.layer(other.index), why: other.why }))
+  return { path, layer: index === null ? null : words.layer(index), realpath, also: others }
 }
 
 /** `PATH: lower 1 (base) /layers/base/etc/passwd`, and a line for each other layer that has the name. */
@@ -60,8 +61,11 @@ function originLines(origin: Origin, words: LayerWords): string[] {
 /** Prints the entries of a merged directory (latin1), each after its owner where `owners`. */
 export async function runLs(directory: string, layers: Layers, owners: boolean, json: boolean): Promise<number> {
   const entries = await listOwners(pathBytes(directory), layers)
-  if (json) return printJson(entries)
   const words = wordsOf(directory, layers)
+  if (json) {
+    const told = entries.map((entry) => toldEntry(entry, words))
+    return printDocument('ls', { schemaVersion: 1, path: shown(directory), entries: told })
+  }
   const of = (joined: readonly number[]): string => joined.map((at) => words.short(at)).join(',')
   const width = Math.max(5, ...entries.map((entry) => of(entry.layers).length))
   for (const { name, kind, layers: joined } of entries) {
@@ -69,6 +73,10 @@ export async function runLs(directory: string, layers: Layers, owners: boolean, 
     print(owners ? `${of(joined).padEnd(width)}  ${word}` : word)
   }
   return Exit.DONE
+}
+
+function toldEntry({ layer, layers, ...entry }: OwnerOfEntry, words: LayerWords): ListedEntry {
+  return { ...entry, layer: words.layer(layer), layers: layers.map((each) => words.layer(each)) }
 }
 
 /** Prints the space that layers use below `directory` (latin1). */
@@ -83,19 +91,30 @@ export async function runDu(
     return Exit.USAGE
   }
   const spaces = await spaceByLayer(pathBytes(directory ?? '/'), layers)
+  const words = wordsOf(directory ?? '/', layers)
+  const path = shown(directory ?? '/')
+  const disk = total(spaces, 'disk')
+  if (json) {
+    const told = spaces.map((space) => toldSpace(space, words))
+    return printDocument('du', { schemaVersion: 1, path, bytes: total(spaces, 'bytes'), disk, layers: told })
+  }
   if (!byLayer) {
-    const total = spaces.reduce((sum, { disk }) => sum + disk, 0)
-    if (json) return printJson({ disk: total, bytes: spaces.reduce((sum, { bytes }) => sum + bytes, 0) })
-    print(`${sizeText(total)}  ${shown(directory ?? '/')}`)
+    print(`${sizeText(disk)}  ${path}`)
     return Exit.DONE
   }
-  const words = wordsOf(directory ?? '/', layers)
-  if (json) return printJson(spaces.map((space) => ({ ...space, name: words.name(space.layer) })))
   printTable(
     SPACES,
     spaces.map((space) => spaceRow(space, words)),
   )
   return Exit.DONE
+}
+
+function total(spaces: readonly LayerSpace[], of: 'bytes' | 'disk'): number {
+  return spaces.reduce((sum, space) => sum + space[of], 0)
+}
+
+function toldSpace({ layer, root: _, ...space }: LayerSpace, words: LayerWords): SpaceOfLayer {
+  return { layer: words.layer(layer), ...space }
 }
 
 const SPACES = [

@@ -2,7 +2,7 @@
  * The counters of mounts in Prometheus' text format (version 0.0.4): one family each, a sample for each mount. Pure.
  */
 
-export interface MountCounters {
+interface MountCounters {
   readonly mountpoint: string
   readonly counters: Readonly<Record<string, unknown>>
 }

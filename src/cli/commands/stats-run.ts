@@ -3,12 +3,13 @@
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
-import { stats } from '../../library/mount.js'
+import { type MountStats, stats } from '../../library/mount.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
 import { absolutePath } from '../terminal/paths.js'
-import { print, printJson } from '../terminal/print.js'
-import { type MountCounters, prometheusText } from './prometheus.js'
+import { print } from '../terminal/print.js'
+import { prometheusText } from './prometheus.js'
 
 export interface StatsArguments {
   /** Latin1; undefined with `all`. */
@@ -16,6 +17,11 @@ export interface StatsArguments {
   readonly all: boolean
   readonly json: boolean
   readonly prometheus: boolean
+}
+
+interface Counted {
+  readonly mountpoint: string
+  readonly counters: MountStats
 }
 
 /** Prints the counters; the exit code. */
@@ -29,18 +35,19 @@ export async function runStats({ merged, all, json, prometheus }: StatsArguments
     return Exit.USAGE
   }
   const { mounts, code } = merged === undefined ? await everyMount() : { mounts: [await oneMount(merged)], code: 0 }
-  if (prometheus) writeOut(prometheusText(mounts))
-  else if (json) printJson(all ? mounts : mounts[0]!.counters)
+  if (prometheus)
+    writeOut(prometheusText(mounts.map(({ mountpoint, counters }) => ({ mountpoint, counters: { ...counters } }))))
+  else if (json) printDocument('stats', { schemaVersion: 1, mounts })
   else for (const mount of mounts) printCounters(mount, all)
   return code
 }
 
-async function oneMount(merged: string): Promise<MountCounters> {
-  return { mountpoint: shown(absolutePath(merged)), counters: { ...(await stats(pathBytes(merged))) } }
+async function oneMount(merged: string): Promise<Counted> {
+  return { mountpoint: shown(absolutePath(merged)), counters: await stats(pathBytes(merged)) }
 }
 
 /** A mount that does not answer does not keep the others from being told. */
-async function everyMount(): Promise<{ mounts: MountCounters[]; code: number }> {
+async function everyMount(): Promise<{ mounts: Counted[]; code: number }> {
   let code: number = Exit.DONE
   const answers = listMounts().map(async ({ state }) => {
     try {
@@ -55,9 +62,9 @@ async function everyMount(): Promise<{ mounts: MountCounters[]; code: number }> 
   return { mounts: (await Promise.all(answers)).flat(), code }
 }
 
-function printCounters({ mountpoint, counters }: MountCounters, isNamed: boolean): void {
+function printCounters({ mountpoint, counters }: Counted, isNamed: boolean): void {
   if (isNamed) print(`${mountpoint}:`)
-  for (const [name, value] of flatten('', counters)) print(`${name.padEnd(28)} ${value}`)
+  for (const [name, value] of flatten('', { ...counters })) print(`${name.padEnd(28)} ${value}`)
 }
 
 function flatten(prefix: string, value: Readonly<Record<string, unknown>>): [string, unknown][] {

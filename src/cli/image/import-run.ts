@@ -3,11 +3,11 @@ import { StratafsError } from '../../base/failure.js'
 import { pathBytes, printable, shown } from '../../base/text.js'
 import type { Compression } from '../../library/changes.js'
 import { type Imported, importImage } from '../../library/image-import.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeOut } from '../terminal/output.js'
 import { isStandardInput } from '../terminal/paths.js'
-import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 import { sizeText } from '../terminal/units.js'
 
@@ -41,7 +41,11 @@ export async function runImageImport(given: ImageImportArguments): Promise<numbe
     }).finally(bar.clear),
   )
   if (typeof result === 'number') return result
-  writeOut(given.json ? jsonText(result) : wordsOf(result))
+  if (given.json) {
+    const { reference: image, ...imported } = result
+    return printDocument('image import', { schemaVersion: 1, image, ...imported })
+  }
+  writeOut(wordsOf(result))
   return Exit.DONE
 }
 

@@ -1,8 +1,10 @@
 /** What `stratafs image mount` does. */
-import { pathBytes, shown } from '../../base/text.js'
+import { fromText, pathBytes, shown } from '../../base/text.js'
 import { type MountedImage, mountImage } from '../../library/image-mount.js'
+import { wordsOfStack } from '../commands/layer-words.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print, printJson } from '../terminal/print.js'
+import { print } from '../terminal/print.js'
 import { printNotes, type UnpackArguments, unpackOptions, withBar } from './unpack-run.js'
 
 export interface ImageMountArguments extends UnpackArguments {
@@ -33,11 +35,23 @@ export async function runImageMount(given: ImageMountArguments): Promise<number>
   if (typeof mounted === 'number') return mounted
   printNotes(mounted.layers)
   for (const warning of mounted.warnings) printError(warning)
-  return tell(given.json, mounted)
+  return given.json ? printJson(given.image, mounted) : tell(mounted)
 }
 
-function tell(json: boolean, { mountpoint, pid, manifest, lower, upper, layers }: MountedImage): number {
-  if (json) return printJson({ merged: mountpoint, pid, manifest, lower, upper })
+function printJson(image: string, { mountpoint, pid, manifest, lower, upper }: MountedImage): number {
+  const words = wordsOfStack(lower.map(fromText), upper === null ? null : fromText(upper))
+  const named = words.image ?? shown(image)
+  return printDocument('image mount', {
+    schemaVersion: 1,
+    mountpoint,
+    pid,
+    image: named,
+    manifest,
+    layers: words.every(),
+  })
+}
+
+function tell({ mountpoint, upper, layers }: MountedImage): number {
   print(`${mountpoint}: ${layers.length} layers, ${upper === null ? 'read-only' : `changes in ${upper}`}`)
   return Exit.DONE
 }

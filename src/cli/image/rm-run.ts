@@ -2,9 +2,10 @@
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, printable } from '../../base/text.js'
 import { type Removal, removeImage } from '../../library/image-store.js'
+import { printDocument } from '../documents/documents.js'
+import type { RemovedImage } from '../documents/images.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
-import { jsonText } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'
 
 export interface ImageRmArguments {
@@ -27,9 +28,13 @@ export async function runImageRm(given: ImageRmArguments): Promise<number> {
       code = Exit.FAILED
     }
   }
-  if (given.json) writeOut(jsonText(removed))
+  if (given.json) printDocument('image rm', { schemaVersion: 1, removed: removed.map(told) })
   else for (const each of removed) writeOut(wordsOf(each))
   return code
+}
+
+function told({ reference: image, layers: unpacked, ...removal }: Removal): RemovedImage {
+  return { image, ...removal, unpacked }
 }
 
 function wordsOf({ reference, blobs, bytes, layers }: Removal): string {

@@ -1,9 +1,10 @@
 /** What `image list`, `image history` and `image inspect` do: read a layout's documents and print them. */
 import { pathBytes, shown } from '../../base/text.js'
 import { type HistoryRow, imageHistory, inspectImage, listImages } from '../../library/image-documents.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { formatDocument } from '../terminal/format.js'
-import { printJson, printValue } from '../terminal/print.js'
+import { printValue } from '../terminal/print.js'
 import { cutTo, printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
 
@@ -33,7 +34,10 @@ const STEPS = [
 /** Prints the images; the exit code. */
 export async function runImageList(path: string, json: boolean): Promise<number> {
   const images = await listImages(pathBytes(path))
-  if (json) return printJson(images)
+  if (json) {
+    const told = images.map(({ layers: layerCount, fault = null, ...image }) => ({ ...image, layerCount, fault }))
+    return printDocument('image list', { schemaVersion: 1, layout: shown(path), images: told })
+  }
   printTable(
     IMAGES,
     images.map(({ tag, id, created, platform, layers, size, unshared }) => {
@@ -49,7 +53,10 @@ export async function runImageList(path: string, json: boolean): Promise<number>
 /** Prints an image's history; the exit code. */
 export async function runImageHistory(image: string, json: boolean, whole: boolean): Promise<number> {
   const rows = await imageHistory(pathBytes(image))
-  if (json) return printJson(rows)
+  if (json) {
+    const steps = rows.map(({ shared: sharedWith, ...row }) => ({ ...row, sharedWith }))
+    return printDocument('image history', { schemaVersion: 1, image: shown(image), steps })
+  }
   const columns = whole ? STEPS.map(({ header }) => ({ header })) : STEPS
   printTable(
     columns,
@@ -69,8 +76,8 @@ function historyLine(row: HistoryRow, whole: boolean): string[] {
 
 /** Prints one image in full, or the value that `format` names; the exit code. */
 export async function runImageInspect(image: string, format: string | undefined): Promise<number> {
-  const document = await inspectImage(pathBytes(image))
-  if (format === undefined) return printJson(document)
+  const document = { SchemaVersion: 1 as const, ...(await inspectImage(pathBytes(image))) }
+  if (format === undefined) return printDocument('image inspect', [document])
   const text = formatDocument(shown(format), document)
   if (typeof text === 'string') printValue(text)
   else printError(text.error)

@@ -7,8 +7,10 @@ import { isatty } from 'node:tty'
 import { pathBytes } from '../../base/text.js'
 import type { StoreOptions } from '../../library/image-store.js'
 import { listStore, pruneStore, type StorePiece, unneededInStore } from '../../library/store.js'
+import { printDocument } from '../documents/documents.js'
+import type { PieceOfStore } from '../documents/images.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print, printJson } from '../terminal/print.js'
+import { print } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
 
@@ -36,7 +38,7 @@ function optionsOf(given: string | undefined): StoreOptions {
 /** Prints what the store holds; the exit code. */
 export function runStoreList(given: string | undefined, json: boolean): number {
   const pieces = listStore(optionsOf(given))
-  if (json) return printJson(pieces)
+  if (json) return printDocument('store list', { schemaVersion: 1, pieces: pieces.map(told) })
   printTable(COLUMNS, pieces.map(rowOf))
   return Exit.DONE
 }
@@ -44,12 +46,12 @@ export function runStoreList(given: string | undefined, json: boolean): number {
 /** Removes what nobody needs; the exit code. */
 export async function runStorePrune({ store: given, dryRun, force, json }: PruneArguments): Promise<number> {
   const going = unneededInStore(optionsOf(given))
-  if (dryRun || going.length === 0) return tell(going, 'would remove', json)
+  if (dryRun || going.length === 0) return tell(going, { dryRun, json })
   if (!force && !(await isAllowed(going))) return Exit.FAILED
   const gone = await pruneStore(going, optionsOf(given))
   for (const piece of going)
     if (!gone.includes(piece)) printError(`${piece.path} was left: it is used now, or cannot be removed`)
-  tell(gone, 'removed', json)
+  tell(gone, { dryRun, json })
   return gone.length === going.length ? Exit.DONE : Exit.FAILED
 }
 
@@ -69,10 +71,10 @@ async function isAllowed(going: readonly StorePiece[]): Promise<boolean> {
   }
 }
 
-function tell(pieces: readonly StorePiece[], verb: string, json: boolean): number {
-  if (json) return printJson(pieces)
+function tell(pieces: readonly StorePiece[], { dryRun, json }: Pick<PruneArguments, 'dryRun' | 'json'>): number {
+  if (json) return printDocument('store prune', { schemaVersion: 1, dryRun, pieces: pieces.map(told) })
   for (const piece of pieces) print(lineOf(piece))
-  print(pieces.length === 0 ? 'nothing to remove' : `${verb} ${summary(pieces)}`)
+  print(pieces.length === 0 ? 'nothing to remove' : `${dryRun ? 'would remove' : 'removed'} ${summary(pieces)}`)
   return Exit.DONE
 }
 
@@ -91,4 +93,8 @@ function lineOf({ kind, path, bytes, changed }: StorePiece): string {
 function rowOf({ kind, name, bytes, changed, inUse, images }: StorePiece): string[] {
   const short = name.replace(/^(chain-)?sha256-/, '').slice(0, kind === 'layer' ? SHORT : undefined)
   return [kind, short, sizeText(bytes), agoText(changed), inUse ? 'mounted' : '-', images.join(', ')]
+}
+
+function told({ kind, name, path, bytes, changed, inUse, images }: StorePiece): PieceOfStore {
+  return { kind, name, path, bytes, changed, inUse, images }
 }

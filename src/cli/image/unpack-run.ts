@@ -1,5 +1,5 @@
 /** What `stratafs image unpack` does, and how the image commands that unpack show it. */
-import { pathBytes, printable } from '../../base/text.js'
+import { fromText, pathBytes, printable } from '../../base/text.js'
 import {
   type LayerInWork,
   type PresentLayer,
@@ -8,10 +8,12 @@ import {
   unpackImage,
 } from '../../library/image-store.js'
 import type { PolicyOptions } from '../../library/layers.js'
+import { wordsOfStack } from '../commands/layer-words.js'
+import { printDocument } from '../documents/documents.js'
+import type { ImageUnpackDocument } from '../documents/images.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
 import { writeOut } from '../terminal/output.js'
-import { jsonText } from '../terminal/print.js'
 import { progressBar } from '../terminal/progress.js'
 
 /** What every image command that unpacks is given. */
@@ -28,8 +30,19 @@ export async function runImageUnpack(given: UnpackArguments): Promise<number> {
   const done = await withBar((shown) => unpackImage(pathBytes(given.image), { ...unpackOptions(given), ...shown }))
   if (typeof done === 'number') return done
   printNotes(done.layers)
-  writeOut(given.json ? jsonText(done) : wordsOf(done))
+  if (given.json) return printDocument('image unpack', documentOf(done))
+  writeOut(wordsOf(done))
   return Exit.DONE
+}
+
+function documentOf({ layout, tag, manifest, store, lowerdir, layers }: UnpackedImage): ImageUnpackDocument {
+  const topFirst = [...layers].reverse()
+  // One that is there twice is mounted once, at its upper place.
+  const lowers = [...new Set(topFirst.map(({ path }) => fromText(path)))]
+  const words = wordsOfStack(lowers, null)
+  const told = topFirst.map(({ path, ...layer }) => ({ layer: words.layer(lowers.indexOf(fromText(path))), ...layer }))
+  const image = tag === null ? layout : `${layout}:${tag}`
+  return { schemaVersion: 1, image, manifest, store, lowerdir, layers: told }
 }
 
 /** What the library is told of `given`. */

@@ -44,8 +44,8 @@ async function inBackground(plan: MountPlan, warnings: readonly string[], json: 
 }
 
 async function tell(mountpoint: string, pid: number): Promise<number> {
-  const { printJson } = await import('../terminal/print.js')
-  return printJson({ merged: shown(mountpoint), pid })
+  const { printDocument } = await import('../documents/documents.js')
+  return printDocument('mount', { schemaVersion: 1, mountpoint: shown(mountpoint), pid })
 }
 
 async function inForeground(plan: MountPlan, warnings: readonly string[]): Promise<number> {

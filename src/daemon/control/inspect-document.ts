@@ -11,8 +11,56 @@ import type { MountState } from '../mount/run-directory.js'
 import type { TransportFacts } from '../mount/transport-choice.js'
 import { escapePath } from '../options/split.js'
 
+/** The owner index: see MountedIndexFacts, whose members these are. */
+interface IndexDocument {
+  /** The database. */
+  readonly Path: string | null
+  readonly State: MountedIndexFacts['state']
+  /** Every directory of the lower layers has been read. */
+  readonly Complete: boolean
+  /** Where its rows came from when the mount began. */
+  readonly From: MountedIndexFacts['from']
+  /** Why there is none, or why it does not go on, in words; null: nothing is wrong. */
+  readonly Downgrade: string | null
+  /** The walk over the whole tree that is under way. */
+  readonly Filling: { readonly Directories: number; readonly Entries: number; readonly Waiting: number } | null
+  /** Directories that the last such walk could not read. */
+  readonly Failed: number
+  /** Directories that the last such walk has read or found unchanged, and those it knows of. */
+  readonly Coverage: { readonly Read: number; readonly Found: number } | null
+  /** The upper's rows are what the upper is, but for the last second. */
+  readonly UpperRead: boolean
+  /** Layers are believed to be what they were (`index=immutable`). */
+  readonly Immutable: boolean
+  /** What the engine asked of it; null when it was too busy to tell. */
+  readonly Counters: Readonly<Record<string, number>> | null
+}
+
+/** What the engine tells of itself; its transport may add members. */
+interface EngineDocument {
+  /** How names of marks begin: `trusted.overlay.`. */
+  readonly Marks?: string
+  /** How a whiteout is written. */
+  readonly Whiteouts?: string
+  readonly RedirectDir?: string
+  readonly Metacopy?: boolean
+  readonly HardLinkIndex?: boolean
+  readonly PrivateLayers?: boolean
+  readonly Data?: {
+    readonly Mode: 'passthrough' | 'cached'
+    readonly Why: string
+    readonly Writeback: boolean
+    readonly Opens: string
+  }
+  readonly Readonly?: boolean
+  /** Whether it keeps processors from halting, and why. */
+  readonly Awake?: { readonly Holds: boolean; readonly Why: string }
+  /** Of FUSE, as it was agreed with the kernel. */
+  readonly Protocol?: string | null
+}
+
 export interface InspectDocument {
-  readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Record<string, string> }
+  readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: Readonly<Record<string, string>> }
   readonly Mode: 'ro' | 'rw'
   readonly Pid: number
   /** The process serves other mounts, too (`stratafs host status`). */
@@ -25,12 +73,12 @@ export interface InspectDocument {
   readonly Transport: { readonly Name: string; readonly Why: string | null }
   readonly Downgrades: readonly string[]
   /**
-   * The owner index (`-o index=`); null where the mount has none. `counters`: what the engine asked of it; null when it
-   * was too busy to tell. The hard-link index, which this option does not concern, is `Engine.hardLinkIndex`.
+   * The owner index (`-o index=`); null where the mount has none. The hard-link index, which this option does not
+   * concern, is `Engine.HardLinkIndex`.
    */
-  readonly Index: (MountedIndexFacts & { readonly counters: Record<string, number> | null }) | null
+  readonly Index: IndexDocument | null
   /** What the engine tells of itself; null when it was too busy. */
-  readonly Engine: Omit<EngineFacts, 'downgrades' | 'ownerIndex'> | null
+  readonly Engine: EngineDocument | null
 }
 
 /** What the engine answers when it is asked what it is. */
@@ -72,14 +120,25 @@ export function inspectDocument(
     Options: state.options.map(shown),
     Transport: { Name: transport.name, Why: transport.why },
     Downgrades: [...transport.limits, ...(facts?.downgrades ?? []), ...(index?.downgrade ? [index.downgrade] : [])],
-    Index:
-      index === null
-        ? null
-        : { ...index, path: index.path === null ? null : shown(index.path), counters: facts?.ownerIndex ?? null },
+    Index: index === null ? null : indexDocument(index, facts?.ownerIndex ?? null),
     Engine: facts === null ? null : engineOf(facts),
   }
 }
 
-function engineOf({ downgrades: _told, ownerIndex: _counters, ...engine }: EngineFacts): InspectDocument['Engine'] {
-  return engine
+function engineOf({ downgrades: _told, ownerIndex: _counters, ...engine }: EngineFacts): EngineDocument {
+  return capitalised(engine) as EngineDocument
+}
+
+function indexDocument(facts: MountedIndexFacts, counters: Record<string, number> | null): IndexDocument {
+  const path = facts.path === null ? null : shown(facts.path)
+  return { ...(capitalised({ ...facts, path }) as Omit<IndexDocument, 'Counters'>), Counters: counters }
+}
+
+/** With the names of members as Docker's are, all the way down. */
+function capitalised(value: object): Record<string, unknown> {
+  const members = Object.entries(value).map(([name, inner]) => {
+    const isObject = typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+    return [name.charAt(0).toUpperCase() + name.slice(1), isObject ? capitalised(inner) : inner]
+  })
+  return Object.fromEntries(members)
 }

@@ -75,5 +75,5 @@ function target(layers: PlainLayers, mount: FoundMount | null): StackTarget | St
 async function usesUserMarks({ socket, state }: FoundMount): Promise<boolean | null> {
   const reply = await askDaemon(socket, { command: 'inspect' })
   const engine = reply.ok ? (reply.result as InspectDocument).Engine : null
-  return engine === null ? state.config.userxattr : engine.marks === USER_MARKS
+  return engine === null ? state.config.userxattr : engine.Marks === USER_MARKS
 }

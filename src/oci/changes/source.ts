@@ -73,8 +73,8 @@ async function mountSource(merged: string): Promise<Source> {
 
 async function prefixOf({ socket, state }: FoundMount): Promise<string> {
   const reply = await askDaemon(socket, { command: 'inspect' })
-  const marks = reply.ok ? (reply.result as InspectDocument).Engine?.marks : undefined
-  return (marks as string | undefined) ?? defaultPrefix(state.config.userxattr)
+  const marks = reply.ok ? (reply.result as InspectDocument).Engine?.Marks : undefined
+  return marks ?? defaultPrefix(state.config.userxattr)
 }
 
 function stackOf(config: UnionConfig, prefix: string): LayerStackConfig {

@@ -160,7 +160,14 @@ export interface ImageDocument {
     readonly Present: boolean
   }[]
   /** The oldest first. */
-  readonly History: readonly HistoryEntry[]
+  readonly History: readonly {
+    readonly Created: string | null
+    readonly CreatedBy: string
+    readonly Author: string
+    readonly Comment: string
+    /** It made no layer. */
+    readonly EmptyLayer: boolean
+  }[]
   readonly Annotations: Readonly<Record<string, string>>
 }
 
@@ -187,7 +194,17 @@ export function inspectImage(layout: Layout, image: Image): ImageDocument {
       Size: size,
       Present: layout.hasBlob(digest),
     })),
-    History: config.history ?? [],
+    History: (config.history ?? []).map(historyStep),
     Annotations: manifest.annotations ?? {},
+  }
+}
+
+function historyStep(step: HistoryEntry): ImageDocument['History'][number] {
+  return {
+    Created: step.created ?? null,
+    CreatedBy: step.created_by ?? '',
+    Author: step.author ?? '',
+    Comment: step.comment ?? '',
+    EmptyLayer: step.empty_layer === true,
   }
 }

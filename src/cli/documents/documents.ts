@@ -1,0 +1,48 @@
+/**
+ * What each command prints with `--json`, by the words that call it. The files in docs/schemas are made of these types
+ * (`npm run schemas`); docs/json.md says what programs may rely on.
+ */
+import { printJson } from '../terminal/print.js'
+import type * as images from './images.js'
+import type * as layers from './layers.js'
+import type * as mounts from './mounts.js'
+import type * as owners from './owners.js'
+
+export interface Documents {
+  readonly mount: mounts.MountDocument
+  readonly unmount: mounts.UnmountDocument
+  readonly list: mounts.ListDocument
+  readonly health: mounts.HealthDocument
+  readonly stats: mounts.StatsDocument
+  readonly inspect: mounts.InspectDocuments
+  readonly which: owners.WhichDocument
+  readonly ls: owners.LsDocument
+  readonly du: owners.DuDocument
+  readonly 'index build': owners.IndexBuildDocument
+  readonly 'index verify': owners.IndexVerifyDocument
+  readonly 'index status': owners.IndexStatusDocument
+  readonly 'index drop': owners.IndexDropDocument
+  readonly diff: layers.DiffDocument
+  readonly commit: layers.CommitDocument
+  readonly apply: layers.ApplyDocument
+  readonly bundle: layers.BundleDocument
+  readonly 'image list': images.ImageListDocument
+  readonly 'image history': images.ImageHistoryDocument
+  readonly 'image inspect': images.ImageInspectDocuments
+  readonly 'image import': images.ImageImportDocument
+  readonly 'image export': layers.CommitDocument
+  readonly 'image commit': layers.CommitDocument
+  readonly 'image unpack': images.ImageUnpackDocument
+  readonly 'image mount': images.ImageMountDocument
+  readonly 'image rm': images.ImageRmDocument
+  readonly 'store list': images.StoreListDocument
+  readonly 'store prune': images.StorePruneDocument
+}
+
+/** Prints the document of `command`; the exit code. */
+export function printDocument<Command extends keyof Documents>(
+  _command: Command,
+  document: Documents[Command],
+): number {
+  return printJson(document)
+}

@@ -1,0 +1,60 @@
+/** What the commands about mounts print with `--json`. */
+import type { MountHealth } from '../../library/health.js'
+import type { InspectDocument, MountStats } from '../../library/mount.js'
+import type { MountSummary } from '../../library/mounts.js'
+import type { Layer } from './layer.js'
+
+export interface MountDocument {
+  readonly schemaVersion: 1
+  readonly mountpoint: string
+  /** Of the daemon that serves it. */
+  readonly pid: number
+}
+
+export interface UnmountDocument {
+  readonly schemaVersion: 1
+  readonly mountpoint: string
+  /** Files may still be open in it. */
+  readonly lazy: boolean
+}
+
+export interface ListDocument {
+  readonly schemaVersion: 1
+  /** The oldest first. */
+  readonly mounts: readonly ListedMount[]
+}
+
+export interface ListedMount extends Omit<MountSummary, 'layers' | 'upper'> {
+  /** Top first, the upper among them. */
+  readonly layers: readonly Layer[]
+}
+
+export interface HealthDocument {
+  readonly schemaVersion: 1
+  readonly mounts: readonly MountHealth[]
+}
+
+export interface StatsDocument {
+  readonly schemaVersion: 1
+  readonly mounts: readonly { readonly mountpoint: string; readonly counters: MountStats }[]
+}
+
+/** As docker inspect: an array of one document for each mount that was asked about. */
+export type InspectDocuments = readonly InspectedMount[]
+
+export interface InspectedMount extends InspectDocument {
+  readonly SchemaVersion: 1
+  /** LAYOUT:TAG where its layers are an image's. */
+  readonly Image: string | null
+  /** Top first, the upper among them. */
+  readonly Layers: readonly CapitalLayer[]
+}
+
+/** A layer with Docker's capitals. */
+interface CapitalLayer {
+  /** -1 is the upper, 0 the topmost lower, and so on down. */
+  readonly Position: Layer['position']
+  readonly Role: Layer['role']
+  readonly Name: Layer['name']
+  readonly Path: Layer['path']
+}
