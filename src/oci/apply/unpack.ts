@@ -9,6 +9,7 @@ import { realpathSync } from 'node:fs'
 import { Errno, errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
+import { makeLayerRows } from '../../owner-index/layer-rows/make-layer-rows.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
@@ -17,6 +18,7 @@ import { TarReader } from '../tar/reader.js'
 import { type Applied, LayerWriter } from './layer-writer.js'
 import type { ApplyPolicy } from './policy.js'
 import { removeUnpacked } from './remove.js'
+import { settle } from './settle.js'
 import { ArchiveSource, type Progress } from './source.js'
 
 export interface UnpackRequest {
@@ -74,6 +76,8 @@ function checkDigest(what: string, digest: string | undefined): void {
 /** Where the directory is to appear. */
 interface Target {
   readonly path: string
+  /** The directory that it will lie in, resolved. */
+  readonly parent: string
   readonly parentFd: number
   readonly name: string
 }
@@ -88,7 +92,7 @@ function findTarget(path: string): Target {
   const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
   if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
   const fault = occupied(parentFd, name)
-  if (fault === null) return { path: plain, parentFd, name }
+  if (fault === null) return { path: plain, parent: parent === '/' ? '' : parent, parentFd, name }
   native.close(parentFd)
   throw new StratafsError(`${shown(path)} ${fault}`, 'EXISTS')
 }
@@ -125,8 +129,12 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
   let done = false
   try {
     const unpacked = await fill(work.fd, source, request)
-    publish({ ...target, name: request.nameFor?.(unpacked) ?? target.name }, work, request.sync)
+    const named = { ...target, name: request.nameFor?.(unpacked) ?? target.name }
+    publish(named, work, request.sync)
     done = true
+    const { policy, signal } = request
+    // While all of it is in memory: for every mount that will be over it.
+    await makeLayerRows({ path: `${named.parent}/${named.name}`, prefix: policy.markPrefix, signal })
     return unpacked
   } catch (error) {
     throw error instanceof StratafsError
@@ -241,6 +249,7 @@ function expect(what: string, found: string, expected: string | undefined, cause
 function publish(target: Target, work: Work, sync: boolean): void {
   const synced = sync ? native.syncfs(work.fd) : 0
   if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
+  settle(work.fd)
   const errno = native.renameat(target.parentFd, work.name, target.parentFd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
     throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')

@@ -9,6 +9,7 @@ import { S_IFDIR } from '../../syscalls/constants.js'
 import { readDirectoryRows } from '../build/read-directory.js'
 import { Place } from '../database/place.js'
 import type { IndexStore } from '../database/store.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 
 interface Visited {
   /** Rows written, 0 where there is no such directory. */
@@ -32,10 +33,12 @@ export class Visits {
   readonly #places = new Map<string, Place>()
   #rows = 0
   #grown = false
+  #stale: string | null = null
 
   constructor(
     private readonly stack: LowerStack,
     private readonly current: () => IndexStore,
+    private readonly layers: KnownLayers,
   ) {}
 
   private get store(): IndexStore {
@@ -45,11 +48,16 @@ export class Visits {
   /** The layers may not be what they were: every way is gone anew. */
   forget(): void {
     this.#places.clear()
+    this.layers.forget()
   }
 
-  /** Reads the lower directory at `path`, again where it was read. */
-  read(path: string): Visited {
-    if (this.#places.size > KEPT_PLACES) this.forget()
+  /**
+   * Reads the lower directory at `path`, again where it was read. `stale`: rows about it are wrong, so that others
+   * about it are not asked.
+   */
+  read(path: string, stale = false): Visited {
+    if (this.#places.size > KEPT_PLACES) this.#places.clear()
+    this.#stale = stale ? path : null
     this.#rows = 0
     this.#grown = false
     if (path === '') this.#read(Place.root(this.stack.roots), 0)
@@ -90,7 +98,8 @@ export class Visits {
   }
 
   #read(place: Place, parent: number): number {
-    const rows = readDirectoryRows(this.stack, place)
+    const layers = this.#stale !== null && place.path === this.#stale ? null : this.layers
+    const rows = readDirectoryRows(this.stack, place, layers)
     if (typeof rows === 'number') return 0
     this.#rows += rows.names.length + 1
     const known = this.store.idIn(parent, place.name)

@@ -6,6 +6,7 @@
 import type { LowerStack } from '../../stack/lower-stack.js'
 import type { ToWriter } from '../database/shared-state.js'
 import type { IndexStore } from '../database/store.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 import type { Commits } from './commits.js'
 import { ReadQueue } from './read-queue.js'
 import { Visits } from './read-visited.js'
@@ -32,8 +33,9 @@ export class Visiting {
   constructor(
     private readonly host: VisitingHost,
     stack: LowerStack,
+    layers: KnownLayers,
   ) {
-    this.#reading = new Visits(stack, () => host.store()!)
+    this.#reading = new Visits(stack, () => host.store()!, layers)
     const { shared, commits } = host
     this.#visits = new ReadQueue(shared, (paths) => commits.write(() => this.#read(paths)))
     this.#came = new ReadQueue(shared, (paths) => commits.write(() => this.#read(this.#absent(paths))))
@@ -46,7 +48,7 @@ export class Visiting {
     store.begin()
     for (const layer of edited) store.noteEdited(layer)
     this.#reading.forget()
-    this.#read([path])
+    this.#read([path], true)
   }
 
   cameBy(paths: readonly string[]): void {
@@ -69,11 +71,11 @@ export class Visiting {
     for (const path of paths) if (this.host.store()!.idOf(path) === 0) yield path
   }
 
-  #read(paths: Iterable<string>): void {
+  #read(paths: Iterable<string>, stale = false): void {
     const store = this.host.store()!
     store.begin()
     for (const path of paths) {
-      const { rows, grown } = this.#reading.read(path)
+      const { rows, grown } = this.#reading.read(path, stale)
       this.host.commits.changed(rows)
       if (rows > 0) this.host.commits.renewed()
       if (grown) this.host.grown()
