@@ -13,6 +13,7 @@ import { native } from '../../syscalls/native.js'
 import { descriptorsToKeep } from '../../syscalls/room.js'
 import { Stat } from '../../syscalls/stat.js'
 import { codeOf } from '../database/database.js'
+import { noteUse } from '../database/shared-stacks.js'
 import { isStamped, stampedInode } from '../database/stamps.js'
 import { emptyRecord } from '../database/stat-rows.js'
 import { LayerDirFlag, type LayerDirRow, LayerFile, layerRowsPath, setLayerRowsAside } from './layer-file.js'
@@ -47,6 +48,7 @@ export class KnownLayers {
   #known = new WeakMap<LayerDir, Known>()
   readonly #most: number
   readonly #record = emptyRecord()
+  readonly #unchanging = new Set<Layer>()
   #open = 0
   /** Layers of which a directory was asked for that has no row that can be believed. */
   readonly lacking = new Set<Layer>()
@@ -141,7 +143,7 @@ export class KnownLayers {
   }
 
   #holds(dir: LayerDir, [, stamp, flags]: LayerDirRow): boolean {
-    if (this.trusting) return true
+    if (this.#unchanging.has(dir.layer)) return true
     if ((flags & LayerDirFlag.RACY) !== 0) return false
     const isOpen = dir.parent === null || dir.fd >= 0
     const fd = this.stack.cache.fd(isOpen ? dir : dir.parent!)
@@ -165,12 +167,23 @@ export class KnownLayers {
     const path = layerRowsPath(layer, this.stack.marks.prefix)
     try {
       const file = LayerFile.open(path, layer)
-      if (file === null || file instanceof LayerFile) return file
+      if (file === null) return null
+      if (file instanceof LayerFile) {
+        noteUse(path)
+        if (this.trusting && this.#isSameRoot(layer, file)) this.#unchanging.add(layer)
+        return file
+      }
       this.#aside(layer, file.fault)
     } catch (error) {
       this.#aside(layer, codeOf(error))
     }
     return null
+  }
+
+  /** A layer that never changes may have been put in the place of another: one look tells. */
+  #isSameRoot({ rootFd }: Layer, file: LayerFile): boolean {
+    const root = file.directory(0, '')
+    return root !== null && native.statat(rootFd, '') >= 0 && isStamped(root[1], 0)
   }
 
   #drop(layer: Layer, fault: string): void {

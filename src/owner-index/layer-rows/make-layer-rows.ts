@@ -97,7 +97,8 @@ class LayerReading {
     const isMarked = this.#isMarked(fd, '')
     const entries = native.readDirectory(fd, '')
     if (typeof entries === 'number') return
-    const { names } = entries
+    // As the rows of a directory have them, so that they need not be sorted each time.
+    const names = entries.names.sort()
     const stats = new Float64Array(names.length * STAT_SLOTS)
     native.statMany(fd, names, stats)
     for (let i = 0; i < names.length; i++) racy ||= this.#isRacy(stats, i * STAT_SLOTS, now)
