@@ -33,7 +33,6 @@ export class Visits {
   readonly #places = new Map<string, Place>()
   #rows = 0
   #grown = false
-  #stale: string | null = null
 
   constructor(
     private readonly stack: LowerStack,
@@ -51,13 +50,9 @@ export class Visits {
     this.layers.forget()
   }
 
-  /**
-   * Reads the lower directory at `path`, again where it was read. `stale`: rows about it are wrong, so that others
-   * about it are not asked.
-   */
-  read(path: string, stale = false): Visited {
+  /** Reads the lower directory at `path`, again where it was read. */
+  read(path: string): Visited {
     if (this.#places.size > KEPT_PLACES) this.#places.clear()
-    this.#stale = stale ? path : null
     this.#rows = 0
     this.#grown = false
     if (path === '') this.#read(Place.root(this.stack.roots), 0)
@@ -98,11 +93,11 @@ export class Visits {
   }
 
   #read(place: Place, parent: number): number {
-    const layers = this.#stale !== null && place.path === this.#stale ? null : this.layers
-    const rows = readDirectoryRows(this.stack, place, layers)
+    const known = this.store.idIn(parent, place.name)
+    // Where rows turned out to be wrong, others about the same are not asked.
+    const rows = readDirectoryRows(this.stack, place, known === 0 ? this.layers : null)
     if (typeof rows === 'number') return 0
     this.#rows += rows.names.length + 1
-    const known = this.store.idIn(parent, place.name)
     if (known !== 0) this.#grown ||= rows.directories.some(({ name }) => this.store.idIn(known, name) === 0)
     return this.store.put(rows, parent)
   }

@@ -48,7 +48,7 @@ export class Visiting {
     store.begin()
     for (const layer of edited) store.noteEdited(layer)
     this.#reading.forget()
-    this.#read([path], true)
+    this.#read([path])
   }
 
   cameBy(paths: readonly string[]): void {
@@ -71,11 +71,11 @@ export class Visiting {
     for (const path of paths) if (this.host.store()!.idOf(path) === 0) yield path
   }
 
-  #read(paths: Iterable<string>, stale = false): void {
+  #read(paths: Iterable<string>): void {
     const store = this.host.store()!
     store.begin()
     for (const path of paths) {
-      const { rows, grown } = this.#reading.read(path, stale)
+      const { rows, grown } = this.#reading.read(path)
       this.host.commits.changed(rows)
       if (rows > 0) this.host.commits.renewed()
       if (grown) this.host.grown()
