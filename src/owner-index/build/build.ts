@@ -6,7 +6,6 @@ import { renameSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { pathBytes, shown } from '../../base/text.js'
 import { Refusal } from '../../layers/layer.js'
-import type { Layer } from '../../layers/layer-dir.js'
 import { LowerStack, type LowerStackConfig } from '../../stack/lower-stack.js'
 import { codeOf } from '../database/database.js'
 import { removeMark } from '../database/in-use.js'
@@ -14,7 +13,6 @@ import { publish, temporaryEnding, temporaryShared } from '../database/shared-st
 import { sharedPath, stackIdentity } from '../database/stack-identity.js'
 import { IndexStore } from '../database/store.js'
 import { KnownLayers } from '../layer-rows/known-layers.js'
-import { hasLayerRows } from '../layer-rows/layer-file.js'
 import { makeLayerRows } from '../layer-rows/make-layer-rows.js'
 import { BuildSink } from './build-sink.js'
 import { removeDatabase } from './opening.js'
@@ -80,16 +78,13 @@ async function buildInto(
   const layers = new KnownLayers(stack, false, () => {})
   try {
     const { marks } = stack
-    await makeRows(
-      stack,
-      stack.lowers.filter((layer) => !hasLayerRows(layer, marks.prefix)),
-    )
+    // Anew: a file that was changed in place leaves no sign in rows of before.
+    for (const layer of stack.lowers) await makeLayerRows({ path: layer.path, prefix: marks.prefix })
     const lower = { temporary, stack, progress, layers }
-    // Rows of a layer that was edited since can mislead: then all is read.
+    // Rows of a layer that is edited meanwhile can mislead: then all is read.
     const built = (await buildLower(lower)) ?? (await buildLower({ ...lower, layers: null }))!
     finish(built.store, built.walk, upper === null || !scanUpper(built.store, marks, upper) ? mark : 'clean')
     progress(built.walk)
-    await makeRows(stack, layers.lacking)
     return built.walk
   } finally {
     layers.close()
@@ -134,9 +129,4 @@ async function buildLower({ temporary, stack, progress, layers }: LowerBuild) {
   } finally {
     if (store === null) await sink.close()
   }
-}
-
-/** Makes the rows of single layers: for other stacks, and for the walk over this one. */
-async function makeRows({ marks }: LowerStack, layers: Iterable<Layer>): Promise<void> {
-  for (const { path } of layers) await makeLayerRows({ path, prefix: marks.prefix })
 }

@@ -50,8 +50,6 @@ export class KnownLayers {
   readonly #record = emptyRecord()
   readonly #unchanging = new Set<Layer>()
   #open = 0
-  /** Layers of which a directory was asked for that has no row that can be believed. */
-  readonly lacking = new Set<Layer>()
 
   /** `trusting`: the layers never change. `say` hears what was put out of the way. */
   constructor(
@@ -66,7 +64,7 @@ export class KnownLayers {
   listing(dir: LayerDir): KnownListing | null {
     const known = this.#row(dir)
     const file = this.#files.get(dir.layer)
-    if (known === null || file === null || file === undefined) return this.#lacks(dir)
+    if (known === null || file === null || file === undefined) return null
     try {
       const listing = file.listing(known)
       if (listing === 'damaged') this.#drop(dir.layer, 'damaged')
@@ -74,7 +72,7 @@ export class KnownLayers {
     } catch (error) {
       this.#drop(dir.layer, codeOf(error))
     }
-    return this.#lacks(dir)
+    return null
   }
 
   /** Whether there is a row of `dir` that can be believed. */
@@ -101,7 +99,6 @@ export class KnownLayers {
   /** The layers may not be what they were: every stamp is looked at anew. */
   forget(): void {
     this.#known = new WeakMap()
-    this.lacking.clear()
   }
 
   /** Closes the files; they are opened again when somebody asks. */
@@ -109,11 +106,6 @@ export class KnownLayers {
     for (const file of this.#files.values()) file?.close()
     this.#files.clear()
     this.#open = 0
-  }
-
-  #lacks(dir: LayerDir): null {
-    this.lacking.add(dir.layer)
-    return null
   }
 
   #row(dir: LayerDir): LayerDirRow | null {

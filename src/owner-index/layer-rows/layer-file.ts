@@ -46,11 +46,6 @@ export function layerRowsPath(layer: Layer, prefix: string): string {
   return `${layersDirectory()}/${hash.digest('hex').slice(0, 40)}.db`
 }
 
-/** Whether there is a file of rows for `layer`, whatever it is worth. */
-export function hasLayerRows(layer: Layer, prefix: string): boolean {
-  return existsSync(pathBytes(layerRowsPath(layer, prefix)))
-}
-
 /** Rows of a layer to be asked. What SQLite throws is thrown on. */
 export class LayerFile {
   readonly #dir: Statement
