@@ -24,6 +24,8 @@ chmod 1777 "$STRATAFS_TEST_RUN"
 # it takes another of the same group, and tests free thousands.
 chattr +T "$STRATAFS_TEST_RUN" 2>/dev/null
 export STRATAFS_TEST_RUN TMPDIR=$STRATAFS_TEST_RUN
+# What is kept of layers for other mounts is of no use after the run.
+export STRATAFS_STACKS=$STRATAFS_TEST_RUN/stacks
 
 # Process ids that carry this run's mark in their environment: its daemons and children. The shell
 # itself began without the mark, and its forks show the same.
@@ -50,7 +52,7 @@ left_behind() {
   for pid in $(marked_processes); do
     printf 'process: %s %s\n' "$pid" "$(cat "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ' | cut -c1-150)"
   done
-  find "$STRATAFS_TEST_RUN" -xdev -mindepth 1 -maxdepth 1 ! -name node-compile-cache \
+  find "$STRATAFS_TEST_RUN" -xdev -mindepth 1 -maxdepth 1 ! -name node-compile-cache ! -name stacks \
     ! -name 'v8-compile-cache*' -printf 'temp file: %p\n'
 }
 

@@ -50,6 +50,7 @@ const ORDER = [
   'owner-index/writer',
   'owner-index/engine',
   'owner-index/build',
+  'owner-index/layer-rows',
   'owner-index/database',
   'stack',
   'layers',

@@ -10,11 +10,15 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { afterEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { checkoutRoot } from '../../scripts/checkout.js'
+import { LayerDir } from '../../src/layers/layer-dir.js'
+import { defaultPrefix } from '../../src/layers/marks.js'
 import { compressor, decompress } from '../../src/oci/encoding/compression.js'
+import { KnownLayers } from '../../src/owner-index/layer-rows/known-layers.js'
+import { LowerStack } from '../../src/stack/lower-stack.js'
 import { archive, directory, file } from './archive.js'
 import { inScratch, namesIn, snapshot, unpackBytes } from './scratch.js'
 
@@ -229,5 +233,49 @@ describe('the command', () => {
       refused(['missing.tar', 'layer'], /missing\.tar does not exist: name an archive/)
       refused([MAIN, 'no/such/layer'], /no\/such does not exist: make it first/)
       refused([MAIN, 'layer', '--max-size', 'much'], /--max-size much: give a number of bytes/)
+    }))
+})
+
+describe('rows for the index of every mount over a layer', () => {
+  async function knownOf(folder: string, bytes: Buffer): Promise<{ known: KnownLayers; stack: LowerStack }> {
+    process.env.STRATAFS_STACKS = join(folder, 'stacks')
+    await unpackBytes(folder, bytes)
+    const stack = LowerStack.open({ lowers: [join(folder, 'layer')], prefix: defaultPrefix(null), redirectDir: 'on' })
+    assert.ok(stack instanceof LowerStack)
+    return { stack, known: new KnownLayers(stack, false, (words) => assert.fail(words)) }
+  }
+  const stacks = process.env.STRATAFS_STACKS
+  afterEach(() => {
+    if (stacks === undefined) delete process.env.STRATAFS_STACKS
+    else process.env.STRATAFS_STACKS = stacks
+  })
+  const inside = (dir: LayerDir, name: string) => new LayerDir(dir.layer, dir, name)
+
+  it('are there when it has its name, and believed at once', () =>
+    inScratch(async (folder) => {
+      const { known, stack } = await knownOf(folder, archive(directory('a/b/'), file('a/b/f', 'x'), file('a/g', '')))
+      const a = inside(stack.lowers[0]!.root, 'a')
+      const listed = [a, inside(a, 'b')].map((dir) => known.listing(dir)?.listing.names)
+      assert.deepEqual(
+        listed.map((names) => [...(names ?? [])].sort()),
+        [['b', 'g'], ['f']],
+      )
+      assert.ok(known.isPlain(a))
+      known.close()
+      stack.close()
+    }))
+  it('are not, where something was changed since, however soon', () =>
+    inScratch(async (folder) => {
+      const { known, stack } = await knownOf(folder, archive(file('a/g', ''), file('b/g', '')))
+      writeFileSync(join(folder, 'layer/a/new'), '')
+      const { root } = stack.lowers[0]!
+      assert.deepEqual([known.listing(inside(root, 'a')), known.holds(inside(root, 'b'))], [null, true])
+      known.close()
+      stack.close()
+    }))
+  it('may be impossible to make: the layer is unpacked all the same', () =>
+    inScratch(async (folder) => {
+      process.env.STRATAFS_STACKS = '/proc/none'
+      assert.equal((await unpackBytes(folder, PLAIN)).entries, 3)
     }))
 })

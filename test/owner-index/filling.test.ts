@@ -53,6 +53,10 @@ test('somebody waits: a walk goes on without pauses', async (t) => {
   await someTurns()
   assert.equal(factsOf(run).complete, true)
   run.close()
+  // What was read on purpose is there for other mounts over these layers.
+  const other = new Run(stage, { index: stage.path('other.db') })
+  assert.deepEqual([factsOf(other).from, factsOf(other).complete], ['shared', true])
+  other.close()
 })
 
 test('nobody waits: it stands still while something is asked, and makes a pause after each step', async (t) => {

@@ -246,7 +246,7 @@ test('two builds at once leave a whole shared index, which a new mount begins wi
     })
   assert.deepEqual(await Promise.all([build(), build()]), [0, 0])
   assert.equal(run('index', 'verify', ...LAYERS).status, 0)
-  assert.equal(readdirSync(at('stacks')).length, 1)
+  assert.equal(readdirSync(at('stacks')).filter((name) => name.includes('.db')).length, 1)
   done('index', 'drop', ...STACK)
   mount('-o', 'index_fill=visited')
   try {

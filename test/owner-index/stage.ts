@@ -39,6 +39,8 @@ export class Stage {
   readonly prefix = native.hasCapability(21) === 1 ? 'trusted.overlay.' : 'user.overlay.'
 
   constructor(layers: readonly (readonly Planting[])[]) {
+    // What is kept for other stacks goes with the stage.
+    process.env.STRATAFS_STACKS = this.path('stacks')
     for (const [at, plantings] of layers.entries()) {
       const root = join(this.directory, `lower${at}`)
       mkdirSync(root)

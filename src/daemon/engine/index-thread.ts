@@ -18,6 +18,7 @@ import {
   openingFacts,
 } from '../../owner-index/database/shared-state.js'
 import { sharedDirectory } from '../../owner-index/database/stack-identity.js'
+import { IdleGate } from '../../owner-index/writer/idle-gate.js'
 import { WIDE } from '../../owner-index/writer/stamp-check.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import { O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
@@ -29,8 +30,9 @@ import { type Writing, writersThread } from './writers-thread.js'
 /** How long the writer may take to bring its last changes to disk. */
 const PATIENCE_MS = 20_000
 /**
- * How old a mount gets before a database is begun for it. A runtime makes and unmounts many in a moment, and removes
- * the workdir right after: a file that came into being then would be in its way, and nobody would ever ask it.
+ * How old a mount gets before a database is begun for it, in the next lull, or some seconds later where there is none.
+ * A runtime makes and unmounts many in a moment, and removes the workdir right after: a file that came into being then
+ * would be in its way, and nobody would ever ask it.
  */
 const BEGIN_MS = 1000
 
@@ -42,6 +44,7 @@ export class IndexThread {
   #stack: { config: LowerStackConfig; upperFd: number } | null = null
   #writing: Writing | null = null
   #waiting: NodeJS.Timeout | null = null
+  readonly #lull = new IdleGate(this.#shared)
 
   /** null: this mount has no index. */
   static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
@@ -92,7 +95,18 @@ export class IndexThread {
   start(): void {
     if (this.path === null || this.#stack === null) return
     if (existsSync(pathBytes(this.path))) this.#begin()
-    else this.#waiting = setTimeout(() => this.#begin(), BEGIN_MS).unref()
+    else this.#beginIn(BEGIN_MS)
+  }
+
+  #beginIn(milliseconds: number): void {
+    this.#waiting = setTimeout(() => this.#beginInLull(), milliseconds).unref()
+  }
+
+  /** Starting the thread takes a processor for some tenths of a second, which a program that walks the tree needs. */
+  #beginInLull(): void {
+    const { go, pause } = this.#lull.look()
+    if (go) this.#begin()
+    else this.#beginIn(pause)
   }
 
   #begin(): void {

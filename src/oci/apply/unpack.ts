@@ -10,6 +10,7 @@ import { realpathSync } from 'node:fs'
 import { Errno, errnoName } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
+import { makeLayerRows } from '../../owner-index/layer-rows/make-layer-rows.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
@@ -19,6 +20,7 @@ import { TarReader } from '../tar/reader.js'
 import { type Applied, LayerWriter } from './layer-writer.js'
 import type { ApplyPolicy } from './policy.js'
 import { removeUnpacked } from './remove.js'
+import { settle } from './settle.js'
 import { ArchiveSource, type Progress } from './source.js'
 
 export interface UnpackRequest {
@@ -76,6 +78,8 @@ function checkDigest(what: string, digest: string | undefined): void {
 /** Where the directory is to appear. */
 interface Target {
   readonly path: string
+  /** The directory that it will lie in, resolved. */
+  readonly parentPath: string
   readonly parent: OwnedFd
   readonly name: string
 }
@@ -90,7 +94,7 @@ function findTarget(path: string): Target {
   const opened = OwnedFd.from(native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0))
   if (typeof opened === 'number') throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(opened)}`)
   const fault = occupied(opened.fd, name, shown(path))
-  if (fault === null) return { path: plain, parent: opened, name }
+  if (fault === null) return { path: plain, parentPath: parent === '/' ? '' : parent, parent: opened, name }
   opened.close()
   throw fault
 }
@@ -126,8 +130,12 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
   let done = false
   try {
     const unpacked = await fill(work.folder.fd, source, request)
-    publish({ ...target, name: request.nameFor?.(unpacked) ?? target.name }, work, request.sync)
+    const named = { ...target, name: request.nameFor?.(unpacked) ?? target.name }
+    publish(named, work, request.sync)
     done = true
+    const { policy, signal } = request
+    // While all of it is in memory: for every mount that will be over it.
+    await makeLayerRows({ path: `${named.parentPath}/${named.name}`, prefix: policy.markPrefix, signal })
     return unpacked
   } catch (error) {
     throw error instanceof StratafsError ? error.of(shown(source.name)) : error
@@ -242,6 +250,7 @@ function expect(what: string, found: string, expected: string | undefined, chunk
 function publish(target: Target, work: Work, sync: boolean): void {
   const synced = sync ? native.syncfs(work.folder.fd) : 0
   if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
+  settle(work.folder.fd)
   const errno = native.renameat(target.parent.fd, work.name, target.parent.fd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
     throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')

@@ -15,6 +15,7 @@ const LARGE = 4000
 
 /** Takes rows into a database that holds none yet. */
 export class BuildSink implements RowSink {
+  readonly replaces = false
   /** The next directory's id. */
   #nextDir = 1
   #store: IndexStore

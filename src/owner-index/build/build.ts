@@ -12,6 +12,8 @@ import { removeMark } from '../database/in-use.js'
 import { publish, temporaryEnding, temporaryShared } from '../database/shared-stacks.js'
 import { sharedPath, stackIdentity } from '../database/stack-identity.js'
 import { IndexStore } from '../database/store.js'
+import { KnownLayers } from '../layer-rows/known-layers.js'
+import { makeLayerRows } from '../layer-rows/make-layer-rows.js'
 import { BuildSink } from './build-sink.js'
 import { removeDatabase } from './opening.js'
 import { type BuildProgress, TreeWalk } from './tree-walk.js'
@@ -73,27 +75,58 @@ async function buildInto(
   mark: string,
   upper: string | null,
 ): Promise<BuildProgress> {
+  const layers = new KnownLayers(stack, false, () => {})
+  try {
+    const { marks } = stack
+    // Anew: a file that was changed in place leaves no sign in rows of before.
+    for (const layer of stack.lowers) await makeLayerRows({ path: layer.path, prefix: marks.prefix })
+    const lower = { temporary, stack, progress, layers }
+    // Rows of a layer that is edited meanwhile can mislead: then all is read.
+    const built = (await buildLower(lower)) ?? (await buildLower({ ...lower, layers: null }))!
+    finish(built.store, built.walk, upper === null || !scanUpper(built.store, marks, upper) ? mark : 'clean')
+    progress(built.walk)
+    return built.walk
+  } finally {
+    layers.close()
+  }
+}
+
+function finish(store: IndexStore, { failures }: BuildProgress, mark: string): void {
+  store.begin()
+  store.setMeta('complete', failures.length === 0 ? 1 : 0)
+  store.setMeta('dirty', mark)
+  store.commit()
+  store.db.pragma('synchronous = FULL')
+  store.setMeta('built', new Date().toISOString())
+  store.close()
+}
+
+interface LowerBuild {
+  readonly temporary: string
+  readonly stack: LowerStack
+  readonly progress: (so: BuildProgress) => void
+  /** Null: every directory is read. */
+  readonly layers: KnownLayers | null
+}
+
+/** Everything but the upper; null where rows of single layers were wrong. */
+async function buildLower({ temporary, stack, progress, layers }: LowerBuild) {
   removeDatabase(temporary)
   IndexStore.create(temporary, stack).close()
   const sink = new BuildSink(temporary)
+  let store: IndexStore | null = null
   try {
-    const walk = new TreeWalk(stack, sink)
+    const walk = new TreeWalk(stack, sink, layers)
     while (!walk.step(STEP_MS)) {
       progress(walk.progress)
       // The other thread is heard only when this one does nothing.
       await turn()
       await sink.room()
     }
-    const store = await sink.end()
-    store.begin()
-    store.setMeta('complete', walk.failures.length === 0 ? 1 : 0)
-    store.setMeta('dirty', upper === null || !scanUpper(store, stack.marks, upper) ? mark : 'clean')
-    store.commit()
-    store.db.pragma('synchronous = FULL')
-    store.setMeta('built', new Date().toISOString())
-    progress(walk.progress)
-    return walk.progress
+    if (walk.isMisled) return null
+    store = await sink.end()
+    return { store, walk: walk.progress }
   } finally {
-    await sink.close()
+    if (store === null) await sink.close()
   }
 }

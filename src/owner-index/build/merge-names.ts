@@ -9,9 +9,11 @@ import type { LowerStack } from '../../stack/lower-stack.js'
 import { readOpaqueX } from '../../stack/search-state.js'
 import { DT_CHR, DT_DIR, DT_REG, DT_UNKNOWN, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { Stat } from '../../syscalls/stat.js'
+import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import type { HiddenName } from '../database/rows.js'
 import { isRacy, STAMP_BYTES, writeStamp } from '../database/stamps.js'
+import type { KnownLayers, KnownListing } from '../layer-rows/known-layers.js'
+import type { Listing } from '../layer-rows/listing.js'
 
 /** One more part in which a shown name stands. */
 export interface HeldBelow {
@@ -22,6 +24,8 @@ export interface HeldBelow {
 /** A name that is shown. `part`: position among the directory's parts. */
 export interface MergedName {
   readonly part: number
+  /** Its number in the listing of that part. */
+  readonly at: number
   /** DT_* of the topmost. */
   readonly type: number
   /** Further parts that hold the name, until something ends the search. */
@@ -37,6 +41,8 @@ export class Merging {
   racy = false
   /** The parts have to be asked, whatever their stamps say. */
   unusable = false
+  /** Of each part what its layer's rows have of it; null where it was read. */
+  readonly listings: (Listing | null)[] = []
   /** Names behind a whiteout, with the layer of it. */
   readonly #whiteouts = new Map<string, number>()
 
@@ -44,6 +50,7 @@ export class Merging {
     private readonly stack: LowerStack,
     private readonly parts: readonly LayerDir[],
     private readonly now: number,
+    private readonly known: KnownLayers | null,
   ) {
     this.stamps = Buffer.alloc(parts.length * STAMP_BYTES)
   }
@@ -51,8 +58,26 @@ export class Merging {
   /** Lists every part; 0 or -errno. */
   run(): number {
     for (let part = 0; part < this.parts.length; part++) {
-      const errno = this.#list(part)
+      const known = this.known?.listing(this.parts[part]!) ?? null
+      this.listings.push(known?.listing ?? null)
+      const errno = known === null ? this.#list(part) : this.#listKnown(part, known)
       if (errno < 0) return errno
+    }
+    return 0
+  }
+
+  #listKnown(part: number, { stamp, listing }: KnownListing): number {
+    const dir = this.parts[part]!
+    stamp.copy(this.stamps, part * STAMP_BYTES)
+    // Else its rows would not tell what is in it.
+    dir.inspected = true
+    dir.aufs = 'plain'
+    const record = new Float64Array(STAT_SLOTS)
+    for (const [i, name] of listing.names.entries()) {
+      listing.copyStat(i, record, 0)
+      const type = record[Stat.MODE]! >> 12
+      const whiteout = type === DT_CHR && record[Stat.RDEV_MAJOR] === 0 && record[Stat.RDEV_MINOR] === 0
+      this.#meet(part, i, name, type, whiteout)
     }
     return 0
   }
@@ -73,15 +98,16 @@ export class Merging {
     if (typeof entries === 'number') return entries
     dir.aufs = entries.names.some((name) => name.startsWith(AUFS_PREFIX)) ? 'marked' : 'plain'
     const { names, types } = entries
-    for (let i = 0; i < names.length; i++) this.#meet(part, dir, fd, names[i]!, types[i]!)
+    for (let i = 0; i < names.length; i++) {
+      if (dir.aufs === 'marked' && names[i]!.startsWith(AUFS_PREFIX)) continue
+      this.#meet(part, i, names[i]!, types[i]!, this.#isWhiteout(dir, fd, names[i]!, types[i]!))
+    }
     if (dir.aufs === 'marked') this.#closeMarked(part, dir, names)
     return 0
   }
 
-  #meet(part: number, dir: LayerDir, fd: number, name: string, type: number): void {
-    if (dir.aufs === 'marked' && name.startsWith(AUFS_PREFIX)) return
-    const layer = dir.layer.position
-    const whiteout = this.#isWhiteout(dir, fd, name, type)
+  #meet(part: number, at: number, name: string, type: number, whiteout: boolean): void {
+    const layer = this.parts[part]!.layer.position
     const hider = this.#whiteouts.get(name)
     if (whiteout) this.hidden.push({ name, layer, type: 0, hider: null, why: 'whiteout' })
     if (hider !== undefined) {
@@ -91,7 +117,7 @@ export class Merging {
     const known = this.names.get(name)
     if (known === undefined) {
       if (whiteout) this.#whiteouts.set(name, layer)
-      else this.names.set(name, { part, type, also: null, closed: false })
+      else this.names.set(name, { part, at, type, also: null, closed: false })
     } else this.#further(known, part, name, type, whiteout)
   }
 

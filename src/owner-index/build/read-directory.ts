@@ -15,16 +15,24 @@ import { native } from '../../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { EntryFlag } from '../database/entry-flags.js'
 import type { Place } from '../database/place.js'
-import type { ChildDirectory, DirectoryRows, HiddenName } from '../database/rows.js'
+import type { ChildDirectory, DirectoryRows, HiddenName, SeenBefore } from '../database/rows.js'
 import { DirFlag } from '../database/schema.js'
-import { isRacy } from '../database/stamps.js'
+import { inodeOf, isRacy } from '../database/stamps.js'
 import { isWhole } from '../database/stat-rows.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 import { type HeldBelow, type MergedName, Merging, typeAt } from './merge-names.js'
 
-/** The rows of the directory at `place`; or -errno. */
-export function readDirectoryRows(stack: LowerStack, place: Place): DirectoryRows | number {
+/**
+ * The rows of the directory at `place`; or -errno. `known`: what rows of the single layers tell is not read; null: all
+ * is read.
+ */
+export function readDirectoryRows(
+  stack: LowerStack,
+  place: Place,
+  known: KnownLayers | null = null,
+): DirectoryRows | number {
   stack.cache.beginOperation()
-  return new DirectoryReading(stack, place).run()
+  return new DirectoryReading(stack, place, known).run()
 }
 
 class DirectoryReading {
@@ -43,9 +51,10 @@ class DirectoryReading {
   constructor(
     private readonly stack: LowerStack,
     private readonly place: Place,
+    private readonly known: KnownLayers | null,
   ) {
     this.parts = place.parts
-    this.#merging = new Merging(stack, place.parts, this.#now)
+    this.#merging = new Merging(stack, place.parts, this.#now, known)
     this.#hidden = this.#merging.hidden
   }
 
@@ -96,11 +105,20 @@ class DirectoryReading {
       byPart[part]!.at.push(i)
     }
     for (const [part, { names, at }] of byPart.entries()) {
-      if (names.length === 0) continue
+      if (names.length === 0 || this.#statKnown(part, names, at)) continue
       const fd = this.stack.cache.fd(this.parts[part]!)
       if (names.length === this.#names.length) native.statMany(fd, names, this.#stats)
       else this.#statSome(fd, names, at)
     }
+  }
+
+  #statKnown(part: number, names: readonly string[], at: readonly number[]): boolean {
+    const listing = this.#merging.listings[part]
+    if (listing === null || listing === undefined) return false
+    for (const [k, name] of names.entries()) {
+      listing.copyStat(this.#merging.names.get(name)!.at, this.#stats, at[k]! * STAT_SLOTS)
+    }
+    return true
   }
 
   #statSome(fd: number, names: string[], at: number[]): void {
@@ -116,20 +134,22 @@ class DirectoryReading {
     const name = this.#names[i]!
     const merged = this.#merging.names.get(name)!
     const type = typeAt(this.#stats, at)
-    this.#racy ||= isRacy(this.#stats, at, this.#now)
+    // Rows of a layer are no longer young, however young the layer is.
+    this.#racy ||= this.#merging.listings[merged.part] === null && isRacy(this.#stats, at, this.#now)
     if (this.#stats[at + Stat.ERRNO] !== 0) this.#flags[i] = EntryFlag.ASK
     else if (type === S_IFDIR) this.#directory(i, name, merged)
     else {
-      if (type === S_IFREG) this.#file(i, name, merged.part)
+      if (type === S_IFREG) this.#file(i, name, merged)
       if (merged.also !== null) this.#behind(name, merged, merged.also, 'behind a file')
     }
     if (!isWhole(this.#stats, at, this.parts[merged.part]!.layer)) this.#flags[i]! |= EntryFlag.PARTIAL
   }
 
   /** A regular file's marks matter where something lies below that they could lead to. */
-  #file(i: number, name: string, part: number): void {
+  #file(i: number, name: string, { part, at }: MergedName): void {
     const dir = this.parts[part]!
     if (dir.layer.position + 1 >= this.stack.lowers.length && !this.stack.config.leadsBelow) return
+    if (this.#merging.listings[part]?.isMarked(at) === false) return
     const names = native.listxattr(this.stack.cache.fd(dir), name)
     if (typeof names === 'number' || names.length === 0) return
     if (!names.some((full) => full.startsWith(this.stack.marks.prefix))) return
@@ -146,10 +166,15 @@ class DirectoryReading {
     }
     // In the lowest layer of all there is nothing that a search could find out.
     if (dir.layer.position + 1 === this.stack.lowers.length) {
-      this.#directories.push({ name, parts: [joinedPart(dir, name, this.stack.lowers.length)] })
+      this.#joins(i, name, [joinedPart(dir, name, this.stack.lowers.length)])
       return
     }
     const held = merged.also === null ? [merged.part] : [merged.part, ...merged.also.map((held) => held.part)]
+    const plain = this.#plain(name, held, merged.also)
+    if (plain !== null) {
+      this.#joins(i, name, plain)
+      return
+    }
     let found = this.stack.search(
       held.map((part) => this.parts[part]!),
       name,
@@ -160,10 +185,32 @@ class DirectoryReading {
       return
     }
     this.#flags[i] = directoryFlags(found)
-    const layers = found.lowers.map((part) => part.layer.position)
-    if (layers.length > 1) this.#joined[i] = packLayers(layers)
-    this.#directories.push({ name, parts: found.lowers })
+    const layers = this.#joins(i, name, found.lowers)
     if (merged.also !== null) this.#notJoined(name, merged, merged.also, layers)
+  }
+
+  /** Notes the parts of directory number `i`; their layers. */
+  #joins(i: number, name: string, parts: readonly LayerDir[]): readonly number[] {
+    const layers = parts.map((part) => part.layer.position)
+    if (layers.length > 1) this.#joined[i] = packLayers(layers)
+    this.#directories.push({ name, parts, seen: this.#seen(i) })
+    return layers
+  }
+
+  /** Where rows of a layer helped: what they say of directory number `i`. */
+  #seen(i: number): SeenBefore | null {
+    if (this.known === null || this.known.trusting || this.#merging.listings.every((each) => each === null)) return null
+    const at = i * STAT_SLOTS
+    const { [at + Stat.CTIME]: ctime, [at + Stat.CTIME_NS]: ctimeNs } = this.#stats
+    return { ino: inodeOf(this.#stats, at), ctime: ctime!, ctimeNs: ctimeNs! }
+  }
+
+  /** What a search would find where nothing but directories without marks is held; null where it has to be asked. */
+  #plain(name: string, held: readonly number[], also: readonly HeldBelow[] | null): readonly LayerDir[] | null {
+    if (this.known === null) return null
+    if (also?.some(({ type }) => type !== DT_DIR)) return null
+    const parts = held.map((part) => joinedPart(this.parts[part]!, name, this.stack.lowers.length))
+    return parts.every((part) => this.known!.isPlain(part)) ? parts : null
   }
 
   /** What a merged directory leaves out: below an opaque part, or below a file. */

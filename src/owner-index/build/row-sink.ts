@@ -8,6 +8,8 @@ import type { IndexStore } from '../database/store.js'
 export interface RowSink {
   /** Takes the rows of one directory; returns the directory's id. `parent`: its parent's id, 0 for the root. */
   put(rows: DirectoryRows, parent: number): number
+  /** Whether rows can be put in place of others of the same directory. */
+  readonly replaces: boolean
   /** Nothing that has been put is held back any longer. */
   flush(): void
 }
@@ -16,6 +18,7 @@ const ROWS_PER_TRANSACTION = 8000
 
 /** Puts rows in place of those that a database may have already. */
 export class StoreSink implements RowSink {
+  readonly replaces = true
   #rows = 0
 
   constructor(private readonly store: IndexStore) {}

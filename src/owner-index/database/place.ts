@@ -21,7 +21,7 @@ export class Place {
   readonly isRedirected: boolean
 
   private constructor(
-    private readonly parent: Place | null,
+    readonly parent: Place | null,
     readonly name: string,
     /** Where the directory lies in its layers, top first. */
     readonly parts: readonly LayerDir[],

@@ -20,6 +20,15 @@ export interface HiddenName {
 export interface ChildDirectory {
   readonly name: string
   readonly parts: readonly LayerDir[]
+  /** What rows say of it that were made before; null: it was looked at now, or never changes. */
+  readonly seen: SeenBefore | null
+}
+
+/** Of a directory's topmost part. */
+export interface SeenBefore {
+  readonly ino: number
+  readonly ctime: number
+  readonly ctimeNs: number
 }
 
 /** What the database keeps of a directory. */

@@ -70,7 +70,8 @@ export const Sql = {
   aboveDir: 'SELECT parent, name FROM lower_dirs WHERE id = ?',
   allDirs: 'SELECT id FROM lower_dirs',
   knownDir: 'SELECT id, layers, stamps, racy, read_at, flags, count FROM lower_dirs WHERE parent = ? AND name = ?',
-  childDirectories: 'SELECT name, layer, layers, flags FROM entries WHERE dir = ? AND mode >> 12 = 4',
+  childDirectories: `SELECT name, layer, layers, flags, ino, ctime, ctime_ns FROM entries
+    WHERE dir = ? AND mode >> 12 = 4`,
   maxDirId: 'SELECT coalesce(max(id), 0) FROM lower_dirs',
   putDir: `INSERT INTO lower_dirs (id, parent, name, key, layers, stamps, read_at, racy, flags, count, sum)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET layers = excluded.layers,

@@ -7,9 +7,11 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { pathBytes } from '../../base/text.js'
 import { connect } from './database.js'
-import { sharedDirectory, sharedPath } from './stack-identity.js'
+import { layersDirectory, sharedDirectory, sharedPath } from './stack-identity.js'
 
 const KEPT_FILES = 64
+/** Of single layers, in a directory of their own. */
+const KEPT_LAYERS = 2048
 const KEPT_BYTES = 2 * 1024 ** 3
 
 let begun = 0
@@ -21,19 +23,30 @@ export function temporaryEnding(): string {
 
 /** A name in the shared directory for a file that is being built; null where there can be no such directory. */
 export function temporaryShared(identity: string): string | null {
+  return temporaryIn(sharedDirectory(), sharedPath(identity))
+}
+
+/** A name in `directory`, made where it is missing, for what is to be `path`; null where there can be none. */
+export function temporaryIn(directory: string, path: string): string | null {
   try {
-    mkdirSync(pathBytes(sharedDirectory()), { recursive: true, mode: 0o700 })
-    return `${sharedPath(identity)}.${temporaryEnding()}-${Date.now()}`
+    mkdirSync(pathBytes(directory), { recursive: true, mode: 0o700 })
+    return `${path}.${temporaryEnding()}-${Date.now()}`
   } catch {
     return null
   }
 }
 
+/** Gives a finished file its name, and bounds what lies beside it. */
+export function putInPlace(temporary: string, path: string): void {
+  renameSync(pathBytes(temporary), pathBytes(path))
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  dropOldest(path, directory, directory === layersDirectory() ? KEPT_LAYERS : KEPT_FILES)
+}
+
 /** Puts a finished database, closed and without companions, in place. Of two builders the last one wins. */
 export function publish(temporary: string, identity: string): string {
   const path = sharedPath(identity)
-  renameSync(pathBytes(temporary), pathBytes(path))
-  dropOldest(path)
+  putInPlace(temporary, path)
   return path
 }
 
@@ -44,7 +57,7 @@ export function publishCopy(of: ReturnType<typeof connect>, identity: string): b
   try {
     of.prepare('VACUUM INTO ?').run(Buffer.from(temporary, 'latin1').toString('utf8'))
     const copy = connect(temporary)
-    copy.exec("DELETE FROM upper; DELETE FROM meta WHERE key = 'dirty'")
+    copy.exec("DELETE FROM upper_entries; DELETE FROM meta WHERE key = 'dirty'")
     copy.close()
     publish(temporary, identity)
     return true
@@ -64,8 +77,7 @@ export function noteUse(path: string): void {
   }
 }
 
-function dropOldest(keep: string): void {
-  const directory = sharedDirectory()
+function dropOldest(keep: string, directory: string, most: number): void {
   const files = readdirSync(pathBytes(directory), { encoding: 'latin1' })
     .filter((name) => name.includes('.db'))
     .flatMap((name) => sized(`${directory}/${name}`))
@@ -74,7 +86,7 @@ function dropOldest(keep: string): void {
   for (const [at, file] of files.entries()) {
     bytes += file.size
     const stale = file.path.includes('.building-') && file.used < Date.now() - 24 * 3600_000
-    const tooMuch = at >= KEPT_FILES || bytes > KEPT_BYTES
+    const tooMuch = at >= most || bytes > KEPT_BYTES
     if (file.path !== keep && (stale || tooMuch)) rmSync(pathBytes(file.path), { force: true })
   }
 }

@@ -46,6 +46,11 @@ export function sharedDirectory(): string {
   return Buffer.from(`${base}/stratafs/stacks`, 'utf8').toString('latin1')
 }
 
+/** Where the rows of single layers lie (layer-rows/). */
+export function layersDirectory(): string {
+  return `${sharedDirectory()}/layers`
+}
+
 /** The shared database of a stack. */
 export function sharedPath(identity: string): string {
   return `${sharedDirectory()}/${identity}.db`

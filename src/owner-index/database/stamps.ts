@@ -29,6 +29,11 @@ export function writeStamp(stamps: Buffer, part: number): void {
   stamps.writeUInt32LE(stat[Stat.MTIME_NS]!, at + 20)
 }
 
+/** The inode that the first part's stamp names; above 2^53 it is rounded. */
+export function stampedInode(stamps: Buffer): number {
+  return stamps.readDoubleLE(0)
+}
+
 /** Whether `native.stat` is what the stamp of part number `part` says. */
 export function isStamped(stamps: Buffer, part: number): boolean {
   const { stat } = native

@@ -13,6 +13,7 @@ import { publishCopy } from '../database/shared-stacks.js'
 import type { IndexFacts } from '../database/shared-state.js'
 import { stackIdentity } from '../database/stack-identity.js'
 import type { IndexStore } from '../database/store.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 import type { Commits } from './commits.js'
 import { IdleGate, STEP_MS } from './idle-gate.js'
 
@@ -31,6 +32,7 @@ interface FillingHost {
 }
 
 export class BackgroundWalk implements RowSink {
+  readonly replaces = true
   #walk: TreeWalk
   readonly #sink: StoreSink
   readonly #lull: IdleGate
@@ -47,17 +49,24 @@ export class BackgroundWalk implements RowSink {
     private readonly host: FillingHost,
     private readonly stack: LowerStack,
     private readonly store: IndexStore,
+    private readonly layers: KnownLayers,
     private readonly known: Known,
   ) {
     this.#sink = new StoreSink(store)
-    this.#walk = new TreeWalk(stack, this, known)
+    this.#walk = new TreeWalk(stack, this, layers, known)
     this.#lull = new IdleGate(host.shared, BUSY_MS)
   }
 
-  /** Begins a walk. `known`: which directories need not be read. */
-  static begin(host: FillingHost, stack: LowerStack, store: IndexStore, known: Known): BackgroundWalk {
+  /** Begins a walk. `known`: which directories need not be read, nor made of `layers`. */
+  static begin(
+    host: FillingHost,
+    stack: LowerStack,
+    store: IndexStore,
+    layers: KnownLayers,
+    known: Known,
+  ): BackgroundWalk {
     host.tell({ failed: 0, downgrade: null, filling: { directories: 0, entries: 0, waiting: 1 } })
-    const filling = new BackgroundWalk(host, stack, store, known)
+    const filling = new BackgroundWalk(host, stack, store, layers, known)
     setImmediate(() => filling.#on())
     return filling
   }
@@ -124,6 +133,7 @@ export class BackgroundWalk implements RowSink {
     this.host.commits.write(() => this.store.setMeta('complete', complete ? 1 : 0))
     if (this.#ended) return
     this.#ended = true
+    this.layers.close()
     this.host.commits.commit()
     this.host.tell({ complete, filling: null, failed, coverage: this.#coverage() })
     const read = this.#readBefore + this.#walk.read
@@ -133,7 +143,8 @@ export class BackgroundWalk implements RowSink {
   #beginAnew(): void {
     this.#again = false
     this.#readBefore += this.#walk.read
-    this.#walk = new TreeWalk(this.stack, this, this.known)
+    this.layers.forget()
+    this.#walk = new TreeWalk(this.stack, this, this.layers, this.known)
     this.#later(STEP_MS)
   }
 

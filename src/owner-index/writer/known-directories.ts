@@ -19,7 +19,15 @@ import { isStamped } from '../database/stamps.js'
 import type { IndexStore } from '../database/store.js'
 
 type KnownRow = [id: number, layers: Buffer, stamps: Buffer, racy: number, readAt: number, flags: number, count: number]
-type ChildRow = [name: Buffer, layer: number, layers: Buffer | null, flags: number]
+type ChildRow = [
+  name: Buffer,
+  layer: number,
+  layers: Buffer | null,
+  flags: number,
+  ino: number,
+  ctime: number,
+  ctimeNs: number,
+]
 
 export class KnownDirectories {
   constructor(
@@ -58,15 +66,17 @@ export class KnownDirectories {
   /**
    * The parts of one directory in it; null where its row is wrong, `asked` where the layers show no directory for it.
    */
-  #child(parts: readonly LayerDir[], [bytes, layer, joined, flags]: ChildRow): ChildDirectory | 'asked' | null {
+  #child(parts: readonly LayerDir[], row: ChildRow): ChildDirectory | 'asked' | null {
+    const [bytes, layer, joined, flags, ino, ctime, ctimeNs] = row
     const name = latin1(bytes)
     const owner = parts.find((part) => part.layer.position === layer)
     if (owner === undefined) return null
+    const seen = this.since === null ? null : { ino, ctime, ctimeNs }
     if (joined === null && (flags & ~EntryFlag.PARTIAL) === 0)
-      return { name, parts: [joinedPart(owner, name, this.stack.lowers.length)] }
+      return { name, parts: [joinedPart(owner, name, this.stack.lowers.length)], seen }
     this.stack.cache.beginOperation()
     const found = this.stack.search(parts, name)
-    if (found.error === 0 && found.type === S_IFDIR) return { name, parts: found.lowers }
+    if (found.error === 0 && found.type === S_IFDIR) return { name, parts: found.lowers, seen }
     return (flags & EntryFlag.ASK) !== 0 ? 'asked' : null
   }
 }

@@ -9,6 +9,7 @@ import { S_IFDIR } from '../../syscalls/constants.js'
 import { readDirectoryRows } from '../build/read-directory.js'
 import { Place } from '../database/place.js'
 import type { IndexStore } from '../database/store.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 
 interface Visited {
   /** Rows written, 0 where there is no such directory. */
@@ -36,6 +37,7 @@ export class Visits {
   constructor(
     private readonly stack: LowerStack,
     private readonly current: () => IndexStore,
+    private readonly layers: KnownLayers,
   ) {}
 
   private get store(): IndexStore {
@@ -45,11 +47,12 @@ export class Visits {
   /** The layers may not be what they were: every way is gone anew. */
   forget(): void {
     this.#places.clear()
+    this.layers.forget()
   }
 
   /** Reads the lower directory at `path`, again where it was read. */
   read(path: string): Visited {
-    if (this.#places.size > KEPT_PLACES) this.forget()
+    if (this.#places.size > KEPT_PLACES) this.#places.clear()
     this.#rows = 0
     this.#grown = false
     if (path === '') this.#read(Place.root(this.stack.roots), 0)
@@ -90,10 +93,11 @@ export class Visits {
   }
 
   #read(place: Place, parent: number): number {
-    const rows = readDirectoryRows(this.stack, place)
+    const known = this.store.idIn(parent, place.name)
+    // Where rows turned out to be wrong, others about the same are not asked.
+    const rows = readDirectoryRows(this.stack, place, known === 0 ? this.layers : null)
     if (typeof rows === 'number') return 0
     this.#rows += rows.names.length + 1
-    const known = this.store.idIn(parent, place.name)
     if (known !== 0) this.#grown ||= rows.directories.some(({ name }) => this.store.idIn(known, name) === 0)
     return this.store.put(rows, parent)
   }

@@ -6,6 +6,7 @@
 import type { LowerStack } from '../../stack/lower-stack.js'
 import type { ToWriter } from '../database/shared-state.js'
 import type { IndexStore } from '../database/store.js'
+import type { KnownLayers } from '../layer-rows/known-layers.js'
 import type { Commits } from './commits.js'
 import { ReadQueue } from './read-queue.js'
 import { Visits } from './read-visited.js'
@@ -32,8 +33,9 @@ export class Visiting {
   constructor(
     private readonly host: VisitingHost,
     stack: LowerStack,
+    layers: KnownLayers,
   ) {
-    this.#reading = new Visits(stack, () => host.store()!)
+    this.#reading = new Visits(stack, () => host.store()!, layers)
     const { shared, commits } = host
     this.#visits = new ReadQueue(shared, (paths) => commits.write(() => this.#read(paths)))
     this.#came = new ReadQueue(shared, (paths) => commits.write(() => this.#read(this.#absent(paths))))

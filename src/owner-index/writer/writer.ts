@@ -22,6 +22,7 @@ import {
   type WriterStart,
 } from '../database/shared-state.js'
 import type { IndexStore } from '../database/store.js'
+import { KnownLayers } from '../layer-rows/known-layers.js'
 import { BackgroundWalk } from './background-walk.js'
 import { Commits } from './commits.js'
 import { KnownDirectories } from './known-directories.js'
@@ -42,6 +43,7 @@ export class IndexWriter {
   #facts: IndexFacts
   #filling: BackgroundWalk | null = null
   readonly #visits: Visiting
+  readonly #layers: KnownLayers
   readonly #since = Date.now()
   #retry: NodeJS.Timeout | null = null
   readonly #commits: Commits
@@ -59,7 +61,9 @@ export class IndexWriter {
     const { shared } = start
     const store = (): IndexStore | null => this.#store
     this.#commits = new Commits({ shared, store, failed: (error) => this.#failed(error) })
-    this.#visits = new Visiting({ shared, commits: this.#commits, store, grown: () => this.#hasGrown() }, stack)
+    this.#layers = new KnownLayers(stack, start.wide === null, (message) => this.#log('warn', message))
+    const host = { shared, commits: this.#commits, store, grown: () => this.#hasGrown() }
+    this.#visits = new Visiting(host, stack, this.#layers)
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -242,7 +246,10 @@ export class IndexWriter {
     const tell = (facts: Partial<IndexFacts>): void => this.#tell(facts)
     const host = { shared: this.start.shared, commits: this.#commits, tell }
     const known = new KnownDirectories(this.#stack, this.#store!, this.start.wide === null ? null : this.#since)
-    this.#filling = BackgroundWalk.begin(host, this.#stack, this.#store!, (place, parent) => known.at(place, parent))
+    const store = this.#store!
+    this.#filling = BackgroundWalk.begin(host, this.#stack, store, this.#layers, (place, parent) =>
+      known.at(place, parent),
+    )
   }
 
   /** Lets go of everything and leaves the database marked as in use. */
@@ -263,6 +270,7 @@ export class IndexWriter {
     this.commit()
     const store = this.#store
     this.#store = null
+    this.#layers.close()
     this.#stack.close()
     if (this.#upperFd >= 0) native.close(this.#upperFd)
     if (store === null) return
