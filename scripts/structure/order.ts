@@ -14,6 +14,7 @@ const ORDER = [
   'cli/commands',
   'cli/mount',
   'cli/terminal',
+  'cli/template',
   'src',
   'library',
   'library/offline',
