@@ -268,7 +268,7 @@ test('docker says the same of these', { skip: notInstalled('docker') }, () =>
     // Several in one call; what parts them is in none. Where a template names `.Id`,
     // docker knows no types: a number is a text, and no list can be joined.
     for (const isTyped of [true, false]) {
-      const some = told.filter(([format]) => /\.Size|join/.test(format) === isTyped)
+      const some = told.filter(([format]) => /\.Size|join|"none"/.test(format) === isTyped)
       const said = await inspect(some.map(([format]) => format).join('\x01'))
       assert.deepEqual(
         said?.split('\x01'),
