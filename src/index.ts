@@ -22,6 +22,18 @@ export {
   type Summary,
 } from './library/changes.js'
 export {
+  diffImages,
+  type ImageChange,
+  type ImageTreeDocument,
+  imageTree,
+  type Other,
+  type ReadOptions,
+  type SharedLayer,
+} from './library/image-contents.js'
+export {
+  type CountOptions,
+  countImages,
+  filterImages,
   type HistoryRow,
   type ImageDocument,
   imageHistory,
@@ -44,6 +56,13 @@ export {
   type UnpackOptions,
   unpackImage,
 } from './library/image-store.js'
+export {
+  type ImageWaste,
+  imageWaste,
+  type WasteFix,
+  type WasteOfLayer,
+  type WasteOfPath,
+} from './library/image-waste.js'
 export {
   type ApplyOptions,
   apply,

@@ -11,6 +11,7 @@ import { readSource, type Source, sourceFiles, targetOf } from './sources.js'
 const ORDER = [
   'cli',
   'cli/image',
+  'cli/contents',
   'cli/commands',
   'cli/mount',
   'cli/terminal',
@@ -20,6 +21,7 @@ const ORDER = [
   'library/offline',
   'oci/bundle',
   'oci/commit',
+  'oci/contents',
   'oci/store',
   'oci/image',
   'oci/apply',

@@ -14,6 +14,7 @@ import { type Compression, compressor, decompress } from '../encoding/compressio
 import { changed } from '../image/config-change.js'
 import { type ImageConfig, Layout, layerType, type Platform } from '../image/layout.js'
 import { ownPlatform, parsePlatform } from '../image/platform.js'
+import { keepSizes } from '../image/sizes.js'
 import { entryFault, type TarSink } from '../tar/entry.js'
 import { TarReader } from '../tar/reader.js'
 import { holding } from './hold.js'
@@ -66,10 +67,11 @@ async function storeImage(
   const source = ArchiveSource.open(request.archive)
   try {
     const layer = await storeLayer(layout, source, request)
-    const { digest, diffID, size, entries, compression } = layer
+    const { digest, diffID, size, entries, compression, bytes } = layer
     const layers = [{ mediaType: layerType(compression), digest, size }]
     const config = { ...describe(request, platform, layer), config: run ?? {} }
     const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
+    keepSizes(layout.directory, new Map([[digest, bytes]]), (each) => layout.hasBlob(each))
     return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
     throw error instanceof StratafsError
@@ -86,12 +88,15 @@ interface LayerBlob {
   readonly size: number
   readonly compression: Compression
   readonly entries: number
+  /** Of all its files. */
+  readonly bytes: number
 }
 
 async function storeLayer(layout: Layout, source: ArchiveSource, request: ImportRequest): Promise<LayerBlob> {
   const blob = new FreshBlob(layout)
   try {
-    const reader = new TarReader(new RootfsJudge())
+    const judge = new RootfsJudge()
+    const reader = new TarReader(judge)
     const content = createHash('sha256')
     // What is kept as it came is stored on its way in; what is compressed here, on its way out of the reader.
     let raw: ((chunk: Buffer) => void) | null = request.compression === null ? (chunk) => blob.write(chunk) : null
@@ -111,7 +116,7 @@ async function storeLayer(layout: Layout, source: ArchiveSource, request: Import
     reader.finish(false)
     await sink?.end()
     const diffID = `sha256:${content.digest('hex')}`
-    return { ...blob.keep(), diffID, compression, entries: reader.count }
+    return { ...blob.keep(), diffID, compression, entries: reader.count, bytes: judge.bytes }
   } finally {
     blob.discard()
   }
@@ -126,13 +131,18 @@ async function* tapped(chunks: AsyncIterable<Buffer>, see: (chunk: Buffer) => vo
 
 /** A root filesystem holds what a layer may, and nothing that hides. */
 class RootfsJudge implements TarSink {
+  /** Of all files so far. */
+  bytes = 0
+
   entry(entry: Parameters<TarSink['entry']>[0]): void {
     const { kind } = meaningOf(entry.name)
     if (kind === 'whiteout' || kind === 'opaque')
       throw entryFault(entry.name, 'a whiteout, which a root filesystem does not hold')
     if (entry.type === 'link') targetOf(entry.name, entry.linkname)
   }
-  data(): void {}
+  data({ length }: Buffer): void {
+    this.bytes += length
+  }
   end(): void {}
 }
 

@@ -128,10 +128,8 @@ export class LayerStore {
   }
 
   #find(layer: StoredLayer): PresentLayer | null {
-    for (const name of [nameByDiffID(layer), nameByChainID(layer)]) {
-      if (existsSync(pathBytes(this.layerPath(name)))) return presentLayer(layer, this.layerPath(name), true, [])
-    }
-    return null
+    const path = findUnpacked(this.path, layer)
+    return path === null ? null : presentLayer(layer, path, true, [])
   }
 
   async #unpack(
@@ -236,11 +234,17 @@ function presentLayer(layer: StoredLayer, path: string, shared: boolean, notes: 
   return { digest, diffID, chainID, path, shared, notes }
 }
 
-function nameByDiffID({ diffID }: StoredLayer): string {
+/** Where `layer` lies unpacked in the store at `store` (latin1), which need not exist; null where it does not. */
+export function findUnpacked(store: string, layer: Pick<StoredLayer, 'diffID' | 'chainID'>): string | null {
+  const paths = [nameByDiffID(layer), nameByChainID(layer)].map((name) => `${store}/layers/${name}`)
+  return paths.find((path) => existsSync(pathBytes(path))) ?? null
+}
+
+function nameByDiffID({ diffID }: Pick<StoredLayer, 'diffID'>): string {
   return diffID.replace(':', '-')
 }
 
-function nameByChainID({ chainID }: StoredLayer): string {
+function nameByChainID({ chainID }: Pick<StoredLayer, 'chainID'>): string {
   return `chain-${chainID.replace(':', '-')}`
 }
 
