@@ -58,8 +58,8 @@ export async function listImages(layout: Path): Promise<ListedImage[]> {
 }
 
 /**
- * Those of `images` that all `filters` let through, the newest first. A filter is `KEY=VALUE` as `docker images` has it:
- * dangling, label, before, since, until, reference. Throws StratafsError for one that makes no sense.
+ * Those of `images` that all `filters` let through, the newest first. A filter is `KEY=VALUE` as `docker images` has
+ * it: dangling, label, before, since, until, reference. Throws StratafsError for one that makes no sense.
  */
 export function filterImages(images: readonly ListedImage[], filters: readonly string[]): ListedImage[] {
   const timeOf = ({ created }: ListedImage) => Date.parse(created ?? '') || 0
@@ -123,8 +123,8 @@ export async function imageHistory(image: Path): Promise<HistoryRow[]> {
 }
 
 /**
- * `image` (LAYOUT:TAG) in full: configuration, layers, history, and where its layers lie unpacked in `store`, or in this
- * user's.
+ * `image` (LAYOUT:TAG) in full: configuration, layers, history, and where its layers lie unpacked in `store`, or in
+ * this user's.
  */
 export async function inspectImage(image: Path, options: { readonly store?: Path } = {}): Promise<ImageDocument> {
   const { layout, found } = open(image)

@@ -82,7 +82,8 @@ function summary(changes: readonly ImageChange[]): string {
     0,
   )
   const words = counts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`)
-  return `${words.join(', ')}; files are ${grown === 0 ? 'as large as before' : `${sizeText(Math.abs(grown))} ${grown > 0 ? 'more' : 'less'}`}`
+  const size = `${sizeText(Math.abs(grown))} ${grown > 0 ? 'more' : 'less'}`
+  return `${words.join(', ')}; files are ${grown === 0 ? 'as large as before' : size}`
 }
 
 function rowOf({ change, kind, size, before, path, what = [] }: ImageChange) {

@@ -1,4 +1,4 @@
-/** What `stratafs image waste` does: reads the layers and prints what does not show, by layer, by path, and the mends. */
+/** What `stratafs image waste` does: prints what does not show, by layer, by path, and the mends. */
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { type ImageWaste, imageWaste, type WasteOfPath } from '../../library/image-waste.js'

@@ -8,7 +8,7 @@ import { printable } from '../tar/entry.js'
 import type { Entry, Inode, Node } from './node.js'
 
 /** Told of `entry` at `path`, which `by` takes away; `by` is null where a whiteout or an opaque directory does. */
-export type Hidden = (path: string, entry: Entry, root: string, by: Entry | null) => void
+type Hidden = (path: string, entry: Entry, root: string, by: Entry | null) => void
 
 /** Most bytes that are remembered of a tree, and what one name costs beside its letters: 1.5 million names. */
 const REMEMBERED = 640 * 1024 * 1024

@@ -46,7 +46,9 @@ async function readLayer(layer: StoredLayer, sink: TarSink, progress?: Progress,
       throw new StratafsError(`${what} is ${found[what]}, not ${expected}: the blob is damaged`, 'DAMAGED')
 }
 
-/** Reads the archive at `path` (latin1) into `sink`; `whole`: it is known to be what was meant. Throws StratafsError. */
+/**
+ * Reads the archive at `path` (latin1) into `sink`; `whole`: it is known to be what was meant. Throws StratafsError.
+ */
 export async function readArchive(
   path: string,
   sink: TarSink,

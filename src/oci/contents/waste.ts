@@ -16,7 +16,7 @@ import { type Reading, readLayers } from './read-layers.js'
 export type How = 'deleted' | 'overwritten' | 'repeated' | 'attributes'
 
 /** What one path of a layer hides of another layer. */
-export interface WastedPath {
+interface WastedPath {
   /** latin1, from the root: of a tree that goes its top. */
   readonly path: string
   readonly how: How
@@ -28,7 +28,7 @@ export interface WastedPath {
 }
 
 /** One layer's part. */
-export interface LayerWaste {
+interface LayerWaste {
   /** Of its files. */
   bytes: number
   files: number

@@ -174,7 +174,7 @@ interface UnpackedDirectories {
 }
 
 /** Whether a layer lies unpacked, and where; latin1. */
-export type FindUnpacked = (layer: { readonly diffID: string; readonly chainID: string }) => string | null
+type FindUnpacked = (layer: { readonly diffID: string; readonly chainID: string }) => string | null
 
 /** One image in full. */
 export interface ImageDocument {

@@ -1,7 +1,7 @@
 /**
  * How large layers are unpacked: no document says it, and to count it a layer has to be read in full. So it is counted
- * once and kept in the layout, in `.stratafs-sizes.json`, by the digest of the blob: `{"sha256:…": BYTES}`, the bytes of
- * all files, holes left out. The file may be deleted at any time.
+ * once and kept in the layout, in `.stratafs-sizes.json`, by the digest of the blob: `{"sha256:…": BYTES}`, the bytes
+ * of all files, holes left out. The file may be deleted at any time.
  */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
