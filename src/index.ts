@@ -42,7 +42,14 @@ export {
   listImages,
   type PlatformOptions,
 } from './library/image-documents.js'
-export { type Imported, type ImportOptions, importImage } from './library/image-import.js'
+export {
+  type Imported,
+  type ImportOptions,
+  importImage,
+  type LoadedImage,
+  type LoadOptions,
+  loadImages,
+} from './library/image-import.js'
 export { type ImageMountOptions, type MountedImage, mountImage } from './library/image-mount.js'
 export {
   type ExportOptions,

@@ -4,7 +4,9 @@
  * The layout is kernel overlayfs's: `work/` for what is being built (`work/incompat/volatile` while a volatile mount
  * has not been ended cleanly), `index/` for copied-up hard links.
  */
-import { Errno, errnoName } from '../base/errno.js'
+
+import { Errno } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import {
   AT_REMOVEDIR,
   DT_DIR,
@@ -43,7 +45,7 @@ export class Workdir {
   /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
   static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | Refusal {
     const fd = openOrMake(baseFd, 'work')
-    if (fd < 0) return new Refusal(`workdir ${path} cannot be used: ${errnoName(fd)}; it must be a writable directory`)
+    if (fd < 0) return new Refusal(`workdir ${path} cannot be used: ${errnoWords(fd)}; it must be a writable directory`)
     if (native.statat(fd, 'incompat') >= 0) {
       native.close(fd)
       return new Refusal(volatileLeft(path))

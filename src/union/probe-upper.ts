@@ -1,4 +1,4 @@
-import { errnoName } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import { openUpper, Refusal } from '../layers/layer.js'
 import { deviceOfStat, type Layer } from '../layers/layer-dir.js'
 import { MarkStore, TRUSTED_MARKS, USER_MARKS } from '../layers/marks.js'
@@ -57,7 +57,7 @@ function probeMount(work: Workdir, upper: Layer, config: UnionConfig): Refusal |
 function probeWritable(work: Workdir, config: UnionConfig): Refusal | null {
   const name = work.temporary()
   const made = native.mkdirat(work.fd, name, 0o700)
-  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (${errnoName(made)}): choose one that is`)
+  if (made < 0) return new Refusal(`workdir ${config.work} is not writable (${errnoWords(made)}): choose one that is`)
   work.discard(name)
   return null
 }

@@ -43,6 +43,7 @@ const calls: Record<string, string> = {
   bundle: 'bundle m box',
   apply: 'apply layer.tar applied',
   'image import': 'image import layer.tar images:a',
+  'image load': 'image load docker.tar loaded',
   'image commit': 'image commit m images:b --base a',
   'image list': 'image list images',
   'image history': 'image history images:a',
@@ -66,6 +67,12 @@ function room(t: Parameters<typeof workspace>[0]): Workspace {
   writeFileSync(join(w.root, 'lower/a'), 'a\n')
   writeFileSync(join(w.root, 'upper/new'), 'new\n')
   assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)
+  writeFileSync(
+    join(w.root, 'c.json'),
+    '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}',
+  )
+  writeFileSync(join(w.root, 'manifest.json'), '[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]')
+  assert.equal(spawnSync('tar', ['-cf', 'docker.tar', 'c.json', 'manifest.json'], { cwd: w.root }).status, 0)
   return w
 }
 

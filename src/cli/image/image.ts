@@ -3,6 +3,7 @@
  * folder that exports one `Add`; here they are put together.
  */
 import { imageDiff } from '../contents/diff.js'
+import { imageLoad } from '../contents/load.js'
 import { imageTreeCommand } from '../contents/tree.js'
 import { imageWasteCommand } from '../contents/waste.js'
 import type { Add } from '../terminal/command.js'
@@ -24,6 +25,7 @@ const SUBCOMMANDS: readonly Add[] = [
   imageTreeCommand,
   imageWasteCommand,
   imageImport,
+  imageLoad,
   imageExport,
   imageUnpack,
   imageMount,

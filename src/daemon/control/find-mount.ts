@@ -68,7 +68,10 @@ export function findInside(path: string): InsideMount | Refused {
   const full = byName ? `${directory === '/' ? '' : directory}/${name}` : directory
   const entry = mountHolding(full, readMounts())
   const daemon = entry && listMounts().find(({ state }) => state.device === entry.device)
-  if (entry === undefined || daemon === undefined) return { error: `${shown(path)} is in no stratafs mount of yours` }
+  if (entry === undefined || daemon === undefined)
+    return {
+      error: `${shown(path)} is in no stratafs mount of yours: name a path in one (\`stratafs list\` shows them)`,
+    }
   const below = full.slice(entry.mountpoint === '/' ? 0 : entry.mountpoint.length)
   return { daemon, inside: `${entry.root}/${below}`.split('/').filter(Boolean).join('/') }
 }

@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { errorWords } from '../../base/errno-words.js'
 import type { UnionConfig } from '../../union/context/config.js'
 
 /** What a state file holds. Paths are latin1 strings. */
@@ -90,7 +91,7 @@ function obstacleOf(path: string): string | null {
     accessSync(path, constants.W_OK | constants.X_OK)
     return null
   } catch (error) {
-    return `cannot be written to (${(error as NodeJS.ErrnoException).code}): name another`
+    return `cannot be written to (${errorWords(error)}): name another`
   }
 }
 

@@ -4,9 +4,11 @@
  * what has the name is whole, whatever was killed or lost power before. The folder is locked while it is worked in: one
  * that nobody holds any more was left by a killed process, and is swept by whoever comes next.
  */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { Errno, errnoName } from '../../base/errno.js'
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
@@ -14,6 +16,7 @@ import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import { type Compression, decompress } from '../encoding/compression.js'
 import { TarReader } from '../tar/reader.js'
+import { ArchiveKind } from './archive-kind.js'
 import { type Applied, LayerWriter } from './layer-writer.js'
 import type { ApplyPolicy } from './policy.js'
 import { removeUnpacked } from './remove.js'
@@ -86,7 +89,7 @@ function findTarget(path: string): Target {
   if (name === '' || name === '.' || name === '..')
     throw new StratafsError(`${shown(path)} cannot be unpacked to: name a new directory`, 'INVALID_ARGUMENT')
   const parentFd = native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0)
-  if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(parentFd)}`)
+  if (parentFd < 0) throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoWords(parentFd)}`)
   const fault = occupied(parentFd, name)
   if (fault === null) return { path: plain, parentFd, name }
   native.close(parentFd)
@@ -111,7 +114,7 @@ function occupied(parentFd: number, name: string): string | null {
   const mountId = native.stat[Stat.MOUNT_ID]
   const errno = native.statat(parentFd, name)
   if (errno === -Errno.ENOENT) return null
-  if (errno < 0) return `cannot be looked at: ${errnoName(errno)}`
+  if (errno < 0) return `cannot be looked at: ${errnoWords(errno)}`
   const isMounted = native.stat[Stat.MOUNT_ID] !== mountId
   const entries = native.readDirectory(parentFd, name)
   if (typeof entries === 'number') return 'is there already, and no directory: name a new one'
@@ -153,7 +156,7 @@ function makeWork(target: Target): Work {
   for (;;) {
     const name = prefixOf(target) + randomBytes(6).toString('hex')
     const made = native.mkdirat(target.parentFd, name, 0o700)
-    if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoName(made)}`)
+    if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoWords(made)}`)
     const fd = native.openat(target.parentFd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
     // Somebody may have swept it before it was locked; then once more.
     if (fd >= 0 && native.flock(fd, LOCK_EX | LOCK_NB) === 0 && native.statat(target.parentFd, name) === 0) {
@@ -205,14 +208,15 @@ function openLowers(paths: readonly string[]): number[] {
     }
     for (const open of found) native.close(open)
     // Without it, what the layer hides could not be told.
-    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(fd)}`)
+    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoWords(fd)}`)
   }
   return found
 }
 
 /** Reads it to its end. `contentDigest`: of what it decompresses to; null where it is not compressed. */
 async function stream(writer: LayerWriter, source: ArchiveSource, request: UnpackRequest) {
-  const reader = new TarReader(writer)
+  const kind = new ArchiveKind()
+  const reader = new TarReader(kind.watching(writer))
   const content = createHash('sha256')
   const { compression, content: pieces } = await decompress(source.chunks(request.progress, request.signal))
   for await (const piece of pieces) {
@@ -221,6 +225,7 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
     reader.push(piece)
   }
   reader.finish(request.digest !== undefined || request.diffID !== undefined)
+  kind.refuseImages()
   return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
 }
 
@@ -240,11 +245,11 @@ function expect(what: string, found: string, expected: string | undefined, cause
 /** From here the directory is believed. */
 function publish(target: Target, work: Work, sync: boolean): void {
   const synced = sync ? native.syncfs(work.fd) : 0
-  if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
+  if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoWords(synced)}`)
   const errno = native.renameat(target.parentFd, work.name, target.parentFd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
     throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')
   }
-  if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoName(errno)}`)
+  if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoWords(errno)}`)
   if (sync) native.fsync(target.parentFd)
 }

@@ -3,7 +3,9 @@
  * `runc run -b DIR ID` works at once. The bundle holds nothing else; the mount is not its own and stays when the bundle
  * is removed.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
 import { findMount } from '../../daemon/control/find-mount.js'
 import type { Refused } from '../../daemon/mount/directories.js'
@@ -61,7 +63,7 @@ function writeBundle(directory: string, root: string, text: string): Bundle | Re
     return { config, root }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') return { error: `${shown(config)} cannot be written (${code})` }
+    if (code !== 'EEXIST') return { error: `${shown(config)} cannot be written: ${errorWords(error)}` }
     return { error: `${shown(config)} is there already: remove it, or name another directory` }
   }
 }

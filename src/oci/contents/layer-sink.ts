@@ -102,7 +102,7 @@ export class LayerSink implements TarSink {
       target: type === 'symlink' ? linkname : isDevice ? `${major}:${minor}` : '',
       content: this.#hash === null ? null : this.#hash.digest('base64').slice(0, KEPT),
       xattrs: xattrText(entry.xattrs ?? []),
-      acls: `${acls?.access ?? ''}\n${acls?.default ?? ''}`,
+      acls: acls === null ? '' : `${acls.access ?? ''}\n${acls.default ?? ''}`,
       layer: this.layer,
       inode: { bytes: this.#data, names: 1, layer: this.layer },
     }

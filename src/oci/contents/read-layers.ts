@@ -1,6 +1,7 @@
 /** Reads layers of an image as streams, one after the other, each verified by both of its digests. */
 import { createHash } from 'node:crypto'
 import { StratafsError } from '../../base/failure.js'
+import { ArchiveKind } from '../apply/archive-kind.js'
 import { ArchiveSource, type Progress } from '../apply/source.js'
 import { decompress } from '../encoding/compression.js'
 import { blobFault, type StoredLayer } from '../store/images.js'
@@ -58,7 +59,8 @@ export async function readArchive(
 ): Promise<{ readonly digest: string; readonly diffID: string }> {
   const source = ArchiveSource.open(path)
   try {
-    const reader = new TarReader(sink)
+    const kind = new ArchiveKind()
+    const reader = new TarReader(kind.watching(sink))
     const content = createHash('sha256')
     const { compression, content: pieces } = await decompress(source.chunks(progress, signal))
     for await (const piece of pieces) {
@@ -67,6 +69,7 @@ export async function readArchive(
       reader.push(piece)
     }
     reader.finish(whole)
+    if (!whole) kind.refuseImages()
     const digest = source.digest()
     return { digest, diffID: compression === 'none' ? digest : `sha256:${content.digest('hex')}` }
   } finally {

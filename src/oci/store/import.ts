@@ -4,10 +4,10 @@
  * or as asked. Blobs get their names when they are complete and on disk; the tag comes last.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { StratafsError } from '../../base/failure.js'
-import { pathBytes, shown } from '../../base/text.js'
+import { shown } from '../../base/text.js'
+import { ArchiveKind } from '../apply/archive-kind.js'
 import { meaningOf, targetOf } from '../apply/names.js'
 import { ArchiveSource, isStandardInput, type Progress } from '../apply/source.js'
 import { type Compression, compressor, decompress } from '../encoding/compression.js'
@@ -17,6 +17,7 @@ import { ownPlatform, parsePlatform } from '../image/platform.js'
 import { keepSizes } from '../image/sizes.js'
 import { entryFault, type TarSink } from '../tar/entry.js'
 import { TarReader } from '../tar/reader.js'
+import { FreshBlob } from './fresh-blob.js'
 import { holding } from './hold.js'
 import { type Reference, referenceText } from './images.js'
 
@@ -96,7 +97,8 @@ async function storeLayer(layout: Layout, source: ArchiveSource, request: Import
   const blob = new FreshBlob(layout)
   try {
     const judge = new RootfsJudge()
-    const reader = new TarReader(judge)
+    const kind = new ArchiveKind()
+    const reader = new TarReader(kind.watching(judge))
     const content = createHash('sha256')
     // What is kept as it came is stored on its way in; what is compressed here, on its way out of the reader.
     let raw: ((chunk: Buffer) => void) | null = request.compression === null ? (chunk) => blob.write(chunk) : null
@@ -114,6 +116,7 @@ async function storeLayer(layout: Layout, source: ArchiveSource, request: Import
       await sink?.take(piece)
     }
     reader.finish(false)
+    kind.refuseImages()
     await sink?.end()
     const diffID = `sha256:${content.digest('hex')}`
     return { ...blob.keep(), diffID, compression, entries: reader.count, bytes: judge.bytes }
@@ -144,54 +147,6 @@ class RootfsJudge implements TarSink {
     this.bytes += length
   }
   end(): void {}
-}
-
-/** A blob that has no name yet. */
-class FreshBlob {
-  readonly #path: string
-  readonly #fd: number
-  #hash = createHash('sha256')
-  #size = 0
-  #open = true
-
-  constructor(private readonly layout: Layout) {
-    this.#path = layout.temporaryBlob()
-    this.#fd = openSync(pathBytes(this.#path), 'wx', 0o644)
-  }
-
-  write(chunk: Buffer): void {
-    try {
-      for (let at = 0; at < chunk.length; ) at += writeSync(this.#fd, chunk, at, chunk.length - at, this.#size + at)
-    } catch (error) {
-      throw new StratafsError(`the blob cannot be written: ${(error as NodeJS.ErrnoException).code}`)
-    }
-    this.#hash.update(chunk)
-    this.#size += chunk.length
-  }
-
-  /** Forgets what was written: the next bytes begin the blob. */
-  restart(): void {
-    this.#hash = createHash('sha256')
-    this.#size = 0
-  }
-
-  /** Gives it its name. */
-  keep(): { digest: string; size: number } {
-    const digest = `sha256:${this.#hash.digest('hex')}`
-    // Fewer bytes than before a restart may have come.
-    ftruncateSync(this.#fd, this.#size)
-    fsyncSync(this.#fd)
-    this.layout.adoptBlob(this.#path, digest)
-    return { digest, size: this.#size }
-  }
-
-  /** Closes it; removes it where it got no name. */
-  discard(): void {
-    if (!this.#open) return
-    this.#open = false
-    closeSync(this.#fd)
-    rmSync(pathBytes(this.#path), { force: true })
-  }
 }
 
 /** Compresses pieces into a blob, one after the other. */

@@ -2,8 +2,10 @@
  * Locks between commands: flock on a file, which the kernel releases however a process ends. Waiting is done by asking
  * again, so that a signal still ends it, and whoever waits is told after a moment what for.
  */
+
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Errno, errnoName } from '../../base/errno.js'
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import {
@@ -55,10 +57,10 @@ export async function heldDirectory<T>(
 /** Runs `work`, a short one, alone with the directory at `path` (latin1). Throws StratafsError. */
 export function lockedNow(path: string, work: () => void): void {
   const fd = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(fd)}`)
+  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoWords(fd)}`)
   try {
     const errno = native.flock(fd, LOCK_EX)
-    if (errno < 0) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoName(errno)}`)
+    if (errno < 0) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoWords(errno)}`)
     work()
   } finally {
     native.close(fd)
@@ -72,7 +74,7 @@ async function held<T>(
   waiting: Holding,
   work: () => Promise<T> | T,
 ): Promise<T> {
-  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(fd)}`)
+  if (fd < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoWords(fd)}`)
   try {
     if (waiting.first !== undefined && native.flock(fd, LOCK_EX | LOCK_NB) >= 0) waiting.first()
     await acquire(fd, path, kind, waiting)
@@ -87,7 +89,7 @@ async function acquire(fd: number, path: string, kind: 'shared' | 'alone', { wai
   for (let waited = 0; ; waited += ASK_AGAIN_MS) {
     const errno = native.flock(fd, operation)
     if (errno >= 0) return
-    if (errno !== -Errno.EAGAIN) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoName(errno)}`)
+    if (errno !== -Errno.EAGAIN) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoWords(errno)}`)
     if (waited === SAY_SO_MS) waits?.(`waiting for another stratafs that holds ${shown(path)}`)
     await sleep(ASK_AGAIN_MS, undefined, { signal })
   }

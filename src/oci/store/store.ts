@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { isMachineRoot } from '../../syscalls/privilege.js'
@@ -70,7 +71,7 @@ export class LayerStore {
         mkdirSync(pathBytes(path + folder), { recursive: true, mode: 0o700 })
       }
     } catch (error) {
-      throw new StratafsError(`store ${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
+      throw new StratafsError(`store ${shown(path)} cannot be made: ${errorWords(error)}`)
     }
     if (policy !== undefined) lockedNow(path, () => agree(path, policy))
     return new LayerStore(path)
