@@ -48,8 +48,8 @@ export interface LoadOptions {
 
 /**
  * Loads the images of an archive (`docker save`, `podman save`, skopeo's docker-archive and oci-archive; `-` is
- * standard input) into an OCI layout, which is made where it is missing. `image` is the layout, then each has the name that the
- * archive says; or LAYOUT:TAG for the only one. Ids stay.
+ * standard input) into an OCI layout, which is made where it is missing. `image` is the layout, then each has the name
+ * that the archive says; or LAYOUT:TAG for the only one. Ids stay.
  */
 export async function loadImages(archive: Path, image: Path, options: LoadOptions = {}): Promise<LoadedImage[]> {
   const { progress, signal, notice: waits } = options

@@ -2,8 +2,9 @@
  * Reads a template of Go's text/template into a tree: text, fields, variables, pipes, `if`, `range`, `with`, `break`,
  * `continue`, `define`, `template` and `block`. What cannot be read is an error that says where, never text. Pure.
  */
-import { type Piece, piecesOf, type Token, unquoted } from './tokens.js'
-import { type Call, type Operand, type Part, type Pipe, type Template, TemplateError } from './tree.js'
+import { Action } from './action.js'
+import { type Piece, piecesOf } from './tokens.js'
+import { type Part, type Template, TemplateError } from './tree.js'
 
 const BLOCKS = ['if', 'range', 'with'] as const
 type Block = (typeof BLOCKS)[number]
@@ -20,10 +21,6 @@ class Reader {
   /** Variables that can be used here. */
   #variables: string[] = []
   #loops = 0
-  /** Tokens of the action that is being read, and the action itself for messages. */
-  #tokens: Token[] = []
-  #action = ''
-  #at = 0
 
   constructor(
     private readonly source: string,
@@ -49,44 +46,41 @@ class Reader {
       if (piece === undefined || (piece.text === null && CLOSERS.includes(wordOf(piece)))) break
       this.#pieces.shift()
       if (piece.text !== null) parts.push({ kind: 'text', text: piece.text })
-      else parts.push(...this.#actionOf(piece))
+      else parts.push(...this.#partsOf(wordOf(piece), this.#actionOf(piece)))
     }
     this.#variables.length = known
     return parts
   }
 
-  /** Begins to read `piece`. */
-  #enter(piece: Piece): void {
-    this.#tokens = [...piece.tokens]
-    this.#action = this.#textOf(piece)
-    this.#at = piece.at
+  #actionOf(piece: Piece): Action {
+    return new Action(piece, this.#textOf(piece), this.functions, this.#variables)
   }
 
   #textOf({ at }: Piece): string {
     return this.source.slice(at, this.source.indexOf('}}', at) + 2)
   }
 
-  #actionOf(piece: Piece): Part[] {
-    this.#enter(piece)
-    const word = wordOf(piece)
-    if ((BLOCKS as readonly string[]).includes(word)) return [this.#block(this.#take().text as Block)]
-    if (word === 'define') return this.#define()
-    if (word === 'block') return this.#namedBlock()
-    if (word === 'template') return [this.#call()]
-    if (word === 'break' || word === 'continue') return [this.#jump(word)]
-    return [{ kind: 'print', pipe: this.#wholePipe() }]
+  #partsOf(word: string, action: Action): Part[] {
+    if ((BLOCKS as readonly string[]).includes(word)) return [this.#block(action)]
+    if (word === 'define') return this.#define(action)
+    if (word === 'block') return this.#namedBlock(action)
+    if (word === 'template') return [this.#call(action)]
+    if (word === 'break' || word === 'continue') return [this.#jump(word, action)]
+    return [{ kind: 'print', pipe: action.wholePipe() }]
   }
 
-  #jump(kind: 'break' | 'continue'): Part {
-    this.#take()
-    this.#nothingMore()
-    if (this.#loops === 0) throw this.#fault(`${kind} stands outside of a {{range}}`)
+  #jump(kind: 'break' | 'continue', action: Action): Part {
+    action.take()
+    action.nothingMore()
+    if (this.#loops === 0) throw action.fault(`${kind} stands outside of a {{range}}`)
     return { kind }
   }
 
-  #block(kind: Block): Part {
+  /** Of `if`, `range` and `with`, from its word on. */
+  #block(action: Action): Part {
+    const kind = action.take().text as Block
     const known = this.#variables.length
-    const pipe = this.#wholePipe(kind === 'range' ? 2 : 1)
+    const pipe = action.wholePipe(kind === 'range' ? 2 : 1)
     if (kind === 'range') this.#loops++
     const then = this.#parts(true)
     if (kind === 'range') this.#loops--
@@ -97,37 +91,35 @@ class Reader {
 
   /** What stands at the end of a block: `else`, `else if …`, or its `end`, which are taken. */
   #otherwise(kind: Block): Part[] {
-    const piece = this.#pieces.shift()!
-    this.#enter(piece)
-    if (this.#take().text === 'end') {
-      this.#nothingMore()
+    const action = this.#actionOf(this.#pieces.shift()!)
+    if (action.take().text === 'end') {
+      action.nothingMore()
       return []
     }
-    this.#skipBlanks()
+    action.skipBlanks()
     // An `else if` shares the end of its `if`.
-    if (this.#tokens.length > 0 && this.#tokens[0]!.text === kind && kind !== 'range')
-      return [this.#block(this.#take().text as Block)]
-    if (this.#tokens.length > 0) throw this.#fault(`${this.#action} cannot be read`)
+    if (action.next === kind && kind !== 'range') return [this.#block(action)]
+    if (action.next !== null) throw action.fault(`${action.text} cannot be read`)
     const otherwise = this.#parts(true)
     this.#end('a second {{else}}')
     return otherwise
   }
 
   #end(otherwise: string): void {
-    const piece = this.#pieces.shift()!
-    this.#enter(piece)
-    if (this.#take().text !== 'end') throw this.#fault(otherwise)
-    this.#nothingMore()
+    const action = this.#actionOf(this.#pieces.shift()!)
+    if (action.take().text !== 'end') throw action.fault(otherwise)
+    action.nothingMore()
   }
 
-  #define(): Part[] {
-    this.#take()
-    const name = this.#name()
-    this.#nothingMore()
+  #define(action: Action): Part[] {
+    action.take()
+    const name = action.name()
+    action.nothingMore()
     this.#readNamed(name)
     return []
   }
 
+  /** What stands between `define` or `block` and its end; it sees no variable from outside. */
   #readNamed(name: string): void {
     const [variables, loops] = [this.#variables, this.#loops]
     this.#variables = []
@@ -138,172 +130,23 @@ class Reader {
     this.#loops = loops
   }
 
-  #namedBlock(): Part[] {
-    this.#take()
-    const at = this.#at
-    const name = this.#name()
-    const pipe = this.#wholePipe()
+  #namedBlock(action: Action): Part[] {
+    action.take()
+    const name = action.name()
+    const pipe = action.wholePipe()
     this.#readNamed(name)
-    return [{ kind: 'template', name, pipe, at }]
+    return [{ kind: 'template', name, pipe, at: action.at }]
   }
 
-  #call(): Part {
-    this.#take()
-    const at = this.#at
-    const name = this.#name()
-    this.#skipBlanks()
-    return { kind: 'template', name, pipe: this.#tokens.length === 0 ? null : this.#wholePipe(), at }
-  }
-
-  #name(): string {
-    this.#skipBlanks()
-    const token = this.#tokens.shift()
-    if (token?.kind !== 'text') throw this.#fault(`${this.#action} lacks a name in quotes`)
-    return unquoted(token)
-  }
-
-  // ---- pipes ---------------------------------------------------------------------------------------------------
-
-  /** The rest of the action as one pipe, which may set as many variables as `most`. */
-  #wholePipe(most = 1): Pipe {
-    const { variables, isNew } = this.#assigned(most)
-    const calls = this.#calls()
-    this.#nothingMore('a ) too many')
-    if (isNew) this.#variables.push(...variables)
-    return { variables, isNew, calls }
-  }
-
-  /** `$x :=`, `$i, $x :=`, `$x =`; nothing is taken where no such thing stands. */
-  #assigned(most: number): { variables: string[]; isNew: boolean } {
-    const marks = this.#tokens.filter(({ kind }) => kind !== 'blank')
-    const sign = marks.findIndex(({ text, kind }) => kind === 'mark' && (text === ':=' || text === '='))
-    if (sign < 0) return { variables: [], isNew: false }
-    const left = marks.slice(0, sign)
-    const variables = left.filter((_, i) => i % 2 === 0)
-    const isList =
-      left.length % 2 === 1 && left.every(({ kind, text }, i) => (i % 2 === 0 ? kind === 'variable' : text === ','))
-    if (!isList || variables.length > most)
-      throw this.#fault(`${this.#action} cannot be read before ${marks[sign]!.text}`)
-    while (this.#take() !== marks[sign]) {}
-    const isNew = marks[sign]!.text === ':='
-    if (!isNew) for (const { text } of variables) this.#known(text)
-    return { variables: variables.map(({ text }) => text.slice(1)), isNew }
-  }
-
-  #known(variable: string): string {
-    const name = variable.slice(1)
-    if (name === '' || this.#variables.includes(name)) return name
-    throw this.#fault(`${this.#action}: there is no variable ${variable}`)
-  }
-
-  #calls(): Call[] {
-    const calls = [this.#callOf()]
-    while (this.#tokens[0]?.text === '|') {
-      this.#take()
-      const call = this.#callOf()
-      if (call.name === null) throw this.#fault(`${this.#action}: after | there has to be a function`)
-      calls.push(call)
-    }
-    return calls
-  }
-
-  #callOf(): Call {
-    this.#skipBlanks()
-    const at = this.#tokens[0]?.at ?? this.#at
-    const name = this.#functionName()
-    const operands: Operand[] = []
-    for (this.#skipBlanks(); this.#tokens.length > 0 && !'|)'.includes(this.#tokens[0]!.text); this.#skipBlanks())
-      operands.push(this.#operand())
-    if (name === null && operands.length !== 1) {
-      const example = 'a field such as {{.GraphDriver.Data.UpperDir}}, or a function of it: {{json .GraphDriver}}'
-      throw this.#fault(`${this.#action} cannot be read: write ${example}`)
-    }
-    return { name, operands, at }
-  }
-
-  #functionName(): string | null {
-    const token = this.#tokens[0]
-    if (token?.kind !== 'word' || ['true', 'false', 'nil'].includes(token.text)) return null
-    this.#take()
-    if (this.functions.has(token.text)) return token.text
-    throw new TemplateError(
-      `${token.text} is no function: there are ${[...this.functions].sort().join(', ')}`,
-      token.at,
-    )
-  }
-
-  #operand(): Operand {
-    const token = this.#take()
-    switch (token.kind) {
-      case 'dot':
-        return { kind: 'dot' }
-      case 'field':
-        return { kind: 'field', path: [token.text.slice(1), ...this.#path()] }
-      case 'variable':
-        return { kind: 'variable', name: this.#known(token.text), path: this.#path() }
-      case 'text':
-        return { kind: 'literal', value: unquoted(token) }
-      case 'letter':
-        return { kind: 'literal', value: this.#letter(token) }
-      case 'number':
-        return { kind: 'literal', value: numberOf(token.text) }
-      default:
-        return this.#wordOrGroup(token)
-    }
-  }
-
-  #wordOrGroup(token: Token): Operand {
-    if (token.text === 'nil') return { kind: 'nil' }
-    if (token.text === 'true' || token.text === 'false') return { kind: 'literal', value: token.text === 'true' }
-    // A function without operands, as an operand.
-    if (this.functions.has(token.text)) {
-      const call = { name: token.text, operands: [], at: token.at }
-      return { kind: 'group', pipe: { variables: [], isNew: false, calls: [call] }, path: [] }
-    }
-    if (token.text !== '(') throw new TemplateError(`${this.#action} cannot be read at ${token.text}`, token.at)
-    const calls = this.#calls()
-    if (this.#tokens.shift()?.text !== ')') throw this.#fault(`${this.#action} lacks a )`)
-    return { kind: 'group', pipe: { variables: [], isNew: false, calls }, path: this.#path() }
-  }
-
-  #letter(token: Token): number {
-    const letters = [...unquoted(token)]
-    if (letters.length === 1) return letters[0]!.codePointAt(0)!
-    throw new TemplateError(`${token.text} is not one letter: text stands in "…"`, token.at)
-  }
-
-  /** Fields that follow without a blank. */
-  #path(): string[] {
-    const path: string[] = []
-    while (this.#tokens[0]?.kind === 'field') path.push(this.#take().text.slice(1))
-    return path
-  }
-
-  #take(): Token {
-    return this.#tokens.shift()!
-  }
-
-  #skipBlanks(): void {
-    while (this.#tokens[0]?.kind === 'blank') this.#tokens.shift()
-  }
-
-  #nothingMore(words = 'too much in it'): void {
-    this.#skipBlanks()
-    if (this.#tokens.length > 0) throw this.#fault(`${this.#action} has ${words}`)
-  }
-
-  #fault(words: string): TemplateError {
-    return new TemplateError(words, this.#tokens[0]?.at ?? this.#at)
+  #call(action: Action): Part {
+    action.take()
+    const name = action.name()
+    action.skipBlanks()
+    return { kind: 'template', name, pipe: action.next === null ? null : action.wholePipe(), at: action.at }
   }
 }
 
 /** What an action begins with. */
 function wordOf({ tokens: [first] }: Piece): string {
   return first?.kind === 'word' ? first.text : ''
-}
-
-function numberOf(text: string): number {
-  const [, sign, digits] = /^([+-]?)(.*)$/s.exec(text.replaceAll('_', ''))!
-  const value = /^0[0-7]+$/.test(digits!) ? Number.parseInt(digits!, 8) : Number(digits)
-  return sign === '-' ? -value : value
 }
