@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../../base/errno.js'
-import { errnoWords } from '../../base/errno-words.js'
+import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { shown } from '../../base/text.js'
 import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -57,7 +57,7 @@ function openDevice(): number | Refused {
     const { code } = error as NodeJS.ErrnoException
     const advice =
       code === 'ENOENT' || code === 'ENODEV' ? 'load the kernel module with `modprobe fuse`' : 'check its permissions'
-    return { error: `/dev/fuse cannot be opened (${code}): ${advice}` }
+    return { error: `/dev/fuse cannot be opened (${errorWords(error)}): ${advice}` }
   }
 }
 

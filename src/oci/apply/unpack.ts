@@ -8,7 +8,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { Errno } from '../../base/errno.js'
-import { errnoWords } from '../../base/errno-words.js'
+import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
@@ -102,7 +102,7 @@ function realOf(path: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new StratafsError(
-      `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${code}`}`,
+      `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${errorWords(error)}`}`,
       code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED',
     )
   }

@@ -24,7 +24,7 @@ export function openRegular(path: string, what: string): number | NotOpened {
     return notRegular(false, what)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    return { code, words: `cannot be opened: ${code}` }
+    return { code, words: `cannot be opened: ${errorWords(error)}` }
   }
 }
 
