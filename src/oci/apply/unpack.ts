@@ -101,10 +101,8 @@ function realOf(path: string): string {
     return realpathSync.native(pathBytes(path), { encoding: 'buffer' }).toString('latin1')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new StratafsError(
-      `${shown(path)} ${code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${errorWords(error)}`}`,
-      code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED',
-    )
+    const words = code === 'ENOENT' ? 'does not exist: make it first' : `cannot be reached: ${errorWords(error)}`
+    throw new StratafsError(`${shown(path)} ${words}`, code === 'ENOENT' ? 'NOT_FOUND' : 'FAILED')
   }
 }
 
