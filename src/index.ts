@@ -24,6 +24,18 @@ export {
 export { checkMounts, type MountHealth } from './library/health.js'
 export { type HostStatus, listHosts, type StoppedHosts, stopHosts } from './library/hosts.js'
 export {
+  diffImages,
+  type ImageChange,
+  type ImageTreeDocument,
+  imageTree,
+  type Other,
+  type ReadOptions,
+  type SharedLayer,
+} from './library/image-contents.js'
+export {
+  type CountOptions,
+  countImages,
+  filterImages,
   type HistoryRow,
   type ImageDocument,
   imageHistory,
@@ -32,7 +44,14 @@ export {
   listImages,
   type PlatformOptions,
 } from './library/image-documents.js'
-export { type Imported, type ImportOptions, importImage } from './library/image-import.js'
+export {
+  type Imported,
+  type ImportOptions,
+  importImage,
+  type LoadedImage,
+  type LoadOptions,
+  loadImages,
+} from './library/image-import.js'
 export { type ImageMountOptions, type MountedImage, mountImage } from './library/image-mount.js'
 export {
   type ExportOptions,
@@ -46,6 +65,13 @@ export {
   type UnpackOptions,
   unpackImage,
 } from './library/image-store.js'
+export {
+  type ImageWaste,
+  imageWaste,
+  type WasteFix,
+  type WasteOfLayer,
+  type WasteOfPath,
+} from './library/image-waste.js'
 export {
   type ApplyOptions,
   apply,

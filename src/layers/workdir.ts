@@ -5,7 +5,8 @@
  * has not been ended cleanly), `index/` for copied-up hard links.
  */
 
-import { Errno, errnoName } from '../base/errno.js'
+import { Errno } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import {
   AT_REMOVEDIR,
@@ -47,7 +48,7 @@ export class Workdir {
     const fd = openOrMake(baseFd, 'work')
     if (fd < 0)
       return new StratafsError(
-        `workdir ${path} cannot be used: ${errnoName(fd)}`,
+        `workdir ${path} cannot be used: ${errnoWords(fd)}`,
         'MOUNT_REFUSED',
         'name a writable directory',
       )

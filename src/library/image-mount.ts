@@ -7,11 +7,15 @@ import { chmodSync, chownSync, mkdirSync, rmSync, statSync, utimesSync } from 'n
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
 import { resolveDir } from '../daemon/mount/directories.js'
+import { imageOfLowers } from '../oci/store/known-images.js'
 import { lowersOf } from '../oci/store/layer-paths.js'
 import type { LayerStore } from '../oci/store/store.js'
 import { type PresentLayer, type ReadyImage, type UnpackOptions, withLayers } from './image-store.js'
 import { type Mount, mount, parseMountOptions } from './mount.js'
 import { absolute, type Path, unwrap } from './paths.js'
+
+/** Letters of a layer's name that a mount keeps: a step of a build may be a whole script. */
+const LONGEST_NAME = 256
 
 export interface ImageMountOptions extends UnpackOptions {
   /** Where changes go; where not given a fresh one in the store. */
@@ -73,6 +77,7 @@ async function mountLayers(
   try {
     const mounted = await mount(mountpoint, {
       lower: lowers.map(pathBytes),
+      names: imageOfLowers(lowers)?.layers.map((name) => name.slice(0, LONGEST_NAME)),
       ...(upper === undefined ? {} : { upper }),
       ...(work === undefined ? {} : { work }),
       options: [...words, ...(options.userxattr ? ['userxattr'] : [])].join(','),

@@ -4,6 +4,7 @@
  */
 import { shown } from '../base/text.js'
 import { imageOfLowers } from '../oci/store/known-images.js'
+import { shortestEnds } from '../stack/shortest-ends.js'
 
 export interface LayerNames {
   /** LAYOUT:TAG where the layers are an image's. */
@@ -17,17 +18,4 @@ export function nameLayers(lowers: readonly string[], given: readonly string[] =
   const image = imageOfLowers(lowers)
   const names = image?.layers ?? shortestEnds(lowers).map(shown)
   return { image: image?.reference ?? null, names: names.map((name, at) => shown(given[at] ?? '') || name) }
-}
-
-/** The last components of each path, as few as tell it from all others. Pure. */
-export function shortestEnds(paths: readonly string[]): string[] {
-  const parts = paths.map((path) => path.split('/').filter(Boolean))
-  const end = (at: number, count: number) => parts[at]!.slice(-count).join('/')
-  return paths.map((path, at) => {
-    for (let count = 1; count <= parts[at]!.length; count++) {
-      const own = end(at, count)
-      if (parts.every((_, other) => paths[other] === path || end(other, count) !== own)) return own
-    }
-    return path
-  })
 }

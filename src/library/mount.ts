@@ -19,6 +19,8 @@ export type { InspectDocument } from '../daemon/control/inspect-document.js'
 export interface MountOptions {
   /** Lower directories, top first; 1 to 500. */
   readonly lower: readonly Path[]
+  /** What the lower directories are called where they are told; `''` or nothing: as their path ends. */
+  readonly names?: readonly string[] | undefined
   /** Without it the mount is read-only. */
   readonly upper?: Path | undefined
   /** Where none is named: `.NAME.work` beside the upper directory. */
@@ -61,11 +63,12 @@ export async function mount(mountpoint: Path, options: MountOptions): Promise<Mo
 }
 
 /** Reads mount options, as after `-o`, together with the directories that are named beside them. */
-export function parseMountOptions(words: string | undefined, { lower, upper, work }: MountOptions) {
+export function parseMountOptions(words: string | undefined, { lower, names, upper, work }: MountOptions) {
   return parseOptions(words === undefined ? [] : [fromText(words)], {
     strict: true,
     cwd: absolute('').replace(/(.)\/$/, '$1'),
     lowers: lower.map(toBytes),
+    ...(names === undefined ? {} : { layerNames: names.map(fromText) }),
     ...(upper === undefined ? {} : { upper: toBytes(upper) }),
     ...(work === undefined ? {} : { work: toBytes(work) }),
   })

@@ -1,6 +1,6 @@
 /**
  * Extended attributes. Of the user's, the union's own marks are hidden, and names that look like them are stored one
- * level deeper. The ids of POSIX ACLs go through the mappings. Two virtual attributes say where a file comes from.
+ * level deeper. The ids of POSIX ACLs go through the mappings. Virtual ones say where a file comes from.
  */
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
@@ -16,6 +16,7 @@ import { copyUp } from '../union/copy-up/copy-up.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
 import type { Node } from '../union/nodes/node.js'
 import { nodeOf } from './directory-of.js'
+import { layerName } from './layer-name.js'
 
 const VIRTUAL = 'user.stratafs.'
 const ACL = 'system.posix_acl_'
@@ -24,7 +25,7 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
   if (attribute === XATTR_CAPABILITY) return capabilitiesOf(u, node)
-  if (attribute.startsWith(VIRTUAL)) return virtual(node, attribute.slice(VIRTUAL.length))
+  if (attribute.startsWith(VIRTUAL)) return virtual(u, node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
   const fd = locate(u, node)
   if (fd < 0) return fd
@@ -51,11 +52,12 @@ function isHidden(u: Union, attribute: string): boolean {
   return isForeign(attribute) || (isOverride(attribute) && u.config.xattrPermissions !== 0)
 }
 
-/** `layer`: the root of the layer that owns the file; `realpath`: the file itself there. */
-function virtual(node: Node, what: string): Uint8Array | number {
+/** `layer`: the root of the layer that owns the file; `layer.name`: its name; `realpath`: the file itself there. */
+function virtual(u: Union, node: Node, what: string): Uint8Array | number {
   const layer = layerOf(node)
   if (layer === null) return -Errno.ENODATA
   if (what === 'layer') return Buffer.from(layer.path, 'latin1')
+  if (what === 'layer.name') return Buffer.from(layerName(u, layer), 'latin1')
   if (what !== 'realpath') return -Errno.ENODATA
   return Buffer.from(realPath(node), 'latin1')
 }

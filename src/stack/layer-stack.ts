@@ -3,7 +3,7 @@
  * rules by which they become one (stack/search.ts). Nothing in them is written: the upper too is opened through a
  * read-only clone of its mount where the kernel allows that.
  */
-import { errnoName } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { type IdMapping, parseOverride, shownId } from '../layers/id-mapping.js'
@@ -103,7 +103,7 @@ export class LayerStack implements SearchContext {
     const found = searchParts(this, dir, name, first, null)
     if (found.error !== 0) {
       const part = dir.upper ?? dir.lowers.at(0)!
-      throw new StratafsError(`${shown(pathOf(part, name))} cannot be read: ${errnoName(found.error)}`)
+      throw new StratafsError(`${shown(pathOf(part, name))} cannot be read: ${errnoWords(found.error)}`)
     }
     if (found.type === S_IFDIR) this.showOwner(found.upper ?? found.lowers.at(0)!, '')
     else if (found.type !== 0) this.showOwner(found.inodeDir!, found.inodeName)
@@ -140,7 +140,7 @@ export class LayerStack implements SearchContext {
   /** A descriptor of `dir`, valid until the next search. Throws StratafsError. */
   fd(dir: LayerDir): number {
     const fd = this.cache.fd(dir)
-    if (fd < 0) throw new StratafsError(`${shown(pathOf(dir, ''))} cannot be opened: ${errnoName(fd)}`)
+    if (fd < 0) throw new StratafsError(`${shown(pathOf(dir, ''))} cannot be opened: ${errnoWords(fd)}`)
     return fd
   }
 

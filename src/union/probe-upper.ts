@@ -1,4 +1,4 @@
-import { errnoName } from '../base/errno.js'
+import { errnoWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { openUpper } from '../layers/layer.js'
 import { deviceOfStat, type Layer } from '../layers/layer-dir.js'
@@ -62,7 +62,7 @@ function probeWritable(work: Workdir, config: UnionConfig): StratafsError | null
   const made = native.mkdirat(work.fd, name, 0o700)
   if (made < 0)
     return new StratafsError(
-      `workdir ${config.work} is not writable (${errnoName(made)})`,
+      `workdir ${config.work} is not writable (${errnoWords(made)})`,
       'MOUNT_REFUSED',
       'choose one that is',
     )

@@ -85,7 +85,7 @@ test('a bundle of a mount, and what is refused', needsRoot, (t) => {
     [/config\.json is there already: remove it/, [w.merged, box]],
     [/is not a stratafs mount/, [w.upper, join(w.root, 'none')]],
     [/no UID or UID:GID/, ['--user', 'root', w.merged, join(w.root, 'none')]],
-    [/cannot be written \(ENOTDIR\)/, [w.merged, join(w.root, 'file/none')]],
+    [/cannot be written: not a directory/, [w.merged, join(w.root, 'file/none')]],
   ]
   writeFileSync(join(w.root, 'file'), '')
   for (const [words, args] of refused) {

@@ -41,6 +41,7 @@ export const calls: Readonly<Record<string, string>> = {
   stats: 'stats -- m',
   list: 'list --',
   health: 'health --',
+  host: 'host -- status',
   which: 'which -- m/a',
   ls: 'ls -- m',
   du: 'du -- m',
@@ -53,10 +54,14 @@ export const calls: Readonly<Record<string, string>> = {
   bundle: 'bundle -- m box',
   apply: 'apply -- layer.tar applied',
   'image import': 'image import -- layer.tar images:a',
+  'image load': 'image load -- docker.tar loaded',
   'image commit': 'image commit --base a -- m images:b',
   'image list': 'image list -- images',
   'image history': 'image history -- images:a',
   'image inspect': 'image inspect -- images:a',
+  'image diff': 'image diff -- images:a lower',
+  'image tree': 'image tree -- images',
+  'image waste': 'image waste -- images:a',
   'image unpack': 'image unpack -- images:a store',
   'image mount': 'image mount --store store -- images:a m2',
   'image export': 'image export --store store --output rootfs.tar -- images:a',
@@ -79,5 +84,11 @@ export function room(t: Parameters<typeof workspace>[0]): Workspace {
   writeFileSync(join(w.root, 'lower/a'), 'a\n')
   writeFileSync(join(w.root, 'upper/new'), 'new\n')
   assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)
+  writeFileSync(
+    join(w.root, 'c.json'),
+    '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}',
+  )
+  writeFileSync(join(w.root, 'manifest.json'), '[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]')
+  assert.equal(spawnSync('tar', ['-cf', 'docker.tar', 'c.json', 'manifest.json'], { cwd: w.root }).status, 0)
   return w
 }

@@ -18,12 +18,19 @@ function says(w: Workspace, words: string, env: NodeJS.ProcessEnv = {}): string 
   return stdout
 }
 
+/** The name of the layer that a file in the mount comes from, as the mount itself tells it. */
+function attribute({ merged }: Workspace, name: string): string {
+  const words = ['-n', 'user.stratafs.layer.name', '--only-values', '--absolute-names', join(merged, name)]
+  return spawnSync('getfattr', words, { encoding: 'utf8' }).stdout
+}
+
 test('names that were given, and ends of paths', needsRoot, (t) => {
   const w = workspace(t)
   says(w, 'mount --lower config=top --lower base --upper upper --work work merged')
   writeFileSync(join(w.merged, 'b'), 'changed\n')
   assert.match(says(w, 'which merged/a'), /^merged\/a: lower 0 \(config\) \S+\/top\/a\n {2}lower 1 \(base\) /)
   assert.match(says(w, 'ls --layers merged'), /^config +a\nupper +b\n$/)
+  assert.deepEqual([attribute(w, 'a'), attribute(w, 'b')], ['config', 'upper'])
   assert.match(says(w, 'du --by-layer merged'), /^LAYER .*\nupper .*\nlower 0 \(config\) .*\nlower 1 \(base\) /)
   assert.match(says(w, 'diff merged'), /^C {2}file +8 B {2}upper over lower 1 \(base\) {2}\/b\n$/)
   const [document] = JSON.parse(says(w, 'inspect merged'))
@@ -67,7 +74,8 @@ test('an image’s layers are told by what made them', needsRoot, (t) => {
     ['upper', 'layer 2/2  run', 'layer 1/2  stratafs image import base.tar'],
   )
   rmSync(join(w.root, 'images'), { recursive: true })
-  assert.match(says(w, 'which merged/b'), /^merged\/b: layer 1\/2 \//, 'without its layout')
+  assert.match(says(w, 'which merged/b'), /^merged\/b: layer 1\/2 \(stratafs image import base\.tar\) \//, 'kept')
+  assert.equal(attribute(w, 'b'), 'layer 1/2  stratafs image import base.tar')
 })
 
 test('lists keep to the width, and have no colour where nobody wants it', needsRoot, (t) => {

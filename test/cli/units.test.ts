@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tableLines } from '../../src/cli/terminal/table.js'
 import { agoText, durationText, sizeText } from '../../src/cli/terminal/units.js'
-import { shortestEnds } from '../../src/library/layer-names.js'
+import { shortestEnds } from '../../src/stack/shortest-ends.js'
 
 const sizes: [bytes: number, text: string][] = [
   [0, '0 B'],

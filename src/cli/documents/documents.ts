@@ -14,6 +14,7 @@ export interface Documents {
   readonly list: mounts.ListDocument
   readonly health: mounts.HealthDocument
   readonly stats: mounts.StatsDocument
+  readonly host: mounts.HostDocument
   readonly inspect: mounts.InspectDocuments
   readonly which: owners.WhichDocument
   readonly ls: owners.LsDocument
@@ -29,6 +30,10 @@ export interface Documents {
   readonly 'image list': images.ImageListDocument
   readonly 'image history': images.ImageHistoryDocument
   readonly 'image inspect': images.ImageInspectDocuments
+  readonly 'image diff': images.ImageDiffDocument
+  readonly 'image tree': images.ImageTreeDocument
+  readonly 'image waste': images.ImageWasteDocument
+  readonly 'image load': images.ImageLoadDocument
   readonly 'image import': images.ImageImportDocument
   readonly 'image export': layers.CommitDocument
   readonly 'image commit': layers.CommitDocument

@@ -1,7 +1,9 @@
 /** What the commands about images and their store print with `--json`. An `image` is LAYOUT:TAG. */
+import type { ImageChange, SharedLayer, ImageTreeDocument as Tree } from '../../library/image-contents.js'
 import type { HistoryRow, ImageDocument, ListedImage } from '../../library/image-documents.js'
-import type { Imported } from '../../library/image-import.js'
+import type { Imported, LoadedImage } from '../../library/image-import.js'
 import type { PresentLayer, Removal } from '../../library/image-store.js'
+import type { ImageWaste } from '../../library/image-waste.js'
 import type { Layer } from './layer.js'
 
 export interface ImageListDocument {
@@ -15,6 +17,34 @@ export interface ImageOfLayout extends Omit<ListedImage, 'layers' | 'fault'> {
   readonly layerCount: number
   /** Why it cannot be read, and the other facts are empty; null where it can. */
   readonly fault: string | null
+}
+
+export interface ImageDiffDocument {
+  readonly schemaVersion: 1
+  /** As it was given. */
+  readonly image: string
+  readonly changes: readonly ImageChange[]
+}
+
+export interface ImageTreeDocument {
+  readonly schemaVersion: 1
+  readonly layout: string
+  /** Those at the bottom; what stands on them is in `children`. */
+  readonly layers: readonly SharedLayer[]
+  /** Images that cannot be read. */
+  readonly faults: Tree['faults']
+}
+
+export interface ImageWasteDocument extends ImageWaste {
+  readonly schemaVersion: 1
+  /** As it was given. */
+  readonly image: string
+}
+
+export interface ImageLoadDocument {
+  readonly schemaVersion: 1
+  readonly layout: string
+  readonly images: readonly LoadedImage[]
 }
 
 export interface ImageHistoryDocument {

@@ -1,5 +1,6 @@
 /** What the commands about mounts print with `--json`. */
 import type { MountHealth } from '../../library/health.js'
+import type { HostStatus } from '../../library/hosts.js'
 import type { InspectDocument, MountStats } from '../../library/mount.js'
 import type { MountSummary } from '../../library/mounts.js'
 import type { Layer } from './layer.js'
@@ -57,4 +58,12 @@ interface CapitalLayer {
   readonly Role: Layer['role']
   readonly Name: Layer['name']
   readonly Path: Layer['path']
+}
+
+export interface HostDocument {
+  readonly schemaVersion: 1
+  /** Those that run; after `stop` those that have mounts and go on. */
+  readonly hosts: readonly HostStatus[]
+  /** Process ids of those that `stop` has ended. */
+  readonly stopped: readonly number[]
 }

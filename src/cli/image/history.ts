@@ -1,5 +1,6 @@
 /** `stratafs image history`: how an image came about. */
-import type { Add } from '../terminal/command.js'
+import { rowFormat } from '../contents/options.js'
+import { type Add, last } from '../terminal/command.js'
 import { REFERENCE } from './options.js'
 
 export const imageHistory: Add = (parser, outcome) =>
@@ -10,10 +11,16 @@ export const imageHistory: Add = (parser, outcome) =>
       command
         .positional('image', REFERENCE)
         .option('json', { type: 'boolean', describe: 'in full, as JSON' })
+        .option('format', rowFormat('.ID .CreatedSince .CreatedAt .CreatedBy .Size .ContentSize .Comment .SharedWith'))
         .option('no-trunc', { type: 'boolean', describe: 'nothing is cut' })
         .example('$0 image history ./images:app', ''),
     async (given) => {
       const { runImageHistory } = await import('./show-run.js')
-      outcome.code = await runImageHistory(given.image, given.json === true, given['no-trunc'] === true)
+      outcome.code = await runImageHistory({
+        image: given.image,
+        json: given.json === true,
+        whole: given['no-trunc'] === true,
+        format: last(given.format),
+      })
     },
   )

@@ -2,6 +2,10 @@
  * `stratafs image …`: what is done with images in an OCI layout on disk. Each subcommand has a file of its own in this
  * folder that exports one `Add`; here they are put together.
  */
+import { imageDiff } from '../contents/diff.js'
+import { imageLoad } from '../contents/load.js'
+import { imageTreeCommand } from '../contents/tree.js'
+import { imageWasteCommand } from '../contents/waste.js'
 import type { Add } from '../terminal/command.js'
 import { imageCommit } from './commit.js'
 import { imageExport } from './export.js'
@@ -17,7 +21,11 @@ const SUBCOMMANDS: readonly Add[] = [
   imageList,
   imageHistory,
   imageInspect,
+  imageDiff,
+  imageTreeCommand,
+  imageWasteCommand,
   imageImport,
+  imageLoad,
   imageExport,
   imageUnpack,
   imageMount,

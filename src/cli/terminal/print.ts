@@ -1,6 +1,7 @@
 /** Standard output: text for a reader, and JSON for a program, the same way in every command. */
 import { codeUnits, printable } from '../../base/text.js'
-import { Exit } from './errors.js'
+import { Exit, printError } from './errors.js'
+import { formatFault, formatRows } from './format.js'
 import { isTerminal, writeOut } from './output.js'
 
 /** Prints `text`, escaped so that it is one line whatever names are in it, and a newline. */
@@ -29,4 +30,16 @@ export function printJson(value: unknown): number {
 export function printValue(text: string): void {
   if (isTerminal()) for (const line of text.split('\n')) print(line)
   else writeOut(`${text}\n`)
+}
+
+/** Prints a line for each of `rows` by `format`; the exit code. */
+export function printRows(format: string, rows: readonly object[], headers?: Readonly<Record<string, string>>): number {
+  const text = formatFault(format) === null ? formatRows(format, rows, headers) : { error: formatFault(format)! }
+  if (typeof text !== 'string') {
+    printError(text.error)
+    return Exit.USAGE
+  }
+  if (isTerminal()) for (const line of text.split('\n').slice(0, -1)) print(line)
+  else writeOut(text)
+  return Exit.DONE
 }

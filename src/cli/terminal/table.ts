@@ -27,14 +27,14 @@ export function printTable(columns: readonly Column[], rows: readonly (readonly 
 }
 
 /** How long a line may be; Infinity where nobody has to see it at once. */
-function widthLimit(): number {
+export function widthLimit(): number {
   const { COLUMNS } = process.env
   if (COLUMNS !== undefined && /^[1-9]\d{0,4}$/.test(COLUMNS)) return Number(COLUMNS)
   return isTerminal() ? outputColumns() : Number.POSITIVE_INFINITY
 }
 
 /** `text` in colour or bold (a number of SGR) on a terminal, unless NO_COLOR says no. */
-function paint(style: string, text: string): string {
+export function paint(style: string, text: string): string {
   const { NO_COLOR, TERM } = process.env
   return isTerminal() && !NO_COLOR && TERM !== 'dumb' ? `\x1b[${style}m${text}\x1b[0m` : text
 }
@@ -80,4 +80,16 @@ function padded(text: string, width: number, right: boolean): string {
 
 function lengthOf(text: string): number {
   return [...text].length
+}
+
+/** `text` in lines of at most `width` letters, those after the first behind `indent`. Pure. */
+export function wrapped(text: string, width: number, indent: string): string {
+  const lines: string[] = []
+  for (const word of printable(text).split(' ')) {
+    const line = lines.at(-1)
+    if (line === undefined) lines.push(word)
+    else if (lengthOf(line) + 1 + lengthOf(word) > width) lines.push(indent + word)
+    else lines[lines.length - 1] = `${line} ${word}`
+  }
+  return lines.join('\n')
 }

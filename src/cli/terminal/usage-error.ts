@@ -30,7 +30,15 @@ export function usageWords(message: string, args: readonly string[], yargs: Argv
   if (unknown !== null) return unknownCommand(unknown[1]!.split(', ')[0]!, args, parser)
   const invalid = /Argument: (.*), Given: "?(.*?)"?, Choices: (.*)$/s.exec(message)
   if (invalid !== null) return invalidChoice(invalid[1]!, invalid[2]!, invalid[3]!.match(/[^", ]+/g) ?? [])
-  return shown(message.split('\n').join('; '))
+  const inner =
+    message.startsWith('say which: ') || message.startsWith('name what ') ? unknownInner(args, parser) : null
+  return inner ?? shown(message.split('\n').join('; '))
+}
+
+/** Of a command of commands the word that is none of them. */
+function unknownInner(args: readonly string[], parser: ParserState): string | null {
+  const word = args.slice(1).find((arg) => !arg.startsWith('-'))
+  return word === undefined ? null : unknownCommand(word, args, parser)
 }
 
 function invalidChoice(option: string, given: string, choices: readonly string[]): string {

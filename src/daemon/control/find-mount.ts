@@ -72,7 +72,11 @@ export function findInside(path: string): InsideMount | StratafsError {
   const entry = mountHolding(full, readMounts())
   const daemon = entry && listMounts().find(({ state }) => state.device === entry.device)
   if (entry === undefined || daemon === undefined)
-    return new StratafsError(`${shown(path)} is in no stratafs mount of yours`, 'NOT_A_MOUNT')
+    return new StratafsError(
+      `${shown(path)} is in no stratafs mount of yours`,
+      'NOT_A_MOUNT',
+      'name a path in one (`stratafs list` shows them)',
+    )
   const below = full.slice(entry.mountpoint === '/' ? 0 : entry.mountpoint.length)
   return { daemon, inside: `${entry.root}/${below}`.split('/').filter(Boolean).join('/') }
 }

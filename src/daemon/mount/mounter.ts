@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { Errno } from '../../base/errno.js'
-import { errnoWords } from '../../base/errno-words.js'
+import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { CAP_SYS_ADMIN, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../syscalls/constants.js'
@@ -58,7 +58,7 @@ function openDevice(): number | StratafsError {
     const { code } = error as NodeJS.ErrnoException
     const advice =
       code === 'ENOENT' || code === 'ENODEV' ? 'load the kernel module with `modprobe fuse`' : 'check its permissions'
-    return new StratafsError(`/dev/fuse cannot be opened (${code})`, 'MOUNT_REFUSED', advice)
+    return new StratafsError(`/dev/fuse cannot be opened (${errorWords(error)})`, 'MOUNT_REFUSED', advice)
   }
 }
 

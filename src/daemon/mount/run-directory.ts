@@ -19,6 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { sweepLogs } from './old-logs.js'
@@ -102,7 +103,7 @@ function obstacleOf(path: string): StratafsError | null {
     accessSync(path, constants.W_OK | constants.X_OK)
     return null
   } catch (error) {
-    return unusable(path, `cannot be written to (${(error as NodeJS.ErrnoException).code})`, 'name another')
+    return unusable(path, `cannot be written to (${errorWords(error)})`, 'name another')
   }
 }
 

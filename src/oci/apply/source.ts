@@ -9,6 +9,7 @@ import { fstatSync, read } from 'node:fs'
 import { Socket } from 'node:net'
 import { isatty } from 'node:tty'
 import { promisify } from 'node:util'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
@@ -127,7 +128,7 @@ export class ArchiveSource {
   }
 
   #unreadable(error: unknown): StratafsError {
-    return new StratafsError(`${shown(this.name)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    return new StratafsError(`${shown(this.name)} cannot be read: ${errorWords(error)}`)
   }
 
   /** Closes what was opened, once no read is under way any more. */

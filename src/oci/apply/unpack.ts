@@ -7,7 +7,8 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { Errno, errnoName } from '../../base/errno.js'
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { makeLayerRows } from '../../owner-index/layer-rows/make-layer-rows.js'
@@ -17,6 +18,7 @@ import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import { type Compression, decompress } from '../encoding/compression.js'
 import { TarReader } from '../tar/reader.js'
+import { ArchiveKind } from './archive-kind.js'
 import { type Applied, LayerWriter } from './layer-writer.js'
 import type { ApplyPolicy } from './policy.js'
 import { removeUnpacked } from './remove.js'
@@ -92,7 +94,7 @@ function findTarget(path: string): Target {
   if (name === '' || name === '.' || name === '..')
     throw new StratafsError(`${shown(path)} cannot be unpacked to`, 'INVALID_ARGUMENT', 'name a new directory')
   const opened = OwnedFd.from(native.openat(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0))
-  if (typeof opened === 'number') throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoName(opened)}`)
+  if (typeof opened === 'number') throw new StratafsError(`${shown(parent)} cannot be opened: ${errnoWords(opened)}`)
   const fault = occupied(opened.fd, name, shown(path))
   if (fault === null) return { path: plain, parentPath: parent === '/' ? '' : parent, parent: opened, name }
   opened.close()
@@ -116,7 +118,7 @@ function occupied(parentFd: number, name: string, path: string): StratafsError |
   const mountId = native.stat[Stat.MOUNT_ID]
   const errno = native.statat(parentFd, name)
   if (errno === -Errno.ENOENT) return null
-  if (errno < 0) return taken(`cannot be looked at: ${errnoName(errno)}`, null)
+  if (errno < 0) return taken(`cannot be looked at: ${errnoWords(errno)}`, null)
   const isMounted = native.stat[Stat.MOUNT_ID] !== mountId
   const entries = native.readDirectory(parentFd, name)
   if (typeof entries === 'number') return taken('is there already, and no directory', 'name a new one')
@@ -160,7 +162,7 @@ function makeWork(target: Target): Work {
   for (;;) {
     const name = prefixOf(target) + randomBytes(6).toString('hex')
     const made = native.mkdirat(target.parent.fd, name, 0o700)
-    if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoName(made)}`)
+    if (made < 0) throw new StratafsError(`nothing can be made beside ${shown(target.path)}: ${errnoWords(made)}`)
     const fd = native.openat(target.parent.fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
     // Somebody may have swept it before it was locked; then once more.
     if (fd >= 0 && native.flock(fd, LOCK_EX | LOCK_NB) === 0 && native.statat(target.parent.fd, name) === 0) {
@@ -211,14 +213,15 @@ function openLowers(paths: readonly string[]): OwnedFd[] {
     }
     for (const open of found) open.close()
     // Without it, what the layer hides could not be told.
-    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoName(opened)}`)
+    throw new StratafsError(`layer ${shown(path)} beneath cannot be opened: ${errnoWords(opened)}`)
   }
   return found
 }
 
 /** Reads it to its end. `contentDigest`: of what it decompresses to; null where it is not compressed. */
 async function stream(writer: LayerWriter, source: ArchiveSource, request: UnpackRequest) {
-  const reader = new TarReader(writer)
+  const kind = new ArchiveKind()
+  const reader = new TarReader(kind.watching(writer))
   const content = createHash('sha256')
   const { compression, content: pieces } = await decompress(source.chunks(request.progress, request.signal))
   for await (const piece of pieces) {
@@ -227,6 +230,7 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
     reader.push(piece)
   }
   reader.finish(request.digest !== undefined || request.diffID !== undefined)
+  kind.refuseImages()
   return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
 }
 
@@ -249,12 +253,12 @@ function expect(what: string, found: string, expected: string | undefined, chunk
 /** From here the directory is believed. */
 function publish(target: Target, work: Work, sync: boolean): void {
   const synced = sync ? native.syncfs(work.folder.fd) : 0
-  if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoName(synced)}`)
+  if (synced < 0) throw new StratafsError(`it cannot be put on disk: ${errnoWords(synced)}`)
   settle(work.folder.fd)
   const errno = native.renameat(target.parent.fd, work.name, target.parent.fd, target.name, 0)
   if (errno === -Errno.ENOTEMPTY || errno === -Errno.EEXIST || errno === -Errno.ENOTDIR) {
     throw new StratafsError(`${shown(target.path)} was made by somebody else meanwhile`, 'EXISTS')
   }
-  if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoName(errno)}`)
+  if (errno < 0) throw new StratafsError(`${shown(target.path)} cannot be given its name: ${errnoWords(errno)}`)
   if (sync) native.fsync(target.parent.fd)
 }

@@ -3,7 +3,9 @@
  * `runc run -b DIR ID` works at once. The bundle holds nothing else; the mount is not its own and stays when the bundle
  * is removed.
  */
+
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
 import { findMount } from '../../daemon/control/find-mount.js'
@@ -69,7 +71,7 @@ function writeBundle(directory: string, root: string, text: string): Bundle | St
     return { config, root }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EEXIST') return new StratafsError(`${shown(config)} cannot be written (${code})`)
+    if (code !== 'EEXIST') return new StratafsError(`${shown(config)} cannot be written: ${errorWords(error)}`)
     return new StratafsError(`${shown(config)} is there already`, 'EXISTS', 'remove it, or name another directory')
   }
 }

@@ -6,7 +6,7 @@
  * such names are, so they are looked for: only when a link count says that some are missing, which is rare, and until
  * all are found.
  */
-import { errnoName } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { indexName } from '../../layers/file-handle.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -64,7 +64,7 @@ function sum(missing: Missing): number {
 function missingLinks(stack: LayerStack, links: LayerDir): Missing {
   const missing: Missing = new Map()
   const entries = native.readDirectory(links.fd, '')
-  if (typeof entries === 'number') throw new StratafsError(`the workdir’s index cannot be read: ${errnoName(entries)}`)
+  if (typeof entries === 'number') throw new StratafsError(`the workdir’s index cannot be read: ${errnoWords(entries)}`)
   for (const name of entries.names) {
     if (native.statat(links.fd, name) < 0 || (native.stat[Stat.MODE]! & S_IFMT) === S_IFDIR) continue
     const marks = stack.marks.read(links.fd, name)

@@ -2,7 +2,7 @@
  * The names of a merged directory, and which of its parts each comes from first: the parts' own listings joined from
  * the top, less what is hidden on the way.
  */
-import { errnoName } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -39,7 +39,7 @@ export function listPart(
 }
 
 function unreadable(part: LayerDir, errno: number): StratafsError {
-  return new StratafsError(`${shown(pathOf(part, ''))} cannot be read: ${errnoName(errno)}`)
+  return new StratafsError(`${shown(pathOf(part, ''))} cannot be read: ${errnoWords(errno)}`)
 }
 
 /** Every name that the merged directory shows. Throws StratafsError. */

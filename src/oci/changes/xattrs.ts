@@ -3,7 +3,9 @@
  * level, not what stands for an owner, and ids in ACLs as the mount maps them. Labels that the host's security module
  * gives are the host's, not the tree's.
  */
-import { Errno, errnoName } from '../../base/errno.js'
+
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { mapAcl } from '../../layers/acl.js'
@@ -26,7 +28,7 @@ export function xattrsOf(stack: LayerStack, dir: LayerDir, name: string): readon
   const stored = native.listxattr(fd, name)
   if (typeof stored === 'number') {
     if (stored === -Errno.EOPNOTSUPP) return NONE
-    throw new StratafsError(`${shown(pathOf(dir, name))}: attributes cannot be read: ${errnoName(stored)}`)
+    throw new StratafsError(`${shown(pathOf(dir, name))}: attributes cannot be read: ${errnoWords(stored)}`)
   }
   if (stored.length === 0) return NONE
   const attributes: Xattr[] = []

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import type { LayerStack } from '../../stack/layer-stack.js'
@@ -71,7 +72,7 @@ function opened(path: string, how: 'wx' | 'w'): number {
   try {
     return openSync(pathBytes(path), how, 0o644)
   } catch (error) {
-    throw new StratafsError(`${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
+    throw new StratafsError(`${shown(path)} cannot be made: ${errorWords(error)}`)
   }
 }
 
@@ -90,7 +91,7 @@ export async function fillFile<T>(path: string, fill: (fd: number) => Promise<T>
     try {
       renameSync(pathBytes(from), pathBytes(path))
     } catch (error) {
-      throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+      throw new StratafsError(`${shown(path)} cannot be written: ${errorWords(error)}`)
     }
   })
 }

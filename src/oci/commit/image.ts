@@ -20,6 +20,7 @@ import {
   MediaType,
   ownArchitecture,
 } from '../image/layout.js'
+import { keepSizes } from '../image/sizes.js'
 import { choose } from '../store/images.js'
 import type { Archive } from './archive.js'
 
@@ -77,6 +78,7 @@ export function putLayer(
     layers: [...(base?.manifest.layers ?? []).map(inOci), layer],
   }
   const { digest } = layout.putImage(tag, manifest, config)
+  keepSizes(layout.directory, new Map([[archive.digest, archive.bytes]]), (each) => layout.hasBlob(each))
   const { diff_ids } = config.rootfs
   return { manifest: digest, chainID: chainIDs(diff_ids).at(-1)!, layers: diff_ids.length }
 }

@@ -3,8 +3,10 @@
  * metacopy from the layer that has it). A file is looked at again once it has been read: one that was written to
  * meanwhile would be in the layer as it never was, so it is told.
  */
+
 import { setImmediate as breathe } from 'node:timers/promises'
-import { Errno, errnoName } from '../../base/errno.js'
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
@@ -164,7 +166,7 @@ class EntryWriter {
     this.stack.cache.beginOperation()
     const target = native.readlinkat(this.stack.fd(dir), name)
     if (typeof target === 'string') return target
-    throw new StratafsError(`${shown(pathOf(dir, name))} cannot be read: ${errnoName(target)}`)
+    throw new StratafsError(`${shown(pathOf(dir, name))} cannot be read: ${errnoWords(target)}`)
   }
 
   /** False when it was written to while it was read. */
@@ -209,7 +211,8 @@ class EntryWriter {
     const fd = native.openFile(this.stack.fd(dir), name, O_RDONLY)
     if (fd >= 0) return fd
     if (fd === -Errno.ESTALE) throw new StratafsError(`${shown(pathOf(dir, name))} is no regular file any more`)
-    const gone = fd === -Errno.ENOENT ? 'was removed while the layer was written' : `cannot be opened: ${errnoName(fd)}`
+    const gone =
+      fd === -Errno.ENOENT ? 'was removed while the layer was written' : `cannot be opened: ${errnoWords(fd)}`
     throw new StratafsError(`${shown(pathOf(dir, name))} ${gone}`)
   }
 

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { readRegular } from './regular-file.js'
@@ -43,7 +44,7 @@ export function writeDocument(path: string, text: string): void {
     renameSync(pathBytes(fresh), pathBytes(path))
   } catch (error) {
     rmSync(pathBytes(fresh), { force: true })
-    throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+    throw new StratafsError(`${shown(path)} cannot be written: ${errorWords(error)}`)
   } finally {
     closeSync(fd)
   }

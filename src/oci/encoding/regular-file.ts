@@ -4,6 +4,7 @@
  * before it is opened, and opened without waiting, in case it was another by then.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 
@@ -23,7 +24,7 @@ export function openRegular(path: string, what: string): number | NotOpened {
     return notRegular(false, what)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'EIO'
-    return { code, words: `cannot be opened: ${code}` }
+    return { code, words: `cannot be opened: ${errorWords(error)}` }
   }
 }
 
@@ -46,7 +47,7 @@ export function readRegular(path: string, what: string, most: number): Buffer | 
     if (length <= size) return bytes.subarray(0, length)
     return { code: 'EFBIG', words: `is longer than it says: it is being written, or is no plain file` }
   } catch (error) {
-    throw new StratafsError(`${shown(path)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    throw new StratafsError(`${shown(path)} cannot be read: ${errorWords(error)}`)
   } finally {
     closeSync(fd)
   }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { LARGEST_DOCUMENT } from '../encoding/json-file.js'
@@ -18,7 +19,10 @@ export function readNamed(directory: string, name: string): object {
   const { code, words } = found
   const isNone = code === 'ENOENT' || code === 'ENOTDIR'
   throw new StratafsError(
-    isNone ? `${shown(directory)} is no OCI image layout: ${name}: ${code}` : `${shown(path)} ${words}`,
+    isNone
+      ? `${shown(directory)} is no OCI image layout (there is no ${name} in it): ` +
+          'name one that stratafs, skopeo or umoci made'
+      : `${shown(path)} ${words}`,
     isNone ? 'NOT_FOUND' : 'DAMAGED',
   )
 }
@@ -57,7 +61,7 @@ function namesIn(directory: string): string[] {
     return readdirSync(pathBytes(directory), 'latin1')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw new StratafsError(`${shown(directory)} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+    throw new StratafsError(`${shown(directory)} cannot be read: ${errorWords(error)}`)
   }
 }
 
@@ -67,6 +71,6 @@ export function writeSynced(path: string, bytes: Uint8Array): void {
     writeFileSync(pathBytes(path), bytes, { flag: 'wx', mode: 0o644, flush: true })
   } catch (error) {
     rmSync(pathBytes(path), { force: true })
-    throw new StratafsError(`${shown(path)} cannot be written: ${(error as NodeJS.ErrnoException).code}`)
+    throw new StratafsError(`${shown(path)} cannot be written: ${errorWords(error)}`)
   }
 }

@@ -4,9 +4,10 @@
  * whole; the index is replaced by one rename, under a lock, so two programs that tag at once both succeed. What is read
  * is verified: a document whose bytes are not those its digest says is refused by name.
  */
+
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { errnoName } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { LOCK_EX } from '../../syscalls/constants.js'
@@ -278,7 +279,7 @@ export class Layout {
     const fd = openSync(this.#path('.'), 'r')
     try {
       const errno = native.flock(fd, LOCK_EX)
-      if (errno < 0) throw new StratafsError(`${shown(this.directory)} cannot be locked: ${errnoName(errno)}`)
+      if (errno < 0) throw new StratafsError(`${shown(this.directory)} cannot be locked: ${errnoWords(errno)}`)
       work()
     } finally {
       closeSync(fd)

@@ -3,12 +3,17 @@
  * as `docker history` shows it: newest first, steps that made no layer with size 0, and with whom each layer is shared.
  */
 import { StratafsError } from '../../base/failure.js'
+import { shown } from '../../base/text.js'
 import { chainIDs } from '../encoding/digest.js'
-import { type Descriptor, type HistoryEntry, type Image, type Layout, REF_NAME } from './layout.js'
+import { type Descriptor, type HistoryEntry, type Image, type ImageConfig, type Layout, REF_NAME } from './layout.js'
+import { knownSizes } from './sizes.js'
 
 export interface ListedImage {
   /** Null for an image that has no name. */
   readonly tag: string | null
+  /** The tag as docker tells it: of `localhost/app:1` its two parts, of `app` the layout's name and `app`. */
+  readonly repository: string | null
+  readonly shortTag: string | null
   readonly manifest: string
   /** Digest of its configuration, which docker and podman call an image's id; null where it cannot be read. */
   readonly id: string | null
@@ -17,8 +22,11 @@ export interface ListedImage {
   readonly layers: number
   /** Of its blobs that are layers. */
   readonly size: number
+  /** Of all files in its layers; null while it is not known. */
+  readonly uncompressed: number | null
   /** Of layers that no other image of the layout has. */
   readonly unshared: number
+  readonly labels: Readonly<Record<string, string>>
   /** Why it cannot be read; then the other facts are empty. */
   readonly fault?: string
 }
@@ -32,6 +40,8 @@ export interface HistoryRow {
   readonly createdBy: string
   /** Of the blob. */
   readonly size: number
+  /** Of all files in the layer; null while it is not known. */
+  readonly uncompressed: number | null
   readonly author: string
   readonly comment: string
   /** Other images of the layout that have the layer. */
@@ -73,30 +83,51 @@ function ownersOf(known: readonly Known[]): Map<string, Set<string>> {
 export function listImages(layout: Layout): ListedImage[] {
   const known = imagesOf(layout)
   const owners = ownersOf(known)
+  const sizes = knownSizes(layout.directory)
   return known.map(({ entry, image, fault }) => {
     const layers = image?.manifest.layers ?? []
     const config = image?.config
+    const tag = entry.annotations?.[REF_NAME] ?? null
+    const name = repositoryOf(layout, tag)
     return {
-      tag: entry.annotations?.[REF_NAME] ?? null,
+      tag,
+      repository: name?.repository ?? null,
+      shortTag: name?.tag ?? null,
       manifest: entry.digest,
       id: image?.manifest.config.digest ?? null,
       created: config?.created ?? null,
       platform: config === undefined ? '' : `${config.os}/${config.architecture}`,
       layers: layers.length,
       size: total(layers),
+      uncompressed: uncompressedOf(layers, sizes),
+      labels: labelsOf(config),
       unshared: total(layers.filter(({ digest }) => owners.get(digest)!.size === 1)),
       ...(fault === null ? {} : { fault }),
     }
   })
 }
 
+function labelsOf(config: ImageConfig | undefined): Readonly<Record<string, string>> {
+  const labels = Object(config?.config?.Labels) as Record<string, unknown>
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, String(value)]))
+}
+
+function uncompressedOf(layers: readonly Descriptor[], sizes: ReadonlyMap<string, number>): number | null {
+  const each = layers.map(({ digest }) => sizes.get(digest) ?? null)
+  return each.reduce<number | null>((sum, size) => (sum === null || size === null ? null : sum + size), 0)
+}
+
 function total(layers: readonly Descriptor[]): number {
   return layers.reduce((sum, { size }) => sum + size, 0)
 }
 
-/** How the image came about, the newest step first. */
-export function historyOf(layout: Layout, image: Image): HistoryRow[] {
-  const known = imagesOf(layout)
+/**
+ * How the image came about, the newest step first. `others`: also which other images have each layer, for which all
+ * are read.
+ */
+export function historyOf(layout: Layout, image: Image, others = true): HistoryRow[] {
+  const known = others ? imagesOf(layout) : []
+  const sizes = knownSizes(layout.directory)
   const { manifest, config } = image
   const chain = chainIDs(config.rootfs.diff_ids)
   const rows: HistoryRow[] = []
@@ -111,6 +142,7 @@ export function historyOf(layout: Layout, image: Image): HistoryRow[] {
       created: step.created ?? null,
       createdBy: step.created_by ?? '',
       size: layer?.size ?? 0,
+      uncompressed: isLayer ? (sizes.get(layer.digest) ?? null) : 0,
       author: step.author ?? '',
       comment: step.comment ?? '',
       shared: isLayer ? sharers(known, image, layer.digest) : [],
@@ -135,8 +167,28 @@ function sharers(known: readonly Known[], own: Image, digest: string): string[] 
     .map(({ entry }) => nameOf(entry))
 }
 
+/** The topmost layer's directory, and those below it, parted by colons; '' where there are none. */
+interface UnpackedDirectories {
+  readonly UpperDir: string
+  readonly LowerDir: string
+}
+
+/** Whether a layer lies unpacked, and where; latin1. */
+type FindUnpacked = (layer: { readonly diffID: string; readonly chainID: string }) => string | null
+
 /** One image in full. */
 export interface ImageDocument {
+  /** Digest of its configuration, as docker and podman name it. */
+  readonly Id: string
+  /** `NAME:TAG`; none of an image without a name. */
+  readonly RepoTags: readonly string[]
+  readonly RepoDigests: readonly string[]
+  readonly Comment: string
+  readonly Variant: string
+  /** Digests of its layers' content, the lowest first. */
+  readonly RootFS: { readonly Type: 'layers'; readonly Layers: readonly string[] }
+  /** Where its layers lie unpacked; `Data` is null where not all do. */
+  readonly GraphDriver: { readonly Name: 'stratafs'; readonly Data: UnpackedDirectories | null }
   readonly Tag: string | null
   /** Digests of the manifest and of the configuration. */
   readonly Manifest: string
@@ -147,6 +199,8 @@ export interface ImageDocument {
   readonly Architecture: string
   /** Of its layers' blobs. */
   readonly Size: number
+  /** Of all files in its layers; null while it is not known. */
+  readonly UncompressedSize: number | null
   /** What a container of it runs. */
   readonly Config: Readonly<Record<string, unknown>>
   /** The lowest first. */
@@ -172,11 +226,19 @@ export interface ImageDocument {
 }
 
 /** One image in full, as a document. */
-export function inspectImage(layout: Layout, image: Image): ImageDocument {
+export function inspectImage(layout: Layout, image: Image, find: FindUnpacked = () => null): ImageDocument {
   const { descriptor, manifest, config } = image
   const { diff_ids } = config.rootfs
   const chain = chainIDs(diff_ids)
+  const name = repositoryOf(layout, descriptor.annotations?.[REF_NAME] ?? null)
   return {
+    Id: manifest.config.digest,
+    RepoTags: name === null ? [] : [`${name.repository}:${name.tag}`],
+    RepoDigests: name === null ? [] : [`${name.repository}@${descriptor.digest}`],
+    Comment: config.history?.at(-1)?.comment ?? '',
+    Variant: config.variant ?? '',
+    RootFS: { Type: 'layers', Layers: diff_ids },
+    GraphDriver: { Name: 'stratafs', Data: unpackedIn(diff_ids, chain, find) },
     Tag: descriptor.annotations?.[REF_NAME] ?? null,
     Manifest: descriptor.digest,
     ConfigDigest: manifest.config.digest,
@@ -185,6 +247,7 @@ export function inspectImage(layout: Layout, image: Image): ImageDocument {
     Os: config.os,
     Architecture: config.architecture,
     Size: total(manifest.layers),
+    UncompressedSize: uncompressedOf(manifest.layers, knownSizes(layout.directory)),
     Config: config.config ?? {},
     Layers: manifest.layers.map(({ digest, size, mediaType }, i) => ({
       Digest: digest,
@@ -207,4 +270,27 @@ function historyStep(step: HistoryEntry): ImageDocument['History'][number] {
     Comment: step.comment ?? '',
     EmptyLayer: step.empty_layer === true,
   }
+}
+
+function unpackedIn(
+  diffIDs: readonly string[],
+  chain: readonly string[],
+  find: FindUnpacked,
+): UnpackedDirectories | null {
+  const paths = diffIDs.map((diffID, i) => find({ diffID, chainID: chain[i]! })).reverse()
+  const [top, ...below] = paths.map((path) => (path === null ? null : shown(path)))
+  if (top === undefined || paths.includes(null)) return null
+  return { UpperDir: top!, LowerDir: below.join(':') }
+}
+
+/**
+ * A tag as a repository and a tag, as docker has them: of a name with both its own; else the layout's last name is the
+ * repository. Null where there is no name.
+ */
+function repositoryOf(layout: Layout, tag: string | null): { repository: string; tag: string } | null {
+  if (tag === null) return null
+  const [, repository, own] = /^(.+):([^:/]+)$/s.exec(tag) ?? []
+  if (repository !== undefined && own !== undefined) return { repository, tag: own }
+  if (tag.includes('/')) return { repository: tag, tag: 'latest' }
+  return { repository: shown(layout.directory.slice(layout.directory.lastIndexOf('/') + 1)), tag }
 }

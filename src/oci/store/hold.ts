@@ -33,7 +33,7 @@ export function alone<T>(layout: Layout, waiting: Waiting, work: () => Promise<T
   })
 }
 
-const TEMPORARY = /^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$|^\.stratafs-unsure-.*\.new$/
+const TEMPORARY = /^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$|^\.stratafs-(unsure-.*|sizes\.json\..*)\.new$/
 const NEW_BLOB = /^\.new-\d+-[0-9a-f]{12}$/
 
 /**

@@ -5,19 +5,20 @@
  */
 
 import { createHash } from 'node:crypto'
-import { fsyncSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { StratafsError } from '../../base/failure.js'
-import { pathBytes, shown } from '../../base/text.js'
-import { OwnedFd } from '../../syscalls/owned-fd.js'
+import { shown } from '../../base/text.js'
+import { ArchiveKind } from '../apply/archive-kind.js'
 import { meaningOf, targetOf } from '../apply/names.js'
 import { ArchiveSource, isStandardInput, type Progress } from '../apply/source.js'
 import { type Compression, compressor, decompress } from '../encoding/compression.js'
 import { changed } from '../image/config-change.js'
 import { type ImageConfig, Layout, layerType, type Platform } from '../image/layout.js'
 import { ownPlatform, parsePlatform } from '../image/platform.js'
+import { keepSizes } from '../image/sizes.js'
 import { entryFault, type TarSink } from '../tar/entry.js'
 import { TarReader } from '../tar/reader.js'
+import { FreshBlob } from './fresh-blob.js'
 import { holding } from './hold.js'
 import { type Reference, referenceText } from './images.js'
 
@@ -68,10 +69,11 @@ async function storeImage(
   const source = ArchiveSource.open(request.archive)
   try {
     const layer = await storeLayer(layout, source, request)
-    const { digest, diffID, size, entries, compression } = layer
+    const { digest, diffID, size, entries, compression, bytes } = layer
     const layers = [{ mediaType: layerType(compression), digest, size }]
     const config = { ...describe(request, platform, layer), config: run ?? {} }
     const { digest: manifest } = layout.putImage(request.reference.tag, { schemaVersion: 2, layers }, config)
+    keepSizes(layout.directory, new Map([[digest, bytes]]), (each) => layout.hasBlob(each))
     return { reference: referenceText(request.reference), manifest, digest, diffID, size, entries }
   } catch (error) {
     throw error instanceof StratafsError ? error.of(shown(source.name)) : error
@@ -86,12 +88,16 @@ interface LayerBlob {
   readonly size: number
   readonly compression: Compression
   readonly entries: number
+  /** Of all its files. */
+  readonly bytes: number
 }
 
 async function storeLayer(layout: Layout, source: ArchiveSource, request: ImportRequest): Promise<LayerBlob> {
   const blob = new FreshBlob(layout)
   try {
-    const reader = new TarReader(new RootfsJudge())
+    const judge = new RootfsJudge()
+    const kind = new ArchiveKind()
+    const reader = new TarReader(kind.watching(judge))
     const content = createHash('sha256')
     // What is kept as it came is stored on its way in; what is compressed here, on its way out of the reader.
     let raw: ((chunk: Buffer) => void) | null = request.compression === null ? (chunk) => blob.write(chunk) : null
@@ -109,9 +115,10 @@ async function storeLayer(layout: Layout, source: ArchiveSource, request: Import
       await sink?.take(piece)
     }
     reader.finish(false)
+    kind.refuseImages()
     await sink?.end()
     const diffID = `sha256:${content.digest('hex')}`
-    return { ...blob.keep(), diffID, compression, entries: reader.count }
+    return { ...blob.keep(), diffID, compression, entries: reader.count, bytes: judge.bytes }
   } finally {
     blob.discard()
   }
@@ -126,61 +133,19 @@ async function* tapped(chunks: AsyncIterable<Buffer>, see: (chunk: Buffer) => vo
 
 /** A root filesystem holds what a layer may, and nothing that hides. */
 class RootfsJudge implements TarSink {
+  /** Of all files so far. */
+  bytes = 0
+
   entry(entry: Parameters<TarSink['entry']>[0]): void {
     const { kind } = meaningOf(entry.name)
     if (kind === 'whiteout' || kind === 'opaque')
       throw entryFault(entry.name, 'a whiteout, which a root filesystem does not hold')
     if (entry.type === 'link') targetOf(entry.name, entry.linkname)
   }
-  data(): void {}
+  data({ length }: Buffer): void {
+    this.bytes += length
+  }
   end(): void {}
-}
-
-/** A blob that has no name yet. */
-class FreshBlob {
-  readonly #path: string
-  readonly #file: OwnedFd
-  #hash = createHash('sha256')
-  #size = 0
-
-  constructor(private readonly layout: Layout) {
-    this.#path = layout.temporaryBlob()
-    this.#file = new OwnedFd(openSync(pathBytes(this.#path), 'wx', 0o644))
-  }
-
-  write(chunk: Buffer): void {
-    try {
-      for (let at = 0; at < chunk.length; )
-        at += writeSync(this.#file.fd, chunk, at, chunk.length - at, this.#size + at)
-    } catch (error) {
-      throw new StratafsError(`the blob cannot be written: ${(error as NodeJS.ErrnoException).code}`)
-    }
-    this.#hash.update(chunk)
-    this.#size += chunk.length
-  }
-
-  /** Forgets what was written: the next bytes begin the blob. */
-  restart(): void {
-    this.#hash = createHash('sha256')
-    this.#size = 0
-  }
-
-  /** Gives it its name. */
-  keep(): { digest: string; size: number } {
-    const digest = `sha256:${this.#hash.digest('hex')}`
-    // Fewer bytes than before a restart may have come.
-    ftruncateSync(this.#file.fd, this.#size)
-    fsyncSync(this.#file.fd)
-    this.layout.adoptBlob(this.#path, digest)
-    return { digest, size: this.#size }
-  }
-
-  /** Closes it; removes it where it got no name. */
-  discard(): void {
-    if (this.#file.closed) return
-    this.#file.close()
-    rmSync(pathBytes(this.#path), { force: true })
-  }
 }
 
 /** Compresses pieces into a blob, one after the other. */

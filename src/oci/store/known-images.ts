@@ -60,7 +60,7 @@ function stepsOf({ layout: path, manifest }: Record): Map<string, string> {
     const layout = Layout.open(path)
     const entry = layout.index().manifests.find(({ digest }) => digest === manifest)
     if (entry === undefined) return steps
-    for (const { diffID, chainID, createdBy } of historyOf(layout, layout.imageOf(entry))) {
+    for (const { diffID, chainID, createdBy } of historyOf(layout, layout.imageOf(entry), false)) {
       if (diffID !== null) steps.set(diffID.replace(':', '-'), stepText(createdBy))
       if (chainID !== null) steps.set(`chain-${chainID.replace(':', '-')}`, stepText(createdBy))
     }
@@ -71,7 +71,7 @@ function stepsOf({ layout: path, manifest }: Record): Map<string, string> {
 }
 
 /** As the Dockerfile has it: builders write the shell and remarks of their own around it. */
-function stepText(createdBy: string): string {
+export function stepText(createdBy: string): string {
   const line = createdBy.replace(/\s+/g, ' ').trim()
   const plain = line.replace(/^\/bin\/sh -c #\(nop\) +/, '').replace(/ # buildkit$/, '')
   return plain.replace(/^(RUN )?\/bin\/sh -c /, 'RUN ')

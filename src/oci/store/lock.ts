@@ -4,7 +4,8 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Errno, errnoName } from '../../base/errno.js'
+import { Errno } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import {
@@ -57,10 +58,10 @@ export async function heldDirectory<T>(
 /** Runs `work`, a short one, alone with the directory at `path` (latin1). Throws StratafsError. */
 export function lockedNow(path: string, work: () => void): void {
   const opened = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  if (opened < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(opened)}`)
+  if (opened < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoWords(opened)}`)
   withFd(opened, (fd) => {
     const errno = native.flock(fd, LOCK_EX)
-    if (errno < 0) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoName(errno)}`)
+    if (errno < 0) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoWords(errno)}`)
     work()
   })
 }
@@ -73,7 +74,7 @@ async function held<T>(
   work: () => Promise<T> | T,
 ): Promise<T> {
   const lock = OwnedFd.from(opened)
-  if (typeof lock === 'number') throw new StratafsError(`${shown(path)} cannot be opened: ${errnoName(lock)}`)
+  if (typeof lock === 'number') throw new StratafsError(`${shown(path)} cannot be opened: ${errnoWords(lock)}`)
   try {
     if (waiting.first !== undefined && native.flock(lock.fd, LOCK_EX | LOCK_NB) >= 0) waiting.first()
     await acquire(lock.fd, path, kind, waiting)
@@ -88,7 +89,7 @@ async function acquire(fd: number, path: string, kind: 'shared' | 'alone', { wai
   for (let waited = 0; ; waited += ASK_AGAIN_MS) {
     const errno = native.flock(fd, operation)
     if (errno >= 0) return
-    if (errno !== -Errno.EAGAIN) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoName(errno)}`)
+    if (errno !== -Errno.EAGAIN) throw new StratafsError(`${shown(path)} cannot be locked: ${errnoWords(errno)}`)
     if (waited === SAY_SO_MS) waits?.(`waiting for another stratafs that holds ${shown(path)}`)
     await sleep(ASK_AGAIN_MS, undefined, { signal })
   }

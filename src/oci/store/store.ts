@@ -13,6 +13,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { isMachineRoot } from '../../syscalls/privilege.js'
@@ -70,7 +71,7 @@ export class LayerStore {
         mkdirSync(pathBytes(path + folder), { recursive: true, mode: 0o700 })
       }
     } catch (error) {
-      throw new StratafsError(`store ${shown(path)} cannot be made: ${(error as NodeJS.ErrnoException).code}`)
+      throw new StratafsError(`store ${shown(path)} cannot be made: ${errorWords(error)}`)
     }
     if (policy !== undefined) lockedNow(path, () => agree(path, policy))
     return new LayerStore(path)
@@ -128,10 +129,8 @@ export class LayerStore {
   }
 
   #find(layer: StoredLayer): PresentLayer | null {
-    for (const name of [nameByDiffID(layer), nameByChainID(layer)]) {
-      if (existsSync(pathBytes(this.layerPath(name)))) return presentLayer(layer, this.layerPath(name), true, [])
-    }
-    return null
+    const path = findUnpacked(this.path, layer)
+    return path === null ? null : presentLayer(layer, path, true, [])
   }
 
   async #unpack(
@@ -241,11 +240,17 @@ function presentLayer(layer: StoredLayer, path: string, shared: boolean, notes: 
   return { digest, diffID, chainID, path, shared, notes }
 }
 
-function nameByDiffID({ diffID }: StoredLayer): string {
+/** Where `layer` lies unpacked in the store at `store` (latin1), which need not exist; null where it does not. */
+export function findUnpacked(store: string, layer: Pick<StoredLayer, 'diffID' | 'chainID'>): string | null {
+  const paths = [nameByDiffID(layer), nameByChainID(layer)].map((name) => `${store}/layers/${name}`)
+  return paths.find((path) => existsSync(pathBytes(path))) ?? null
+}
+
+function nameByDiffID({ diffID }: Pick<StoredLayer, 'diffID'>): string {
   return diffID.replace(':', '-')
 }
 
-function nameByChainID({ chainID }: StoredLayer): string {
+function nameByChainID({ chainID }: Pick<StoredLayer, 'chainID'>): string {
   return `chain-${chainID.replace(':', '-')}`
 }
 

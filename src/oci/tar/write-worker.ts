@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import type { Transform } from 'node:stream'
 import { parentPort, workerData } from 'node:worker_threads'
+import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { compressor } from '../encoding/compression.js'
 import { ABANDON, type ChannelStart, END, FAILED, FREE, PIECES, pieceOf, type Stored } from './write-channel.js'
@@ -93,8 +94,8 @@ function fail(error: unknown): void {
     Atomics.store(state, at, FREE)
     Atomics.notify(state, at)
   }
-  const { code, message } = error as NodeJS.ErrnoException
-  parentPort!.postMessage({ error: error instanceof StratafsError ? message : (code ?? message) } satisfies Stored)
+  const { message } = error as Error
+  parentPort!.postMessage({ error: error instanceof StratafsError ? message : errorWords(error) } satisfies Stored)
 }
 
 serve().then((stored) => {

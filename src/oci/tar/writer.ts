@@ -3,8 +3,9 @@
  * the file by pread, and another thread hashes, compresses and stores them. So an archive costs about what reading its
  * files costs.
  */
+
 import { Worker } from 'node:worker_threads'
-import { errnoName } from '../../base/errno.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { native } from '../../syscalls/native.js'
 import type { Compression } from '../encoding/compression.js'
@@ -89,7 +90,7 @@ export class TarWriter {
     let offset = 0
     while (offset < size) {
       const got = native.pread(fd, piece, this.#used + offset, size - offset, offset)
-      if (got < 0) throw new StratafsError(`cannot be read: ${errnoName(got)}`)
+      if (got < 0) throw new StratafsError(`cannot be read: ${errnoWords(got)}`)
       if (got === 0) break
       offset += got
     }
@@ -103,7 +104,7 @@ export class TarWriter {
     while (offset < size) {
       const room = Math.min(PIECE_BYTES - this.#used, size - offset)
       const got = native.pread(fd, this.#pieces[this.#at]!, this.#used, room, offset)
-      if (got < 0) throw new StratafsError(`cannot be read: ${errnoName(got)}`)
+      if (got < 0) throw new StratafsError(`cannot be read: ${errnoWords(got)}`)
       if (got === 0) break
       offset += got
       this.#used += got

@@ -199,6 +199,8 @@ const cases: Case[] = [
       assert.equal(fs.getxattr('top', 'user.stratafs.layer'), lowers[0])
       fs.append('bottom', '+')
       assert.equal(fs.getxattr('bottom', 'user.stratafs.layer'), upper)
+      assert.equal(fs.getxattr('bottom', 'user.stratafs.layer.name'), 'upper')
+      assert.ok(lowers[0]!.endsWith(`/${fs.getxattr('top', 'user.stratafs.layer.name')}`))
       assert.equal(fs.getxattr('bottom', 'user.stratafs.realpath'), `${upper}/bottom`)
     },
   },

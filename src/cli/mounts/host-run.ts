@@ -1,8 +1,8 @@
 /** What `stratafs host status` and `stratafs host stop` do. */
 import { listHosts, stopHosts } from '../../library/hosts.js'
+import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
-import { printJson } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { sizeText } from '../terminal/units.js'
 
@@ -17,8 +17,7 @@ const COLUMNS = [
 export async function runHostStatus(json: boolean): Promise<number> {
   const hosts = await listHosts()
   if (json) {
-    printJson(hosts)
-    return Exit.DONE
+    return printDocument('host', { schemaVersion: 1, hosts, stopped: [] })
   }
   const rows = hosts.map(({ pid, mounts, threads, rss }) => {
     const silent = threads.filter(({ silentMs }) => silentMs > 0).length
@@ -33,7 +32,7 @@ export async function runHostStatus(json: boolean): Promise<number> {
 /** Ends hosts without a mount; fails where one has some. */
 export async function runHostStop(json: boolean): Promise<number> {
   const outcome = await stopHosts()
-  if (json) printJson(outcome)
+  if (json) printDocument('host', { schemaVersion: 1, hosts: outcome.busy, stopped: outcome.stopped })
   else for (const pid of outcome.stopped) writeOut(`process ${pid} has ended\n`)
   for (const { pid, mounts } of outcome.busy)
     printError(`process ${pid} serves ${mounts.join(', ')}: unmount first (\`stratafs unmount\`)`)
