@@ -7,7 +7,7 @@
  *
  * - SPLICE_*: data never passes a pipe;
  * - POSIX_LOCKS and FLOCK_LOCKS: the kernel keeps locks itself, which is all a local filesystem needs;
- * - EXPORT_SUPPORT: a nodeid does not outlive its FORGET;
+ * - EXPORT_SUPPORT, but below a kernel overlay: elsewhere a nodeid does not outlive its FORGET;
  * - AUTO_INVAL_DATA: all change comes through the mount, and EXPLICIT_INVAL_DATA says just that;
  * - SECURITY_CTX and CREATE_SUPP_GROUP.
  *
@@ -59,6 +59,8 @@ export interface InitChoices {
   readonly maxWrite: number
   /** The kernel's page size in bytes. */
   readonly pageSize: number
+  /** Nodeids outlast their FORGET, and LOOKUP of `.` finds them again. */
+  readonly exported?: boolean | undefined
 }
 
 /** What init_out says. */
@@ -143,6 +145,7 @@ function wantedFlags(choices: InitChoices, data: DataModeAgreed): number {
   flags |= data.noOpen ? InitFlag.NO_OPEN_SUPPORT : InitFlag.ATOMIC_O_TRUNC
   if (data.writeback) flags |= InitFlag.WRITEBACK_CACHE
   if (choices.acl) flags |= InitFlag.POSIX_ACL
+  if (choices.exported) flags |= InitFlag.EXPORT_SUPPORT
   if (choices.readdirplus !== 'off') flags |= InitFlag.DO_READDIRPLUS
   if (choices.readdirplus === 'auto') flags |= InitFlag.READDIRPLUS_AUTO
   return flags

@@ -159,6 +159,7 @@ function makeSession(engine: Engine, start: EngineStart, device: InstanceType<ty
       directIo: false,
       data: engine.dataWish,
       readdirplus: 'on',
+      exported: start.config.metadata !== undefined,
     },
     fault: (error, request) => {
       const stack = sourceStack(error)

@@ -50,7 +50,8 @@ function attachDirectly(plan: MountPlan): Attached | Refused | number {
   return errno
 }
 
-function openDevice(): number | Refused {
+/** /dev/fuse, opened for a new connection. */
+export function openDevice(): number | Refused {
   try {
     return openSync('/dev/fuse', 'r+')
   } catch (error) {

@@ -107,8 +107,25 @@ export class MountService {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
-    const engine = await startEngine(plan, logger.log, trace)
-    return 'error' in engine ? engine : new MountService(newState(plan), transport, logger, locks, engine)
+    const started = await MountService.#engineFor(plan, logger, trace)
+    if ('error' in started) return started
+    const { engine, why } = started
+    if (why !== null) logger.log('warn', why)
+    const told = why === null ? transport : { ...transport, limits: [...transport.limits, why] }
+    return new MountService(newState(plan, engine), told, logger, locks, engine, why)
+  }
+
+  static async #engineFor(
+    plan: MountPlan,
+    { log }: Logger,
+    trace: (line: string) => void,
+  ): Promise<{ engine: EngineHandle; why: string | null } | Refused> {
+    if (plan.settings.engine === 'hybrid') {
+      const { startChosen } = await import('../hybrid/start-chosen.js')
+      return startChosen(plan, log, trace)
+    }
+    const engine = await startEngine(plan, log, trace)
+    return 'error' in engine ? engine : { engine, why: null }
   }
 
   private constructor(
@@ -117,6 +134,8 @@ export class MountService {
     private readonly logger: Logger,
     private readonly locks: DirectoryLocks,
     private readonly engine: EngineHandle,
+    /** Why it is another engine than was asked for; null: it is not. */
+    private readonly otherEngine: string | null,
   ) {
     this.#holding = new Freezer(engine, logger.log)
     const directory = runDirectory()
@@ -126,7 +145,7 @@ export class MountService {
 
   /** What whoever mounted has to know at once; null: nothing. */
   get notice(): string | null {
-    return transportNotice(this.transport)
+    return transportNotice(this.transport) ?? this.otherEngine
   }
 
   /** Makes the mount findable. A mount that cannot be registered still serves. */
@@ -250,9 +269,10 @@ export class MountService {
   }
 }
 
-function newState(plan: MountPlan): MountState {
+function newState(plan: MountPlan, engine: EngineHandle): MountState {
   const { mountpoint, options, config, settings } = plan
   const device = mountedOn(mountpoint, readMounts())?.device ?? ''
   const since = new Date().toISOString()
-  return { ...ownIdentity(), device, mountpoint, options, config, log: settings.logFile, since }
+  const hybrid = engine.isHybrid ? { hybrid: true as const } : {}
+  return { ...ownIdentity(), device, mountpoint, options, config, ...hybrid, log: settings.logFile, since }
 }

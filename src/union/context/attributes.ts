@@ -42,9 +42,15 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.ctimeNs = stat[Stat.CTIME_NS]!
   attr.btime = stat[Stat.BTIME]!
   attr.btimeNs = stat[Stat.BTIME_NS]!
+  if (u.config.metadata !== undefined) attr.generation = node.dir === null ? generationOf(stat) : 0
   if (node.contentDir !== null) fillBlocks(u, node)
   const override = layer?.override ?? null
   if (override !== null) applyOverride(u, node, override, stat)
+}
+
+/** Tells inodes of one number apart by the time of their making: 32 bits. */
+function generationOf(stat: Float64Array): number {
+  return ((stat[Stat.BTIME]! % 2 ** 32 ^ (stat[Stat.BTIME_NS]! << 2)) >>> 0) || 1
 }
 
 /** The layer in which `node`'s inode lies; null for an unnamed upper file. */

@@ -176,6 +176,7 @@ export function statNode(u: Union, node: Node): number {
 export function emptyAttr(): Attr {
   return {
     lasting: true,
+    generation: 0,
     ino: 0,
     mode: 0,
     nlink: 0,

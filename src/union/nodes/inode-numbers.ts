@@ -50,6 +50,11 @@ export class InodeNumbers {
     return this.#number(this.#lastDevice, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!)
   }
 
+  /** The place of a layer's filesystem (`major:minor`) in the numbers of its inodes. */
+  placeOf(device: string): number {
+    return this.#filesystem(device)
+  }
+
   /**
    * A number for the inode that `stat` describes, where an upper file has taken its own; the same as long as the mount
    * lasts.

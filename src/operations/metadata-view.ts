@@ -1,0 +1,160 @@
+/**
+ * The operations of a union that a kernel overlay has as its lower layer (engine=hybrid). To that overlay each regular
+ * file is a metacopy with a redirect into the layers, which are its data-only ones: content never comes here. No mark
+ * of the layers themselves is shown, since the union has heeded them; attributes that users of the layers nested one
+ * level deeper stay as deep as they are, for the overlay above shows them.
+ *
+ * A nodeid, with its generation, is what the overlay keeps of a file handle. LOOKUP of `.` opens it again after a
+ * remount, by the inode number in it, where the layer's filesystem gives an inode by its number alone.
+ */
+import { Errno } from '../base/errno.js'
+import type { Layer } from '../layers/layer-dir.js'
+import { O_DIRECTORY, O_PATH, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
+import { fillAttr } from '../union/context/attributes.js'
+import type { MetadataView } from '../union/context/config.js'
+import type { Union } from '../union/context/union.js'
+import { inodeOfId, lastingId } from '../union/nodes/lasting-id.js'
+import { Node } from '../union/nodes/node.js'
+import type { Operations } from './contract.js'
+import { nodeOf } from './directory-of.js'
+
+/** A redirect is a path for the kernel, which takes no longer one. */
+const PATH_MAX = 4096
+/** FILEID_INO32_GEN: u32 inode number · u32 generation; 0 is any generation for the ext family and btrfs. */
+const FILEID_INO32_GEN = 1
+
+/** `plain`, as the overlay above is to see the union. */
+export function metadataView(u: Union, plain: Operations, view: MetadataView): Operations {
+  const lower = new MetadataLower(u, plain, view)
+  u.nodes.lastingId = lastingId
+  return {
+    ...plain,
+    lookup: (parent, name) => (name === '.' ? lower.reopen(parent) : plain.lookup(parent, name)),
+    forget: (nodeid, count) => lower.forget(nodeid, count),
+    getattr: (nodeid) => (u.nodes.get(nodeid) === undefined ? lower.attributesOf(nodeid) : plain.getattr(nodeid)),
+    getxattr: (nodeid, attribute) => lower.getxattr(nodeid, attribute),
+    listxattr: (nodeid, uid) => lower.listxattr(nodeid, uid),
+  }
+}
+
+class MetadataLower {
+  /** How often `reopen` has told of a nodeid, less what was forgotten. */
+  readonly #reopened = new Map<number, number>()
+  readonly #rootFds: number[]
+
+  constructor(
+    private readonly u: Union,
+    private readonly plain: Operations,
+    private readonly view: MetadataView,
+  ) {
+    this.#rootFds = view.roots.map((path) => native.openat(-100, path, O_PATH | O_DIRECTORY, 0))
+  }
+
+  /** LOOKUP of `.`: the nodeid once more, `attr` filled; -ESTALE where nothing has it any more. */
+  reopen(nodeid: number): number {
+    if (this.u.nodes.get(nodeid) !== undefined) {
+      const errno = this.plain.getattr(nodeid)
+      if (errno < 0) return errno
+      this.#count(nodeid, 1)
+      return nodeid
+    }
+    const errno = this.attributesOf(nodeid)
+    if (errno < 0) return errno
+    this.#count(nodeid, 1)
+    return nodeid
+  }
+
+  #count(nodeid: number, by: number): void {
+    const count = (this.#reopened.get(nodeid) ?? 0) + by
+    if (count > 0) this.#reopened.set(nodeid, count)
+    else this.#reopened.delete(nodeid)
+  }
+
+  /** The kernel forgets all that it was told of a nodeid at once: those told by `reopen` are not the node's. */
+  forget(nodeid: number, count: number): void {
+    const reopened = Math.min(count, this.#reopened.get(nodeid) ?? 0)
+    if (reopened > 0) this.#count(nodeid, -reopened)
+    if (count > reopened) this.plain.forget(nodeid, count - reopened)
+  }
+
+  /** The attributes of an inode that no name has been looked up of: `attr`; 0 or -ESTALE. */
+  attributesOf(nodeid: number): number {
+    const means = inodeOfId(nodeid)
+    const layer = means === null ? undefined : this.#layerOf(means.filesystem)
+    if (means === null || layer === undefined || means.inode >= 2 ** 32) return -Errno.ESTALE
+    const handle = new Uint8Array(8)
+    new DataView(handle.buffer).setUint32(0, means.inode, true)
+    const fd = native.openByHandle(layer.handleFd(), FILEID_INO32_GEN, handle, O_PATH)
+    if (fd < 0) return -Errno.ESTALE
+    const known = native.statat(fd, '') >= 0 && (native.stat[Stat.MODE]! & S_IFMT) === means.type
+    native.close(fd)
+    if (!known || this.u.inodes.ofStat(native.stat) !== means.ino) return -Errno.ESTALE
+    fillAttr(this.u, new Node(nodeid, means.type, means.ino, null), native.stat)
+    return 0
+  }
+
+  /** A layer on the filesystem that `InodeNumbers` has numbered so. */
+  #layerOf(filesystem: number): Layer | undefined {
+    return this.u.lowers.find((layer) => this.u.inodes.placeOf(layer.device) === filesystem)
+  }
+
+  getxattr(nodeid: number, attribute: string): Uint8Array | number {
+    const { prefix } = this.u.marks
+    if (!attribute.startsWith(prefix)) return this.plain.getxattr(nodeid, attribute)
+    const mark = attribute.slice(prefix.length)
+    if (mark === 'metacopy' || mark === 'redirect') return this.#mark(nodeid, mark)
+    if (!mark.startsWith('overlay.')) return -Errno.ENODATA
+    return this.plain.getxattr(nodeid, prefix + mark.slice('overlay.'.length))
+  }
+
+  /** The marks by which the overlay finds a regular file's content; -ENODATA: it is read here. */
+  #mark(nodeid: number, mark: 'metacopy' | 'redirect'): Uint8Array | number {
+    const node = nodeOf(this.u, nodeid)
+    if (typeof node === 'number') return node
+    const path = node.type === S_IFREG ? this.#wayTo(node) : null
+    if (path === null) return -Errno.ENODATA
+    return mark === 'redirect' ? Buffer.from(path, 'latin1') : this.#metacopyOf(node)
+  }
+
+  /** With the digest that the layer's own metacopy has. */
+  #metacopyOf(node: Node): Uint8Array {
+    if (node.contentDir === null) return NO_DIGEST
+    const fd = this.u.cache.fd(node.inodeDir!)
+    const own = fd < 0 ? fd : this.u.marks.get(fd, node.inodeName, 'metacopy')
+    return typeof own === 'number' ? NO_DIGEST : own
+  }
+
+  /** The path of the content of `node` in the overlay's data-only layers; null where none leads there. */
+  #wayTo(node: Node): string | null {
+    const dir = node.contentDir ?? node.inodeDir!
+    const name = node.contentDir === null ? node.inodeName : node.contentName
+    const place = this.view.places[dir.layer.position]
+    if (place === undefined) return null
+    const path = [place.below, dir.path(), name].filter((part) => part !== '').join('/')
+    if (path.length + 1 >= PATH_MAX) return null
+    for (let root = 0; root < place.root; root++) if (this.#isFile(root, path)) return null
+    return `/${path}`
+  }
+
+  /** Whether an earlier root has a regular file there, which the overlay would take. */
+  #isFile(root: number, path: string): boolean {
+    const fd = native.openBeneath(this.#rootFds[root]!, path, O_PATH, 0)
+    if (fd < 0) return false
+    const isFile = native.statat(fd, '') >= 0 && (native.stat[Stat.MODE]! & S_IFMT) === S_IFREG
+    native.close(fd)
+    return isFile
+  }
+
+  listxattr(nodeid: number, uid: number): string[] | number {
+    const { prefix } = this.u.marks
+    const names = this.plain.listxattr(nodeid, uid)
+    if (typeof names === 'number') return names
+    // A name with the marks' prefix is one that was nested.
+    return names.map((name) => (name.startsWith(prefix) ? `${prefix}overlay.${name.slice(prefix.length)}` : name))
+  }
+}
+
+const NO_DIGEST = new Uint8Array(0)
+
