@@ -40,6 +40,8 @@ export interface Engine {
   /** What is wanted for file data when the connection begins. */
   readonly dataWish: DataModeRequest
   describe(): Record<string, unknown>
+  /** The kernel overlay above it is mounted (engine=hybrid). */
+  overlaid(): void
   /** Says once, in the log and in `inspect`, what this mount does without. */
   downgrade(what: string): void
   counters(): Record<string, number>
@@ -73,9 +75,11 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   const u = setUp(config, binding, log)
   if (u instanceof Refusal) return { error: u.message }
   const { metadata } = u.config
-  const operations = operationsOf(u)
+  const plain = operationsOf(u)
+  const view = metadata === undefined ? null : metadataView(u, plain, metadata)
   return {
-    operations: metadata === undefined ? operations : metadataView(u, operations, metadata),
+    operations: view ?? plain,
+    overlaid: () => view?.overlaid(),
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),

@@ -4,12 +4,15 @@
  * of the layers themselves is shown, since the union has heeded them; attributes that users of the layers nested one
  * level deeper stay as deep as they are, for the overlay above shows them.
  *
- * A nodeid, with its generation, is what the overlay keeps of a file handle. LOOKUP of `.` opens it again after a
- * remount, by the inode number in it, where the layer's filesystem gives an inode by its number alone.
+ * A nodeid, with its generation, is what the overlay keeps of a file handle. LOOKUP of `.` opens it again, by the inode
+ * number in it, where the layer's filesystem gives an inode by its number alone: but only while the overlay is being
+ * mounted, when it looks through its hard-link index. Later an inode that is found so would have no name in the FUSE
+ * mount, and the kernel (6.16 and newer) calls such a dentry out of date whenever it is used: every access to the file
+ * would be ESTALE. Not found, the origin is unknown, and only the inode number depends on it.
  */
 import { Errno } from '../base/errno.js'
 import type { Layer } from '../layers/layer-dir.js'
-import { O_DIRECTORY, O_PATH, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { fillAttr } from '../union/context/attributes.js'
@@ -25,15 +28,20 @@ const PATH_MAX = 4096
 /** FILEID_INO32_GEN: u32 inode number · u32 generation; 0 is any generation for the ext family and btrfs. */
 const FILEID_INO32_GEN = 1
 
+interface MetadataOperations extends Operations {
+  /** The overlay is mounted. */
+  overlaid(): void
+}
+
 /** `plain`, as the overlay above is to see the union. */
-export function metadataView(u: Union, plain: Operations, view: MetadataView): Operations {
+export function metadataView(u: Union, plain: Operations, view: MetadataView): MetadataOperations {
   const lower = new MetadataLower(u, plain, view)
   u.nodes.lastingId = lastingId
   return {
     ...plain,
+    overlaid: () => lower.overlaid(),
     lookup: (parent, name) => (name === '.' ? lower.reopen(parent) : plain.lookup(parent, name)),
     forget: (nodeid, count) => lower.forget(nodeid, count),
-    getattr: (nodeid) => (u.nodes.get(nodeid) === undefined ? lower.attributesOf(nodeid) : plain.getattr(nodeid)),
     getxattr: (nodeid, attribute) => lower.getxattr(nodeid, attribute),
     listxattr: (nodeid, uid) => lower.listxattr(nodeid, uid),
   }
@@ -43,27 +51,28 @@ class MetadataLower {
   /** How often `reopen` has told of a nodeid, less what was forgotten. */
   readonly #reopened = new Map<number, number>()
   readonly #rootFds: number[]
+  #isOverlaid = false
 
   constructor(
     private readonly u: Union,
     private readonly plain: Operations,
     private readonly view: MetadataView,
   ) {
-    this.#rootFds = view.roots.map((path) => native.openat(-100, path, O_PATH | O_DIRECTORY, 0))
+    this.#rootFds = view.roots.map((path) => native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0))
   }
 
-  /** LOOKUP of `.`: the nodeid once more, `attr` filled; -ESTALE where nothing has it any more. */
+  /** LOOKUP of `.`: the nodeid once more, `attr` filled; -ESTALE where it is not found, or not to be found any more. */
   reopen(nodeid: number): number {
-    if (this.u.nodes.get(nodeid) !== undefined) {
-      const errno = this.plain.getattr(nodeid)
-      if (errno < 0) return errno
-      this.#count(nodeid, 1)
-      return nodeid
-    }
-    const errno = this.attributesOf(nodeid)
+    if (this.#isOverlaid) return -Errno.ESTALE
+    const isKnown = this.u.nodes.get(nodeid) !== undefined
+    const errno = isKnown ? this.plain.getattr(nodeid) : this.#attributesOf(nodeid)
     if (errno < 0) return errno
     this.#count(nodeid, 1)
     return nodeid
+  }
+
+  overlaid(): void {
+    this.#isOverlaid = true
   }
 
   #count(nodeid: number, by: number): void {
@@ -80,7 +89,7 @@ class MetadataLower {
   }
 
   /** The attributes of an inode that no name has been looked up of: `attr`; 0 or -ESTALE. */
-  attributesOf(nodeid: number): number {
+  #attributesOf(nodeid: number): number {
     const means = inodeOfId(nodeid)
     const layer = means === null ? undefined : this.#layerOf(means.filesystem)
     if (means === null || layer === undefined || means.inode >= 2 ** 32) return -Errno.ESTALE

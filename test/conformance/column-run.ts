@@ -34,7 +34,8 @@ export const resultsDirectory = join(repository, 'dist/conformance')
 
 /** Why `column` does not play this case; null where it does. */
 function skipReason(column: Column, one: Case): string | null {
-  if (one.not?.[column.name]) return one.not[column.name]
+  const differs = one.not?.[column.name] ?? (column.like === undefined ? undefined : one.not?.[column.like])
+  if (differs) return differs
   const missing = (one.needs ?? []).filter((capability) => !column.capabilities.has(capability))
   if (missing.length > 0) return `needs ${missing.join(', ')}`
   const isLayered =

@@ -56,6 +56,8 @@ export interface Column {
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
   unmount(layers: Layers, actor: Probe): void
+  /** Another column, which this one is built on: it differs where that one does. */
+  readonly like?: string
   /** In nanoseconds, where times are coarser than on disk. */
   readonly timeUnit?: bigint
   /** The known limit that makes a case fail here; null where it has to pass. */
@@ -202,6 +204,28 @@ const cached: Column = {
     void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
+/** The words of a mount that has to be by the hybrid engine: another one that stands in for it would hide its faults. */
+function hybridWords(layers: Layers, options: MountOptions): string[] {
+  const { data: _data, writeback: _writeback, ...rest } = options
+  const [program, command, ...words] = ourWords(layers, rest)
+  return [program, command, '-o', 'engine=hybrid', ...words]
+}
+
+function mountHybrid(layers: Layers, options: MountOptions): void {
+  must(process.execPath, hybridWords(layers, options))
+  const inspected = JSON.parse(must(process.execPath, [stratafs, 'inspect', '--json', layers.merged]))
+  const [{ Engine, Downgrades }] = Array.isArray(inspected) ? inspected : [inspected]
+  if (Engine?.engine !== 'hybrid') throw new Error(`not served by the hybrid engine: ${Downgrades.join('; ')}`)
+}
+
+const hybrid: Column = {
+  ...root,
+  name: 'hybrid',
+  title: 'stratafs as root (engine=hybrid)',
+  like: 'kernel',
+  mount: (layers, options) => mountHybrid(layers, options),
+}
+
 const NOBODY = 65534
 
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
@@ -273,7 +297,7 @@ const plainUser: Column = {
   },
 }
 
-const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, user, fuseNative]
+const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, hybrid, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

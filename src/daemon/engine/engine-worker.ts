@@ -200,6 +200,7 @@ interface Served {
 function answerQuestion(question: Question, served: Served): unknown {
   const { engine } = served
   try {
+    if (question.what === 'overlaid') return engine.overlaid()
     if (question.what === 'which') return engine.which(question.path)
     if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(served) : countersOf(served)

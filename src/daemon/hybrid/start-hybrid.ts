@@ -21,9 +21,9 @@ import { attachMount, detachedFuse, detachedOverlay } from './overlay.js'
 import { overlayOptions } from './overlay-options.js'
 import { fitUpper, handlesLast } from './upper-fit.js'
 
-const INDEX_OFF =
-  'handles of these layers do not last: hard links of lower layers are split by a change, and inode numbers of ' +
-  'changed files by a remount'
+const NUMBERS =
+  'inode numbers of files that were copied up change with a remount, and where the kernel forgot the lower ones'
+const INDEX_OFF = 'handles of these layers do not last: hard links of lower layers are split by a change'
 
 /** Builds the engine, mounts, serves; or says why this has to be engine=fuse, with nothing left. */
 export async function startHybrid(
@@ -66,7 +66,7 @@ async function startOver(
     return refused
   }
   const options = overlayOptions(plan.config, terms.prefix, terms.index)
-  const downgrades = plan.config.upper !== null && !terms.index ? [INDEX_OFF] : []
+  const downgrades = plan.config.upper === null ? [] : terms.index ? [NUMBERS] : [NUMBERS, INDEX_OFF]
   return new HybridEngine(engine, plan, { ...terms, options, roots: roots.view.roots, downgrades })
 }
 
@@ -106,6 +106,7 @@ async function attachBoth(
   const steps = overlayOptions(plan.config, terms.prefix, terms.index)
   const overlay = detachedOverlay(plan, { lower, data: roots.fds, steps })
   native.close(lower)
+  await engine.ask({ what: 'overlaid' })
   if (typeof overlay !== 'number') return overlay
   const errno = attachMount(overlay, plan.mountpoint)
   return errno < 0 ? { error: `cannot mount on ${shown(plan.mountpoint)}: ${errnoWords(errno)}` } : null

@@ -70,10 +70,11 @@ function noteRoot(upper: string, prefix: string, mark: Uint8Array | null, replac
   native.close(fd)
 }
 
+/** Files by their marks; what the kernel has in hand there begins with `#`. */
 function indexEntries(work: string): readonly string[] {
   const fd = native.openat(AT_FDCWD, `${work}/index`, O_RDONLY | O_DIRECTORY, 0)
   if (fd < 0) return []
   const entries = native.readDirectory(fd, '')
   native.close(fd)
-  return typeof entries === 'number' ? [] : entries.names
+  return typeof entries === 'number' ? [] : entries.names.filter((name) => !name.startsWith('#'))
 }
