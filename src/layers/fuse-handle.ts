@@ -10,7 +10,7 @@ const LENGTH = 12
 const NO_UUID = new Uint8Array(16)
 const HALF = 2 ** 32
 
-export interface FuseHandle {
+interface FuseHandle {
   readonly nodeid: number
   readonly generation: number
 }

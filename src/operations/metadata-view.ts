@@ -11,7 +11,6 @@
  * would be ESTALE. Not found, the origin is unknown, and only the inode number depends on it.
  */
 import { Errno } from '../base/errno.js'
-import type { Layer } from '../layers/layer-dir.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
@@ -19,14 +18,13 @@ import { fillAttr } from '../union/context/attributes.js'
 import type { MetadataView } from '../union/context/config.js'
 import type { Union } from '../union/context/union.js'
 import { inodeOfId, lastingId } from '../union/nodes/lasting-id.js'
+import { statLasting } from '../union/nodes/lasting-inode.js'
 import { Node } from '../union/nodes/node.js'
 import type { Operations } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
 /** A redirect is a path for the kernel, which takes no longer one. */
 const PATH_MAX = 4096
-/** FILEID_INO32_GEN: u32 inode number · u32 generation; 0 is any generation for the ext family and btrfs. */
-const FILEID_INO32_GEN = 1
 
 interface MetadataOperations extends Operations {
   /** The overlay is mounted. */
@@ -90,23 +88,10 @@ class MetadataLower {
 
   /** The attributes of an inode that no name has been looked up of: `attr`; 0 or -ESTALE. */
   #attributesOf(nodeid: number): number {
-    const means = inodeOfId(nodeid)
-    const layer = means === null ? undefined : this.#layerOf(means.filesystem)
-    if (means === null || layer === undefined || means.inode >= 2 ** 32) return -Errno.ESTALE
-    const handle = new Uint8Array(8)
-    new DataView(handle.buffer).setUint32(0, means.inode, true)
-    const fd = native.openByHandle(layer.handleFd(), FILEID_INO32_GEN, handle, O_PATH)
-    if (fd < 0) return -Errno.ESTALE
-    const known = native.statat(fd, '') >= 0 && (native.stat[Stat.MODE]! & S_IFMT) === means.type
-    native.close(fd)
-    if (!known || this.u.inodes.ofStat(native.stat) !== means.ino) return -Errno.ESTALE
-    fillAttr(this.u, new Node(nodeid, means.type, means.ino, null), native.stat)
+    if (!statLasting(this.u.lowers, nodeid)) return -Errno.ESTALE
+    const { type, ino } = inodeOfId(nodeid)!
+    fillAttr(this.u, new Node(nodeid, type, ino, null), native.stat)
     return 0
-  }
-
-  /** A layer on the filesystem that `InodeNumbers` has numbered so. */
-  #layerOf(filesystem: number): Layer | undefined {
-    return this.u.lowers.find((layer) => this.u.inodes.placeOf(layer.device) === filesystem)
   }
 
   getxattr(nodeid: number, attribute: string): Uint8Array | number {
@@ -166,4 +151,3 @@ class MetadataLower {
 }
 
 const NO_DIGEST = new Uint8Array(0)
-

@@ -204,13 +204,14 @@ const cached: Column = {
     void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
-/** The words of a mount that has to be by the hybrid engine: another one that stands in for it would hide its faults. */
+/** The words of a mount by the hybrid engine. */
 function hybridWords(layers: Layers, options: MountOptions): string[] {
   const { data: _data, writeback: _writeback, ...rest } = options
   const [program, command, ...words] = ourWords(layers, rest)
   return [program, command, '-o', 'engine=hybrid', ...words]
 }
 
+/** Mounts; another engine that stands in would hide faults, so it is refused. */
 function mountHybrid(layers: Layers, options: MountOptions): void {
   must(process.execPath, hybridWords(layers, options))
   const inspected = JSON.parse(must(process.execPath, [stratafs, 'inspect', '--json', layers.merged]))

@@ -3,12 +3,10 @@
  * one after the other and takes the first file that it finds, so there are as few as can be: layers on one mount share
  * the directory above them all, and each is reached by its path from there.
  */
-import { MOUNT_ATTR_NOATIME, MOUNT_ATTR_RDONLY, O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import type { MetadataView } from '../../union/context/config.js'
-
-const AT_FDCWD = -100
 
 /** The view, and a private clone of the mount below each of its roots. */
 export interface DataRoots {
@@ -81,8 +79,9 @@ function openApart(group: readonly Member[]): Opened | number {
   return opened
 }
 
+/** As it is: the overlay makes its own copy of it read-only and noatime, also where this process may not. */
 function clone(path: string): number {
-  return native.cloneMount(path, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME)
+  return native.cloneMount(path, 0)
 }
 
 /** Whether the layer `path` is what `inside` names below `fd`, where the overlay will look. */

@@ -43,7 +43,7 @@ export function detachedFuse(device: number): number | Refused {
 }
 
 /** What the overlay is made of. */
-export interface OverlayWish {
+interface OverlayWish {
   /** The metadata: a mount. */
   readonly lower: number
   /** Its data-only layers, in their order. */

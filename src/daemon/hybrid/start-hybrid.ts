@@ -3,10 +3,11 @@
  * nowhere; above it a kernel overlay with the upper, which takes content from the layers themselves. What programs do
  * with what they have written, and with what they have seen before, never comes to this process.
  */
+
+import { errnoWords } from '../../base/errno-words.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { defaultPrefix, USER_MARKS } from '../../layers/marks.js'
-import { errnoWords } from '../../base/errno-words.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { EngineHandle } from '../engine/engine-handle.js'

@@ -1,8 +1,8 @@
 /**
- * Whether an upper can lie over the FUSE lower of engine=hybrid, and how. The kernel's overlay keeps hard links of lower
- * files together in `index/`, by file handles of the lower, and notes the lower's root on the upper. Ours are handles
- * of FUSE inodes. Entries that another engine made are under other handles: the kernel would not find them, and remove
- * some. So such an upper is left to engine=fuse, which reads both.
+ * Whether an upper can lie over the FUSE lower of engine=hybrid, and how. The kernel's overlay keeps hard links of
+ * lower files together in `index/`, by file handles of the lower, and notes the lower's root on the upper. Ours are
+ * handles of FUSE inodes. Entries that another engine made are under other handles: the kernel would not find them, and
+ * remove some. So such an upper is left to engine=fuse, which reads both.
  */
 import { fuseMark, isFuseIndexName, readFuseMark } from '../../layers/fuse-handle.js'
 import { openLower, Refusal } from '../../layers/layer.js'

@@ -69,7 +69,7 @@ export function othersMayEnter(settings: MountSettings): boolean {
 }
 
 /** `engine=` as it was given; `auto` when it was not. */
-export type EngineRequest = 'auto' | 'fuse' | 'hybrid'
+type EngineRequest = 'auto' | 'fuse' | 'hybrid'
 
 /** `awake=` as it was given; `auto` when it was not. */
 export type AwakeRequest = 'on' | 'off' | 'auto'

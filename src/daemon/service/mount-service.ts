@@ -22,7 +22,7 @@ import type { Refused } from '../mount/directories.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
-import { mountedOn, readMounts } from '../mount/mountinfo.js'
+import { mountedOn, overlayOver, readMounts } from '../mount/mountinfo.js'
 import {
   filesStem,
   type MountState,
@@ -91,6 +91,12 @@ export class MountService {
       waiter,
     )
     if ('error' in locks) return locks
+    const over = upper === null ? undefined : overlayOver(upper)
+    if (upper !== null && over !== undefined) {
+      locks.release()
+      const remedy = 'unmount that one first, or name another directory'
+      return { error: `upperdir ${shown(upper)} is in use by a kernel overlay on ${shown(over)}: ${remedy}` }
+    }
     const service = await MountService.#mount(plan, facts, logger, locks, trace)
     if ('error' in service) locks.release()
     else await service.#register()

@@ -9,6 +9,7 @@ import { latin1 } from '../../layers/marks.js'
 import { givesPower, overriddenMode, tamed, trusts } from '../../layers/override-trust.js'
 import { native } from '../../syscalls/native.js'
 import { isBeyondCounting, Stat } from '../../syscalls/stat.js'
+import { generationOf } from '../nodes/lasting-inode.js'
 import { type Node, smi } from '../nodes/node.js'
 import { locate, statNode, topDir, type Union } from './union.js'
 
@@ -46,11 +47,6 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   if (node.contentDir !== null) fillBlocks(u, node)
   const override = layer?.override ?? null
   if (override !== null) applyOverride(u, node, override, stat)
-}
-
-/** Tells inodes of one number apart by the time of their making: 32 bits. */
-function generationOf(stat: Float64Array): number {
-  return ((stat[Stat.BTIME]! % 2 ** 32 ^ (stat[Stat.BTIME_NS]! << 2)) >>> 0) || 1
 }
 
 /** The layer in which `node`'s inode lies; null for an unnamed upper file. */

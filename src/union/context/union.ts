@@ -84,6 +84,8 @@ export class Union {
   readonly listings = new Set<Node>()
   /** Lower hard-link groups of which names were hidden while nothing of them was in the upper: key to count. */
   readonly hiddenLinks = new Map<string, number>()
+  /** The hard-link index has entries that engine=hybrid made. */
+  hasFuseIndex = false
   /** Lower files of one name that are in the hard-link index all the same, by key. */
   readonly singled = new Set<string>()
   /** Upper inodes that have their number from a mark. */
