@@ -1,8 +1,11 @@
 /**
  * The operations of a union that a kernel overlay has as its lower layer (engine=hybrid). To that overlay each regular
- * file is a metacopy with a redirect into the layers, which are its data-only ones: content never comes here. No mark
- * of the layers themselves is shown, since the union has heeded them; attributes that users of the layers nested one
- * level deeper stay as deep as they are, for the overlay above shows them.
+ * file but the smallest is a metacopy with a redirect into the layers, which are its data-only ones: their content
+ * never comes here. Each mark is a question that the kernel asks anew for every file it looks up, so a file of one page
+ * has none: it is read here, once.
+ *
+ * No mark of the layers themselves is shown, since the union has heeded them. Attributes that are nested one level
+ * deeper in the layers stay as deep as they are, for the overlay above shows them.
  *
  * A nodeid, with its generation, is what the overlay keeps of a file handle. LOOKUP of `.` opens it again, by the inode
  * number in it, where the layer's filesystem gives an inode by its number alone: but only while the overlay is being
@@ -30,6 +33,9 @@ interface MetadataOperations extends Operations {
   /** The overlay is mounted. */
   overlaid(): void
 }
+
+/** Files up to this size, in bytes, are read here: a page at most, where asking for marks would cost two questions. */
+const SMALL = 4096
 
 /** `plain`, as the overlay above is to see the union. */
 export function metadataView(u: Union, plain: Operations, view: MetadataView): MetadataOperations {
@@ -107,7 +113,8 @@ class MetadataLower {
   #mark(nodeid: number, mark: 'metacopy' | 'redirect'): Uint8Array | number {
     const node = nodeOf(this.u, nodeid)
     if (typeof node === 'number') return node
-    const path = node.type === S_IFREG ? this.#wayTo(node) : null
+    const isSmall = node.contentDir === null && node.size <= SMALL
+    const path = node.type === S_IFREG && !isSmall ? this.#wayTo(node) : null
     if (path === null) return -Errno.ENODATA
     return mark === 'redirect' ? Buffer.from(path, 'latin1') : this.#metacopyOf(node)
   }

@@ -11,6 +11,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { notInstalled } from '../tools/installed.js'
 import { carriesOverlay, processesOf } from './ground.js'
+import { hybridLimitOf, hybridObstacle } from './hybrid-limits.js'
 import { type Limit, limitOf } from './limits.js'
 import { Probe } from './probe.js'
 
@@ -224,6 +225,11 @@ const hybrid: Column = {
   name: 'hybrid',
   title: 'stratafs as root (engine=hybrid)',
   like: 'kernel',
+  limitOf: hybridLimitOf,
+  available() {
+    if (root.available() !== true) return root.available()
+    return hybridObstacle() ?? carriesOverlay()
+  },
   mount: (layers, options) => mountHybrid(layers, options),
 }
 
