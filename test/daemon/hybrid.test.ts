@@ -10,12 +10,10 @@ import {
   linkSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readSync,
   renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -75,13 +73,8 @@ test('a mount by engine=hybrid is an overlay, and what asks about it looks past 
   assert.match(w.run('which', at('new')).stdout, /upper/)
   assert.match(w.run('which', at('s')).stdout, /lower 1/)
   assert.match(w.run('ls', '--layers', w.merged).stdout, /upper\s+new/)
-  assert.deepEqual(
-    w
-      .run('diff', w.merged)
-      .stdout.match(/^[ACD] .*$/gm)
-      ?.map((line) => `${line[0]} ${line.split(/\s+/).at(-1)}`),
-    ['D /a', 'D /d', 'A /e', 'A /e/large', 'A /e/x', 'A /e/y', 'A /new'],
-  )
+  const changes = w.run('diff', w.merged).stdout
+  for (const line of [/^D .* \/a$/m, /^A .* \/new$/m, /^A .* \/e \(was \/d\)$/m]) assert.match(changes, line)
   assert.equal(w.run('commit', '--output', join(w.root, 'layer.tar'), w.merged).status, 0)
   const pids = daemonPids(w.runDirectory)
   unmount(w)
