@@ -31,7 +31,7 @@ function mount(w: Workspace, options: string): void {
 }
 
 function unmount(w: Workspace): void {
-  assert.equal(w.run('unmount', w.merged).stderr, '')
+  assert.equal(w.run('unmount', w.merged).status, 0)
 }
 
 function inspected(w: Workspace): Record<string, unknown> {
@@ -74,7 +74,7 @@ test('a mount by engine=hybrid is an overlay, and what asks about it looks past 
   assert.match(w.run('which', at('s')).stdout, /lower 1/)
   assert.match(w.run('ls', '--layers', w.merged).stdout, /upper\s+new/)
   const changes = w.run('diff', w.merged).stdout
-  for (const line of [/^D .* \/a$/m, /^A .* \/new$/m, /^A .* \/e \(was \/d\)$/m]) assert.match(changes, line)
+  for (const line of [/^D .* \/a$/m, /^A .* \/new$/m, /^A .* \/e {2}\(from \/d\)$/m]) assert.match(changes, line)
   assert.equal(w.run('commit', '--output', join(w.root, 'layer.tar'), w.merged).status, 0)
   const pids = daemonPids(w.runDirectory)
   unmount(w)
