@@ -11,7 +11,6 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { notInstalled } from '../tools/installed.js'
 import { carriesOverlay, processesOf } from './ground.js'
-import { hybridLimitOf, hybridObstacle } from './hybrid-limits.js'
 import { type Limit, limitOf } from './limits.js'
 import { Probe } from './probe.js'
 
@@ -137,7 +136,8 @@ const plain: Column = {
   unmount: () => {},
 }
 
-function ourWords(layers: Layers, options: MountOptions): string[] {
+/** The words that mount `layers`. */
+export function ourWords(layers: Layers, options: MountOptions): string[] {
   const lowers = layers.lowers.flatMap((lower) => ['--lower', lower])
   const writable = layers.upper === null ? [] : ['--upper', layers.upper, '--work', layers.work]
   // Our index needs no option, and hard links hold together without one.
@@ -150,14 +150,14 @@ function ourWords(layers: Layers, options: MountOptions): string[] {
 const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/stratafs.cjs)'
 
 /** Waits until no process serves the mount any more: it must end by itself once unmounted. Throws when it does not. */
-function awaitDaemonEnd(layers: Layers): void {
+export function awaitDaemonEnd(layers: Layers): void {
   for (const until = Date.now() + MS_PATIENCE; processesOf(layers.merged).length > 0; ) {
     if (Date.now() > until) throw new Error(`the daemon of ${layers.merged} has not ended after the unmount`)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
   }
 }
 
-const root: Column = {
+export const root: Column = {
   name: 'root',
   title: 'stratafs as root (data=passthrough)',
   capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
@@ -205,35 +205,7 @@ const cached: Column = {
     void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
-/** The words of a mount by the hybrid engine. */
-function hybridWords(layers: Layers, options: MountOptions): string[] {
-  const { data: _data, writeback: _writeback, ...rest } = options
-  const [program, command, ...words] = ourWords(layers, rest)
-  return [program, command, '-o', 'engine=hybrid', ...words]
-}
-
-/** Mounts; another engine that stands in would hide faults, so it is refused. */
-function mountHybrid(layers: Layers, options: MountOptions): void {
-  must(process.execPath, hybridWords(layers, options))
-  const inspected = JSON.parse(must(process.execPath, [stratafs, 'inspect', '--json', layers.merged]))
-  const [{ Engine, Downgrades }] = Array.isArray(inspected) ? inspected : [inspected]
-  if (Engine?.engine !== 'hybrid') throw new Error(`not served by the hybrid engine: ${Downgrades.join('; ')}`)
-}
-
-const hybrid: Column = {
-  ...root,
-  name: 'hybrid',
-  title: 'stratafs as root (engine=hybrid)',
-  like: 'kernel',
-  limitOf: hybridLimitOf,
-  available() {
-    if (root.available() !== true) return root.available()
-    return hybridObstacle() ?? carriesOverlay()
-  },
-  mount: (layers, options) => mountHybrid(layers, options),
-}
-
-const NOBODY = 65534
+export const NOBODY = 65534
 
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
 function asUser(actor: Probe, words: readonly string[]): void {
@@ -304,7 +276,7 @@ const plainUser: Column = {
   },
 }
 
-const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, hybrid, user, fuseNative]
+const columns: readonly Column[] = [kernel, plain, plainUser, root, cached, user, fuseNative]
 
 /** The column of that name; throws where there is none. */
 export function columnNamed(name: string): Column {

@@ -9,14 +9,19 @@ import type { Limit } from './limits.js'
 
 export const hybridLimits: readonly Limit[] = []
 
-const byCase: ReadonlyMap<string, Limit> = new Map(
-  hybridLimits.flatMap((limit) => limit.cases.map((one) => [one, limit])),
-)
+/** What it does otherwise in a user namespace, beside those of root. */
+export const userLimits: readonly Limit[] = []
+
+const find =
+  (limits: readonly Limit[]) =>
+  (family: string, name: string): Limit | null =>
+    limits.find(({ cases }) => cases.includes(`${family}: ${name}`)) ?? null
 
 /** The limit that makes this case fail by engine=hybrid, or null. */
-export function hybridLimitOf(family: string, name: string): Limit | null {
-  return byCase.get(`${family}: ${name}`) ?? null
-}
+export const hybridLimitOf = find(hybridLimits)
+
+/** The same in a user namespace. */
+export const userLimitOf = find([...userLimits, ...hybridLimits])
 
 const OLDEST = [6, 15] as const
 
