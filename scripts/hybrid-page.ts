@@ -1,15 +1,16 @@
 /**
- * Writes docs/hybrid.md: what engine=hybrid is, and what it does otherwise than the FUSE engine. The lists are made from
- * the cases and limits of test/conformance and from what a run left in dist/conformance (column `hybrid`), so that the
- * page cannot say more than was run.
+ * Writes docs/hybrid.md: what engine=hybrid is, and what it does otherwise than the FUSE engine. The lists are made
+ * from the cases and limits of test/conformance and from what a run left in dist/conformance (columns `hybrid` and
+ * `hybrid-user`), so that the page cannot say more than was run.
  *
- * Usage: npm run build:ts && node --test dist/test/conformance/hybrid.test.js && node dist/scripts/hybrid-page.js
+ * Usage: npm run build:ts && npm run test:hybrid && node dist/scripts/hybrid-page.js
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { families } from '../test/conformance/cases/index.js'
-import { hybridLimits } from '../test/conformance/hybrid-limits.js'
+import { hybridLimits, userLimits } from '../test/conformance/hybrid-limits.js'
+import type { Limit } from '../test/conformance/limits.js'
 
 interface Outcome {
   readonly family: string
@@ -19,10 +20,13 @@ interface Outcome {
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-const run = JSON.parse(readFileSync(join(root, 'dist/conformance/hybrid.json'), 'utf8')) as {
+interface Run {
   readonly kernel: string
   readonly outcomes: readonly Outcome[]
 }
+
+const resultOf = (column: string): Run =>
+  JSON.parse(readFileSync(join(root, `dist/conformance/${column}.json`), 'utf8'))
 
 const INTRODUCTION = `# The hybrid engine
 
@@ -35,7 +39,7 @@ share one page cache, also those of ordinary users in a user namespace.
 [Decision 33](decisions/0033-hybrid-engine.md) has the figures, and why \`engine=auto\` is \`engine=fuse\`.
 
 - **fuse** (what \`auto\` chooses): every request that the kernel cannot answer from its caches is served by the daemon.
-- **hybrid**: as above. It takes root, or a user namespace, and Linux 6.15 (6.16 in a user namespace).
+- **hybrid**: as above. It takes root, or a user namespace, and Linux 6.16.
 
 Where it cannot be had the mount is by engine=fuse, and says so once, as do the log and \`inspect\` (\`Downgrades\`): with
 \`squash_to_…\`, \`uidmapping=\`, \`gidmapping=\` or \`xattr_permissions=\` over an upper, and with \`static_nlink\`, \`noacl\`,
@@ -52,6 +56,8 @@ look past the overlay: what lies in the upper is read on disk. \`unmount\`, or u
 - \`user.stratafs.layer\` and \`user.stratafs.realpath\` are shown for what lies in a lower layer, not in the upper.
 - When the daemon is killed, open files, the upper and what the kernel had seen go on. What it had not seen is
   "Transport endpoint is not connected". \`unmount\` works. The upper cannot be mounted again before that.
+- An upper is read as kernel overlayfs reads it: \`.wh.NAME\` and fuse-overlayfs's opaque mark mean nothing in it. Those
+  of lower layers are heeded.
 - Counters (\`stats\`) are those of the lower union.
 
 ## The upper
@@ -68,13 +74,15 @@ const differs = (): string[] =>
     cases.flatMap((one) => (one.not?.kernel ? [`- ${family}: ${one.name}: ${one.not.kernel}`] : [])),
   )
 
-/** Whether the run showed every case of every limit. */
-function check(): void {
+/** The run of a column, which showed every case of its limits, and no other failed. */
+function checked(column: string, limits: readonly Limit[]): Run {
+  const run = resultOf(column)
   const came = (one: string) => run.outcomes.some((o) => `${o.family}: ${o.name}` === one && o.outcome === 'limit')
-  for (const { id, cases } of hybridLimits)
+  for (const { id, cases } of limits)
     for (const one of cases) if (!came(one)) throw new Error(`the run did not show ${id}: ${one}`)
   const failed = run.outcomes.filter((one) => one.outcome === 'fail')
   if (failed.length > 0) throw new Error(`the run failed: ${failed.map((one) => one.name).join('; ')}`)
+  return run
 }
 
 /** One paragraph or list item, in lines of at most 120 columns. */
@@ -88,20 +96,32 @@ function wrapped(text: string): string[] {
   return lines
 }
 
+const listed = (limits: readonly Limit[]): string[] =>
+  limits.flatMap(({ what, cause, cases }) =>
+    wrapped(`- ${what}. Why: ${cause}. Cases: ${cases.map((one) => `“${one}”`).join(', ')}.`),
+  )
+
+/** A sentence about a run. */
+function summary({ kernel, outcomes }: Run, who: string): string {
+  const count = (outcome: Outcome['outcome']) => outcomes.filter((one) => one.outcome === outcome).length
+  return `As ${who} (Linux ${kernel}) ${count('pass')} conformance cases pass, and ${count('limit')} show a limit.`
+}
+
 function page(): string {
-  const count = (outcome: Outcome['outcome']) => run.outcomes.filter((one) => one.outcome === outcome).length
-  const limits = hybridLimits.flatMap(({ what, cause, cases }) => [
-    ...wrapped(`- ${what}. Why: ${cause}. Cases: ${cases.map((one) => `“${one}”`).join(', ')}.`),
-  ])
+  const run = checked('hybrid', hybridLimits)
+  const user = checked('hybrid-user', userLimits)
   return [
     INTRODUCTION,
     '## What is different',
     '',
-    ...wrapped(
-      `Of the conformance cases ${count('pass')} pass (as root, Linux ${run.kernel}); ${count('limit')} show a limit:`,
-    ).map((line) => line.trimStart()),
+    summary(run, 'root'),
+    summary(user, 'root of a user namespace'),
     '',
-    ...limits,
+    ...listed(hybridLimits),
+    '',
+    'In a user namespace also:',
+    '',
+    ...listed(userLimits),
     '',
     'Not asked, because kernel overlayfs itself differs there:',
     '',
@@ -110,5 +130,4 @@ function page(): string {
   ].join('\n')
 }
 
-check()
 writeFileSync(join(root, 'docs/hybrid.md'), page())

@@ -1,7 +1,7 @@
 /**
  * What engine=hybrid does otherwise than the FUSE engine, one row a limit, each with the cases that show it. A case in
- * this list is played and has to fail. Where kernel overlayfs itself is not asked a case, for it differs (`not.kernel`),
- * this column is not asked either. docs/hybrid.md prints both.
+ * this list is played and has to fail. Where kernel overlayfs itself is not asked a case, for it differs
+ * (`not.kernel`), this column is not asked either. docs/hybrid.md prints both.
  */
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
@@ -23,7 +23,7 @@ export const hybridLimitOf = find(hybridLimits)
 /** The same in a user namespace. */
 export const userLimitOf = find([...userLimits, ...hybridLimits])
 
-const OLDEST = [6, 15] as const
+const OLDEST = [6, 16] as const
 
 /** Why a mount cannot be by engine=hybrid here; null where it can. */
 export function hybridObstacle(): string | null {

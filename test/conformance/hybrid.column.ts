@@ -1,4 +1,4 @@
-/** The conformance cases on the hybrid engine: run by hand (`npm run test:hybrid`), for they take as long as any column. */
+/** The conformance cases on the hybrid engine: run by hand (`npm run test:hybrid`), for a column takes its time. */
 import { runColumn } from './column-run.js'
 import { hybrid } from './hybrid-columns.js'
 

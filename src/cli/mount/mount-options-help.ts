@@ -50,7 +50,7 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   [
     'engine=auto|fuse|hybrid',
     'who serves: this daemon (fuse, auto), or kernel overlayfs above the lower layers as this daemon shows them ' +
-      '(hybrid; Linux 6.15, root or a user namespace); where that cannot be had: fuse, and says so; see docs/hybrid.md',
+      '(hybrid; Linux 6.16, root or a user namespace); where that cannot be had: fuse, and says so; see docs/hybrid.md',
   ],
   ['data=auto|passthrough|cached', 'file data: to the layers’ own files (root), or through the mount’s page cache'],
   ['writeback=0|1', 'with data=cached: whether the kernel gathers small writes'],

@@ -3,13 +3,14 @@
  * the kernel's overlay above it. The overlay keeps the FUSE mount, and that keeps the thread: it ends when the overlay
  * is unmounted.
  */
+import { Errno } from '../../base/errno.js'
 import type { Ending, EngineHandle, Held } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
 import type { EngineThread } from '../engine/engine-thread.js'
 import type { IndexThread } from '../engine/index-thread.js'
 import type { Refused } from '../mount/directories.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { leaveUpper } from './upper-fit.js'
+import { leaveUpper, settleVolatile } from './upper-fit.js'
 
 /** What `inspect` tells of the overlay. */
 export interface HybridFacts {
@@ -33,9 +34,9 @@ export class HybridEngine implements EngineHandle {
     plan: MountPlan,
     private readonly facts: HybridFacts,
   ) {
-    const { upper, work, lowers } = plan.config
     this.ended = thread.ended.then((ending) => {
-      if (upper !== null && work !== null && facts.index) leaveUpper(upper, work, facts.prefix, lowers[0]!)
+      // The overlay is gone; otherwise it has the upper still.
+      if ('result' in ending && ending.result === -Errno.ENODEV) leave(plan, facts)
       return ending
     })
   }
@@ -74,4 +75,12 @@ export class HybridEngine implements EngineHandle {
   detach(mountpoint: string, lazy: boolean): Promise<number | Refused> {
     return this.thread.detach(mountpoint, lazy)
   }
+}
+
+/** Nobody has the upper any more. */
+function leave({ config }: MountPlan, { prefix, index }: HybridFacts): void {
+  const { upper, work, lowers, volatile } = config
+  if (upper === null || work === null) return
+  if (volatile) settleVolatile(upper, work)
+  if (index) leaveUpper(upper, work, prefix, lowers[0]!)
 }

@@ -9,7 +9,7 @@ import { openLower, Refusal } from '../../layers/layer.js'
 import { MarkStore } from '../../layers/marks.js'
 import { originMark } from '../../layers/origin-mark.js'
 import { FUSE_ROOT_ID } from '../../protocol/opcodes.js'
-import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDONLY } from '../../syscalls/constants.js'
+import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_PATH, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { Refused } from '../mount/directories.js'
 
@@ -55,6 +55,15 @@ export function leaveUpper(upper: string, work: string, prefix: string, lower: s
   const mark = originMark(layer.rootFd, '', layer.root)
   layer.close()
   noteRoot(upper, prefix, mark, (noted) => readFuseMark(noted) !== null)
+}
+
+/** The clean end of a volatile mount: what was written is on disk, and the kernel's mark that it may not be goes. */
+export function settleVolatile(upper: string, work: string): void {
+  const fd = native.openat(AT_FDCWD, upper, O_RDONLY | O_DIRECTORY, 0)
+  const synced = fd >= 0 && native.syncfs(fd) >= 0
+  if (fd >= 0) native.close(fd)
+  if (!synced) return
+  for (const name of ['incompat/volatile', 'incompat']) native.unlinkat(AT_FDCWD, `${work}/work/${name}`, AT_REMOVEDIR)
 }
 
 /** Writes `mark` (null: none) in place of the note on the upper's root where `replaces` says so. */

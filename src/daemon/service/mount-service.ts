@@ -253,7 +253,10 @@ export class MountService {
    * that the number is ours, and there would be no answer.
    */
   async #isLeft(ending: Ending): Promise<boolean> {
-    return this.#isMounted() && ('crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS)))
+    if (!this.#isMounted()) return false
+    // Who ends it is asked no more by an overlay above; it was told to, where the kernel did not.
+    if (this.engine.isHybrid && 'result' in ending && ending.result === 0) return true
+    return 'crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS))
   }
 
   /** Nobody finds the mount any more. */

@@ -1,6 +1,6 @@
 /**
- * The inode that a lasting nodeid means (lasting-id.ts), found again on disk by its number alone: what ext4 and its like
- * offer. Who may open no handles finds none.
+ * The inode that a lasting nodeid means (lasting-id.ts), found again on disk by its number alone: what ext4 and its
+ * like offer. Who may open no handles finds none.
  */
 import type { Layer } from '../../layers/layer-dir.js'
 import { O_PATH, S_IFMT } from '../../syscalls/constants.js'
