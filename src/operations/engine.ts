@@ -40,8 +40,6 @@ export interface Engine {
   /** What is wanted for file data when the connection begins. */
   readonly dataWish: DataModeRequest
   describe(): Record<string, unknown>
-  /** The kernel overlay above it is mounted (engine=hybrid). */
-  overlaid(): void
   /** Says once, in the log and in `inspect`, what this mount does without. */
   downgrade(what: string): void
   counters(): Record<string, number>
@@ -76,10 +74,8 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   if (u instanceof Refusal) return { error: u.message }
   const { metadata } = u.config
   const plain = operationsOf(u)
-  const view = metadata === undefined ? null : metadataView(u, plain, metadata)
   return {
-    operations: view ?? plain,
-    overlaid: () => view?.overlaid(),
+    operations: metadata === undefined ? plain : metadataView(u, plain, metadata),
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),

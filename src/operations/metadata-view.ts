@@ -6,56 +6,35 @@
  *
  * No mark of the layers themselves is shown, since the union has heeded them. Attributes that are nested one level
  * deeper in the layers stay as deep as they are, for the overlay above shows them.
- *
- * A nodeid, with its generation, is what the overlay keeps of a file handle. LOOKUP of `.` opens it again, by the inode
- * number in it, where the layer's filesystem gives an inode by its number alone: but only while the overlay is being
- * mounted, when it looks through its hard-link index. Later an inode that is found so would have no name in the FUSE
- * mount, and the kernel (6.16 and newer) calls such a dentry out of date whenever it is used: every access to the file
- * would be ESTALE. Not found, the origin is unknown, and only the inode number depends on it.
  */
 import { Errno } from '../base/errno.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
-import { fillAttr } from '../union/context/attributes.js'
 import type { MetadataView } from '../union/context/config.js'
 import type { Union } from '../union/context/union.js'
-import { inodeOfId, lastingId } from '../union/nodes/lasting-id.js'
-import { statLasting } from '../union/nodes/lasting-inode.js'
-import { Node } from '../union/nodes/node.js'
+import type { Node } from '../union/nodes/node.js'
 import type { Operations } from './contract.js'
 import { nodeOf } from './directory-of.js'
 
 /** A redirect is a path for the kernel, which takes no longer one. */
 const PATH_MAX = 4096
 
-interface MetadataOperations extends Operations {
-  /** The overlay is mounted. */
-  overlaid(): void
-}
-
 /** Files up to this size, in bytes, are read here: a page at most, where asking for marks would cost two questions. */
 const SMALL = 4096
 
 /** `plain`, as the overlay above is to see the union. */
-export function metadataView(u: Union, plain: Operations, view: MetadataView): MetadataOperations {
+export function metadataView(u: Union, plain: Operations, view: MetadataView): Operations {
   const lower = new MetadataLower(u, plain, view)
-  u.nodes.lastingId = lastingId
   return {
     ...plain,
-    overlaid: () => lower.overlaid(),
-    lookup: (parent, name) => (name === '.' ? lower.reopen(parent) : plain.lookup(parent, name)),
-    forget: (nodeid, count) => lower.forget(nodeid, count),
     getxattr: (nodeid, attribute) => lower.getxattr(nodeid, attribute),
     listxattr: (nodeid, uid) => lower.listxattr(nodeid, uid),
   }
 }
 
 class MetadataLower {
-  /** How often `reopen` has told of a nodeid, less what was forgotten. */
-  readonly #reopened = new Map<number, number>()
   readonly #rootFds: number[]
-  #isOverlaid = false
 
   constructor(
     private readonly u: Union,
@@ -63,41 +42,6 @@ class MetadataLower {
     private readonly view: MetadataView,
   ) {
     this.#rootFds = view.roots.map((path) => native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0))
-  }
-
-  /** LOOKUP of `.`: the nodeid once more, `attr` filled; -ESTALE where it is not found, or not to be found any more. */
-  reopen(nodeid: number): number {
-    if (this.#isOverlaid) return -Errno.ESTALE
-    const isKnown = this.u.nodes.get(nodeid) !== undefined
-    const errno = isKnown ? this.plain.getattr(nodeid) : this.#attributesOf(nodeid)
-    if (errno < 0) return errno
-    this.#count(nodeid, 1)
-    return nodeid
-  }
-
-  overlaid(): void {
-    this.#isOverlaid = true
-  }
-
-  #count(nodeid: number, by: number): void {
-    const count = (this.#reopened.get(nodeid) ?? 0) + by
-    if (count > 0) this.#reopened.set(nodeid, count)
-    else this.#reopened.delete(nodeid)
-  }
-
-  /** The kernel forgets all that it was told of a nodeid at once: those told by `reopen` are not the node's. */
-  forget(nodeid: number, count: number): void {
-    const reopened = Math.min(count, this.#reopened.get(nodeid) ?? 0)
-    if (reopened > 0) this.#count(nodeid, -reopened)
-    if (count > reopened) this.plain.forget(nodeid, count - reopened)
-  }
-
-  /** The attributes of an inode that no name has been looked up of: `attr`; 0 or -ESTALE. */
-  #attributesOf(nodeid: number): number {
-    if (!statLasting(this.u.lowers, nodeid)) return -Errno.ESTALE
-    const { type, ino } = inodeOfId(nodeid)!
-    fillAttr(this.u, new Node(nodeid, type, ino, null), native.stat)
-    return 0
   }
 
   getxattr(nodeid: number, attribute: string): Uint8Array | number {

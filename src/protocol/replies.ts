@@ -11,8 +11,6 @@ import type { ReplyBuffer } from './reply-buffer.js'
  * A file's attributes, as fuse_attr and fuse_statx carry them. Times in seconds and nanoseconds, `blocks` in 512 bytes.
  */
 export interface AttrFields {
-  /** With the nodeid the kernel’s name of an inode for ever; 0 where nodeids do not last. */
-  readonly generation?: number
   readonly ino: number
   readonly mode: number
   readonly nlink: number
@@ -118,7 +116,7 @@ export function entryOut(
   attrValid: Validity,
 ): number {
   reply.setU64(at, nodeid)
-  reply.setU64(at + 8, attr.generation ?? 0)
+  reply.setU64(at + 8, 0)
   reply.setU64(at + 16, entryValid.seconds)
   reply.setU64(at + 24, attrValid.seconds)
   reply.setU32(at + 32, entryValid.nanoseconds)

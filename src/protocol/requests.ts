@@ -39,12 +39,6 @@ export const name = decoder({ name: '' }, (request, args) => {
   return args.name === '' ? MALFORMED : 0
 })
 
-/** As `name`; also `.`, by which the kernel asks for the nodeid itself (EXPORT_SUPPORT). */
-export const lookup = decoder({ name: '' }, (request, args) => {
-  args.name = request.text(0) === '.' ? '.' : request.name(0)
-  return args.name === '' ? MALFORMED : 0
-})
-
 /** fuse_statx_in: u32 getattr_flags @0 · u32 reserved @4 · u64 fh @8 · u32 sx_flags @16 · u32 sx_mask @20 */
 export const statx = decoder({ flags: 0, mask: 0 }, (request, args) => {
   if (!request.has(24)) return MALFORMED

@@ -39,7 +39,7 @@ function operation<A extends object>(row: Operation<A>): Operation {
 
 /** The rows, by opcode. */
 export const operations: Readonly<Record<number, Operation>> = {
-  [Opcode.LOOKUP]: operation({ name: 'LOOKUP', decode: requests.lookup, run: names.lookup, encode: answers.entry }),
+  [Opcode.LOOKUP]: operation({ name: 'LOOKUP', decode: requests.name, run: names.lookup, encode: answers.entry }),
   [Opcode.FORGET]: operation({ name: 'FORGET', decode: requests.forget, run: names.forget, encode: answers.silent }),
   [Opcode.BATCH_FORGET]: operation({
     name: 'BATCH_FORGET',

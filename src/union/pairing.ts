@@ -6,7 +6,6 @@
  */
 import { Errno } from '../base/errno.js'
 import { sameBytes } from '../layers/file-handle.js'
-import { readFuseMark } from '../layers/fuse-handle.js'
 import { originMark, upperMark } from '../layers/origin-mark.js'
 import type { Union, Writable } from './context/union.js'
 
@@ -42,8 +41,7 @@ function verifyIndex(u: Union, fd: number, own: Uint8Array | null): Verdict {
 function verify(u: Union, fd: number, mark: 'origin' | 'upper', due: Uint8Array | null): Verdict {
   if (due === null) return 'fits'
   const noted = u.marks.get(fd, '', mark)
-  // Engine=hybrid notes no more of the lower than that it was there.
-  if (typeof noted !== 'number') return sameBytes(noted, due) || readFuseMark(noted) !== null ? 'fits' : 'differs'
+  if (typeof noted !== 'number') return sameBytes(noted, due) ? 'fits' : 'differs'
   if (noted === -Errno.ENODATA) u.marks.set(fd, '', mark, due)
   return 'fits'
 }

@@ -56,8 +56,8 @@ export interface Column {
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
   unmount(layers: Layers, actor: Probe): void
-  /** Another column, which this one is built on: it differs where that one does. */
-  readonly like?: string
+  /** Other columns, which this one is made of: it differs where one of them does. */
+  readonly like?: readonly string[]
   /** In nanoseconds, where times are coarser than on disk. */
   readonly timeUnit?: bigint
   /** The known limit that makes a case fail here; null where it has to pass. */

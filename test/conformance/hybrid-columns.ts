@@ -38,7 +38,7 @@ export const hybrid: Column = {
   ...root,
   name: 'hybrid',
   title: 'stratafs as root (engine=hybrid)',
-  like: 'kernel',
+  like: ['kernel', 'root'],
   limitOf: hybridLimitOf,
   available() {
     if (root.available() !== true) return root.available()

@@ -7,7 +7,44 @@ import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import type { Limit } from './limits.js'
 
-export const hybridLimits: readonly Limit[] = []
+export const hybridLimits: readonly Limit[] = [
+  {
+    id: 'numbers-over-remount',
+    what:
+      'a file that was copied up has another inode number after a remount, or once the kernel has dropped the lower ' +
+      'inode from its caches',
+    cause: 'the FUSE mount below has no file handles, so no origin is kept',
+    cases: [
+      'one after the other: chmod of every file, directory after directory, keeps all else',
+      'NUMBERS: the inode number of a file stays over copy-up by write, chmod, rename and remount',
+    ],
+  },
+  {
+    id: 'protection',
+    what: 'chattr +i and +a of a lower file or directory protect it only once it has been copied up',
+    cause: 'FUSE carries no inode flags, by which the overlay knows them',
+    cases: [
+      'protection: an immutable lower file cannot be changed, renamed, linked, replaced or removed',
+      'protection: an append-only lower file lets its times be set to now, and stays append-only once copied up',
+      'protection: an open for writing of an immutable file is EPERM, of an append-only one it has to append',
+      'protection: an immutable lower directory takes no names and loses none; its files can be written',
+    ],
+  },
+  {
+    id: 'copy-range',
+    what: 'copy_file_range from a lower file of up to 4 KiB is EXDEV; cp then reads and writes',
+    cause: 'such a file is read through the FUSE mount, which is another filesystem',
+    cases: [
+      'holes, fallocate, ranges, tmpfile: copy_file_range from a lower file into a new one and into a lower one',
+    ],
+  },
+  {
+    id: 'virtual-upper',
+    what: 'user.stratafs.layer and user.stratafs.realpath are not shown for what lies in the upper',
+    cause: 'the upper is the kernel’s',
+    cases: ['xattrs: user.stratafs.layer and realpath tell where a file comes from'],
+  },
+]
 
 /** What it does otherwise in a user namespace, beside those of root. */
 export const userLimits: readonly Limit[] = []

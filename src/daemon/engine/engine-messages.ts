@@ -41,8 +41,6 @@ export const OWNERS_PER_ANSWER = 500
 export type Question =
   | { readonly what: 'describe' }
   | { readonly what: 'counters' }
-  /** Tells that the kernel overlay above is mounted. */
-  | { readonly what: 'overlaid' }
   | { readonly what: 'which'; readonly path: string }
   | { readonly what: 'owners'; readonly path: string; readonly after: number }
 

@@ -159,7 +159,7 @@ function makeSession(engine: Engine, start: EngineStart, device: InstanceType<ty
       directIo: false,
       data: engine.dataWish,
       readdirplus: 'on',
-      exported: start.config.metadata !== undefined,
+      overlaid: start.config.metadata !== undefined,
     },
     fault: (error, request) => {
       const stack = sourceStack(error)
@@ -200,7 +200,6 @@ interface Served {
 function answerQuestion(question: Question, served: Served): unknown {
   const { engine } = served
   try {
-    if (question.what === 'overlaid') return engine.overlaid()
     if (question.what === 'which') return engine.which(question.path)
     if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     return question.what === 'describe' ? describe(served) : countersOf(served)

@@ -10,14 +10,10 @@ import type { EngineThread } from '../engine/engine-thread.js'
 import type { IndexThread } from '../engine/index-thread.js'
 import type { Refused } from '../mount/directories.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { leaveUpper, settleVolatile } from './upper-fit.js'
+import { settleVolatile } from './upper-fit.js'
 
 /** What `inspect` tells of the overlay. */
-export interface HybridFacts {
-  /** Of the marks in upper and layers. */
-  readonly prefix: string
-  /** The kernel keeps hard links of lower files together. */
-  readonly index: boolean
+interface HybridFacts {
   /** The overlay's options beside its layers. */
   readonly options: readonly (readonly [string, string?])[]
   /** Its data-only layers. */
@@ -36,7 +32,7 @@ export class HybridEngine implements EngineHandle {
   ) {
     this.ended = thread.ended.then((ending) => {
       // The overlay is gone; otherwise it has the upper still.
-      if ('result' in ending && ending.result === -Errno.ENODEV) leave(plan, facts)
+      if ('result' in ending && ending.result === -Errno.ENODEV) leave(plan)
       return ending
     })
   }
@@ -52,13 +48,13 @@ export class HybridEngine implements EngineHandle {
   }
 
   #describe(lower: Record<string, unknown>): Record<string, unknown> {
-    const { options, roots, index, downgrades } = this.facts
+    const { options, roots, downgrades } = this.facts
     const overlay = options.map(([key, value]) => (value === undefined ? key : `${key}=${value}`))
     return {
       ...lower,
       engine: 'hybrid',
       overlay: { options: overlay, dataLayers: roots },
-      hardLinkIndex: index,
+      hardLinkIndex: false,
       downgrades: [...(lower.downgrades as string[]), ...downgrades],
     }
   }
@@ -78,9 +74,6 @@ export class HybridEngine implements EngineHandle {
 }
 
 /** Nobody has the upper any more. */
-function leave({ config }: MountPlan, { prefix, index }: HybridFacts): void {
-  const { upper, work, lowers, volatile } = config
-  if (upper === null || work === null) return
-  if (volatile) settleVolatile(upper, work)
-  if (index) leaveUpper(upper, work, prefix, lowers[0]!)
+function leave({ config: { upper, work, volatile } }: MountPlan): void {
+  if (volatile && upper !== null && work !== null) settleVolatile(upper, work)
 }

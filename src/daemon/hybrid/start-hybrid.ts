@@ -7,7 +7,7 @@
 import { errnoWords } from '../../base/errno-words.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
-import { defaultPrefix, USER_MARKS } from '../../layers/marks.js'
+import { defaultPrefix } from '../../layers/marks.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
@@ -17,14 +17,16 @@ import { openDevice } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { hybridObstacle } from './choose.js'
 import { type DataRoots, dataRootsOf } from './data-roots.js'
-import { HybridEngine, type HybridFacts } from './hybrid-engine.js'
+import { HybridEngine } from './hybrid-engine.js'
 import { attachMount, detachedFuse, detachedOverlay } from './overlay.js'
 import { overlayOptions } from './overlay-options.js'
-import { fitUpper, handlesLast } from './upper-fit.js'
+import { upperObstacle } from './upper-fit.js'
 
-const NUMBERS =
-  'inode numbers of files that were copied up change with a remount, and where the kernel forgot the lower ones'
-const INDEX_OFF = 'handles of these layers do not last: hard links of lower layers are split by a change'
+/** What is done without over an upper. */
+const WITHOUT = [
+  'hard links of lower files are split when one of them is changed',
+  'inode numbers of files that were copied up change with a remount, and once the kernel has dropped the lower ones',
+]
 
 /** Builds the engine, mounts, serves; or says why this has to be engine=fuse, with nothing left. */
 export async function startHybrid(
@@ -36,21 +38,18 @@ export async function startHybrid(
   if (obstacle !== null) return { error: obstacle }
   const { config } = plan
   const prefix = defaultPrefix(config.userxattr)
-  const index = config.upper !== null && prefix !== USER_MARKS && config.lowers.every(handlesLast)
-  const unfit = config.upper === null ? null : fitUpper(config.upper, config.work!, prefix, index)
-  if (unfit !== null) return unfit
+  const unfit = config.work === null ? null : upperObstacle(config.work)
+  if (unfit !== null) return { error: unfit }
   const roots = dataRootsOf([...config.lowers, ...(config.dataLowers ?? [])])
   if (typeof roots === 'number') return { error: `the layers' mounts cannot be cloned (${errnoWords(roots)})` }
-  const started = await startOver(plan, { prefix, index }, roots, log, trace)
+  const started = await startOver(plan, prefix, roots, log, trace)
   for (const fd of roots.fds) native.close(fd)
   return started
 }
 
-type Terms = Pick<HybridFacts, 'prefix' | 'index'>
-
 async function startOver(
   plan: MountPlan,
-  terms: Terms,
+  prefix: string,
   roots: DataRoots,
   log: Log,
   trace: (line: string) => void,
@@ -60,15 +59,15 @@ async function startOver(
   const start = { config, timeout, trace: traced, awake, mountpoint: plan.mountpoint }
   const engine = await EngineThread.start(start, log, trace)
   if ('error' in engine) return engine
-  const refused = await attachBoth(plan, terms, roots, engine)
+  const refused = await attachBoth(plan, prefix, roots, engine)
   if (refused !== null) {
     engine.stop()
     await engine.ended
     return refused
   }
-  const options = overlayOptions(plan.config, terms.prefix, terms.index)
-  const downgrades = plan.config.upper === null ? [] : terms.index ? [NUMBERS] : [NUMBERS, INDEX_OFF]
-  return new HybridEngine(engine, plan, { ...terms, options, roots: roots.view.roots, downgrades })
+  const options = overlayOptions(plan.config, prefix)
+  const downgrades = plan.config.upper === null ? [] : WITHOUT
+  return new HybridEngine(engine, plan, { options, roots: roots.view.roots, downgrades })
 }
 
 /** What the union below is made of: it writes nothing, and leaves content to the overlay. */
@@ -89,7 +88,7 @@ function lowerConfig(config: UnionConfig, { view }: DataRoots): UnionConfig {
 /** Null, or why there is no overlay on the mountpoint. */
 async function attachBoth(
   plan: MountPlan,
-  terms: Terms,
+  prefix: string,
   roots: DataRoots,
   engine: EngineThread,
 ): Promise<Refused | null> {
@@ -104,10 +103,9 @@ async function attachBoth(
     native.close(lower)
     return { error: 'the engine ended before it served: see the log' }
   }
-  const steps = overlayOptions(plan.config, terms.prefix, terms.index)
+  const steps = overlayOptions(plan.config, prefix)
   const overlay = detachedOverlay(plan, { lower, data: roots.fds, steps })
   native.close(lower)
-  await engine.ask({ what: 'overlaid' })
   if (typeof overlay !== 'number') return overlay
   const errno = attachMount(overlay, plan.mountpoint)
   return errno < 0 ? { error: `cannot mount on ${shown(plan.mountpoint)}: ${errnoWords(errno)}` } : null

@@ -9,7 +9,6 @@ import { latin1 } from '../../layers/marks.js'
 import { givesPower, overriddenMode, tamed, trusts } from '../../layers/override-trust.js'
 import { native } from '../../syscalls/native.js'
 import { isBeyondCounting, Stat } from '../../syscalls/stat.js'
-import { generationOf } from '../nodes/lasting-inode.js'
 import { type Node, smi } from '../nodes/node.js'
 import { locate, statNode, topDir, type Union } from './union.js'
 
@@ -43,7 +42,6 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   attr.ctimeNs = stat[Stat.CTIME_NS]!
   attr.btime = stat[Stat.BTIME]!
   attr.btimeNs = stat[Stat.BTIME_NS]!
-  if (u.config.metadata !== undefined) attr.generation = node.dir === null ? generationOf(stat) : 0
   if (node.contentDir !== null) fillBlocks(u, node)
   const override = layer?.override ?? null
   if (override !== null) applyOverride(u, node, override, stat)

@@ -7,8 +7,6 @@ import { Errno } from '../../base/errno.js'
 export interface Attr {
   /** Whether the kernel may believe all this for as long as it was told; else not at all. */
   lasting: boolean
-  /** Tells apart the inodes that have a nodeid one after the other, where nodeids outlast a mount; else 0. */
-  generation?: number
   ino: number
   mode: number
   nlink: number

@@ -84,8 +84,6 @@ export class Union {
   readonly listings = new Set<Node>()
   /** Lower hard-link groups of which names were hidden while nothing of them was in the upper: key to count. */
   readonly hiddenLinks = new Map<string, number>()
-  /** The hard-link index has entries that engine=hybrid made. */
-  hasFuseIndex = false
   /** Lower files of one name that are in the hard-link index all the same, by key. */
   readonly singled = new Set<string>()
   /** Upper inodes that have their number from a mark. */
@@ -178,7 +176,6 @@ export function statNode(u: Union, node: Node): number {
 export function emptyAttr(): Attr {
   return {
     lasting: true,
-    generation: 0,
     ino: 0,
     mode: 0,
     nlink: 0,

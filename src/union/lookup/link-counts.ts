@@ -9,7 +9,6 @@
  */
 import { Errno } from '../../base/errno.js'
 import { indexName } from '../../layers/file-handle.js'
-import { isFuseIndexName } from '../../layers/fuse-handle.js'
 import { latin1 } from '../../layers/marks.js'
 import { S_IFREG } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -69,7 +68,6 @@ export function sweepIndex(u: Union): void {
   const index = u.writable!.work.index!
   const entries = native.readDirectory(index.fd, '')
   if (typeof entries === 'number') return
-  u.hasFuseIndex = entries.names.some(isFuseIndexName)
   for (const name of entries.names) {
     const single = u.inodes.singleOf(Buffer.from(name, 'hex'))
     if (single !== null) u.singled.add(single)

@@ -9,7 +9,6 @@
  */
 import { Errno } from '../../base/errno.js'
 import { indexName } from '../../layers/file-handle.js'
-import { fuseIndexName } from '../../layers/fuse-handle.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { type Marks, noMarks } from '../../layers/marks.js'
 import { originMark } from '../../layers/origin-mark.js'
@@ -23,7 +22,6 @@ import { protectionOf } from '../context/protection.js'
 import { type Found, search } from '../context/search.js'
 import { statNode, type Union } from '../context/union.js'
 import { inodeKey } from '../nodes/inode-numbers.js'
-import { generationOf, lastingIdOf } from '../nodes/lasting-inode.js'
 import { addName, DirState, type Node } from '../nodes/node.js'
 import { ABSENT, listedAt } from './merged-directory.js'
 
@@ -155,12 +153,8 @@ function upperInLinkIndex(u: Union, found: Found, lowerLinks: number): Node | nu
   const fd = u.cache.fd(found.inodeDir!)
   const mark = fd < 0 ? null : originMark(fd, found.inodeName, found.inodeDir!)
   if (mark === null) return null
-  let name = indexName(mark)
-  let errno = native.statat(index.fd, name)
-  if (errno === -Errno.ENOENT && u.hasFuseIndex) {
-    name = hybridName(u)
-    errno = native.statat(index.fd, name)
-  }
+  const name = indexName(mark)
+  const errno = native.statat(index.fd, name)
   if (errno < 0) return errno === -Errno.ENOENT ? null : errno
   if ((native.stat[Stat.MODE]! & S_IFMT) !== found.type) return null
   u.topStat.set(native.stat)
@@ -168,11 +162,6 @@ function upperInLinkIndex(u: Union, found: Found, lowerLinks: number): Node | nu
   const known = u.nodes.byKey(key)
   if (known !== undefined) return known
   return nodeFromLinkIndex(u, found, name, key, lowerLinks)
-}
-
-/** The entry that engine=hybrid makes for the lower inode that `u.topStat` describes. */
-function hybridName(u: Union): string {
-  return fuseIndexName({ nodeid: lastingIdOf(u.lowers, u.topStat), generation: generationOf(u.topStat) })
 }
 
 function nodeFromLinkIndex(u: Union, found: Found, name: string, key: string, lowerLinks: number): Node | number {

@@ -6,12 +6,10 @@
  * life of the mount.
  */
 import { decodeOrigin, inodeOfHandle, type Origin, sameBytes } from '../../layers/file-handle.js'
-import { readFuseMark } from '../../layers/fuse-handle.js'
 import type { Layer } from '../../layers/layer-dir.js'
 import { O_PATH, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
-import { generationOf, statLasting } from './lasting-inode.js'
 
 const FILESYSTEM_UNIT = 2 ** 48
 const HIGH_LIMIT = 2 ** 16
@@ -64,7 +62,6 @@ export class InodeNumbers {
    * The merged number of the lower inode that an origin mark names; null when it is unknown, stale or of another type.
    */
   ofOrigin(mark: Uint8Array, type: number): number | null {
-    if (this.#ofFuse(mark)) return (native.stat[Stat.MODE]! & S_IFMT) === type ? this.ofStat(native.stat) : null
     const origin = decodeOrigin(mark)
     const layer = origin === null ? null : this.#layerOf(origin)
     return layer === null ? null : this.#originOn(layer, origin!, type)
@@ -72,7 +69,6 @@ export class InodeNumbers {
 
   /** The link count of the lower inode that an origin mark names, or null; fills `native.stat`. */
   originLinks(mark: Uint8Array): number | null {
-    if (this.#ofFuse(mark)) return native.stat[Stat.NLINK]!
     const origin = decodeOrigin(mark)
     const layer = origin === null || !this.mayOpenHandles ? null : this.#layerOf(origin)
     if (layer === null) return null
@@ -93,13 +89,6 @@ export class InodeNumbers {
     const layer = origin === null ? null : this.#layerOf(origin)
     const halves = layer === null ? null : inodeOfHandle(origin!.type, origin!.handle)
     return halves === null ? null : `${layer!.device}:${halves[1]}:${halves[0]}`
-  }
-
-  /** Whether the mark is one that engine=hybrid leaves, of an inode that is there: `native.stat` describes it. */
-  #ofFuse(mark: Uint8Array): boolean {
-    const fuse = this.mayOpenHandles ? readFuseMark(mark) : null
-    if (fuse === null || !statLasting(this.layers, fuse.nodeid)) return false
-    return generationOf(native.stat) === fuse.generation
   }
 
   /** The first lower layer on the filesystem that the mark names. */

@@ -31,8 +31,6 @@ export class NodeTable {
   readonly #byKey = new Map<string, Node>()
   readonly #ghosts = new Map<number, StaleNodeid>()
   #next = FUSE_ROOT_ID
-  /** The nodeid that an inode has in every mount, by type and inode number; 0: it has none. */
-  lastingId: (type: number, ino: number) => number = () => 0
 
   get size(): number {
     return this.#byId.size
@@ -70,9 +68,7 @@ export class NodeTable {
   }
 
   create(type: number, ino: number, dir: DirState | null): Node {
-    const lasting = this.lastingId(type, ino)
-    const id = lasting > 0 && this.get(lasting) === undefined ? lasting : this.#next++
-    const node = new Node(id, type, ino, dir)
+    const node = new Node(this.#next++, type, ino, dir)
     this.#byId.set(node.id, node)
     return node
   }
