@@ -18,6 +18,7 @@
         "src/prefetch.cc",
         "src/identity.cc",
         "src/mounting.cc",
+        "src/mount-api.cc",
         "src/fusermount.cc",
         "src/notify.cc",
         "src/epoll.cc",

@@ -200,6 +200,16 @@ export interface Native {
   mount(source: string, target: string, type: string, flags: number, data: string): number
   /** umount2(2); MNT_DETACH 2, UMOUNT_NOFOLLOW 8. */
   umount(target: string, flags: number): number
+  /** fsopen(2): a filesystem to be configured; close-on-exec, as is what `fsmount` returns. */
+  fsopen(type: string): number
+  /** fsconfig(2): `command` FSCONFIG_*; an empty `key` or `value` is none. */
+  fsconfig(fd: number, command: number, key: string, value: string, aux: number): number
+  /** fsmount(2): the mount, attached nowhere; MOUNT_ATTR_*. */
+  fsmount(fd: number, attributes: number): number
+  /** move_mount(2): attaches what `fsmount` returned on `target`. */
+  moveMount(fd: number, target: string): number
+  /** The next thing that the kernel has to say about a configuration: `e TEXT`, `w TEXT` or `i TEXT`; '' at the end. */
+  fsMessage(fd: number): string
   /** Runs `program` (fusermount3) with `-o options -- target`, _FUSE_COMMFD set, and receives the /dev/fuse
    * descriptor; what the program printed on standard error when it failed is the string. */
   fusermount(program: string, options: string, target: string): number | string

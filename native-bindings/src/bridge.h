@@ -220,6 +220,7 @@ void describeClosing(Table& table);
 void describeWarm(Table& table);
 void describeIdentity(Table& table);
 void describeMounting(Table& table);
+void describeMountApi(Table& table);
 void describeFusermount(Table& table);
 void describeNotify(Table& table);
 void describeEpoll(Table& table);

@@ -59,8 +59,8 @@ void instantiate(napi_env env, napi_value exports) {
   table.rows.push_back(constant("Device", deviceClass(env)));
   for (auto describe : {describePlaces, describeNames, describeAttributes, describeXattrs, describeDirectories,
                         describeHandles, describeFiles, describeCopy, describeAhead, describeClosing, describeWarm,
-                        describeIdentity, describeMounting, describeFusermount, describeNotify, describeEpoll,
-                        describeSync})
+                        describeIdentity, describeMounting, describeMountApi, describeFusermount, describeNotify,
+                        describeEpoll, describeSync})
     describe(table);
   napi_define_properties(env, exports, table.rows.size(), table.rows.data());
 }

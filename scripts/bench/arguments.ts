@@ -22,7 +22,7 @@ Mounts kernel overlayfs, fuse-overlayfs and stratafs over the same layers, runs 
 prints medians and multiples of kernel overlayfs's. Needs root. Nothing is left behind but what --folder keeps.
 
   --only WORD[,WORD…]   only measures whose names contain one of these (--list names them)
-  --side WORD[,WORD…]   only these sides: overlayfs, fuse-overlayfs, stratafs, "stratafs awake=0", "stratafs cached",
+  --side WORD[,WORD…]   only these sides: overlayfs, fuse-overlayfs, stratafs, "stratafs awake=0", "stratafs cached", "stratafs hybrid",
                         "stratafs as user", "stratafs fuse-native"
   --peer NAME=COMMAND   one more program with fuse-overlayfs's command line; repeat it
   --rounds N            rounds of each workload [3]

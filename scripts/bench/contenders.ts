@@ -34,7 +34,9 @@ async function ours(): Promise<Maybe[]> {
   const cached: Maybe = (await hasDataMode('cached'))
     ? counted(program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached'))
     : 'stratafs cached: this build has no data=cached'
-  return [own, asleep(), cached, await asUser(), overFuseNative()]
+  const about = 'as root, with `-o engine=hybrid`: kernel overlayfs above the lower layers as stratafs shows them'
+  const hybrid = counted(program('stratafs hybrid', ownCommand(), about, ',engine=hybrid'))
+  return [own, asleep(), cached, hybrid, await asUser(), overFuseNative()]
 }
 
 const counted = (side: Side): Side => ({ ...side, counting: ownCommand() })

@@ -34,6 +34,7 @@ const ORDER = [
   'daemon/process',
   'daemon/service',
   'daemon/control',
+  'daemon/hybrid',
   'daemon/engine',
   'daemon/mount',
   'daemon/options',

@@ -46,6 +46,7 @@ export async function which(path: Path, layers: NamedLayers = {}): Promise<Origi
 
 async function whichMounted(path: Path): Promise<Ownership | HiddenPath | number> {
   const { daemon, inside: at } = unwrap(findInside(absolute(path)), 'NOT_A_MOUNT')
+  if (daemon.state.hybrid) return withReader(unwrap(await mountTarget(daemon)), (reader) => reader.which(at))
   return (await askOf(daemon.socket, { command: 'which', path: at }, null)) as Ownership | HiddenPath | number
 }
 
@@ -86,6 +87,7 @@ async function listOf(path: Path, layers: NamedLayers): Promise<OwnedEntry[] | n
 
 async function listMounted(path: Path): Promise<OwnedEntry[] | number> {
   const { daemon, inside: at } = unwrap(findInside(absolute(path)), 'NOT_A_MOUNT')
+  if (daemon.state.hybrid) return withReader(unwrap(await mountTarget(daemon)), (reader) => reader.list(at))
   const entries: OwnedEntry[] = []
   for (let after: number | null = 0; after !== null; ) {
     const page = (await askOf(daemon.socket, { command: 'owners', path: at, after }, null)) as OwnedPage | number

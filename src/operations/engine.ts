@@ -29,6 +29,7 @@ import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
 import { getFlags, setFlags, statfs } from './filesystem.js'
 import { link, readlink } from './link.js'
 import { forget, lookup } from './lookup.js'
+import { metadataView } from './metadata-view.js'
 import { copyFileRange, fallocate, fsync, fsyncdir, lseek, open, read, release, write } from './open.js'
 import { readdir } from './readdir.js'
 import { rmdir, unlink } from './remove.js'
@@ -72,8 +73,10 @@ export interface Engine {
 export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | StratafsError {
   const u = setUp(config, binding, log)
   if (u instanceof StratafsError) return u
+  const { metadata } = u.config
+  const plain = operationsOf(u)
   return {
-    operations: operationsOf(u),
+    operations: metadata === undefined ? plain : metadataView(u, plain, metadata),
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),

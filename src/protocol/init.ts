@@ -7,7 +7,7 @@
  *
  * - SPLICE_*: data never passes a pipe;
  * - POSIX_LOCKS and FLOCK_LOCKS: the kernel keeps locks itself, which is all a local filesystem needs;
- * - EXPORT_SUPPORT: a nodeid does not outlive its FORGET;
+ * - EXPORT_SUPPORT: a nodeid does not outlive its FORGET. Where an overlay lies above, NO_EXPORT_SUPPORT says so to it;
  * - AUTO_INVAL_DATA: all change comes through the mount, and EXPLICIT_INVAL_DATA says just that;
  * - SECURITY_CTX and CREATE_SUPP_GROUP.
  *
@@ -59,6 +59,8 @@ export interface InitChoices {
   readonly maxWrite: number
   /** The kernel's page size in bytes. */
   readonly pageSize: number
+  /** A kernel overlay lies above, and is to keep no file handles. */
+  readonly overlaid?: boolean | undefined
 }
 
 /** What init_out says. */
@@ -149,7 +151,9 @@ function wantedFlags(choices: InitChoices, data: DataModeAgreed): number {
 }
 
 function wantedFlags2(choices: InitChoices, data: DataModeAgreed): number {
-  return (choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0) | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
+  const handles = choices.overlaid ? InitFlag2.NO_EXPORT_SUPPORT : 0
+  const mapped = choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0
+  return handles | mapped | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
 }
 
 /** A newer major: name ours and wait; the kernel then sends a second INIT that speaks it. */

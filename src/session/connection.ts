@@ -7,8 +7,8 @@ import type { Context } from './context.js'
 const USUAL_PAGE = 4096
 
 export function init(context: Context, args: typeof requests.init.args): number {
-  const { acl, readdirplus, directIo, data, pageSize = USUAL_PAGE } = context.config
-  const answer = negotiate(args, { acl, readdirplus, directIo, data, maxWrite: context.maxWrite, pageSize })
+  const { acl, readdirplus, directIo, data, overlaid, pageSize = USUAL_PAGE } = context.config
+  const answer = negotiate(args, { acl, readdirplus, directIo, data, maxWrite: context.maxWrite, pageSize, overlaid })
   if (typeof answer === 'number') return answer
   context.agreed = answer
   context.request.extendedSetxattr = context.agreedOn(InitFlag.SETXATTR_EXT)

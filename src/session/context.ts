@@ -26,6 +26,8 @@ export interface SessionConfig {
   readonly data: DataChoices
   /** The kernel's page size in bytes; 4096 where nothing else is known. */
   readonly pageSize?: number
+  /** A kernel overlay lies above. */
+  readonly overlaid?: boolean | undefined
 }
 
 /** The largest WRITE and READ asked for, in bytes, where the buffers hold that much. */

@@ -16,6 +16,11 @@ type Surroundings = Pick<
   | 'cloneMount'
   | 'mount'
   | 'umount'
+  | 'fsopen'
+  | 'fsconfig'
+  | 'fsmount'
+  | 'moveMount'
+  | 'fsMessage'
   | 'fusermount'
   | 'eventfd'
   | 'reserveDescriptors'
@@ -61,6 +66,11 @@ export const surroundings: Surroundings = {
   cloneMount: refuse(Errno.ENOSYS),
   mount: refuse(Errno.ENOSYS),
   umount: (target, flags) => programs.umount(target, flags),
+  fsopen: refuse(Errno.ENOSYS),
+  fsconfig: refuse(Errno.ENOSYS),
+  fsmount: refuse(Errno.ENOSYS),
+  moveMount: refuse(Errno.ENOSYS),
+  fsMessage: () => '',
   fusermount: refuse(Errno.ENOSYS),
   eventfd: refuse(Errno.ENOSYS),
   reserveDescriptors: refuse(Errno.ENOSYS),

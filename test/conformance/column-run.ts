@@ -34,8 +34,7 @@ export const resultsDirectory = join(repository, 'dist/conformance')
 
 /** Why `column` does not play this case; null where it does. */
 function skipReason(column: Column, one: Case): string | null {
-  const reason = one.not?.[column.name]
-  if (reason) return reason
+  for (const name of [column.name, ...(column.like ?? [])]) if (one.not?.[name]) return one.not[name]
   const missing = (one.needs ?? []).filter((capability) => !column.capabilities.has(capability))
   if (missing.length > 0) return `needs ${missing.join(', ')}`
   const isLayered =

@@ -56,6 +56,8 @@ export interface Column {
   start(directory: string, program: string): Probe
   mount(layers: Layers, options: MountOptions, actor: Probe): void
   unmount(layers: Layers, actor: Probe): void
+  /** Other columns, which this one is made of: it differs where one of them does. */
+  readonly like?: readonly string[]
   /** In nanoseconds, where times are coarser than on disk. */
   readonly timeUnit?: bigint
   /** The known limit that makes a case fail here; null where it has to pass. */
@@ -134,7 +136,8 @@ const plain: Column = {
   unmount: () => {},
 }
 
-function ourWords(layers: Layers, options: MountOptions): string[] {
+/** The words that mount `layers`. */
+export function ourWords(layers: Layers, options: MountOptions): string[] {
   const lowers = layers.lowers.flatMap((lower) => ['--lower', lower])
   const writable = layers.upper === null ? [] : ['--upper', layers.upper, '--work', layers.work]
   // Our index needs no option, and hard links hold together without one.
@@ -147,14 +150,14 @@ function ourWords(layers: Layers, options: MountOptions): string[] {
 const built = (): true | string => existsSync(stratafs) || 'the command line is not built (dist/src/cli/stratafs.cjs)'
 
 /** Waits until no process serves the mount any more: it must end by itself once unmounted. Throws when it does not. */
-function awaitDaemonEnd(layers: Layers): void {
+export function awaitDaemonEnd(layers: Layers): void {
   for (const until = Date.now() + MS_PATIENCE; processesOf(layers.merged).length > 0; ) {
     if (Date.now() > until) throw new Error(`the daemon of ${layers.merged} has not ended after the unmount`)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
   }
 }
 
-const root: Column = {
+export const root: Column = {
   name: 'root',
   title: 'stratafs as root (data=passthrough)',
   capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
@@ -202,7 +205,7 @@ const cached: Column = {
     void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
 }
 
-const NOBODY = 65534
+export const NOBODY = 65534
 
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
 function asUser(actor: Probe, words: readonly string[]): void {

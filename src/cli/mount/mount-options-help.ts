@@ -47,6 +47,11 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   ['uidmapping=H:C:N gidmapping=H:C:N', 'owners on disk (H) to owners shown (C), in ranges of N'],
   ['squash_to_root squash_to_uid=U squash_to_gid=G', 'every file shows one owner'],
   ['xattr_permissions=0|1|2', 'owner and mode from an attribute: none, of root, of the user'],
+  [
+    'engine=auto|fuse|hybrid',
+    'who serves: this daemon (fuse, auto), or kernel overlayfs above the lower layers as this daemon shows them ' +
+      '(hybrid; Linux 6.16, root or a user namespace); where that cannot be had: fuse, and says so; see docs/hybrid.md',
+  ],
   ['data=auto|passthrough|cached', 'file data: to the layers’ own files (root), or through the mount’s page cache'],
   ['writeback=0|1', 'with data=cached: whether the kernel gathers small writes'],
   [

@@ -17,6 +17,8 @@ export interface Held {
 
 export interface EngineHandle {
   readonly ended: Promise<Ending>
+  /** A kernel overlay lies above what it serves, and has the upper. */
+  readonly isHybrid?: boolean
   /** The index of owners; null where the mount has none. */
   readonly index: IndexThread | null
   /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */

@@ -218,6 +218,7 @@ export class ServedMount {
         directIo: false,
         data: this.engine.dataWish,
         readdirplus: 'on',
+        overlaid: this.start.config.metadata !== undefined,
       },
       fault: (error, request) => {
         const stack = sourceStack(error)

@@ -51,7 +51,8 @@ function attachDirectly(plan: MountPlan): Attached | StratafsError | number {
   return errno
 }
 
-function openDevice(): number | StratafsError {
+/** /dev/fuse, opened for a new connection. */
+export function openDevice(): number | StratafsError {
   try {
     return openSync('/dev/fuse', 'r+')
   } catch (error) {

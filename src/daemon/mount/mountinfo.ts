@@ -68,7 +68,20 @@ export function mountHolding(path: string, mounts: readonly MountEntry[]): Mount
   }
 }
 
-/** Whether this entry is a union of ours by its type; one with another `subtype` is known by its state file only. */
+/**
+ * Whether this entry is a union of ours by its type, or, by engine=hybrid, by its source; one with another `subtype` or
+ * `fsname` is known by its state file only.
+ */
 export function isOurType(entry: MountEntry): boolean {
-  return entry.type === 'fuse.stratafs'
+  return entry.type === 'fuse.stratafs' || (entry.type === 'overlay' && entry.source === 'stratafs')
+}
+
+/** Where a kernel overlay with the upper directory `upper` is mounted; undefined: nowhere here. */
+export function overlayOver(upper: string, text = readFileSync('/proc/self/mountinfo', 'latin1')): string | undefined {
+  const lines = text.split('\n').map((line) => line.split(' - '))
+  const found = lines.find(([, after]) => {
+    const [type, , options = ''] = after?.split(' ') ?? []
+    return type === 'overlay' && options.split(',').some((word) => plain(word) === `upperdir=${upper}`)
+  })
+  return found === undefined ? undefined : plain(found[0]!.split(' ')[4] ?? '')
 }

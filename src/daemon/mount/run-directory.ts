@@ -36,6 +36,8 @@ export interface MountState {
   readonly mountpoint: string
   readonly options: readonly string[]
   readonly config: UnionConfig
+  /** A kernel overlay has the upper: it is read on disk, not asked about. */
+  readonly hybrid?: true
   /** Where the log is, or null. */
   readonly log: string | null
   /** ISO time of the mount. */

@@ -59,6 +59,7 @@ function defaultSettings(): Draft['settings'] {
     flags: 0,
     allowOther: null,
     allowRoot: false,
+    engine: 'auto',
     timeout: null,
     awake: 'auto',
     logFile: null,

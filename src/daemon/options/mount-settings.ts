@@ -31,6 +31,8 @@ export interface MountSettings {
   /** Others than the mounting user may enter; null: as usual, yes for root and no for everybody else. */
   readonly allowOther: boolean | null
   readonly allowRoot: boolean
+  /** Who serves what was written: this daemon (`fuse`), or a kernel overlay above it (`hybrid`). */
+  readonly engine: EngineRequest
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
   /** Whether idle processors are kept from halting in busy times. */
@@ -67,6 +69,9 @@ export interface MountPlan {
 export function othersMayEnter(settings: MountSettings): boolean {
   return settings.allowOther ?? (process.getuid?.() === 0 && !settings.allowRoot)
 }
+
+/** `engine=` as it was given; `auto` when it was not. */
+type EngineRequest = 'auto' | 'fuse' | 'hybrid'
 
 /** `awake=` as it was given; `auto` when it was not. */
 export type AwakeRequest = 'on' | 'off' | 'auto'

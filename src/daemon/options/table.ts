@@ -208,6 +208,12 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
+  engine: value(
+    (given) => oneOf(given, ['auto', 'fuse', 'hybrid']),
+    ({ settings }, name) => {
+      settings.engine = name
+    },
+  ),
   transport: value(
     (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
     ({ settings }, name) => {

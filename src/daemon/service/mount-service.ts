@@ -16,7 +16,6 @@ import { Freezer } from '../control/freeze.js'
 import { type EngineFacts, inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
-import { enginePool } from '../engine/engine-pool.js'
 import { startEngine } from '../engine/start-engine.js'
 import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
@@ -26,7 +25,6 @@ import { mountedOn, readMounts } from '../mount/mountinfo.js'
 import {
   giveStem,
   type MountState,
-  ownIdentity,
   runDirectory,
   runDirectoryObstacle,
   sweepDead,
@@ -36,6 +34,7 @@ import {
 import { chooseTransport, type Obstacles, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import { newState, overlaidUpper } from './mount-state.js'
 
 /** How long a mount that somebody else has put in our place may take to show that it is alive. */
 const DEAD_MS = 2_000
@@ -97,7 +96,8 @@ export class MountService {
       waiter,
     )
     if (locks instanceof StratafsError) return locks
-    const service = await MountService.#mount(plan, facts, locks, voice)
+    const refused = overlaidUpper(upper)
+    const service = refused ?? (await MountService.#mount(plan, facts, locks, voice))
     if (service instanceof StratafsError) locks.release()
     else await service.#register()
     return service
@@ -112,10 +112,25 @@ export class MountService {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     for (const limit of transport.limits) logger.log('warn', limit)
-    const engine = await startEngine(plan, logger.log, trace)
-    return engine instanceof StratafsError
-      ? engine
-      : new MountService(newState(plan), transport, logger, locks, engine, over)
+    const started = await MountService.#engineFor(plan, logger, trace)
+    if (started instanceof StratafsError) return started
+    const { engine, why } = started
+    if (why !== null) logger.log('warn', why)
+    const told = why === null ? transport : { ...transport, limits: [...transport.limits, why] }
+    return new MountService(newState(plan, engine), told, logger, locks, engine, { over, otherEngine: why })
+  }
+
+  static async #engineFor(
+    plan: MountPlan,
+    { log }: Logger,
+    trace: (line: string) => void,
+  ): Promise<{ engine: EngineHandle; why: string | null } | StratafsError> {
+    if (plan.settings.engine === 'hybrid') {
+      const { startChosen } = await import('../hybrid/start-chosen.js')
+      return startChosen(plan, log, trace)
+    }
+    const engine = await startEngine(plan, log, trace)
+    return engine instanceof StratafsError ? engine : { engine, why: null }
   }
 
   private constructor(
@@ -124,7 +139,11 @@ export class MountService {
     private readonly logger: Logger,
     private readonly locks: DirectoryLocks,
     private readonly engine: EngineHandle,
-    private readonly over: ((code: number) => void) | undefined,
+    private readonly more: {
+      readonly over: ((code: number) => void) | undefined
+      /** Why it is another engine than was asked for; null: it is not. */
+      readonly otherEngine: string | null
+    },
   ) {
     this.#holding = new Freezer(engine, logger.log)
     const directory = runDirectory()
@@ -134,7 +153,7 @@ export class MountService {
 
   /** What whoever mounted has to know at once; null: nothing. */
   get notice(): string | null {
-    return transportNotice(this.transport)
+    return transportNotice(this.transport) ?? this.more.otherEngine
   }
 
   /** Makes the mount findable. A mount that cannot be registered still serves. */
@@ -236,7 +255,10 @@ export class MountService {
    * that the number is ours, and there would be no answer.
    */
   async #isLeft(ending: Ending): Promise<boolean> {
-    return this.#isMounted() && ('crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS)))
+    if (!this.#isMounted()) return false
+    // Who ends it is asked no more by an overlay above; it was told to, where the kernel did not.
+    if (this.engine.isHybrid && 'result' in ending && ending.result === 0) return true
+    return 'crash' in ending || (await isDead(this.state.mountpoint, DEAD_MS))
   }
 
   /** Nobody finds the mount any more. */
@@ -254,16 +276,8 @@ export class MountService {
     this.locks.release()
     this.logger.log('info', 'unmounted', { mountpoint: shown(this.state.mountpoint) })
     const code = failed ? 1 : 0
-    this.over?.(code)
+    this.more.over?.(code)
     this.#forget()
     return code
   }
-}
-
-function newState(plan: MountPlan): MountState {
-  const { mountpoint, options, config, settings } = plan
-  const device = mountedOn(mountpoint, readMounts())?.device ?? ''
-  const since = new Date().toISOString()
-  const hosted = enginePool.servesMany
-  return { ...ownIdentity(), device, mountpoint, options, config, log: settings.logFile, since, hosted }
 }

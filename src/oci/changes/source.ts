@@ -102,6 +102,8 @@ export async function holdStill(source: Source, seconds: number): Promise<HeldMo
   const { mount } = source
   if (mount === null || source.stack.upper === null) return null
   if (mount.path !== null) flush(mount.path)
+  // A kernel overlay cannot be held: what is written to meanwhile is noticed by its times.
+  if (mount.daemon.state.hybrid) return null
   const held = await holdMount(mount.daemon.socket, seconds)
   if (!(held instanceof StratafsError)) return held
   throw new StratafsError(`${source.name}: ${held.fault}`, held.code, 'with --live it is read while it is in use')

@@ -8,6 +8,17 @@ import { USER_MARKS } from '../../layers/marks.js'
 
 export type { IdRange }
 
+/**
+ * The union is the lower layer of a kernel overlay, which reads regular files from the layers themselves: it is told
+ * where, in marks.
+ */
+export interface MetadataView {
+  /** The overlay's data-only layers, in their order: absolute paths, latin1. */
+  readonly roots: readonly string[]
+  /** For each of `lowers`, then of `dataLowers`, in which root it lies, and under which path there (`''`: itself). */
+  readonly places: readonly { readonly root: number; readonly below: string }[]
+}
+
 export interface UnionConfig {
   /** Absolute paths, latin1, top first; 1 to 500. */
   readonly lowers: readonly string[]
@@ -65,6 +76,8 @@ export interface UnionConfig {
   readonly checkPairing?: boolean
   /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
   readonly indexFill: 'visited' | 'background'
+  /** Set where a kernel overlay lies above (engine=hybrid). */
+  readonly metadata?: MetadataView | undefined
 }
 
 /** What is done with redirects and metacopies where the marks have this prefix; of users' marks by default nothing. */

@@ -1,0 +1,28 @@
+/** What a mount is registered as, and what refuses it before there is one. */
+import { StratafsError } from '../../base/failure.js'
+import { shown } from '../../base/text.js'
+import type { EngineHandle } from '../engine/engine-handle.js'
+import { enginePool } from '../engine/engine-pool.js'
+import { mountedOn, overlayOver, readMounts } from '../mount/mountinfo.js'
+import { type MountState, ownIdentity } from '../mount/run-directory.js'
+import type { MountPlan } from '../options/mount-settings.js'
+
+/** The refusal of an upper that a kernel overlay has mounted; null where none has. */
+export function overlaidUpper(upper: string | null): StratafsError | null {
+  const over = upper === null ? undefined : overlayOver(upper)
+  if (upper === null || over === undefined) return null
+  return new StratafsError(
+    `upperdir ${shown(upper)} is in use by a kernel overlay on ${shown(over)}`,
+    'IN_USE',
+    'unmount that one first, or name another directory',
+  )
+}
+
+export function newState(plan: MountPlan, engine: EngineHandle): MountState {
+  const { mountpoint, options, config, settings } = plan
+  const device = mountedOn(mountpoint, readMounts())?.device ?? ''
+  const since = new Date().toISOString()
+  const hosted = enginePool.servesMany
+  const hybrid = engine.isHybrid ? { hybrid: true as const } : {}
+  return { ...ownIdentity(), device, mountpoint, options, config, ...hybrid, log: settings.logFile, since, hosted }
+}
