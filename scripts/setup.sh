@@ -104,7 +104,8 @@ build_addon() {
 
 build_typescript() {
   if [ -f dist/.built ] && [ -z "$(find src test scripts native-bindings/index.d.ts tsconfig.json package.json \
-    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) \
+    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' -o -name '*.tsx' \
+      -o -name '*.css' -o -name '*.html' \) \
     -print -quit 2>/dev/null)" ]; then
     # tsc run alone leaves the modules as they are, in files of their own.
     grep -q 'Made by scripts/bundle-dist' dist/src/cli/stratafs.cjs || node dist/scripts/bundle-dist.js
@@ -116,7 +117,8 @@ build_typescript() {
   touch dist/.started
   npm run --silent build:ts || fail 'tsc reported errors'
   # Outputs whose source is gone would still be found and run.
-  find dist \( -name '*.js' -o -name '*.cjs' \) ! -path 'dist/src/joined/*' | while read -r output; do
+  find dist \( -name '*.js' -o -name '*.cjs' \) ! -path 'dist/src/joined/*' \
+    ! -path 'dist/src/explore/page/*' | while read -r output; do
     local source=${output#dist/}
     [ -f "${source%js}ts" ] || rm -f "$output" "$output.map" "${output%js}d.ts"
   done

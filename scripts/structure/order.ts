@@ -10,11 +10,18 @@ import { readSource, type Source, sourceFiles, targetOf } from './sources.js'
  */
 const ORDER = [
   'cli',
+  'cli/explore',
   'cli/image',
   'cli/commands',
   'cli/mount',
   'cli/terminal',
   'src',
+  'explore/page',
+  'explore/server',
+  'explore',
+  'explore/views',
+  'explore/database',
+  'explore/sources',
   'library',
   'library/offline',
   'oci/bundle',

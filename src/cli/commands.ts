@@ -12,6 +12,7 @@ import { healthCommand } from './commands/health.js'
 import { listCommand } from './commands/list.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './commands/owner-commands.js'
 import { statsCommand } from './commands/stats.js'
+import { exploreCommand } from './explore/explore.js'
 import { imageCommand } from './image/image.js'
 import { storeCommand } from './image/store.js'
 import { mountCommand, type RunMount } from './mount/mount.js'
@@ -72,7 +73,7 @@ function unknownCommand(word: string): number {
 export function describe(parser: Argv, args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [listCommand, inspectCommand, statsCommand, healthCommand, ...owners]
-  const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand, exploreCommand]
   const commands = [mountCommand(runMount), unmountCommand, ...asked, ...layers, bundleCommand, helpCommand]
   const described = commands.reduce((so, add) => add(so, outcome), parser.scriptName('stratafs'))
   return described

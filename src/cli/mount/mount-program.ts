@@ -38,6 +38,7 @@ export const COMMANDS = [
   'apply',
   'image',
   'store',
+  'explore',
   'bundle',
   'completion',
   'help',

@@ -1,0 +1,116 @@
+/** Where the bytes are: a treemap, two levels deep, in the colours of the layers. */
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import type { MapView as Answer, LayerInfo, MapNode, Overview } from '../views/types.js'
+import { useAnswer } from './api.js'
+import { colourOf, LayerChip, Path, Waiting } from './parts.js'
+import { hrefOf, type Route } from './route.js'
+import { type Box, squarified } from './squarify.js'
+import { joinValue, sizeText } from './words.js'
+
+const ROOM = 22
+
+export function MapView({ route, overview }: { readonly route: Route; readonly overview: Overview }) {
+  const { words } = route
+  const path = words.path ?? '/'
+  const layer = words.layer === undefined ? '' : `&layer=${words.layer}`
+  const { value, error } = useAnswer<Answer>(overview.complete ? `map?path=${path}${layer}` : null, overview.version)
+  return (
+    <div class="map-view">
+      <div class="toolbar">
+        <Path path={path} href={(at) => hrefOf('map', { ...words, path: at })} />
+        {value !== null && <span class="quiet">{sizeText(value.node.size)} show</span>}
+      </div>
+      {!overview.complete && <p class="quiet">The layers are being read.</p>}
+      {value === null ? (
+        <Waiting error={error} />
+      ) : (
+        <TreeMap node={value.node} path={path} words={words} layers={overview.layers} />
+      )}
+      <Legend layers={overview.layers} />
+    </div>
+  )
+}
+
+function Legend({ layers }: { readonly layers: readonly LayerInfo[] }) {
+  return (
+    <p class="legend">
+      {layers.map((layer) => (
+        <LayerChip key={layer.layer} layer={layer} />
+      ))}
+    </p>
+  )
+}
+
+interface MapProperties {
+  readonly node: MapNode
+  readonly path: string
+  readonly words: Route['words']
+  readonly layers: readonly LayerInfo[]
+}
+
+function TreeMap({ node, path, words, layers }: MapProperties) {
+  const box = useRef<HTMLElement>(null)
+  const [size, setSize] = useState({ width: 0, height: 0 })
+  useLayoutEffect(() => {
+    const element = box.current!
+    const measure = () => setSize({ width: element.clientWidth, height: element.clientHeight })
+    const observer = new ResizeObserver(measure)
+    observer.observe(element)
+    measure()
+    return () => observer.disconnect()
+  }, [])
+  const boxes = squarified(node.children ?? [], { x: 0, y: 0, ...size })
+  return (
+    <section class="map" ref={box} aria-label="Sizes">
+      {boxes.length === 0 && size.width > 0 && <p class="quiet">Nothing shows here.</p>}
+      {boxes.map(({ item, ...at }) => (
+        <Tile key={item.raw ?? item.name} item={item} at={at} path={path} words={words} layers={layers} />
+      ))}
+    </section>
+  )
+}
+
+interface TileProperties {
+  readonly item: MapNode
+  readonly at: Box
+  readonly path: string
+  readonly words: Route['words']
+  readonly layers: readonly LayerInfo[]
+}
+
+function Tile({ item, at, path, words, layers }: TileProperties) {
+  const own = joinValue(path, item)
+  const owner = item.layers[0]?.[0] ?? 0
+  const inner = { x: 2, y: ROOM, width: at.width - 6, height: at.height - ROOM - 4 }
+  const isDeep = item.directory && inner.width > 40 && inner.height > 24
+  const label = `${item.name}${item.directory ? '/' : ''} ${sizeText(item.size)}, ${layers[owner]?.label ?? ''}`
+  const place = placeOf(at)
+  if (item.layers.length === 0) return <span class="tile rest" style={place} title={label} />
+  const { layer } = words
+  const href = item.directory
+    ? hrefOf('map', { ...words, path: own })
+    : hrefOf('tree', { path, file: own, ...(layer === undefined ? {} : { layer }) })
+  return (
+    <a class="tile" href={href} style={{ ...place, ...colourOf(owner) }} title={label} aria-label={label}>
+      {at.width > 30 && at.height > 16 && (
+        <span class="tile-name">
+          {item.name} <small>{sizeText(item.size)}</small>
+        </span>
+      )}
+      {isDeep &&
+        squarified(item.children ?? [], inner).map(({ item: child, ...inside }) => (
+          <span
+            key={child.raw ?? child.name}
+            class={child.layers.length === 0 ? 'tile rest' : 'tile'}
+            style={{ ...placeOf(inside), ...colourOf(child.layers[0]?.[0] ?? owner) }}
+          >
+            {inside.width > 46 && inside.height > 16 && <span class="tile-name">{child.name}</span>}
+          </span>
+        ))}
+    </a>
+  )
+}
+
+function placeOf({ x, y, width, height }: Box): Record<string, string> {
+  return { left: `${x}px`, top: `${y}px`, width: `${Math.max(0, width - 1)}px`, height: `${Math.max(0, height - 1)}px` }
+}
