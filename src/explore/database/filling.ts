@@ -12,6 +12,9 @@ import { resolveIndex } from './resolve.js'
 import { LATE_INDEXES } from './schema.js'
 import { EntryWriter } from './writer.js'
 
+/** How often what is being read is told, in milliseconds. */
+const TELL_MS = 600
+
 /** How far a layer is. `read` counts bytes of an archive, entries of a directory. */
 interface LayerState {
   state: 'waiting' | 'reading' | 'done' | 'failed'
@@ -30,6 +33,7 @@ export class Filling {
   version = 0
   readonly #abort = new AbortController()
   readonly #done: Promise<void>
+  #told = performance.now()
   #hashing: Promise<void> | null = null
 
   constructor(
@@ -38,7 +42,9 @@ export class Filling {
   ) {
     this.layers = source.layers.map(() => ({ state: 'waiting', read: 0, fault: null }))
     this.writer = new EntryWriter(index)
-    index.together(() => source.layers.forEach((layer, at) => insertLayer(index, layer, at)))
+    index.together(() => {
+      for (const [at, layer] of source.layers.entries()) insertLayer(index, layer, at)
+    })
     this.#done = this.#fill()
     this.#done.catch(() => {})
   }
@@ -94,6 +100,7 @@ export class Filling {
     try {
       await this.#readContent(at, layer, (read) => {
         state.read = read
+        this.#tell()
         this.#abort.signal.throwIfAborted()
       })
       state.state = 'done'
@@ -103,6 +110,13 @@ export class Filling {
       state.fault = layerFault(layer.label, error)
     }
     countLayer(this.index, at)
+    this.version++
+  }
+
+  /** Now and then says that there is more. */
+  #tell(): void {
+    if (performance.now() - this.#told < TELL_MS) return
+    this.#told = performance.now()
     this.version++
   }
 

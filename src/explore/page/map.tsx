@@ -1,11 +1,12 @@
 /** Where the bytes are: a treemap, two levels deep, in the colours of the layers. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { joinValue } from '../views/tree-model.js'
 import type { MapView as Answer, LayerInfo, MapNode, Overview } from '../views/types.js'
 import { useAnswer } from './api.js'
 import { colourOf, LayerChip, Path, Waiting } from './parts.js'
 import { hrefOf, type Route } from './route.js'
 import { type Box, squarified } from './squarify.js'
-import { joinValue, sizeText } from './words.js'
+import { sizeText } from './words.js'
 
 const ROOM = 22
 

@@ -1,10 +1,11 @@
 /** The merged tree: owner by colour, ghosts with what hides them; or what one layer itself has. */
 import { useEffect, useMemo, useReducer, useState } from 'preact/hooks'
-import type { Entry, LayerInfo, Overview } from '../views/types.js'
+import { type Row, TreeModel } from '../views/tree-model.js'
+import type { Entry, LayerInfo, Overview, Tree } from '../views/types.js'
+import { ask } from './api.js'
 import { FilePane } from './file.js'
 import { LayerChip, Path } from './parts.js'
 import { go, hrefOf, type Route, routeText } from './route.js'
-import { type Row, TreeModel } from './tree-model.js'
 import { moved, VirtualList } from './virtual.js'
 import { CHANGES, modeLetters, REASONS, sizeText, timeText } from './words.js'
 
@@ -22,11 +23,17 @@ function questionOf({ layer, only, changes, sort, ghosts }: Route['words']): str
   return rest === '' ? '' : `&${rest.slice(1)}`
 }
 
+function modelOf(path: string | undefined, question: string, changed: () => void): TreeModel {
+  const load = (words: string, done: (answer: Tree | Error) => void) =>
+    void ask<Tree>(`tree?${words}${question}`).then(done, (error: Error) => done(error))
+  return new TreeModel(path ?? '/', load, changed)
+}
+
 export function TreeView({ route, overview }: { readonly route: Route; readonly overview: Overview }) {
   const { words } = route
   const [, redraw] = useReducer((turn: number) => turn + 1, 0)
   const question = questionOf(words)
-  const model = useMemo(() => new TreeModel(words.path ?? '/', question, () => redraw(null)), [words.path, question])
+  const model = useMemo(() => modelOf(words.path, question, () => redraw(null)), [words.path, question])
   const [active, setActive] = useState(0)
   useEffect(() => setActive(0), [model])
   useEffect(() => model.renew(overview.version), [model, overview.version])
@@ -93,13 +100,19 @@ function keyOnRow(
     else model.toggle(row)
   } else if (key === 'ArrowLeft') {
     if (isDirectory && model.isOpen(row)) model.toggle(row)
-    else
-      for (let above = at - 1; above >= 0; above--) if (model.rowAt(above).depth < row.depth) return choose(above), true
+    else choose(rowAbove(model, at))
   } else if (key === ' ' && isDirectory) model.toggle(row)
   else if (key === 'Enter') openRow(route, model, row)
   else if (key === 'Backspace') go('tree', { ...route.words, path: parentOf(route.words.path ?? '/') })
   else return false
   return true
+}
+
+/** The row of the directory that the row `at` lies in. */
+function rowAbove(model: TreeModel, at: number): number {
+  const { depth } = model.rowAt(at)
+  for (let above = at - 1; above >= 0; above--) if (model.rowAt(above).depth < depth) return above
+  return at
 }
 
 function parentOf(path: string): string {

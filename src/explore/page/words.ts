@@ -80,9 +80,3 @@ export function modeLetters(kind: Kind, mode: string): string {
     if (bits & bit) letters[at] = letters[at] === 'x' ? letter : letter.toUpperCase()
   return LETTERS[kind] + letters.join('')
 }
-
-/** A path as a route has it, from a directory's and a name. */
-export function joinValue(directory: string, name: { readonly name: string; readonly raw?: string }): string {
-  const own = name.raw ?? encodeURIComponent(name.name)
-  return `${directory === '/' || directory === '' ? '' : directory}/${own}`
-}

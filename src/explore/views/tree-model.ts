@@ -1,10 +1,8 @@
 /**
- * A tree of any size as one list of rows: directories know how many entries they have, and hold the pages that were
- * looked at. So a million rows cost what is on the screen.
+ * A tree of any size as one list of rows, for the page and the terminal: directories know how many entries they have,
+ * and hold the pages that were looked at. So a million rows cost what is on the screen.
  */
-import type { Entry, Tree } from '../views/types.js'
-import { ask } from './api.js'
-import { joinValue } from './words.js'
+import type { Entry, Tree } from './types.js'
 
 const PAGE = 200
 
@@ -38,10 +36,10 @@ export class TreeModel {
   error: string | null = null
   isLoaded = false
 
-  /** `words`: what every question has beside its path; `changed` is called when rows came. */
+  /** `load` asks for the view `tree?…`, and hands over its answer or why there is none, now or later. */
   constructor(
     path: string,
-    private readonly words: string,
+    private readonly load: (question: string, done: (answer: Tree | Error) => void) => void,
     private readonly changed: () => void,
   ) {
     this.root = directoryAt(path || '/', 0)
@@ -111,22 +109,23 @@ export class TreeModel {
   #need(directory: Directory, page: number): void {
     if (directory.asked.get(page) === this.version) return
     directory.asked.set(page, this.version)
-    const route = `tree?path=${directory.path}&offset=${page * PAGE}&limit=${PAGE}${this.words}`
-    ask<Tree>(route).then(
-      ({ total, rows }) => {
-        directory.total = total
-        directory.pages.set(page, rows)
+    this.load(`path=${directory.path}&offset=${page * PAGE}&limit=${PAGE}`, (answer) => {
+      this.isLoaded = true
+      if (answer instanceof Error) this.error = answer.message
+      else {
         this.error = null
-        this.isLoaded = true
-        this.changed()
-      },
-      (error: Error) => {
-        this.error = error.message
-        this.isLoaded = true
-        this.changed()
-      },
-    )
+        directory.total = answer.total
+        directory.pages.set(page, answer.rows)
+      }
+      this.changed()
+    })
   }
+}
+
+/** A path as views take it, from a directory's and a name. */
+export function joinValue(directory: string, name: { readonly name: string; readonly raw?: string }): string {
+  const own = name.raw ?? encodeURIComponent(name.name)
+  return `${directory === '/' || directory === '' ? '' : directory}/${own}`
 }
 
 function countOf(directory: Directory): number {
