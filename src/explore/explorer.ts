@@ -11,6 +11,8 @@ import { type Content, contentOf } from './database/content.js'
 import { Filling } from './database/filling.js'
 import { IndexFile } from './database/index-file.js'
 import { archiveSource } from './sources/archive.js'
+import { containerdPlace, isContainerd } from './sources/containerd.js'
+import { isContainersStorage, storageSource } from './sources/containers-storage.js'
 import { directorySource, mountSource, type NamedDirectories } from './sources/directories.js'
 import { imageSource } from './sources/image.js'
 import { isLayout, layoutPlace } from './sources/layout.js'
@@ -84,6 +86,18 @@ export class Explorer {
   }
 }
 
+/** The answer of `view` (`tree?path=/usr&layer=2`) about `target`, once all is read. */
+export async function explore(target: Target, view = 'overview'): Promise<unknown> {
+  const explorer = await Explorer.open(target)
+  try {
+    await explorer.filling.read
+    if (/^\/*waste/.test(view)) await explorer.filling.hash()
+    return explorer.view(view)
+  } finally {
+    await explorer.close()
+  }
+}
+
 async function sourceOf(name: Path): Promise<Source> {
   const bytes = toBytes(name)
   if (isStandardInput(bytes)) return archiveSource('-', null)
@@ -112,5 +126,7 @@ async function sourceAt(given: string, tag: string | null): Promise<Source | nul
   if (stat?.isFile()) return archiveSource(path, tag)
   if (stat === undefined || !stat.isDirectory()) return null
   const real = resolved(Buffer.from(path, 'latin1'))
-  return isLayout(real) ? imageSource(layoutPlace(real), tag) : null
+  if (isLayout(real)) return imageSource(layoutPlace(real), tag)
+  if (isContainersStorage(real)) return storageSource(real, tag)
+  return isContainerd(real) ? imageSource(containerdPlace(real), tag) : null
 }

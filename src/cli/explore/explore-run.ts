@@ -62,7 +62,7 @@ async function withExplorer(
 
 async function printView(explorer: Explorer, view: string | undefined): Promise<number> {
   const wanted = view === undefined ? 'overview' : shown(view)
-  await explorer.filling.done
+  await explorer.filling.read
   if (wanted.startsWith('waste')) await explorer.filling.hash()
   printJson(explorer.view(wanted))
   for (const fault of explorer.filling.faults) printError(fault)

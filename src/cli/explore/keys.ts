@@ -46,7 +46,7 @@ function firstKey(text: string): [length: number, key: string | null] {
   const known = SEQUENCES.find(([sequence]) => text.startsWith(sequence))
   if (known !== undefined) return [known[0].length, known[1]]
   // A key that is not known here means nothing.
-  const unknown = /^\x1b[[O][0-9;?]*[ -/]*[@-~]/.exec(text)
+  const unknown = text.startsWith('\x1b') ? /^.[[O][0-9;?]*[ -/]*[@-~]/.exec(text) : null
   if (unknown !== null) return [unknown[0].length, null]
   const letter = [...text][0]!
   const code = letter.codePointAt(0)!

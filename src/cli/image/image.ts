@@ -3,6 +3,7 @@
  * folder that exports one `Add`; here they are put together.
  */
 import type { Add } from '../terminal/command.js'
+import { imageCheck } from './check.js'
 import { imageCommit } from './commit.js'
 import { imageExport } from './export.js'
 import { imageHistory } from './history.js'
@@ -23,6 +24,7 @@ const SUBCOMMANDS: readonly Add[] = [
   imageMount,
   imageCommit,
   imageRm,
+  imageCheck,
 ]
 
 export const imageCommand: Add = (parser, outcome) =>

@@ -32,6 +32,7 @@ export class Filling {
   /** Grows with every change of the index. */
   version = 0
   readonly #abort = new AbortController()
+  readonly #reading: Promise<void>
   readonly #done: Promise<void>
   #told = performance.now()
   #hashing: Promise<void> | null = null
@@ -45,11 +46,18 @@ export class Filling {
     index.together(() => {
       for (const [at, layer] of source.layers.entries()) insertLayer(index, layer, at)
     })
-    this.#done = this.#fill()
+    this.#reading = this.#fill()
+    // A live mount may hold anything: there somebody has to ask for it.
+    this.#done = this.#reading.then(() => (source.kind === 'image' ? this.hash() : undefined))
     this.#done.catch(() => {})
   }
 
-  /** Resolves once all is read and judged; rejects with a fault that is no layer's own. */
+  /** Resolves once all is read and judged, without a search for contents that are alike. */
+  get read(): Promise<void> {
+    return this.#reading
+  }
+
+  /** Resolves once all is done; rejects with a fault that is no layer's own. */
   get done(): Promise<void> {
     return this.#done
   }
@@ -68,8 +76,6 @@ export class Filling {
     if (this.#abort.signal.aborted) return
     this.index.exec(LATE_INDEXES)
     this.version++
-    // A live mount may hold anything: there somebody has to ask for it.
-    if (this.source.kind === 'image') await this.hash()
   }
 
   /** Finds contents that are alike. */
@@ -131,6 +137,7 @@ export class Filling {
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the explorer ends'))
     await this.#done.catch(() => {})
+    await this.#hashing?.catch(() => {})
   }
 }
 
