@@ -19,7 +19,7 @@ packages_for() {
   local build='make:make' demo='fuse3:fusermount3 attr:getfattr mmdebstrap:mmdebstrap'
   local test='acl:getfacl fuse-overlayfs:fuse-overlayfs runc:runc crun:crun sqlite3:sqlite3 e2fsprogs:mkfs.ext4
     git:git gcc:gcc stress-ng:stress-ng fio:fio podman:podman busybox-static:/bin/busybox bubblewrap:bwrap
-    uidmap:newuidmap skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd'
+    uidmap:newuidmap skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd chromium:chromium'
   local bench='mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs git:git fio:fio dpkg:dpkg-deb'
   local attach='buildah:buildah docker.io:dockerd containerd:containerd slirp4netns:slirp4netns
     systemd-container:systemd-nspawn'

@@ -1,6 +1,6 @@
 /**
- * Rules about an image, for those who build them in CI: how much may be wasted, how large it may be, and what may not be
- * in it. Waste is what `explore` and its page call so: bytes of files that a later layer overwrites or deletes.
+ * Rules about an image, for those who build them in CI: how much may be wasted, how large it may be, and what may not
+ * be in it. Waste is what `explore` and its page call so: bytes of files that a later layer overwrites or deletes.
  */
 import { StratafsError } from '../base/failure.js'
 import type { Path } from '../library/paths.js'

@@ -49,6 +49,8 @@ const calls: Record<string, string> = {
   'image inspect': 'image inspect images:a',
   'image unpack': 'image unpack images:a store',
   'image mount': 'image mount --store store images:a m2',
+  'image check': 'image check images:a --max-layers 9',
+  explore: 'explore images:a --json',
   'image export': 'image export --store store images:a --output rootfs.tar',
   'image rm': 'image rm images:b --store store',
   'store list': 'store list --store store',

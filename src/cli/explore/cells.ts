@@ -27,13 +27,14 @@ const PLAIN_CODES: Readonly<Record<Style, string>> = {
   ...{ dim: '', added: '', changed: '', deleted: '' },
 }
 
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
+const WIDE_SCRIPTS = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u
+const WIDE_SIGNS = /\p{Emoji_Presentation}/u
 
 /** Columns that `text` takes. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   let width = 0
-  for (const letter of text) width += /\p{M}/u.test(letter) ? 0 : WIDE.test(letter) ? 2 : 1
+  for (const letter of text)
+    width += /\p{M}/u.test(letter) ? 0 : WIDE_SCRIPTS.test(letter) || WIDE_SIGNS.test(letter) ? 2 : 1
   return width
 }
 

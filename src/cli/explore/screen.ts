@@ -8,8 +8,7 @@ import { treeLine } from './tree-line.js'
 
 /** Narrower terminals show one pane at a time. */
 const BOTH = 70
-const KEYS =
-  ' tab pane  space fold  ^A ^R ^M ^U added removed modified same  v versions  w waste  / find  ? keys  ^C end'
+const KEYS = ' tab pane  space fold  ^A + ^R - ^M ~ ^U =  v file  w waste  / find  ? keys  q end'
 
 /** Lines for a terminal of this size; each as wide as it. */
 export function screenLines(state: TerminalState, columns: number, rows: number): Line[] {
@@ -31,7 +30,8 @@ function titleLine(overview: Overview, columns: number): Line {
   const facts = complete
     ? `${sizeText(bytes)} in ${layers.length} layers, ${sizeText(wasted ?? 0)} wasted`
     : `reading: ${done} of ${layers.length} layers`
-  return [cell(fitted(` ${title}  ${facts}`, columns), 'head')]
+  const room = Math.max(8, columns - facts.length - 4)
+  return [cell(fitted(` ${title.length > room ? fitted(title, room, 'start') : title}  ${facts}`, columns), 'head')]
 }
 
 function footLine({ typing, message }: TerminalState, columns: number): Line {
@@ -68,7 +68,8 @@ function leftPane(state: TerminalState, overview: Overview, columns: number, row
 function layerLine(layer: LayerInfo, columns: number, chosen: boolean): Line {
   const size = right(sizeText(layer.bytes), 8)
   const label = layer.label.replace(/^layer /, '')
-  const text = `${chosen ? '>' : ' '}${fitted(label, Math.min(10, label.length))} ${size}  ${layer.command || layer.root || ''}`
+  const name = fitted(label, Math.min(10, label.length))
+  const text = `${chosen ? '>' : ' '}${name} ${size}  ${layer.command || layer.root || ''}`
   return [cell(fitted(text, columns), chosen ? 'chosen' : 'plain')]
 }
 

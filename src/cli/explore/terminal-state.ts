@@ -7,8 +7,8 @@ import type { Explorer } from '../../explore/explorer.js'
 import { type Row, TreeModel } from '../../explore/views/tree-model.js'
 import type { FileView, Overview, Tree, Waste } from '../../explore/views/types.js'
 
-export type Pane = 'layers' | 'tree'
-export type Sheet = 'help' | 'waste' | 'file' | null
+type Pane = 'layers' | 'tree'
+type Sheet = 'help' | 'waste' | 'file' | null
 
 /** Rows of the list of waste. */
 const WASTE_ROWS = 500
@@ -107,7 +107,7 @@ export class TerminalState {
     else if (key === 'ctrl-o') {
       this.isBySize = !this.isBySize
       this.#renew()
-    } else if (key === 'ctrl-space') this.#renew()
+    } else if (key === 'ctrl-space') this.#renew(false)
     else if (this.model.count > 0) this.#pressOnRow(key, this.model.rowAt(this.row))
   }
 
@@ -137,9 +137,12 @@ export class TerminalState {
     this.#renew()
   }
 
-  #renew(): void {
+  /** Asks anew; directories stay open. */
+  #renew(keep = true): void {
+    const open = this.model.openPaths()
     this.row = 0
     this.model = this.#newModel()
+    if (keep) this.model.reopen(open)
   }
 
   #newModel(): TreeModel {

@@ -1,4 +1,4 @@
-/** One row of the tree: what the layer did to it as a letter, whose it is, size, and its name; of a ghost, who hides it. */
+/** One row of the tree: what the layer did to it as a letter, whose it is, size, name; of a ghost, who hides it. */
 import type { Entry } from '../../explore/views/types.js'
 import { sizeText } from '../terminal/units.js'
 import { cell, fitted, type Line, right, type Style } from './cells.js'

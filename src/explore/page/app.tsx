@@ -39,10 +39,12 @@ export function App() {
         To the content
       </a>
       <Head route={route} overview={overview} error={error} />
-      <details class="side" open>
-        <summary>Layers ({overview.layers.length})</summary>
-        <Stack route={route} overview={overview} />
-      </details>
+      <nav class="side" aria-label="Layers">
+        <details open>
+          <summary>Layers ({overview.layers.length})</summary>
+          <Stack route={route} overview={overview} />
+        </details>
+      </nav>
       <main id="main" tabIndex={-1}>
         <View route={route} overview={overview} />
       </main>

@@ -1,4 +1,4 @@
-/** Where the bytes are: a treemap, two levels deep, in the colours of the layers. */
+/** Where the bytes are: a treemap, three levels deep, in the colours of the layers. */
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { joinValue } from '../views/tree-model.js'
 import type { MapView as Answer, LayerInfo, MapNode, Overview } from '../views/types.js'
@@ -80,35 +80,51 @@ interface TileProperties {
 }
 
 function Tile({ item, at, path, words, layers }: TileProperties) {
-  const own = joinValue(path, item)
   const owner = item.layers[0]?.[0] ?? 0
-  const inner = { x: 2, y: ROOM, width: at.width - 6, height: at.height - ROOM - 4 }
-  const isDeep = item.directory && inner.width > 40 && inner.height > 24
-  const label = `${item.name}${item.directory ? '/' : ''} ${sizeText(item.size)}, ${layers[owner]?.label ?? ''}`
-  const place = placeOf(at)
-  if (item.layers.length === 0) return <span class="tile rest" style={place} title={label} />
-  const { layer } = words
-  const href = item.directory
-    ? hrefOf('map', { ...words, path: own })
-    : hrefOf('tree', { path, file: own, ...(layer === undefined ? {} : { layer }) })
+  const label = layers[owner]?.label ?? ''
+  const title = `${item.name}${item.directory ? '/' : ''} ${sizeText(item.size)}, ${label}`
+  if (item.layers.length === 0) return <span class="tile rest" style={placeOf(at)} title={`… ${sizeText(item.size)}`} />
+  const hasRoom = at.width > 30 && at.height > 16
+  const href = hrefTo(item, path, words)
   return (
-    <a class="tile" href={href} style={{ ...place, ...colourOf(owner) }} title={label} aria-label={label}>
-      {at.width > 30 && at.height > 16 && (
-        <span class="tile-name">
-          {item.name} <small>{sizeText(item.size)}</small>
-        </span>
+    <div class="tile" style={{ ...placeOf(at), ...colourOf(owner) }} title={title}>
+      {hasRoom ? (
+        <a class="tile-name" href={href}>
+          {item.name} <small>{sizeText(item.size)}</small> <span class="hidden">{label}</span>
+        </a>
+      ) : (
+        <a class="tile-name" href={href} aria-label={title} />
       )}
-      {isDeep &&
-        squarified(item.children ?? [], inner).map(({ item: child, ...inside }) => (
-          <span
-            key={child.raw ?? child.name}
-            class={child.layers.length === 0 ? 'tile rest' : 'tile'}
-            style={{ ...placeOf(inside), ...colourOf(child.layers[0]?.[0] ?? owner) }}
-          >
-            {inside.width > 46 && inside.height > 16 && <span class="tile-name">{child.name}</span>}
-          </span>
-        ))}
-    </a>
+      <Inner item={item} at={at} owner={owner} />
+    </div>
+  )
+}
+
+function hrefTo(item: MapNode, path: string, words: Route['words']): string {
+  const own = joinValue(path, item)
+  const { layer } = words
+  if (item.directory) return hrefOf('map', { ...words, path: own })
+  return hrefOf('tree', { path, file: own, ...(layer === undefined ? {} : { layer }) })
+}
+
+/** What is in a directory, as a picture: the link of the whole leads there. */
+function Inner({ item, at, owner }: { readonly item: MapNode; readonly at: Box; readonly owner: number }) {
+  const room = { x: 2, y: ROOM, width: at.width - 6, height: at.height - ROOM - 4 }
+  if (!item.directory || room.width < 40 || room.height < 24) return null
+  return (
+    <>
+      {squarified(item.children ?? [], room).map(({ item: child, ...inside }) => (
+        <span
+          key={child.raw ?? child.name}
+          aria-hidden="true"
+          class={child.layers.length === 0 ? 'tile rest' : 'tile'}
+          style={{ ...placeOf(inside), ...colourOf(child.layers[0]?.[0] ?? owner) }}
+        >
+          {inside.width > 46 && inside.height > 16 && <span class="tile-name">{child.name}</span>}
+          <Inner item={child} at={inside} owner={child.layers[0]?.[0] ?? owner} />
+        </span>
+      ))}
+    </>
   )
 }
 

@@ -38,7 +38,7 @@ export class Access {
 
   judge(request: IncomingMessage, token: string | null): Verdict {
     const { host, 'sec-fetch-site': site } = request.headers
-    if (host === undefined || !this.#hosts.includes(host.toLowerCase()))
+    if (host === undefined || !this.#isOurs(host.toLowerCase(), request))
       return { kind: 'refused', reason: 'this host name is not served here' }
     if (site === 'cross-site' || site === 'same-site')
       return { kind: 'refused', reason: 'requests of other sites are not served here' }
@@ -46,6 +46,13 @@ export class Access {
     if (token === null || this.#token === null || !isSame(token, this.#token)) return { kind: 'refused', reason: TAKEN }
     this.#token = null
     return { kind: 'enter', cookie: `${this.#cookie}=${this.#session}; Path=/; HttpOnly; SameSite=Strict` }
+  }
+
+  /** By a name of this machine's own, or by the very address that the request came to: those no other site can mean. */
+  #isOurs(host: string, { socket }: IncomingMessage): boolean {
+    const local = (socket.localAddress ?? '').replace(/^::ffff:/, '')
+    const own = `${local.includes(':') ? `[${local}]` : local}:${socket.localPort}`
+    return this.#hosts.includes(host) || host === own
   }
 
   #hasCookie({ headers }: IncomingMessage): boolean {

@@ -5,6 +5,8 @@
 import type { Entry, Tree } from './types.js'
 
 const PAGE = 200
+/** Rows that are gone through for directories to open. */
+const MOST_LOOKED_AT = 20_000
 
 interface Directory {
   /** As routes have it. */
@@ -91,6 +93,30 @@ export class TreeModel {
 
   isOpen({ directory, index }: Row): boolean {
     return directory.open.has(index)
+  }
+
+  /** Paths of the directories that are open. */
+  openPaths(): Set<string> {
+    const paths = new Set<string>()
+    const collect = (directory: Directory) => {
+      for (const child of directory.open.values()) {
+        paths.add(child.path)
+        collect(child)
+      }
+    }
+    collect(this.root)
+    return paths
+  }
+
+  /** Opens those again, where they are in what has been loaded and near the top. */
+  reopen(paths: ReadonlySet<string>): void {
+    let left = paths.size
+    for (let at = 0; left > 0 && at < Math.min(this.count, MOST_LOOKED_AT); at++) {
+      const row = this.rowAt(at)
+      if (row.entry?.kind !== 'directory' || !paths.has(this.pathOf(row))) continue
+      this.toggle(row)
+      left--
+    }
   }
 
   pathOf({ directory, entry }: Row): string {

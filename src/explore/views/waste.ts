@@ -18,9 +18,9 @@ const WASTED = `type = ${Type.FILE} AND size > 0 AND hidden_by IS NOT NULL
   AND flags & ${Flag.RELOCATED | Flag.MOVED} = 0`
 
 /** The sums, without lists. */
-export type WasteTotals = Pick<Waste, 'bytes' | 'wasted' | 'ratio' | 'overwritten' | 'deleted'>
+type WasteTotals = Pick<Waste, 'bytes' | 'wasted' | 'ratio' | 'overwritten' | 'deleted'>
 
-export function wasteTotals({ index }: ViewContext): WasteTotals {
+function wasteTotals({ index }: ViewContext): WasteTotals {
   const bytes = index.sql('SELECT coalesce(sum(bytes), 0) FROM layers').pluck().get() as number
   const sql = `SELECT coalesce(sum(size), 0), coalesce(sum(CASE WHEN why IN (${Why.REPLACED}, ${Why.PARENT_REPLACED})
     THEN size END), 0) FROM entries WHERE ${WASTED}`
