@@ -17,6 +17,7 @@ const ORDER = [
   'cli/terminal',
   'src',
   'explore/page',
+  'explore/page/parts',
   'explore/server',
   'explore',
   'explore/views',

@@ -1,17 +1,17 @@
 /** The page: the stack at its side, one view beside it, and how far reading is. */
 import { useEffect, useState } from 'preact/hooks'
 import type { Overview } from '../views/types.js'
-import { ask } from './api.js'
 import { ImageView } from './image.js'
 import { Links } from './links.js'
 import { LiveView } from './live.js'
 import { MapView } from './map.js'
-import { hrefOf, type Route, useRoute } from './route.js'
+import { ask } from './parts/api.js'
+import { hrefOf, type Route, useRoute } from './parts/route.js'
+import { sizeText } from './parts/words.js'
 import { SearchView } from './search.js'
 import { Stack } from './stack.js'
 import { TreeView } from './tree.js'
 import { WasteView } from './waste.js'
-import { sizeText } from './words.js'
 
 /** How often the overview is asked for: while layers are read, and of a live mount. */
 const SOON_MS = 300

@@ -2,9 +2,9 @@
 import { diffArrays } from 'diff'
 import { useEffect, useState } from 'preact/hooks'
 import type { Version } from '../views/types.js'
-import { askBytes, type Bytes } from './api.js'
-import { Waiting } from './parts.js'
-import { sizeText } from './words.js'
+import { askBytes, type Bytes } from './parts/api.js'
+import { Waiting } from './parts/parts.js'
+import { sizeText } from './parts/words.js'
 
 /** Files up to this size are compared line by line; of larger ones their beginnings. */
 const MOST = 512 * 1024

@@ -1,11 +1,11 @@
 /** One path down its layers, and any two of its versions beside each other. */
 import { useState } from 'preact/hooks'
 import type { FileView, LayerInfo, Overview, Version } from '../views/types.js'
-import { useAnswer } from './api.js'
 import { Compare, Content } from './compare.js'
-import { LayerChip, Waiting } from './parts.js'
-import { asText, go, hrefOf, type Route } from './route.js'
-import { modeLetters, REASONS, sizeText, timeText } from './words.js'
+import { useAnswer } from './parts/api.js'
+import { LayerChip, Waiting } from './parts/parts.js'
+import { asText, go, hrefOf, type Route } from './parts/route.js'
+import { modeLetters, REASONS, sizeText, timeText } from './parts/words.js'
 
 interface PaneProperties {
   readonly route: Route

@@ -1,8 +1,8 @@
 /** The image's own words: history, configuration, and with which other tags it shares its layers. */
 import type { ImageView as Answer, Overview } from '../views/types.js'
-import { useAnswer } from './api.js'
-import { LayerChip, Section, Waiting } from './parts.js'
-import { agoText } from './words.js'
+import { useAnswer } from './parts/api.js'
+import { LayerChip, Section, Waiting } from './parts/parts.js'
+import { agoText } from './parts/words.js'
 
 export function ImageView({ overview }: { readonly overview: Overview }) {
   const { value, error } = useAnswer<Answer>('image', 0)

@@ -1,8 +1,8 @@
 /** The same elsewhere: this view's link, the command that prints it as JSON, and a question in SQL. */
 import { useState } from 'preact/hooks'
 import type { Overview } from '../views/types.js'
-import { useAnswer } from './api.js'
-import { type Route, routeText } from './route.js'
+import { useAnswer } from './parts/api.js'
+import { type Route, routeText } from './parts/route.js'
 
 /** What the server calls the view; the page has words that are its own. */
 function asked({ view, words }: Route): string {

@@ -1,9 +1,9 @@
 /** A live mount as it works: the upper growing, what was copied up and written, requests by kind. */
 import { useEffect, useState } from 'preact/hooks'
 import type { LiveNews, Overview } from '../views/types.js'
-import { Section } from './parts.js'
-import { asValue, hrefOf } from './route.js'
-import { CHANGES, sizeText } from './words.js'
+import { Section } from './parts/parts.js'
+import { asValue, hrefOf } from './parts/route.js'
+import { CHANGES, sizeText } from './parts/words.js'
 
 const KEPT = 200
 const POINTS = 120

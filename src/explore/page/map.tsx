@@ -2,11 +2,11 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { joinValue } from '../views/tree-model.js'
 import type { MapView as Answer, LayerInfo, MapNode, Overview } from '../views/types.js'
-import { useAnswer } from './api.js'
-import { colourOf, LayerChip, Path, Waiting } from './parts.js'
-import { hrefOf, type Route } from './route.js'
-import { type Box, squarified } from './squarify.js'
-import { sizeText } from './words.js'
+import { useAnswer } from './parts/api.js'
+import { colourOf, LayerChip, Path, Waiting } from './parts/parts.js'
+import { hrefOf, type Route } from './parts/route.js'
+import { type Box, squarified } from './parts/squarify.js'
+import { sizeText } from './parts/words.js'
 
 const ROOM = 22
 
@@ -93,7 +93,9 @@ function Tile({ item, at, path, words, layers }: TileProperties) {
           {item.name} <small>{sizeText(item.size)}</small> <span class="hidden">{label}</span>
         </a>
       ) : (
-        <a class="tile-name" href={href} aria-label={title} />
+        <a class="tile-name" href={href}>
+          <span class="hidden">{title}</span>
+        </a>
       )}
       <Inner item={item} at={at} owner={owner} />
     </div>

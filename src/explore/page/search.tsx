@@ -1,11 +1,11 @@
 /** Entries by name, owner, time, layer, size, bits and attributes. */
 import { useEffect, useReducer, useState } from 'preact/hooks'
 import type { Found, Overview } from '../views/types.js'
-import { usePages } from './pages.js'
-import { LayerChip } from './parts.js'
-import { asText, asValue, go, hrefOf, type Route, routeText } from './route.js'
-import { moved, VirtualList } from './virtual.js'
-import { modeLetters, sizeText, timeText } from './words.js'
+import { usePages } from './parts/pages.js'
+import { LayerChip } from './parts/parts.js'
+import { asText, asValue, go, hrefOf, type Route, routeText } from './parts/route.js'
+import { moved, VirtualList } from './parts/virtual.js'
+import { modeLetters, sizeText, timeText } from './parts/words.js'
 
 const FIELDS = [
   ['name', 'Name, with * and ?', 'search'],

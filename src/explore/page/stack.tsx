@@ -1,8 +1,8 @@
 /** The stack as a picture: the topmost layer at the top, each as wide as it is large. */
 import type { LayerInfo, Overview } from '../views/types.js'
-import { Bar, colourOf, LayerChip } from './parts.js'
-import { hrefOf, type Route } from './route.js'
-import { agoText, sizeText } from './words.js'
+import { Bar, colourOf, LayerChip } from './parts/parts.js'
+import { hrefOf, type Route } from './parts/route.js'
+import { agoText, sizeText } from './parts/words.js'
 
 export function Stack({ route, overview }: { readonly route: Route; readonly overview: Overview }) {
   const most = Math.max(1, ...overview.layers.map(({ bytes }) => bytes))

@@ -2,12 +2,12 @@
 import { useEffect, useMemo, useReducer, useState } from 'preact/hooks'
 import { type Row, TreeModel } from '../views/tree-model.js'
 import type { Entry, LayerInfo, Overview, Tree } from '../views/types.js'
-import { ask } from './api.js'
 import { FilePane } from './file.js'
-import { LayerChip, Path } from './parts.js'
-import { go, hrefOf, type Route, routeText } from './route.js'
-import { moved, VirtualList } from './virtual.js'
-import { CHANGES, modeLetters, REASONS, sizeText, timeText } from './words.js'
+import { ask } from './parts/api.js'
+import { LayerChip, Path } from './parts/parts.js'
+import { go, hrefOf, type Route, routeText } from './parts/route.js'
+import { moved, VirtualList } from './parts/virtual.js'
+import { CHANGES, modeLetters, REASONS, sizeText, timeText } from './parts/words.js'
 
 const FILTERS = [
   ['A', 'added'],

@@ -1,12 +1,12 @@
 /** Bytes that nobody sees: by instruction, by path, and content that is there several times, each with what helps. */
 import { useReducer, useState } from 'preact/hooks'
 import type { Duplicate, Instruction, LayerInfo, Overview, Waste, WastedPath } from '../views/types.js'
-import { ask, useAnswer } from './api.js'
-import { usePages } from './pages.js'
-import { Bar, LayerChip, Section, Waiting } from './parts.js'
-import { asValue, hrefOf } from './route.js'
-import { moved, VirtualList } from './virtual.js'
-import { REASONS, sizeText } from './words.js'
+import { ask, useAnswer } from './parts/api.js'
+import { usePages } from './parts/pages.js'
+import { Bar, LayerChip, Section, Waiting } from './parts/parts.js'
+import { asValue, hrefOf } from './parts/route.js'
+import { moved, VirtualList } from './parts/virtual.js'
+import { REASONS, sizeText } from './parts/words.js'
 
 export function WasteView({ overview }: { readonly overview: Overview }) {
   const { value, error } = useAnswer<Waste>(overview.complete ? 'waste?limit=1' : null, overview.version)

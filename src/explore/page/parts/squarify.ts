@@ -1,7 +1,7 @@
 /**
  * Rectangles whose areas are sizes, as near to squares as can be (Bruls, Huizing, van Wijk: Squarified Treemaps). Pure.
  */
-import type { MapNode } from '../views/types.js'
+import type { MapNode } from '../../views/types.js'
 
 export interface Box {
   readonly x: number

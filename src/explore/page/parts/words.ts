@@ -1,5 +1,5 @@
 /** Sizes, times, reasons and colours, the same everywhere on the page. */
-import type { Change, Kind, Reason } from '../views/types.js'
+import type { Change, Kind, Reason } from '../../views/types.js'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
 

@@ -1,6 +1,6 @@
 /** Small parts that several views show: a layer's number in its colour, a path of links, a bar. */
 import type { ComponentChildren } from 'preact'
-import type { LayerInfo } from '../views/types.js'
+import type { LayerInfo } from '../../views/types.js'
 import { asText } from './route.js'
 import { hueOf } from './words.js'
 

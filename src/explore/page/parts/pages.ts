@@ -1,6 +1,6 @@
 /** Rows of a long answer by position; pages are asked for when a row of theirs is looked at. */
 import { useMemo } from 'preact/hooks'
-import type { Page } from '../views/types.js'
+import type { Page } from '../../views/types.js'
 import { ask } from './api.js'
 
 const PAGE = 200
