@@ -114,9 +114,9 @@ async function pictureTerminal(browser: Browser, explorer: Explorer, path: strin
   const state = new TerminalState(explorer)
   state.reveal('/etc/motd')
   state.reveal('/usr/bin')
-  const escape = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;')
+  const escaped = (text: string) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;')
   const lines = screenLines(state, 100, 26).map((line) =>
-    line.map(({ text, style }) => `<span style="${COLOURS[style]}">${escape(text)}</span>`).join(''),
+    line.map(({ text, style }) => `<span style="${COLOURS[style]}">${escaped(text)}</span>`).join(''),
   )
   const look = 'margin:0;padding:8px;background:#0d1117;color:#e6edf3;font:14px/18px "DejaVu Sans Mono",monospace'
   const page = await browser.newPage({ viewport: { width: 880, height: 490 } })

@@ -4,12 +4,22 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { checkImage } from '../../src/explore/check.js'
+import { UpperWatch } from '../../src/explore/database/upper-watch.js'
 import { Explorer, type Target } from '../../src/explore/explorer.js'
 import { Query } from '../../src/explore/views/query.js'
 import type { Entry, FileView, MapView, Overview, Search, Tree, Waste } from '../../src/explore/views/types.js'
@@ -198,6 +208,37 @@ test('the tree is what the union says of the same layers', async () => {
   await exploring({ lower }, (explorer) => {
     assert.deepEqual(ours(explorer, '/').sort(), expected)
     assert.equal((explorer.view('waste') as Waste).wasted, WASTED)
+  })
+})
+
+test('an upper as it changes: what came, grew, went; and what shows then', async () => {
+  const [lower, upper] = ['live-lower', 'live-upper'].map((name) => join(folder, name)) as [string, string]
+  mkdirSync(join(lower, 'd'), { recursive: true })
+  mkdirSync(join(upper, 'old'), { recursive: true })
+  for (const [path, text] of [
+    [join(lower, 'd/file'), 'below\n'],
+    [join(lower, 'gone'), 'below\n'],
+    [join(upper, 'old/file'), 'old\n'],
+  ] as const)
+    writeFileSync(path, text)
+  await exploring({ lower: [lower], upper }, async (explorer) => {
+    const watch = new UpperWatch(explorer.filling, 1, upper)
+    const look = () => watch.look().map(({ change, path, grown }) => `${change} ${path} ${grown}`)
+    look()
+    mkdirSync(join(upper, 'd'))
+    writeFileSync(join(upper, 'd/file'), 'above, and longer\n')
+    writeFileSync(join(upper, 'new'), 'new\n')
+    writeFileSync(join(upper, '.wh.gone'), '')
+    assert.deepEqual(look().sort(), ['A new 4', 'C d 0', 'C d/file 18', 'D gone 0'])
+    appendFileSync(join(upper, 'new'), 'more\n')
+    rmSync(join(upper, 'old'), { recursive: true })
+    assert.deepEqual(look().sort(), ['C new 5', 'D old 0'])
+    assert.deepEqual(look(), [])
+    await explorer.filling.judge()
+    assert.deepEqual(Object.keys(rowsOf(explorer, 'path=/&ghosts=0')), ['d', 'new'])
+    assert.deepEqual(rowsOf(explorer, 'path=/').gone!.ghost, { by: 1, why: 'deleted' })
+    assert.deepEqual(rowsOf(explorer, 'path=/d').file!.layers, [1, 0])
+    assert.equal((explorer.view('overview') as Overview).bytes, 6 + 6 + 18 + 9)
   })
 })
 

@@ -6,6 +6,7 @@
 import { isatty } from 'node:tty'
 import { StratafsError } from '../../base/failure.js'
 import type { Explorer } from '../../explore/explorer.js'
+import { LiveMount } from '../../explore/live-mount.js'
 import { Exit } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
 import { painted } from './cells.js'
@@ -15,8 +16,8 @@ import { TerminalState } from './terminal-state.js'
 
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
-/** While layers are read, in milliseconds. */
-const REDRAW_MS = 250
+/** How often what has changed meanwhile is looked for, in milliseconds. */
+const REDRAW_MS = 500
 const LEAST = { columns: 40, rows: 10 } as const
 
 /** Shows `explorer` until q or Ctrl-C; the exit code. Throws StratafsError where there is no terminal. */
@@ -28,7 +29,9 @@ export async function runTerminal(explorer: Explorer): Promise<number> {
   writeOut(ENTER)
   process.stdin.setRawMode(true)
   process.stdout.on('resize', draw)
+  const mount = new LiveMount(explorer)
   const timer = setInterval(() => {
+    mount.look()
     if (explorer.filling.version !== state.model.version || !explorer.filling.isComplete) draw()
   }, REDRAW_MS)
   try {

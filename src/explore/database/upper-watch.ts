@@ -3,6 +3,7 @@
  * follows what that costs; the index is what was there before. Times of change say what may be new, so that only that
  * is compared.
  */
+import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { joined } from '../../oci/apply/paths.js'
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -93,7 +94,10 @@ export class UpperWatch {
     if (native.statat(fd, '') >= 0 && this.#isNew(native.stat)) this.#gone(path, new Set(entries.names), changes)
     for (const [i, name] of entries.names.entries()) {
       const stat = stats.slice(i * STAT_SLOTS, (i + 1) * STAT_SLOTS)
-      const at = joined(path, name)
+      const at = joined(
+        path,
+        name !== AUFS_OPAQUE && name.startsWith(AUFS_PREFIX) ? name.slice(AUFS_PREFIX.length) : name,
+      )
       const signature = [Stat.CTIME, Stat.CTIME_NS, Stat.SIZE, Stat.INO_LOW].map((slot) => stat[slot]).join()
       const isDirectory = (stat[Stat.MODE]! & 0o170000) === 0o040000
       if (isDirectory) waiting.push(at)
@@ -101,9 +105,9 @@ export class UpperWatch {
       young.set(at, signature)
       if (this.#young.get(at) === signature) continue
       const before = this.#before(at)
-      note(scan, fd, name, at, stat)
+      note(scan, fd, name, joined(path, name), stat)
       // Of a directory that is there only what it holds is news.
-      if (!isDirectory || before === null) changes.push(this.#told(at, before))
+      if (name !== AUFS_OPAQUE && (!isDirectory || before === null)) changes.push(this.#told(at, before))
     }
   }
 
