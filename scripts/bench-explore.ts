@@ -6,7 +6,7 @@
  * Usage: node dist/scripts/bench-explore.js [FILES, 200000 where not given]
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -42,15 +42,18 @@ function header(name: string, size: number, isDirectory: boolean): Buffer {
   return block
 }
 
-/** Files whose content differs, and packs as text does. */
+/** From so many files on each has one block, so that what is measured is names. */
+const MANY = 500_000
+
+/** Files whose content differs, and packs to half its size, as programs and texts do. */
 function* members(layer: number, files: number): Generator<Buffer> {
-  const text = Buffer.from('the quick brown fox jumps over the lazy dog 0123456789\n'.repeat(150))
+  const noise = randomBytes(1_000_000)
   for (let at = 0; at < files; at++) {
     const directory = `usr/share/part${layer}/d${Math.floor(at / 50)}/`
     if (at % 50 === 0) yield header(directory, 0, true)
-    const size = 512 * (1 + (at % 15))
-    const content = Buffer.from(text.subarray(0, size))
-    createHash('md5').update(`${layer} ${at}`).digest().copy(content)
+    const size = files * LAYERS >= MANY ? 512 : 512 * (1 + (at % 15))
+    const content = Buffer.alloc(size, `${layer} ${at} `)
+    noise.copy(content, size / 2, (at * 641) % 900_000)
     yield header(`${directory}f${at}`, size, false)
     yield content
   }

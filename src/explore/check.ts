@@ -50,8 +50,8 @@ export interface ImageCheck {
 }
 
 /** Holds `image` (LAYOUT:TAG, or an archive) to `rules`. Throws StratafsError where it cannot be read in full. */
-export async function checkImage(image: Path, rules: CheckRules): Promise<ImageCheck> {
-  const explorer = await Explorer.open({ name: image })
+export async function checkImage(image: Path, rules: CheckRules, signal?: AbortSignal): Promise<ImageCheck> {
+  const explorer = await Explorer.open({ name: image }, { signal })
   try {
     await explorer.filling.read
     const [fault] = explorer.filling.faults

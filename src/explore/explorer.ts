@@ -30,6 +30,13 @@ import { wasteView } from './views/waste.js'
 /** What is looked at: one thing by name, or directories. */
 export type Target = { readonly name: Path } | NamedDirectories
 
+export interface OpenOptions {
+  /** Where the index stays as a file. */
+  readonly kept?: string | null
+  /** Ends the reading; `filling.read` rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
 const VIEWS: Readonly<Record<string, (context: ViewContext, query: Query) => unknown>> = {
   overview: overviewOf,
   tree: treeView,
@@ -55,11 +62,11 @@ export class Explorer {
   }
 
   /** Begins to read what `target` names; the index goes to `kept`, where it stays. Throws StratafsError. */
-  static async open(target: Target, kept: string | null = null): Promise<Explorer> {
+  static async open(target: Target, { kept = null, signal }: OpenOptions = {}): Promise<Explorer> {
     const source = 'name' in target ? await sourceOf(target.name) : directorySource(target)
     try {
       const index = IndexFile.create(kept)
-      return new Explorer(source, index, new Filling(source, index))
+      return new Explorer(source, index, new Filling(source, index, signal))
     } catch (error) {
       source.close()
       throw error

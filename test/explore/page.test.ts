@@ -3,14 +3,18 @@
  * view; the suite does the short form.
  */
 import assert from 'node:assert/strict'
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { appendFileSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { after, before, test } from 'node:test'
+import { createGzip } from 'node:zlib'
 import type { Browser, Page } from 'playwright-core'
 import { checkoutRoot } from '../../scripts/checkout.js'
 import { needsRoot, workspace } from '../daemon/harness.js'
+import { directory, header } from '../oci/archive.js'
 import { noBrowser, type Shown, show, startBrowser } from './browser.js'
 import { makeLayout } from './images.js'
 
@@ -158,6 +162,72 @@ for (const width of WIDTHS)
     }
     await page.setViewportSize({ width: 1200, height: 760 })
   })
+
+test('scrolling goes where it is led, and stays there', { skip }, async () => {
+  const { page } = shown
+  await page.setViewportSize({ width: 1200, height: 300 })
+  await at(page, 'tree?path=/')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'bin/' }).waitFor()
+  await tree.hover()
+  await page.mouse.wheel(0, 5_000)
+  await page.waitForTimeout(300)
+  await tree.getByRole('row', { name: 'var/' }).waitFor()
+  const { top, most } = (await page.evaluate(
+    `(({ scrollTop, scrollHeight, clientHeight }) => ({ top: scrollTop, most: scrollHeight - clientHeight }))
+      (document.querySelector('[role=treegrid]'))`,
+  )) as { top: number; most: number }
+  assert.ok(most > 0 && Math.abs(top - most) < 2, `${top} of ${most}`)
+  await page.setViewportSize({ width: 1200, height: 760 })
+})
+
+const MANY = 1_000_000
+
+test('a million names: the last one is shown, and keys are answered at once', {
+  skip: skip || (isWhole ? false : 'only in npm run test:explore'),
+}, async (t) => {
+  const path = join(folder, 'many.tar.gz')
+  await makeMany(path, MANY)
+  const many = await show(browser, [path])
+  t.after(() => many.end())
+  const { page } = many
+  await at(page, 'tree?path=/many')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'f0000000' }).waitFor()
+  await tree.focus()
+  const begun = performance.now()
+  await page.keyboard.press('End')
+  await tree.getByRole('row', { name: 'f0999999' }).waitFor()
+  const took = performance.now() - begun
+  assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms to the end`)
+  const frames = (await page.evaluate(`new Promise((resolve) => {
+    const box = document.querySelector('[role=treegrid]'), long = []
+    let last = performance.now(), left = 60
+    const step = (now) => {
+      if (now - last > 100) long.push(Math.round(now - last))
+      last = now
+      box.scrollTop = (box.scrollHeight / 60) * left
+      if (left-- > 0) requestAnimationFrame(step)
+      else resolve(long)
+    }
+    requestAnimationFrame(step)
+  })`)) as number[]
+  assert.ok(frames.length === 0 || isLoaded(), `frames that took ${frames.join(', ')} ms`)
+  assert.deepEqual(many.faults, [])
+})
+
+/** One layer with one directory of so many names. */
+async function makeMany(path: string, count: number): Promise<void> {
+  const gzip = createGzip({ level: 1 })
+  const done = pipeline(gzip, createWriteStream(path))
+  gzip.write(directory('many/'))
+  for (let from = 0; from < count; from += 1_000) {
+    const names = Array.from({ length: 1_000 }, (_, at) => `many/f${String(from + at).padStart(7, '0')}`)
+    if (!gzip.write(Buffer.concat(names.map((name) => header({ name }))))) await once(gzip, 'drain')
+  }
+  gzip.end(Buffer.alloc(1_024))
+  await done
+}
 
 test('a live mount: a write appears within a second', { skip: skip || needsRoot.skip }, async (t) => {
   const w = workspace(t)

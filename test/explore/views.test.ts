@@ -11,6 +11,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -261,17 +262,34 @@ test('a layer that is damaged is told, and the others are shown', async () => {
   await assert.rejects(checkImage(`${broken}:app`, { maxLayers: 9 }), /layer 1\/3/)
 })
 
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return ''
+  }
+}
+
 test('an index that is kept can be asked; another one leaves nothing', async () => {
   const kept = join(folder, 'kept.db')
-  const explorer = await Explorer.open({ name: `${layout}:app` }, kept)
+  const explorer = await Explorer.open({ name: `${layout}:app` }, { kept })
   await explorer.filling.done
   const { sql } = explorer.view('waste') as Waste
   await explorer.close()
   const asked = spawnSync('sqlite3', [kept, sql], { encoding: 'utf8' })
   if (asked.error === undefined) assert.match(asked.stdout, /^\/opt\/big\.bin\|300000\|1\n/)
-  await assert.rejects(Explorer.open({ name: `${layout}:app` }, kept), /exists: name a new file/)
+  await assert.rejects(Explorer.open({ name: `${layout}:app` }, { kept }), /exists: name a new file/)
   const path = await app(({ index }) => index.path)
   assert.equal(existsSync(path), false)
+  const dead = join(tmpdir(), 'stratafs-explore-999999999-x')
+  mkdirSync(dead)
+  await app(() => {})
+  assert.equal(existsSync(dead), false, 'what a killed one left is swept')
+  assert.deepEqual(
+    readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).startsWith(layout)),
+    [],
+    'no blob is left open',
+  )
 })
 
 test('image check: what breaks a rule, 1; kept, 0; no rule, an error', () => {

@@ -1,8 +1,9 @@
 /** What `stratafs explore` does: opens what was named, and shows it in the browser, the terminal, or as JSON. */
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
-import { Explorer, type Target } from '../../explore/explorer.js'
+import { Explorer, type OpenOptions, type Target } from '../../explore/explorer.js'
 import { Exit, printError } from '../terminal/errors.js'
+import { interruptible } from '../terminal/interruptible.js'
 import { splitNamed } from '../terminal/named-layer.js'
 import { isTerminal } from '../terminal/output.js'
 import { absolutePath } from '../terminal/paths.js'
@@ -20,13 +21,16 @@ export async function runExplore(request: ExploreRequest): Promise<number> {
     return Exit.USAGE
   }
   const kept = request.index === undefined ? null : shown(absolutePath(request.index))
-  if (request.json) return withExplorer(target, kept, (explorer) => printView(explorer, request.view))
+  if (request.json)
+    return interruptible((signal) =>
+      withExplorer(target, { kept, signal }, (explorer) => printView(explorer, request.view)),
+    )
   if (inTerminal(request)) {
     const { runTerminal } = await import('./terminal-run.js')
-    return withExplorer(target, kept, (explorer) => runTerminal(explorer))
+    return withExplorer(target, { kept }, (explorer) => runTerminal(explorer))
   }
   const { runPage } = await import('./page-run.js')
-  return withExplorer(target, kept, (explorer) => runPage(explorer, request))
+  return withExplorer(target, { kept }, (explorer) => runPage(explorer, request))
 }
 
 function targetOf({ target, lower, upper }: ExploreRequest): Target | null {
@@ -49,10 +53,10 @@ function inTerminal({ terminal, open, address }: ExploreRequest): boolean {
 
 async function withExplorer(
   target: Target,
-  kept: string | null,
+  options: OpenOptions,
   work: (explorer: Explorer) => Promise<number>,
 ): Promise<number> {
-  const explorer = await Explorer.open(target, kept)
+  const explorer = await Explorer.open(target, options)
   try {
     return await work(explorer)
   } finally {

@@ -4,6 +4,7 @@ import { pathBytes, shown } from '../../base/text.js'
 import { type Breach, type CheckRules, checkImage, type ImageCheck } from '../../explore/check.js'
 import { parseBytes } from '../../library/layers.js'
 import { Exit } from '../terminal/errors.js'
+import { interruptible } from '../terminal/interruptible.js'
 import { print, printJson } from '../terminal/print.js'
 import { sizeText } from '../terminal/units.js'
 
@@ -26,7 +27,9 @@ interface CheckRequest {
 
 /** 0 where all rules are kept, 1 where one is broken. Throws StratafsError. */
 export async function runImageCheck(request: CheckRequest): Promise<number> {
-  const check = await checkImage(pathBytes(request.image), rulesOf(request))
+  const rules = rulesOf(request)
+  const check = await interruptible((signal) => checkImage(pathBytes(request.image), rules, signal))
+  if (typeof check === 'number') return check
   if (request.json) printJson(check)
   else tell(check)
   return check.passed ? Exit.DONE : Exit.FAILED

@@ -11,7 +11,7 @@ import { decompress } from '../../oci/encoding/compression.js'
 import { TarReader } from '../../oci/tar/reader.js'
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { chunksOf } from '../sources/read-part.js'
+import { chunksOf, isCompressed } from '../sources/read-part.js'
 import type { BlobPart, Source } from '../sources/types.js'
 import { fromColumn, type IndexFile } from './index-file.js'
 import { nodeAt } from './redirects.js'
@@ -62,6 +62,7 @@ function fileOf(index: IndexFile, node: number, layer: number, links: number): [
   if (row?.type === Type.FILE && (row.flags & Flag.METACOPY) !== 0) {
     const below = ownerOf(index, node, layer - 1)
     if (below !== undefined) return fileOf(index, node, below, links)
+    throw new StratafsError(`/${shown(pathOf(index, node))} has its content in a layer of data only`, 'NOT_FOUND')
   }
   if (row?.type === Type.FILE) return [node, layer, row]
   const path = `/${shown(pathOf(index, node))}`
@@ -87,10 +88,9 @@ function pathOf(index: IndexFile, node: number): string {
 async function* plainIn(part: BlobPart, place: number, size: number, offset: number, length: number) {
   const whole = Math.max(0, Math.min(length, size - offset))
   if (whole === 0) return
-  const { compression, content } = await decompress(chunksOf(part))
-  if (compression !== 'none') return yield* slice(content, place + offset, whole)
-  await content[Symbol.asyncIterator]().return?.()
-  yield* chunksOf({ ...part, offset: part.offset + place + offset, length: whole })
+  if (!isCompressed(part)) return yield* chunksOf({ ...part, offset: part.offset + place + offset, length: whole })
+  const { content } = await decompress(chunksOf(part))
+  yield* slice(content, place + offset, whole)
 }
 
 async function* slice(content: AsyncIterable<Buffer>, from: number, length: number): AsyncGenerator<Buffer> {

@@ -40,15 +40,18 @@ export class Filling {
   constructor(
     readonly source: Source,
     readonly index: IndexFile,
+    signal?: AbortSignal,
   ) {
+    signal?.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true })
     this.layers = source.layers.map(() => ({ state: 'waiting', read: 0, fault: null }))
     this.writer = new EntryWriter(index)
     index.together(() => {
       for (const [at, layer] of source.layers.entries()) insertLayer(index, layer, at)
     })
-    this.#reading = this.#fill()
+    this.#reading = this.#fill().then(() => signal?.throwIfAborted())
     // A live mount may hold anything: there somebody has to ask for it.
     this.#done = this.#reading.then(() => (source.kind === 'image' ? this.hash() : undefined))
+    this.#reading.catch(() => {})
     this.#done.catch(() => {})
   }
 

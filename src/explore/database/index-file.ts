@@ -2,7 +2,7 @@
  * The index as a file: in a folder of its own that nobody else may enter, or where somebody wants to keep it. It lives
  * as long as the explorer does. Pages of SQLite are its memory, so a million entries cost what ten thousand do.
  */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StratafsError } from '../../base/failure.js'
@@ -26,7 +26,7 @@ export class IndexFile {
     const obstacle = sqliteObstacle()
     if (obstacle !== null) throw new StratafsError(obstacle, 'MISSING_PROGRAM')
     if (kept !== null && existsSync(kept)) throw new StratafsError(`--index ${kept} exists: name a new file`, 'EXISTS')
-    const folder = kept === null ? mkdtempSync(join(tmpdir(), 'stratafs-explore-')) : null
+    const folder = kept === null ? newFolder() : null
     const path = kept ?? join(folder!, 'index.db')
     try {
       return new IndexFile(path, opened(path), folder)
@@ -65,6 +65,20 @@ export class IndexFile {
     this.db.close()
     if (this.folder !== null) rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+const FOLDER = 'stratafs-explore-'
+
+/** A new folder; what explorers left that were killed is taken away. */
+function newFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^stratafs-explore-(\d+)-/.exec(name)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    const path = join(tmpdir(), name)
+    if (lstatSync(path, { throwIfNoEntry: false })?.uid === process.getuid?.())
+      rmSync(path, { recursive: true, force: true })
+  }
+  return mkdtempSync(join(tmpdir(), `${FOLDER}${process.pid}-`))
 }
 
 function opened(path: string): Connection {

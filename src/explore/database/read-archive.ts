@@ -10,7 +10,7 @@ import { joined } from '../../oci/apply/paths.js'
 import { decompress } from '../../oci/encoding/compression.js'
 import type { EntryType, TarEntry, TarSink } from '../../oci/tar/entry.js'
 import { TarReader } from '../../oci/tar/reader.js'
-import { chunksOf } from '../sources/read-part.js'
+import { chunksOf, isCompressed } from '../sources/read-part.js'
 import { skimTar } from '../sources/skim.js'
 import type { BlobPart } from '../sources/types.js'
 import type { IndexFile } from './index-file.js'
@@ -42,12 +42,9 @@ export async function readArchive(
   seen: (bytes: number) => void,
 ): Promise<void> {
   if (part.length === 0) return
-  const { compression, content } = await decompress(chunksOf(part, seen))
-  if (compression === 'none') {
-    // Its headers are enough, and the rest need not be read.
-    await content[Symbol.asyncIterator]().return?.()
-    return skimTar(part, (reader) => new LayerSink(writer, reader, false), seen)
-  }
+  // Of what is not compressed the headers are enough, and the rest need not be read.
+  if (!isCompressed(part)) return skimTar(part, (reader) => new LayerSink(writer, reader, false), seen)
+  const { content } = await decompress(chunksOf(part, seen))
   const reader: TarReader = new TarReader(new LayerSink(writer, () => reader, true))
   let turn = performance.now()
   for await (const piece of content) {

@@ -18,7 +18,7 @@ import { asConfig, asIndex, parsed } from '../../oci/image/documents.js'
 import { type Descriptor, MediaType } from '../../oci/image/types.js'
 import { imageSource } from './image.js'
 import { namedIn } from './layout.js'
-import { chunksOf, readSmall, wholeFile } from './read-part.js'
+import { isCompressed, readSmall, wholeFile } from './read-part.js'
 import { skimTar } from './skim.js'
 import type { BlobPart, BlobPlace, NamedImage, Source } from './types.js'
 
@@ -51,8 +51,7 @@ export async function archiveSource(file: string, tag: string | null): Promise<S
 async function openArchive(file: string): Promise<Opened> {
   if (!isStandardInput(file)) {
     const part = wholeFile(file)
-    const magic = await headOf(part)
-    if (!isCompressed(magic)) return { part, close: () => {} }
+    if (!isCompressed(part)) return { part, close: () => {} }
   }
   const source = ArchiveSource.open(file)
   try {
@@ -61,17 +60,6 @@ async function openArchive(file: string): Promise<Opened> {
   } finally {
     await source.close()
   }
-}
-
-async function headOf(part: BlobPart): Promise<Buffer> {
-  for await (const chunk of chunksOf({ ...part, length: Math.min(6, part.length) })) return Buffer.from(chunk)
-  return Buffer.alloc(0)
-}
-
-function isCompressed(magic: Buffer): boolean {
-  return ['1f8b', '28b52ffd', 'fd377a585a00', '425a68', '04224d18'].some((each) =>
-    magic.toString('hex').startsWith(each),
-  )
 }
 
 async function laidDown(content: AsyncIterable<Buffer>): Promise<Opened> {

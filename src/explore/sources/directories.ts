@@ -42,11 +42,11 @@ export function mountSource(merged: Path): Source | null {
       `${toText(merged)} cannot be asked: its daemon is dead or another user’s: unmount it, and mount it again`,
       'DAEMON_DEAD',
     )
-  const { lowers, dataLowers = [], upper, layerNames } = found.daemon.state.config
+  const { lowers, upper, layerNames } = found.daemon.state.config
   return {
     kind: 'mount',
     title: shown(found.path),
-    layers: stackOf([...lowers, ...dataLowers], layerNames ?? [], upper),
+    layers: stackOf(lowers, layerNames ?? [], upper),
     image: null,
     merged: found.path,
     close: () => {},

@@ -61,6 +61,15 @@ async function got(fd: number, buffer: Buffer, length: number, at: number): Prom
   return (await readInto(fd, buffer, 0, length, at)).bytesRead
 }
 
+/** The first bytes of gzip, zstd, and of what is known by name only: xz, bzip2, lz4. */
+const MAGIC = ['1f8b', '28b52ffd', 'fd377a585a00', '425a68', '04224d18']
+
+/** Whether the blob is compressed in some way, by its first bytes. Throws StratafsError. */
+export function isCompressed(part: BlobPart): boolean {
+  const head = readSmall({ ...part, length: Math.min(6, part.length) }, 'a blob').toString('hex')
+  return MAGIC.some((magic) => head.startsWith(magic)) || /^5.2a4d18/.test(head)
+}
+
 /** All of a small blob: a document. Throws StratafsError that names `what`. */
 export function readSmall(part: BlobPart, what: string): Buffer {
   if (part.bytes !== undefined) return part.bytes

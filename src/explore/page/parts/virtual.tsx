@@ -36,7 +36,8 @@ export function VirtualList({ count, active, role, label, columns, activeId, hea
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
-  useEffect(() => keepInSight(box.current!, active, ratio, header === undefined ? 0 : ROW), [active, ratio, header])
+  const head = header === undefined ? 0 : ROW
+  useEffect(() => keepInSight(box.current!, active, ratio, head), [active, ratio, head])
   const first = Math.max(0, Math.floor((top * ratio) / ROW) - SPARE)
   const last = Math.min(count, first + Math.ceil(height / ROW) + 2 * SPARE)
   const shift = top - top * ratio
