@@ -16,7 +16,7 @@ export class LiveMount {
 
   constructor(private readonly explorer: Explorer) {}
 
-  /** What the upper gained and lost since the last look; nothing while it is read for the first time, or where none is. */
+  /** What the upper gained and lost since the last look; nothing while it is read first, or where there is none. */
   look(): UpperChange[] {
     const { filling, source } = this.explorer
     const top = source.layers.length - 1

@@ -139,9 +139,9 @@ async function* fromDirectory(root: string, path: string, offset: number, length
   if (fd < 0) throw new StratafsError(`/${shown(path)} cannot be opened: ${errnoWords(fd)}`, 'NOT_FOUND')
   try {
     if (!fstatSync(fd).isFile()) throw new StratafsError(`/${shown(path)} is no file any more`, 'NOT_FOUND')
-    const buffer = Buffer.allocUnsafeSlow(CHUNK)
+    const buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(1, length)))
     for (let at = offset, left = length; left > 0; ) {
-      const { bytesRead } = await readInto(fd, buffer, 0, Math.min(CHUNK, left), at)
+      const { bytesRead } = await readInto(fd, buffer, 0, Math.min(buffer.length, left), at)
       if (bytesRead === 0) return
       yield buffer.subarray(0, bytesRead)
       at += bytesRead

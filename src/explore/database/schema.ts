@@ -87,5 +87,5 @@ CREATE VIEW files AS
 /** Made once all is read. */
 export const LATE_INDEXES = `
 CREATE INDEX entries_hidden ON entries(hidden_by) WHERE hidden_by IS NOT NULL;
-CREATE INDEX entries_by_size ON entries(size) WHERE type = 8 AND size > 0;
+CREATE INDEX entries_by_content ON entries(size, hash) WHERE type = 8 AND size >= 1024;
 `

@@ -36,11 +36,11 @@ export async function* chunksOf(part: BlobPart, seen?: (bytes: number) => void):
   const fd = openPart(part)
   let reading: Promise<number> = Promise.resolve(0)
   try {
-    let current = Buffer.allocUnsafeSlow(CHUNK)
-    let next = Buffer.allocUnsafeSlow(CHUNK)
+    let current = Buffer.allocUnsafeSlow(Math.min(CHUNK, part.length))
+    let next = Buffer.allocUnsafeSlow(Math.min(CHUNK, Math.max(0, part.length - CHUNK)))
     let done = 0
     const fill = (buffer: Buffer) => {
-      const wanted = Math.min(CHUNK, part.length - done)
+      const wanted = Math.min(buffer.length, part.length - done)
       reading = wanted <= 0 ? Promise.resolve(0) : got(fd, buffer, wanted, part.offset + done)
       return reading
     }
