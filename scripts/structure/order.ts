@@ -10,8 +10,8 @@ import { readSource, type Source, sourceFiles, targetOf } from './sources.js'
  */
 const ORDER = [
   'cli',
-  'cli/explore',
   'cli/image',
+  'cli/explore',
   'cli/commands',
   'cli/mount',
   'cli/terminal',

@@ -2,8 +2,9 @@
  * `stratafs image …`: what is done with images in an OCI layout on disk. Each subcommand has a file of its own in this
  * folder that exports one `Add`; here they are put together.
  */
+
+import { imageCheck } from '../explore/image-check.js'
 import type { Add } from '../terminal/command.js'
-import { imageCheck } from './check.js'
 import { imageCommit } from './commit.js'
 import { imageExport } from './export.js'
 import { imageHistory } from './history.js'

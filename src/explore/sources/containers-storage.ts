@@ -63,7 +63,7 @@ function listIn<T extends { readonly id: string }>(root: string, name: string): 
     if (bytes.code === 'ENOENT') return []
     throw new StratafsError(`${shown(root)}/${name} ${bytes.words}`)
   }
-  const list: unknown = JSON.parse(bytes.toString('utf8'))
+  const list = parsed(bytes.toString('utf8'), `${shown(root)}/${name}`)
   const isEntry = (each: unknown) => /^[0-9a-f]+$/.test(String((each as { id?: unknown } | null)?.id))
   if (Array.isArray(list) && list.every(isEntry)) return list as T[]
   throw new StratafsError(`${shown(root)}/${name} is no list of a containers store`, 'DAMAGED')

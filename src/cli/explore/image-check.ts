@@ -39,7 +39,7 @@ export const imageCheck: Add = (parser, outcome) =>
         .example('$0 image check ./images:app --max-wasted 20MB --max-wasted-ratio 0.1 --no-setuid', '')
         .example("docker save app | $0 image check - --no-setuid --allow '/usr/bin/su*'", ''),
     async (given) => {
-      const { runImageCheck } = await import('./check-run.js')
+      const { runImageCheck } = await import('./image-check-run.js')
       outcome.code = await runImageCheck({
         image: given.image,
         maxWasted: last(given['max-wasted']),
