@@ -19,7 +19,8 @@ packages_for() {
   local build='make:make' demo='fuse3:fusermount3 attr:getfattr mmdebstrap:mmdebstrap'
   local test='acl:getfacl fuse-overlayfs:fuse-overlayfs runc:runc crun:crun sqlite3:sqlite3 e2fsprogs:mkfs.ext4
     git:git gcc:gcc stress-ng:stress-ng fio:fio podman:podman busybox-static:/bin/busybox bubblewrap:bwrap
-    uidmap:newuidmap skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd zsh:zsh fish:fish'
+    uidmap:newuidmap skopeo:skopeo umoci:umoci libarchive-tools:bsdtar zstd:zstd zsh:zsh fish:fish
+    chromium:chromium'
   local bench='mmdebstrap:mmdebstrap fuse-overlayfs:fuse-overlayfs git:git fio:fio dpkg:dpkg-deb'
   local attach='buildah:buildah docker.io:dockerd containerd:containerd slirp4netns:slirp4netns
     systemd-container:systemd-nspawn'
@@ -104,7 +105,8 @@ build_addon() {
 
 build_typescript() {
   if [ -f dist/.built ] && [ -z "$(find src test scripts native-bindings/index.d.ts tsconfig.json package.json \
-    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' \) \
+    -newer dist/.built \( -type d -o -name '*.ts' -o -name '*.cts' -o -name '*.json' -o -name '*.tsx' \
+      -o -name '*.css' -o -name '*.html' \) \
     -print -quit 2>/dev/null)" ]; then
     # tsc run alone leaves the modules as they are, in files of their own.
     grep -q 'Made by scripts/bundle-dist' dist/src/cli/stratafs.cjs || node dist/scripts/bundle-dist.js
@@ -116,7 +118,8 @@ build_typescript() {
   touch dist/.started
   npm run --silent build:ts || fail 'tsc reported errors'
   # Outputs whose source is gone would still be found and run.
-  find dist \( -name '*.js' -o -name '*.cjs' \) ! -path 'dist/src/joined/*' | while read -r output; do
+  find dist \( -name '*.js' -o -name '*.cjs' \) ! -path 'dist/src/joined/*' \
+    ! -path 'dist/src/explore/page/*' | while read -r output; do
     local source=${output#dist/}
     [ -f "${source%js}ts" ] || rm -f "$output" "$output.map" "${output%js}d.ts"
   done

@@ -7,6 +7,9 @@
  *     await root.unmount()
  */
 export { type FailureCode, StratafsError } from './base/failure.js'
+export { type Breach, type CheckRules, checkImage, type ImageCheck } from './explore/check.js'
+export { explore, type Target as ExploreTarget } from './explore/explorer.js'
+export type { NamedDirectories } from './explore/sources/directories.js'
 export {
   type Archive,
   type Change,

@@ -29,6 +29,7 @@ export function svgOf(shots: readonly Shot[]): string {
   const width = left[1]! + widths[1]! + GAP
   const style = 'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="11" xml:space="preserve"'
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" ${style}>
+<title>docker and stratafs side by side on the same image: images, history, diff</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${parts.join('\n')}
 </svg>

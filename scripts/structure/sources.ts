@@ -20,22 +20,22 @@ export interface Source {
   readonly namesInText: readonly string[]
 }
 
-/** Every `.ts` and `.cts` file below `folder`, as paths relative to `root`. */
+/** Every `.ts`, `.cts` and `.tsx` file below `folder`, as paths relative to `root`. */
 export function sourceFiles(root: string, folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.c?ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(?:c?ts|tsx)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .sort()
 }
 
 /** Parses the file at `path`, relative to `root`. */
 export function readSource(root: string, path: string): Source {
-  return parseSource(readFileSync(join(root, path), 'utf8'))
+  return parseSource(readFileSync(join(root, path), 'utf8'), path.endsWith('x'))
 }
 
-/** The imports and exports of `text`. */
-export function parseSource(text: string): Source {
-  const file = ts.createSourceFile('x.ts', text, ts.ScriptTarget.ES2022, true)
+/** The imports and exports of `text`; `jsx`: it holds elements. */
+export function parseSource(text: string, jsx = false): Source {
+  const file = ts.createSourceFile(jsx ? 'x.tsx' : 'x.ts', text, ts.ScriptTarget.ES2022, true)
   const imports: Import[] = []
   const exports: string[] = []
   for (const statement of file.statements) {
@@ -106,6 +106,6 @@ function relativeImport(node: ts.Node | undefined, names: readonly string[]): Im
  */
 export function targetOf(root: string, file: string, specifier: string): string {
   const path = normalize(join(dirname(file), specifier))
-  const source = path.replace(/\.(c?)js$/, '.$1ts')
-  return existsSync(join(root, source)) ? source : path
+  const sources = [path.replace(/\.(c?)js$/, '.$1ts'), path.replace(/\.js$/, '.tsx')]
+  return sources.find((source) => existsSync(join(root, source))) ?? path
 }

@@ -10,7 +10,7 @@ import { trackedFiles } from './places.js'
 
 const WIDEST = 120
 /** What is read: the sources, by folder, and every document. */
-const READ = [/^(?:src|scripts|test|examples|findings|native-bindings)\/.*\.(?:c?ts|mjs|cc?|h|sh)$/, /\.md$/]
+const READ = [/^(?:src|scripts|test|examples|findings|native-bindings)\/.*\.(?:c?ts|tsx|mjs|cc?|h|sh)$/, /\.md$/]
 /** What may follow a string on its line, in columns: `, async () => {`. */
 const TAIL = 16
 

@@ -11,6 +11,7 @@ import { completionCommand } from './commands/completion.js'
 import { diffCommand } from './commands/diff.js'
 import { duCommand, indexCommand, lsCommand, whichCommand } from './commands/owner-commands.js'
 import { statsCommand } from './commands/stats.js'
+import { exploreCommand } from './explore/explore.js'
 import { imageCommand } from './image/image.js'
 import { storeCommand } from './image/store.js'
 import { mountCommand, type RunMount } from './mount/mount.js'
@@ -74,7 +75,7 @@ function unknownCommand(word: string): number {
 export function describe(parser: Argv, args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
   const asked = [listCommand, inspectCommand, statsCommand, healthCommand, hostCommand, ...owners]
-  const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand]
+  const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand, exploreCommand]
   const commands = [
     mountCommand(runMount),
     unmountCommand,

@@ -64,6 +64,8 @@ export const calls: Readonly<Record<string, string>> = {
   'image waste': 'image waste -- images:a',
   'image unpack': 'image unpack -- images:a store',
   'image mount': 'image mount --store store -- images:a m2',
+  'image check': 'image check --max-layers 9 -- images:a',
+  explore: 'explore --json -- images:a',
   'image export': 'image export --store store --output rootfs.tar -- images:a',
   'image rm': 'image rm --store store -- images:b',
   'store list': 'store list --store store --',

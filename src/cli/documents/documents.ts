@@ -34,6 +34,8 @@ export interface Documents {
   readonly 'image tree': images.ImageTreeDocument
   readonly 'image waste': images.ImageWasteDocument
   readonly 'image load': images.ImageLoadDocument
+  readonly 'image check': images.ImageCheckDocument
+  readonly explore: images.ExploreDocument
   readonly 'image import': images.ImageImportDocument
   readonly 'image export': layers.CommitDocument
   readonly 'image commit': layers.CommitDocument

@@ -1,4 +1,5 @@
 /** What the commands about images and their store print with `--json`. An `image` is LAYOUT:TAG. */
+import type { ImageCheck } from '../../explore/check.js'
 import type { ImageChange, SharedLayer, ImageTreeDocument as Tree } from '../../library/image-contents.js'
 import type { HistoryRow, ImageDocument, ListedImage } from '../../library/image-documents.js'
 import type { Imported, LoadedImage } from '../../library/image-import.js'
@@ -39,6 +40,18 @@ export interface ImageWasteDocument extends ImageWaste {
   readonly schemaVersion: 1
   /** As it was given. */
   readonly image: string
+}
+
+export interface ImageCheckDocument extends ImageCheck {
+  readonly schemaVersion: 1
+}
+
+export interface ExploreDocument {
+  readonly schemaVersion: 1
+  /** As the page's links have it: `tree?path=/usr`. */
+  readonly view: string
+  /** What the page gets for it; each view has a shape of its own, which may change (docs/explore.md). */
+  readonly result: unknown
 }
 
 export interface ImageLoadDocument {

@@ -6,6 +6,7 @@ import { imageDiff } from '../contents/diff.js'
 import { imageLoad } from '../contents/load.js'
 import { imageTreeCommand } from '../contents/tree.js'
 import { imageWasteCommand } from '../contents/waste.js'
+import { imageCheck } from '../explore/image-check.js'
 import type { Add } from '../terminal/command.js'
 import { imageCommit } from './commit.js'
 import { imageExport } from './export.js'
@@ -31,6 +32,7 @@ const SUBCOMMANDS: readonly Add[] = [
   imageMount,
   imageCommit,
   imageRm,
+  imageCheck,
 ]
 
 export const imageCommand: Add = (parser, outcome) =>

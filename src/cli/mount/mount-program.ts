@@ -39,6 +39,7 @@ export const COMMANDS = [
   'apply',
   'image',
   'store',
+  'explore',
   'bundle',
   'completion',
   'help',

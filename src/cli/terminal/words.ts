@@ -35,7 +35,7 @@ function asName(word: string): string {
 
 /** `-` as an archive: yargs would hand over an empty word. */
 function nameStandardInput([command]: readonly string[], words: readonly string[]): string[] {
-  const takesArchive = command === 'apply' || command === 'image'
+  const takesArchive = command === 'apply' || command === 'image' || command === 'explore'
   return words.map((word) => (takesArchive && word === '-' ? '/dev/stdin' : word))
 }
 

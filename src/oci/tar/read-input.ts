@@ -4,14 +4,27 @@ import { isZero } from './read-header.js'
 export class TarInput {
   #chunk: Buffer = Buffer.alloc(0)
   #at = 0
+  /** Bytes of the chunks before. */
+  #before = 0
   /** A block that lies in two chunks, and how much of it is there. */
   #partial: Buffer | null = null
   #filled = 0
 
   /** The next chunk; the one before has been used up. */
   feed(chunk: Buffer): void {
+    this.#before += this.#chunk.length
     this.#chunk = chunk
     this.#at = 0
+  }
+
+  /** Bytes used so far. */
+  get position(): number {
+    return this.#before + this.#at
+  }
+
+  /** Counts `length` bytes that nobody feeds; the chunk has been used up. */
+  pass(length: number): void {
+    this.#before += length
   }
 
   /** Some bytes of a block have come, and not all. */

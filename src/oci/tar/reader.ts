@@ -57,6 +57,26 @@ export class TarReader {
     return this.#entry?.name ?? this.#last
   }
 
+  /** Bytes of the archive that have been used: when the sink gets an entry, where its data begins. */
+  get position(): number {
+    return this.#in.position
+  }
+
+  /** Bytes of data and padding that come next; nobody needs to push them who calls `skip`. */
+  get ahead(): number {
+    return this.#state === 'data' || this.#state === 'padding' ? this.#left + this.#padding : 0
+  }
+
+  /** Goes on as if all that is `ahead` had been pushed. The sink gets none of it. */
+  skip(): void {
+    if (this.ahead === 0) return
+    this.#in.pass(this.ahead)
+    this.#padding = 0
+    if (this.#state === 'data') this.#endData()
+    this.#state = 'header'
+    this.#left = 0
+  }
+
   /** Takes the next bytes. Throws StratafsError where the archive, or the sink, refuses. */
   push(chunk: Buffer): void {
     this.#in.feed(chunk)

@@ -1,0 +1,67 @@
+/** Stacks of directories: layers that are named, those of a mount, and their names. */
+
+import { StratafsError } from '../../base/failure.js'
+import { shown } from '../../base/text.js'
+import { findMount } from '../../daemon/control/find-mount.js'
+import { resolveDir } from '../../daemon/mount/directories.js'
+import { nameLayers } from '../../library/layer-names.js'
+import { absolute, type Path, toText, unwrap } from '../../library/paths.js'
+import type { Source, SourceLayer } from './types.js'
+
+/** Layers as they are named: lowers top first. */
+export interface NamedDirectories {
+  readonly lower: readonly Path[]
+  readonly names?: readonly string[] | undefined
+  readonly upper?: Path | undefined
+}
+
+/** The layers that are named. Throws StratafsError for one that is none. */
+export function directorySource({ lower, names = [], upper }: NamedDirectories): Source {
+  const lowers = lower.map((path) => directory('lowerdir', path))
+  const top = upper === undefined ? null : directory('upperdir', upper)
+  return {
+    kind: 'directories',
+    title: lower.map(toText).join(':'),
+    layers: stackOf(lowers, names, top),
+    image: null,
+    merged: null,
+    close: () => {},
+  }
+}
+
+function directory(option: string, path: Path): string {
+  return unwrap(resolveDir(option, absolute(path)), 'NOT_FOUND').path
+}
+
+/** The mount on `merged`; null where there is none of ours. Throws StratafsError where its daemon is gone. */
+export function mountSource(merged: Path): Source | null {
+  const found = findMount(absolute(merged))
+  if (found instanceof StratafsError) return null
+  if (found.daemon === null)
+    throw new StratafsError(
+      `${toText(merged)} cannot be asked: its daemon is dead or another user’s: unmount it, and mount it again`,
+      'DAEMON_DEAD',
+    )
+  const { lowers, upper, layerNames } = found.daemon.state.config
+  return {
+    kind: 'mount',
+    title: shown(found.path),
+    layers: stackOf(lowers, layerNames ?? [], upper),
+    image: null,
+    merged: found.path,
+    close: () => {},
+  }
+}
+
+/** `lowers` top first; the stack has its lowest first. */
+function stackOf(lowers: readonly string[], given: readonly string[], upper: string | null): SourceLayer[] {
+  const { names } = nameLayers(lowers, given)
+  const layers = lowers.map((root, at) => layerOf(root, names[at] ?? `lower ${at}`, false)).reverse()
+  return upper === null ? layers : [...layers, layerOf(upper, 'upper', true)]
+}
+
+function layerOf(root: string, name: string, upper: boolean): SourceLayer {
+  const [label, command = ''] = name.split(/ {2}(.*)/s)
+  const nothing = { digest: null, diffID: null, created: null, stored: null, shared: [] }
+  return { label: label!, command, ...nothing, content: { kind: 'directory', root, upper } }
+}

@@ -1,0 +1,258 @@
+/**
+ * The explorer's page in a headless Chromium, as a person uses it. `npm run test:explore` does it in every width and
+ * view; the suite does the short form.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { appendFileSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { after, before, test } from 'node:test'
+import { createGzip } from 'node:zlib'
+import type { Browser, Page } from 'playwright-core'
+import { checkoutRoot } from '../../scripts/checkout.js'
+import { needsRoot, workspace } from '../daemon/harness.js'
+import { directory, header } from '../oci/archive.js'
+import { noBrowser, type Shown, show, startBrowser } from './browser.js'
+import { makeLayout } from './images.js'
+
+const isWhole = process.env.STRATAFS_EXPLORE_TESTS === 'all'
+const isBuilt = existsSync(join(checkoutRoot(), 'dist/src/explore/page/page.js'))
+const skip = noBrowser || (isBuilt ? false : 'the page is not built: npm run build:ts')
+
+let folder = ''
+let browser: Browser
+let shown: Shown
+before(async () => {
+  if (skip) return
+  folder = mkdtempSync(join(tmpdir(), 'stratafs-explore-page-'))
+  browser = await startBrowser()
+  shown = await show(browser, [`${makeLayout(join(folder, 'layout'))}:app`])
+})
+after(async () => {
+  if (skip) return
+  await shown.end()
+  await browser.close()
+  rmSync(folder, { recursive: true, force: true })
+  assert.deepEqual(shown.faults, [], 'no fault, no message, and no request off the machine')
+})
+
+/** Goes to a view, as a link does. */
+async function at(page: Page, route: string): Promise<void> {
+  await page.goto(`${page.url().replace(/#.*/s, '')}#${route}`)
+}
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** What axe-core complains of. */
+async function violations(page: Page): Promise<string[]> {
+  // The page's policy lets no script in: axe is given to the page by the browser itself.
+  const found = await page.evaluate(`${readFileSync(axe, 'utf8')}; axe.run(document, { resultTypes: ['violations'] })`)
+  const { violations: list } = found as { violations: { id: string; nodes: { html: string }[] }[] }
+  return list.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`)
+}
+
+test('the largest waste of an image is found and followed to its layers', { skip }, async () => {
+  const { page } = shown
+  await page.getByRole('link', { name: 'Waste' }).click()
+  const first = page.getByRole('grid', { name: 'Wasted bytes by path' }).getByRole('row').first()
+  assert.match(await first.innerText(), /300 kB\s+\/opt\/big\.bin/)
+  assert.match(await page.locator('.cards').first().innerText(), /layer 3\/3 350 kB/)
+  await first.getByRole('link').click()
+  const pane = page.getByRole('complementary')
+  await pane.getByText('deleted by layer 3/3').waitFor()
+  assert.match(await pane.innerText(), /layer 2\/3.*RUN make install/s)
+})
+
+test('a file is followed down its layers, its versions side by side', { skip }, async () => {
+  const { page } = shown
+  await at(page, 'tree?path=/etc')
+  await page.getByRole('button', { name: 'conf' }).click()
+  const pane = page.getByRole('complementary')
+  await pane.getByText('replaced by layer 2/3').waitFor()
+  await pane.locator('del').getByText('two').waitFor()
+  assert.deepEqual(await pane.locator('ins').allInnerTexts(), ['two and a half', 'four'])
+  await at(page, 'tree?path=/bin&file=/bin/tool')
+  await pane.getByText('the same content').waitFor()
+})
+
+test('ghosts say what hides them; a layer alone shows what it has', { skip }, async () => {
+  const { page } = shown
+  await at(page, 'tree?path=/')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'etc/' }).waitFor()
+  await at(page, 'tree?path=/etc')
+  assert.match(await tree.getByRole('row', { name: 'motd' }).innerText(), /deleted by layer 3\/3/)
+  await page.getByRole('link', { name: /^layer 1\/3/ }).click()
+  await tree.getByRole('row', { name: 'motd' }).getByText('deleted').waitFor({ state: 'detached' })
+  await page.getByRole('checkbox', { name: 'this layer only' }).check()
+  await page.waitForURL(/layer=0&only=1/)
+})
+
+test('a link is copied, and shows the same when it is opened', { skip }, async () => {
+  const { page, context } = shown
+  await at(page, 'search?setuid=1')
+  await page.getByRole('grid', { name: 'Found' }).getByText('/bin/tool').waitFor()
+  await page.getByRole('button', { name: 'Copy link' }).click()
+  const link = await page.locator('output.copied').first().innerText()
+  assert.ok(!link.includes('token'))
+  const other = await context.newPage()
+  await other.goto(link)
+  await other.getByRole('grid', { name: 'Found' }).getByText('/bin/tool').waitFor()
+  await other.close()
+  const stranger = await browser.newContext()
+  const answer = await (await stranger.newPage()).goto(link)
+  assert.equal(answer!.status(), 403)
+  await stranger.close()
+  for (const name of ['Copy as --json', 'Copy as SQL']) await page.getByRole('button', { name }).click()
+  const texts = await page.locator('output.copied').allInnerTexts()
+  assert.match(texts[1]!, /^stratafs explore \S+:app --json --view 'search\?setuid=1'$/)
+  assert.match(texts[2]!, /^sqlite3 \S+index\.db 'SELECT /)
+})
+
+test('the keyboard alone is enough', { skip }, async () => {
+  const { page } = shown
+  await at(page, 'tree?path=/')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'etc/' }).waitFor()
+  await page.keyboard.press('Tab')
+  for (let step = 0; step < 40; step++) {
+    if (await page.evaluate(`document.activeElement?.getAttribute('role') === 'treegrid'`)) break
+    await page.keyboard.press('Tab')
+  }
+  for (const key of ['Home', 'ArrowDown', 'ArrowDown']) await page.keyboard.press(key)
+  const active = async () => page.locator(`#${await tree.getAttribute('aria-activedescendant')}`).innerText()
+  assert.match(await active(), /etc\//)
+  await page.keyboard.press('ArrowRight')
+  await tree.getByRole('row', { name: 'conf' }).waitFor()
+  await page.keyboard.press('ArrowRight')
+  assert.match(await active(), /conf/)
+  await page.keyboard.press('Enter')
+  await page.getByRole('complementary').getByText('replaced by layer 2/3').waitFor()
+  await tree.focus()
+  await page.keyboard.press('ArrowLeft')
+  assert.match(await active(), /etc\//)
+  await page.keyboard.press('ArrowLeft')
+  await tree.getByRole('row', { name: 'conf' }).waitFor({ state: 'detached' })
+})
+
+const ROUTES = [
+  'tree?path=/etc&file=/etc/conf',
+  'map',
+  'waste',
+  'search?xattrs=1',
+  'image',
+  'tree?path=/opt&file=/opt/copy-a&layer=1',
+]
+const WIDTHS = isWhole ? [320, 600, 900, 1600] : [320, 1600]
+
+for (const width of WIDTHS)
+  test(`${width} pixels wide, light and dark, nothing is cut off, and axe finds nothing`, { skip }, async () => {
+    const { page } = shown
+    await page.setViewportSize({ width, height: 800 })
+    for (const [turn, route] of (isWhole ? ROUTES : ROUTES.slice(0, 2)).entries()) {
+      await page.emulateMedia({ colorScheme: (turn + (width === 320 ? 1 : 0)) % 2 === 0 ? 'light' : 'dark' })
+      await at(page, route)
+      await page.waitForTimeout(300)
+      const wide = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
+      assert.ok((wide as number) <= 0, `${route}: ${wide} pixels too wide`)
+      assert.deepEqual(await violations(page), [], route)
+    }
+    await page.setViewportSize({ width: 1200, height: 760 })
+  })
+
+test('scrolling goes where it is led, and stays there', { skip }, async () => {
+  const { page } = shown
+  await page.setViewportSize({ width: 1200, height: 300 })
+  await at(page, 'tree?path=/')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'bin/' }).waitFor()
+  await tree.hover()
+  await page.mouse.wheel(0, 5_000)
+  await page.waitForTimeout(300)
+  await tree.getByRole('row', { name: 'var/' }).waitFor()
+  const { top, most } = (await page.evaluate(
+    `(({ scrollTop, scrollHeight, clientHeight }) => ({ top: scrollTop, most: scrollHeight - clientHeight }))
+      (document.querySelector('[role=treegrid]'))`,
+  )) as { top: number; most: number }
+  assert.ok(most > 0 && Math.abs(top - most) < 2, `${top} of ${most}`)
+  await page.setViewportSize({ width: 1200, height: 760 })
+})
+
+const MANY = 1_000_000
+
+test('a million names: the last one is shown, and keys are answered at once', {
+  skip: skip || (isWhole ? false : 'only in npm run test:explore'),
+}, async (t) => {
+  const path = join(folder, 'many.tar.gz')
+  await makeMany(path, MANY)
+  const many = await show(browser, [path])
+  t.after(() => many.end())
+  const { page } = many
+  await at(page, 'tree?path=/many')
+  const tree = page.getByRole('treegrid')
+  await tree.getByRole('row', { name: 'f0000000' }).waitFor()
+  await tree.focus()
+  const begun = performance.now()
+  await page.keyboard.press('End')
+  await tree.getByRole('row', { name: 'f0999999' }).waitFor()
+  const took = performance.now() - begun
+  assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms to the end`)
+  const frames = (await page.evaluate(`new Promise((resolve) => {
+    const box = document.querySelector('[role=treegrid]'), long = []
+    let last = performance.now(), left = 60
+    const step = (now) => {
+      if (now - last > 100) long.push(Math.round(now - last))
+      last = now
+      box.scrollTop = (box.scrollHeight / 60) * left
+      if (left-- > 0) requestAnimationFrame(step)
+      else resolve(long)
+    }
+    requestAnimationFrame(step)
+  })`)) as number[]
+  assert.ok(frames.length === 0 || isLoaded(), `frames that took ${frames.join(', ')} ms`)
+  assert.deepEqual(many.faults, [])
+})
+
+/** One layer with one directory of so many names. */
+async function makeMany(path: string, count: number): Promise<void> {
+  const gzip = createGzip({ level: 1 })
+  const done = pipeline(gzip, createWriteStream(path))
+  gzip.write(directory('many/'))
+  for (let from = 0; from < count; from += 1_000) {
+    const names = Array.from({ length: 1_000 }, (_, at) => `many/f${String(from + at).padStart(7, '0')}`)
+    if (!gzip.write(Buffer.concat(names.map((name) => header({ name }))))) await once(gzip, 'drain')
+  }
+  gzip.end(Buffer.alloc(1_024))
+  await done
+}
+
+test('a live mount: a write appears within a second', { skip: skip || needsRoot.skip }, async (t) => {
+  const w = workspace(t)
+  assert.equal(w.run('mount', '-o', w.options, w.merged).status, 0)
+  const live = await show(browser, [w.merged], w.env)
+  t.after(() => live.end())
+  const { page } = live
+  await page.getByRole('link', { name: 'Live' }).click()
+  await page.getByText('The upper holds').waitFor()
+  // By a process of its own: this one may not touch what it waits for.
+  const begun = performance.now()
+  appendFileSync(join(w.merged, 'b'), 'more\n')
+  const events = page.getByRole('list', { name: 'Changes of the upper' })
+  await events.getByText('/b', { exact: true }).waitFor({ timeout: 10_000 })
+  const took = performance.now() - begun
+  assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms`)
+  assert.match(await events.getByRole('listitem').first().innerText(), /changed\s+\/b/)
+  await page.getByRole('table').getByRole('rowheader', { name: 'LOOKUP', exact: true }).waitFor()
+  await at(page, 'tree?path=/&file=/b')
+  await page.getByRole('complementary').getByText('replaced by upper').waitFor()
+  assert.deepEqual(live.faults, [])
+})
+
+/** On a machine that is busy with other work nobody can say how long a thing takes. */
+function isLoaded(): boolean {
+  const [load = 0] = readFileSync('/proc/loadavg', 'utf8').split(' ').map(Number)
+  return load > 3
+}
