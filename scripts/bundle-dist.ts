@@ -159,6 +159,8 @@ async function findEsbuild(): Promise<Build | null> {
 export async function joinAll(outputs: string): Promise<boolean> {
   const build = await findEsbuild()
   if (build === null) return false
+  // An incremental tsc would take the joined files for its own output, and not put that back.
+  rmSync(join(outputs, '..', '.tsbuildinfo'), { force: true })
   const folder = join(outputs, JOINED)
   mkdirSync(folder, { recursive: true })
   const made: string[] = []

@@ -30,11 +30,19 @@ function load(): Native | string {
   let reason: string | null = null
   for (const path of [...(existsSync(built) ? [built] : []), ...prebuiltFiles('stratafs.node')])
     try {
-      return require(path) as Native
+      return checked(require(path) as Native)
     } catch (error) {
       reason ??= `the native addon ${path} cannot be loaded: ${(error as Error).message}`
     }
   return `${reason ?? `the native addon has not been built for ${MACHINE}`} (${rebuildRemedy()})`
+}
+
+/** The call that came last: an addon without it was built of older sources. */
+const LATEST = 'fsMessage'
+
+function checked(addon: Native): Native {
+  if (LATEST in addon) return addon
+  throw new Error('it is older than this version')
 }
 
 const loaded = load()

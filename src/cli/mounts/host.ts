@@ -9,9 +9,9 @@ export const hostCommand: Add = (parser, outcome) =>
       command
         .positional('action', {
           choices: ['status', 'stop'] as const,
-          demandOption: true,
           describe: 'status: its mounts, threads and memory; stop: end it where it has no mount',
         })
+        .check(({ action }) => action !== undefined || 'say which: status or stop')
         .option('json', { type: 'boolean', describe: 'as JSON' })
         .example('$0 host status', '')
         .example('$0 host stop', 'after an update, where nothing is mounted'),

@@ -29,7 +29,11 @@ export function usageWords(message: string, args: readonly string[], yargs: Argv
   if (missing) return `${shown(args[0] ?? '')}: a directory or file has to be named`
   if (unknown !== null) return unknownCommand(unknown[1]!.split(', ')[0]!, args, parser)
   const invalid = /Argument: (.*), Given: "?(.*?)"?, Choices: (.*)$/s.exec(message)
-  if (invalid !== null) return invalidChoice(invalid[1]!, invalid[2]!, invalid[3]!.match(/[^", ]+/g) ?? [])
+  if (invalid !== null) {
+    const [, name, given, choices] = invalid as unknown as [string, string, string, string]
+    const dashes = optionsOf(parser).includes(name) ? '--' : ''
+    return invalidChoice(`${dashes}${name}`, given, choices.match(/[^", ]+/g) ?? [])
+  }
   const inner =
     message.startsWith('say which: ') || message.startsWith('name what ') ? unknownInner(args, parser) : null
   return inner ?? shown(message.split('\n').join('; '))
@@ -42,7 +46,7 @@ function unknownInner(args: readonly string[], parser: ParserState): string | nu
 }
 
 function invalidChoice(option: string, given: string, choices: readonly string[]): string {
-  return `--${option} ${shown(given)}: it takes ${choices.join(', ')}${suggestion(given, choices, '')}`
+  return `${option} ${shown(given)}: it takes ${choices.join(', ')}${suggestion(given, choices, '')}`
 }
 
 function unknownOption(args: readonly string[], parser: ParserState): string | null {

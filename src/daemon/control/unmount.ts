@@ -9,7 +9,7 @@ import { Errno } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { detach } from '../mount/mounter.js'
-import { copiesOf, processes } from '../mount/namespaces.js'
+import { copiesOf, isInNamespaceOf, processes } from '../mount/namespaces.js'
 import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
 import { untilGone } from './control-client.js'
 import { findMount } from './find-mount.js'
@@ -35,7 +35,7 @@ export async function unmount(path: string, lazy: boolean, notice: Notice): Prom
   if (typeof result === 'object') return result
   if (result === -Errno.EBUSY) {
     const why = `${shown(path)} is in use: a program has a file or its current directory in it`
-    return new StratafsError(why, 'IN_USE', 'end it (`fuser -vm` names it), or use --lazy')
+    return new StratafsError(why, 'IN_USE', `end it (\`fuser -vm ${shown(path)}\` names it), or use --lazy`)
   }
   return lazy || target.daemon === null ? sweep() : waitForEnd(target.daemon, notice)
 }
@@ -92,7 +92,18 @@ function nameOf({ pid, pidNamespace }: MountState): string {
   return pidNamespace === ownPidNamespace() ? `process ${pid}` : `process ${pid} of another pid namespace`
 }
 
+/** Other mount namespaces have the last copies, and the daemon's own has none: nobody may take those from here. */
+function onlyCopies({ mountpoint, device, pid, pidNamespace }: MountState): StratafsError | null {
+  if (pidNamespace !== ownPidNamespace() || isInNamespaceOf(pid, device)) return null
+  const copies = copiesOf(device)
+  if (copies.length === 0) return null
+  const fault = `${shown(mountpoint)} is unmounted here; other mount namespaces still have it mounted`
+  return new StratafsError(`${fault} (${processes(copies)})`, 'IN_USE', 'its daemon ends with the last of them')
+}
+
 async function endElsewhere({ state, socket }: FoundMount): Promise<null | StratafsError> {
+  const busy = onlyCopies(state)
+  if (busy !== null) return busy
   const how = await untilGone(socket, { command: 'end' }, PATIENCE_MS)
   if (how === 'gone') return sweep()
   const where = `${shown(state.mountpoint)} is mounted in another namespace`

@@ -18,6 +18,11 @@ export function copiesOf(device: string): number[] {
   return found
 }
 
+/** Whether `device` is mounted where process `pid` lives. */
+export function isInNamespaceOf(pid: number, device: string): boolean {
+  return hasCopy(pid, device, new Set())
+}
+
 function hasCopy(pid: number, device: string, seen: Set<string>): boolean {
   try {
     const namespace = readlinkSync(`/proc/${pid}/ns/mnt`)
