@@ -3,7 +3,7 @@ import type { Add } from '../terminal/command.js'
 
 export const hostCommand: Add = (parser, outcome) =>
   parser.command(
-    'host <action>',
+    'host [action]',
     'the process that serves mounts in the background: show it, or end it',
     (command) =>
       command

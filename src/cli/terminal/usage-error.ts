@@ -26,7 +26,7 @@ export function usageWords(message: string, args: readonly string[], yargs: Argv
   // An option that is not known may have taken what is missing as its value.
   const option = unknown !== null || missing || message === NO_COMMAND ? unknownOption(args, parser) : null
   if (option !== null) return option
-  if (missing) return `${shown(args[0] ?? '')}: a directory or file has to be named`
+  if (missing) return missingWords(shown(args[0] ?? ''), commandsOf(parser))
   if (unknown !== null) return unknownCommand(unknown[1]!.split(', ')[0]!, args, parser)
   const invalid = /Argument: (.*), Given: "?(.*?)"?, Choices: (.*)$/s.exec(message)
   if (invalid !== null) {
@@ -37,6 +37,10 @@ export function usageWords(message: string, args: readonly string[], yargs: Argv
   const inner =
     message.startsWith('say which: ') || message.startsWith('name what ') ? unknownInner(args, parser) : null
   return inner ?? shown(message.split('\n').join('; '))
+}
+
+function missingWords(command: string, inner: readonly string[]): string {
+  return inner.length > 0 ? `say which: ${inner.join(', ')}` : `${command}: a directory or file has to be named`
 }
 
 /** Of a command of commands the word that is none of them. */
