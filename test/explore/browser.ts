@@ -37,6 +37,7 @@ export async function show(
   browser: Browser,
   words: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+  patience = 60_000,
 ): Promise<Shown> {
   const explorer = spawn(process.execPath, [MAIN, 'explore', ...words, '--no-open'], {
     env,
@@ -55,7 +56,7 @@ export async function show(
     if (hostname !== '127.0.0.1' && protocol !== 'data:') faults.push(`request: ${request.url()}`)
   })
   await page.goto(url)
-  await page.getByRole('status').getByText('wasted').waitFor({ timeout: 60_000 })
+  await page.getByRole('status').getByText('wasted').waitFor({ timeout: patience })
   return { page, context, origin: new URL(url).origin, faults, end: () => endOf(explorer, context) }
 }
 

@@ -188,7 +188,7 @@ test('a million names: the last one is shown, and keys are answered at once', {
 }, async (t) => {
   const path = join(folder, 'many.tar.gz')
   await makeMany(path, MANY)
-  const many = await show(browser, [path])
+  const many = await show(browser, [path], process.env, 600_000)
   t.after(() => many.end())
   const { page } = many
   await at(page, 'tree?path=/many')
