@@ -34,9 +34,7 @@ export const hybridLimits: readonly Limit[] = [
     id: 'copy-range',
     what: 'copy_file_range from a lower file of up to 4 KiB is EXDEV; cp then reads and writes',
     cause: 'such a file is read through the FUSE mount, which is another filesystem',
-    cases: [
-      'holes, fallocate, ranges, tmpfile: copy_file_range from a lower file into a new one and into a lower one',
-    ],
+    cases: ['holes, fallocate, ranges, tmpfile: copy_file_range from a lower file into a new one and into a lower one'],
   },
   {
     id: 'virtual-upper',
