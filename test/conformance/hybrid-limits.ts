@@ -21,6 +21,7 @@ export const hybridLimits: readonly Limit[] = [
       'rename: rename of a lower symlink, FIFO and hard link',
       'links: link of a lower file: two names, one inode, nlink 2',
       'links: link of a symlink links the symlink',
+      'on disk: a copied-up file carries an origin mark',
     ],
   },
   {
@@ -44,6 +45,9 @@ export const hybridLimits: readonly Limit[] = [
       'locks: locks through two names of a lower pair are on one file after copy-up',
       'inode numbers: a copied-up hard link and its lower partner share one number with nlink 2',
       'layers changed while unmounted: the link count of four lower names, over each kind of change, with the caches dropped between',
+      'layers changed while unmounted: the link count of four lower names, over each kind of change, with a remount between',
+      'layers changed while unmounted: the link count follows names of the upper that come and go while unmounted',
+      'metacopy: a metacopied file linked: both names read, and write together',
     ],
   },
   {
@@ -62,6 +66,12 @@ export const hybridLimits: readonly Limit[] = [
     what: 'copy_file_range from a lower file of up to 4 KiB is EXDEV; cp then reads and writes',
     cause: 'such a file is read through the FUSE mount, which is another filesystem',
     cases: ['holes, fallocate, ranges, tmpfile: copy_file_range from a lower file into a new one and into a lower one'],
+  },
+  {
+    id: 'whiteout-kept',
+    what: 'one whiteout is left in the workdir’s work/ until the next mount',
+    cause: 'the kernel makes its whiteouts as links of it',
+    cases: ['on disk: the workdir is empty of rubbish once the mount is gone'],
   },
   {
     id: 'virtual-upper',
