@@ -5,6 +5,7 @@
  */
 import type { Draft } from './draft.js'
 import { MountFlag } from './mount-settings.js'
+import { engineName, transportName } from './names.js'
 import { splitDataLowers, unescapePath } from './split.js'
 import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './values.js'
 
@@ -254,18 +255,12 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
-  engine: value(
-    (given) => oneOf(given, ['auto', 'fuse', 'hybrid']),
-    ({ settings }, name) => {
-      settings.engine = name
-    },
-  ),
-  transport: value(
-    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
-    ({ settings }, name) => {
-      settings.transport = name
-    },
-  ),
+  engine: value(engineName, ({ settings }, name) => {
+    settings.engine = name
+  }),
+  transport: value(transportName, ({ settings }, name) => {
+    settings.transport = name
+  }),
   auto_unmount: flag(({ settings }) => {
     settings.autoUnmount = true
   }),
