@@ -78,6 +78,9 @@ const BY_COMMAND: Readonly<Record<string, Kind>> = {
   'ls directory': 'file',
   'du directory': 'file',
   'bundle command': 'file',
+  'image diff other': 'image',
+  'explore target': 'image',
+  'explore index': 'file',
 }
 /** What is written freely: a test looks that nothing else is. */
 export const FREE = [
@@ -94,7 +97,8 @@ export const FREE = [
     'format',
     'user',
   ],
-  ...['max-size', 'max-entries'],
+  ...['max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
+  ...['filter', 'layer', 'fail-below', 'address', 'view'],
 ]
 
 function kindFor(command: string, name: string, { choices }: Options): Value {

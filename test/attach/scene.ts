@@ -104,6 +104,7 @@ export class Scene {
       CONTAINERS_CONF: join(home, 'containers.conf'),
       CONTAINERS_STORAGE_CONF: join(home, 'storage.conf'),
       STRATAFS_TEST_RUN: process.env.STRATAFS_TEST_RUN ?? '',
+      STRATAFS_HOST_IDLE: '0',
       LC_ALL: 'C.UTF-8',
     }
   }

@@ -65,7 +65,7 @@ const REFUSED: readonly (readonly [words: string, told: RegExp])[] = [
   ['image list images --filter referense=a', /^stratafs: --filter referense=a: give dangling=…, /],
   ['image list none', /^stratafs: \S+\/none is no OCI image layout \(there is no oci-layout in it\): name one that /],
   ['image tree none', /^stratafs: none is no OCI image layout .*: name it as LAYOUT:TAG$/],
-  ['image history images', /^stratafs: \S+\/images holds 2 images; name one as LAYOUT:TAG /],
+  ['image history images', /^stratafs: \S+\/images holds 2 images: name one as LAYOUT:TAG /],
   ['image diff images:a', /^stratafs: name what the image is compared with, or a layer of it with --layer N$/],
   ['image diff images:a --layer 9', /^stratafs: there is no layer 9: give a number from 1 to 3$/],
   ['image diff images:a docker.tar', /it is a docker-archive.*: take what is in it with `stratafs image load /],
@@ -111,7 +111,7 @@ test('image load: a docker-archive, its id and name kept; what was refused left 
   const w = room(t)
   const loaded = w.run('image', 'load', 'docker.tar', 'loaded', '--json')
   assert.deepEqual(
-    JSON.parse(loaded.stdout).map(({ tag, id }: { tag: string; id: string }) => [tag, id]),
+    JSON.parse(loaded.stdout).images.map(({ tag, id }: { tag: string; id: string }) => [tag, id]),
     [['app:1', `sha256:${HEX}`]],
   )
   assert.equal(w.run('image', 'load', 'docker.tar', 'loaded:other').stdout, `other: sha256:${HEX}\n`)

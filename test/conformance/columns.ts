@@ -214,6 +214,11 @@ function asUser(actor: Probe, words: readonly string[]): void {
   must('nsenter', ['-t', String(actor.process.pid), '-m', 'setpriv', ...user, ...home, ...words])
 }
 
+/** Shell words that take the copies of other tests' mounts out of a new mount namespace. */
+export const withoutOthers =
+  "umount -a -l -t fuse.stratafs; sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \\([^ ]*\\) .* - overlay stratafs .*/\\1/p' " +
+  '/proc/self/mountinfo | xargs -r umount -l'
+
 const user: Column = {
   name: 'user',
   title: 'stratafs as an ordinary user (data=cached)',
@@ -243,7 +248,7 @@ const user: Column = {
     }
     const become = `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups "$0"`
     // A copy of another test's mount in this namespace would keep its daemon from ending.
-    const inside = `umount -a -l -t fuse.stratafs; mount --bind '${node}' /dev/fuse && ${become}`
+    const inside = `${withoutOthers}; mount --bind '${node}' /dev/fuse && ${become}`
     return new Probe(
       directory,
       program,

@@ -15,6 +15,7 @@ import {
   NOBODY,
   ourWords,
   root,
+  withoutOthers,
 } from './columns.js'
 import { carriesOverlay } from './ground.js'
 import { hybridLimitOf, hybridObstacle, userLimitOf } from './hybrid-limits.js'
@@ -74,7 +75,7 @@ export const hybridUser: Column = {
       must('chmod', ['666', node])
     }
     const user = `setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups unshare -U -r -m --propagation private`
-    const inner = `mount --bind ${node} /dev/fuse && exec ${user} "$0"`
+    const inner = `${withoutOthers}; mount --bind ${node} /dev/fuse && exec ${user} "$0"`.replaceAll("'", `'\\''`)
     return new Probe(directory, program, (path) => `exec unshare -m --propagation private sh -c '${inner}' ${path}`)
   },
   mount(layers, options, actor) {

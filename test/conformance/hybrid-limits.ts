@@ -16,7 +16,38 @@ export const hybridLimits: readonly Limit[] = [
     cause: 'the FUSE mount below has no file handles, so no origin is kept',
     cases: [
       'one after the other: chmod of every file, directory after directory, keeps all else',
-      'NUMBERS: the inode number of a file stays over copy-up by write, chmod, rename and remount',
+      'inode numbers: the inode number of a file stays over copy-up by write, chmod, rename and remount',
+      'rename: a lower file renamed keeps content, mode, mtime and inode number',
+      'rename: rename of a lower symlink, FIFO and hard link',
+      'links: link of a lower file: two names, one inode, nlink 2',
+      'links: link of a symlink links the symlink',
+      'on disk: a copied-up file carries an origin mark',
+    ],
+  },
+  {
+    id: 'hard-links',
+    what: 'a change of one name of several that a lower file has gives that name a file of its own',
+    cause: 'the kernel keeps hard links together by file handles, which the FUSE mount below has not',
+    cases: [
+      'one after the other: chown of every file, there and back',
+      'large files: hard links: what is written by one name is read by the other, which was open before',
+      'rename: rename of one hard link onto the other does nothing',
+      'links: writing one name of a lower pair is seen through the other, also after a remount',
+      'links: both names of a lower pair written in turn, with a remount between',
+      'links: nlink of a lower pair goes down with each unlink, over a remount',
+      'links: a lower pair holds together when the lower loses the name that was copied up, while unmounted',
+      'links: lower files that get a second name while unmounted: copied up before, it is a file of its own',
+      'links: a third name for a lower pair counts 3',
+      'links: chmod, utimes and truncate through one name show through the other',
+      'links: a lower pair holds together when the caches are dropped between the writes',
+      'links: a name of a lower pair renamed stays in the group',
+      'links: a descriptor on one name sees the write through the other',
+      'locks: locks through two names of a lower pair are on one file after copy-up',
+      'inode numbers: a copied-up hard link and its lower partner share one number with nlink 2',
+      'layers changed while unmounted: the link count of four lower names, over each kind of change, with the caches dropped between',
+      'layers changed while unmounted: the link count of four lower names, over each kind of change, with a remount between',
+      'layers changed while unmounted: the link count follows names of the upper that come and go while unmounted',
+      'metacopy: a metacopied file linked: both names read, and write together',
     ],
   },
   {
@@ -37,6 +68,12 @@ export const hybridLimits: readonly Limit[] = [
     cases: ['holes, fallocate, ranges, tmpfile: copy_file_range from a lower file into a new one and into a lower one'],
   },
   {
+    id: 'whiteout-kept',
+    what: 'one whiteout is left in the workdir’s work/ until the next mount',
+    cause: 'the kernel makes its whiteouts as links of it',
+    cases: ['on disk: the workdir is empty of rubbish once the mount is gone'],
+  },
+  {
     id: 'virtual-upper',
     what: 'user.stratafs.layer and user.stratafs.realpath are not shown for what lies in the upper',
     cause: 'the upper is the kernel’s',
@@ -44,8 +81,47 @@ export const hybridLimits: readonly Limit[] = [
   },
 ]
 
-/** What it does otherwise in a user namespace, beside those of root. */
-export const userLimits: readonly Limit[] = []
+/**
+ * What it does otherwise in a user namespace, beside those of root. The last families of that column were not played to
+ * their end.
+ */
+export const userLimits: readonly Limit[] = [
+  {
+    id: 'redirects',
+    what: 'renaming a directory of a lower layer is EXDEV, and mv copies',
+    cause: 'with user.overlay.* marks kernel overlayfs writes no redirects',
+    cases: [
+      'odd modes: a lower directory of mode 0555 is renamed in its parent, and exchanged',
+      'rename: wrong kinds: file over directory EISDIR, directory over file ENOTDIR, over a full directory ENOTEMPTY',
+      'rename of directories: a lower directory renamed keeps its content, mode, mtime and inode number, also after a remount',
+      'rename of directories: a lower directory moved into another lower directory, and its file into a third',
+      'rename of directories: a directory renamed three times still finds its lower part',
+      'rename of directories: a subdirectory of a renamed directory renamed in turn',
+      'rename of directories: a new directory under the old name does not show the old content',
+      'rename of directories: a new directory renamed over an empty lower one, and a lower one over a new empty one',
+      'rename of directories: a directory renamed over one that holds only whiteouts',
+      'rename of directories: changes inside a renamed directory are there after a remount',
+      'rename of directories: EXCHANGE of two lower directories',
+      'rename of directories: EXCHANGE of a lower directory with a lower file',
+      'rename of directories: a descriptor of a directory follows it over a rename',
+      'xattrs: overlay’s own marks are neither listed nor read nor written through the mount',
+      'names: names that are not UTF-8 are kept byte by byte',
+      'persistence: a mixed session reads the same after a remount: content, modes, times, links',
+      'persistence: everything is found again, and right, after drop_caches',
+    ],
+  },
+  {
+    id: 'unmapped-ids',
+    what: 'an ACL that names an id which the namespace does not map is EINVAL',
+    cause: 'so it is in every filesystem there; the column maps one id',
+    cases: [
+      'odd modes: a lower file of mode 0444 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0000 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0200 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0100 gets an ACL, and a name in place of another',
+    ],
+  },
+]
 
 const find =
   (limits: readonly Limit[]) =>

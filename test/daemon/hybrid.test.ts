@@ -57,7 +57,7 @@ function scene(t: TestContext): Workspace {
 const obstacle = hybridObstacle()
 const skip = { skip: obstacle ?? false }
 
-test('a mount by engine=hybrid is an overlay, and what asks about it looks past it', skip, async (t) => {
+test('a mount by engine=hybrid is an overlay, and what asks about it looks past it', skip, (t) => {
   const w = scene(t)
   mount(w, `${w.options},engine=hybrid`)
   assert.equal(engineOf(w), 'hybrid')
@@ -75,9 +75,7 @@ test('a mount by engine=hybrid is an overlay, and what asks about it looks past 
   const changes = w.run('diff', w.merged).stdout
   for (const line of [/^D .* \/a$/m, /^A .* \/new$/m, /^A .* \/e {2}\(from \/d\)$/m]) assert.match(changes, line)
   assert.equal(w.run('commit', '--output', join(w.root, 'layer.tar'), w.merged).status, 0)
-  const pids = daemonPids(w.runDirectory)
   unmount(w)
-  assert.ok(await eventually(() => pids.every(isGone), 5000))
   assert.equal(readFileSync(join(w.base, 'd/x'), 'utf8'), 'x')
 })
 

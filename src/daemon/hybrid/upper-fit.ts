@@ -22,5 +22,6 @@ export function settleVolatile(upper: string, work: string): void {
   const synced = fd >= 0 && native.syncfs(fd) >= 0
   if (fd >= 0) native.close(fd)
   if (!synced) return
+  native.unlinkat(AT_FDCWD, `${work}/work/incompat/volatile/dirty`, 0)
   for (const name of ['incompat/volatile', 'incompat']) native.unlinkat(AT_FDCWD, `${work}/work/${name}`, AT_REMOVEDIR)
 }

@@ -4,6 +4,7 @@
  * dockerd pass and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
 import { MountFlag } from './mount-settings.js'
+import { engineName, transportName } from './names.js'
 import {
   dataLowers,
   flag,
@@ -208,18 +209,12 @@ const mount: Record<string, OptionRow> = {
 }
 
 const daemon: Record<string, OptionRow> = {
-  engine: value(
-    (given) => oneOf(given, ['auto', 'fuse', 'hybrid']),
-    ({ settings }, name) => {
-      settings.engine = name
-    },
-  ),
-  transport: value(
-    (given) => oneOf(given, ['dev-fuse', 'fuse-native']),
-    ({ settings }, name) => {
-      settings.transport = name
-    },
-  ),
+  engine: value(engineName, ({ settings }, name) => {
+    settings.engine = name
+  }),
+  transport: value(transportName, ({ settings }, name) => {
+    settings.transport = name
+  }),
   auto_unmount: flag(({ settings }) => {
     settings.autoUnmount = true
   }),

@@ -34,18 +34,21 @@ export function copyUpWithName(u: Union, node: Node, parent: Node, name: string)
  */
 export function copyUpForUnlink(u: Union, node: Node, parent: Node, name: string): number {
   if (node.dir !== null || node.links === null) return 0
-  countKnown(node)
+  countKnown(u, node)
   const isKept = u.writable!.work.index !== null && node.inodeDir !== null && node.inodeDir.layer.uuid !== null
   return node.inUpper || isKept ? copyUpWithName(u, node, parent, name) : 0
 }
 
 /**
  * A lower layer that gets names while it is mounted makes the count too low: it does not come to nothing while another
- * name is known. As ovl_drop_nlink() in fs/overlayfs/dir.c.
+ * name is known. As ovl_drop_nlink() in fs/overlayfs/dir.c. The kernel counts on from the number that it was told, so
+ * it has to ask again.
  */
-function countKnown(node: Node): void {
+function countKnown(u: Union, node: Node): void {
   const isAlone = node.others === null || node.others.length === 0
-  if (node.links !== null && !isAlone) node.links.nlink = Math.max(node.links.nlink, 2)
+  if (node.links === null || isAlone || node.links.nlink >= 2) return
+  node.links.nlink = 2
+  u.binding.forgetAttributes(node.id)
 }
 
 /** Before `name` in `parent` goes: a file keeps another place or a descriptor, a directory its descriptor. */
