@@ -44,7 +44,7 @@ all mounts share one page cache, also those of ordinary users in a user namespac
 Where it cannot be had the mount is by engine=fuse, and says so once, as do the log and \`inspect\` (\`Downgrades\`): with
 \`squash_to_…\`, \`uidmapping=\`, \`gidmapping=\` or \`xattr_permissions=\` over an upper, and with \`static_nlink\`, \`noacl\`,
 \`timeout=\`, \`data=\`, \`writeback=\`, or where others may not enter. \`inspect\` tells what was agreed with the kernel
-(\`Engine.engine\`, \`Engine.overlay\`).
+(\`Engine.Engine\`, \`Engine.Overlay\`).
 
 ## What is as ever
 

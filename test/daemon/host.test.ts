@@ -58,7 +58,7 @@ describe('one host for many mounts', needsRoot, () => {
     assert.equal(existsSync(join(space.root, 'm1/new')), false)
     const shown = spawnSync(LAUNCH, ['host', 'status', '--json'], { encoding: 'utf8', env: space.env })
     assert.deepEqual(
-      JSON.parse(shown.stdout)[0].mounts,
+      JSON.parse(shown.stdout).hosts[0].mounts,
       ['1', '2', '3'].map((name) => join(space.root, `m${name}`)),
     )
     assert.equal(space.launch('unmount', 'm2').status, 0)

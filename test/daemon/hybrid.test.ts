@@ -40,7 +40,7 @@ function inspected(w: Workspace): Record<string, unknown> {
 }
 
 function engineOf(w: Workspace): unknown {
-  return (inspected(w).Engine as Record<string, unknown>).engine ?? 'fuse'
+  return (inspected(w).Engine as Record<string, unknown>).Engine ?? 'fuse'
 }
 
 /** A workspace with hard links, a large file and a directory in its layers. */

@@ -55,6 +55,9 @@ interface EngineDocument {
   readonly Readonly?: boolean
   /** Whether it keeps processors from halting, and why. */
   readonly Awake?: { readonly Holds: boolean; readonly Why: string }
+  /** `hybrid`: a kernel overlay lies above, of these options and data-only layers. */
+  readonly Engine?: 'hybrid'
+  readonly Overlay?: { readonly Options: readonly string[]; readonly DataLayers: readonly string[] }
   /** Of FUSE, as it was agreed with the kernel. */
   readonly Protocol?: string | null
 }
