@@ -109,7 +109,7 @@ test('a default workdir that cannot be made says why', needsRoot, (t) => {
   mkdirSync(join(place, 'upper'))
   assert.equal(spawnSync('mount', ['-o', 'remount,ro', place]).status, 0)
   const words =
-    /workdir \S+\/ro\/\.upper\.work, which is taken where none is named, cannot be made: read-only file system; name/
+    /workdir \S+\/ro\/\.upper\.work, which is taken where none is named, cannot be made: read-only file system: name/
   assert.match(w.run('mount', '--lower', w.base, '--upper', join(place, 'upper'), w.merged).stderr, words)
 })
 
@@ -127,7 +127,7 @@ test('a lower that its user cannot read is refused', needsRoot, (t) => {
   const { status, stderr } = spawnSync('setpriv', [...user, ...call], { env, encoding: 'utf8', cwd: '/' })
   assert.match(
     stderr,
-    /lowerdir \S+\/base cannot be read by you: it belongs to user 0 and has mode 0700; have it opened/,
+    /lowerdir \S+\/base cannot be read by you: it belongs to user 0 and has mode 0700: have it opened/,
   )
   assert.equal(status, 1)
 })
