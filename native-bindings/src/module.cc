@@ -57,10 +57,10 @@ void instantiate(napi_env env, napi_value exports) {
   table.rows.push_back(constant("stat", lastingArray(env, kStatSlots, &state->stat, &state->statRef)));
   table.rows.push_back(constant("fsstat", lastingArray(env, kFsStatSlots, &state->fsstat, &state->fsstatRef)));
   table.rows.push_back(constant("Device", deviceClass(env)));
-  for (auto describe : {describePlaces, describeNames, describeAttributes, describeXattrs, describeDirectories,
-                        describeHandles, describeFiles, describeCopy, describeAhead, describeClosing, describeWarm,
-                        describeIdentity, describeMounting, describeMountApi, describeFusermount, describeNotify,
-                        describeEpoll, describeSync})
+  for (auto describe :
+       {describePlaces, describeNames, describeAttributes, describeXattrs, describeDirectories, describeHandles,
+        describeFiles, describeCopy, describeAhead, describeClosing, describeWarm, describeIdentity, describeMounting,
+        describeMountApi, describeFusermount, describeNotify, describeEpoll, describeSync})
     describe(table);
   napi_define_properties(env, exports, table.rows.size(), table.rows.data());
 }

@@ -14,8 +14,8 @@ constexpr long kMoveMount = 429;
 constexpr long kFsopen = 430;
 constexpr long kFsconfig = 431;
 constexpr long kFsmount = 432;
-constexpr unsigned kCloexec = 1;         // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
-constexpr unsigned kFromEmptyPath = 4;   // MOVE_MOUNT_F_EMPTY_PATH
+constexpr unsigned kCloexec = 1;        // FSOPEN_CLOEXEC, FSMOUNT_CLOEXEC
+constexpr unsigned kFromEmptyPath = 4;  // MOVE_MOUNT_F_EMPTY_PATH
 
 int64_t fsopen(Call&, const Text& type) { return result(syscall(kFsopen, type.c(), kCloexec)); }
 

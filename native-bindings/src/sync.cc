@@ -33,9 +33,10 @@ napi_value syncfsBeside(Call& call, int fd) {
   it->fd = fd;
   napi_value promise = nullptr, name = toString(call.env, "syncfs", 6);
   if (napi_create_promise(call.env, &it->promise, &promise) != napi_ok) return nullptr;
-  napi_create_async_work(call.env, nullptr, name, run, finish, it.get(), &it->work);
-  napi_queue_async_work(call.env, it->work);
-  it.release();
+  // `finish` owns it from here on.
+  Syncing* given = it.release();
+  napi_create_async_work(call.env, nullptr, name, run, finish, given, &given->work);
+  napi_queue_async_work(call.env, given->work);
   return promise;
 }
 
