@@ -26,6 +26,8 @@ chattr +T "$STRATAFS_TEST_RUN" 2>/dev/null
 export STRATAFS_TEST_RUN TMPDIR=$STRATAFS_TEST_RUN
 # What is kept of layers for other mounts is of no use after the run.
 export STRATAFS_STACKS=$STRATAFS_TEST_RUN/stacks
+# The host process of mounts ends with the last of them, and is not found by the check for what was left.
+export STRATAFS_HOST_IDLE=0
 
 # Process ids that carry this run's mark in their environment: its daemons and children. The shell
 # itself began without the mark, and its forks show the same.

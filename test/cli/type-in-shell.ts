@@ -72,7 +72,9 @@ function start(shell: Shell, { home, scripts }: Place): string[] {
 /** What `stratafs` was called with after each of `lines` was typed, as `<word><word>`. */
 export function typed(shell: Shell, lines: readonly string[], place: Place): string[] {
   const { home, cwd } = place
-  const env = { ...process.env, HOME: home, ZDOTDIR: home, TERM: 'dumb', LC_ALL: 'C.UTF-8', XDG_CONFIG_HOME: home }
+  // fish keeps notes in the last two.
+  const own = { HOME: home, ZDOTDIR: home, XDG_CONFIG_HOME: home, XDG_RUNTIME_DIR: home, TMPDIR: home }
+  const env = { ...process.env, ...own, TERM: 'dumb', LC_ALL: 'C.UTF-8' }
   const input = JSON.stringify({ argv: start(shell, place), lines })
   const done = spawnSync('python3', ['-c', TYPIST], { cwd, env, input, encoding: 'utf8', timeout: 60_000 })
   assert.equal(done.status, 0, `${shell}: ${done.stderr}`)

@@ -183,7 +183,8 @@ test('a disk that is full is told of, and nothing is left', { skip }, async () =
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'small', small])
   try {
     const built = await buildIndex(stackConfig(stage.lowers), join(small, 'built.db'))
-    assert.deepEqual(built, { error: 'the index cannot be built: SQLITE_FULL' })
+    assert.ok(built instanceof StratafsError)
+    assert.equal(built.message, 'the index cannot be built: SQLITE_FULL')
     assert.deepEqual(readdirSync(small), [])
   } finally {
     execFileSync('umount', [small])

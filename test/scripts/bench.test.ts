@@ -164,7 +164,7 @@ describe('a run of the benchmark', { skip: refusal }, () => {
     })
     assert.deepEqual([status, signal], [0, null], stderr)
     const { sides, rows, missing } = JSON.parse(stdout) as Results
-    const wanted = ['rm-lower-tmpfs', 'start', 'rss-rest']
+    const wanted = ['rm-lower-tmpfs', 'start', 'start-further', 'rss-rest']
     assert.deepEqual(rows.map((row) => row.measure.id).sort(), wanted.sort())
     for (const row of rows) {
       for (const side of sides)

@@ -119,7 +119,7 @@ const ATTRIBUTES = `mkdir -p /tmp/a/base/dir /tmp/a/app /tmp/a/up /tmp/a/work /t
   stat -c %.1Y merged/dir/old; stat -c %F merged/fifo
   echo more >>merged/hard; setfattr -n user.z -v three merged/file; mv merged/dir merged/moved; rm merged/other
   cat merged/file; stat -c '%i' merged/file merged/hard | sort -u | wc -l; ls merged/moved
-  stratafs which merged/moved | head -n 1; stratafs index status merged >/dev/null; stratafs du --by-layer merged >/dev/null
+  stratafs which merged/moved | head -n 1; stratafs index build merged >/dev/null; stratafs index status merged >/dev/null; stratafs du --by-layer merged >/dev/null
   stratafs unmount merged
   getfattr --only-values -n user.z up/file; echo; getfattr --only-values -n trusted.overlay.redirect up/moved; echo
   stat -c %F,%t,%T up/other; cd /; rm -r /tmp/a`

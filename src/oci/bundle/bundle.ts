@@ -4,9 +4,10 @@
  * is removed.
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
+import { makeDirectories } from '../../base/make-directories.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
 import { findMount } from '../../daemon/control/find-mount.js'
 import { bundleConfig } from './bundle-config.js'
@@ -66,7 +67,7 @@ function textOf(bytes: string): string | null {
 function writeBundle(directory: string, root: string, text: string): Bundle | StratafsError {
   const config = `${directory}/config.json`
   try {
-    mkdirSync(pathBytes(directory), { recursive: true })
+    makeDirectories(pathBytes(directory))
     writeFileSync(pathBytes(config), text, { flag: 'wx' })
     return { config, root }
   } catch (error) {

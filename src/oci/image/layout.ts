@@ -6,9 +6,10 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { errnoWords } from '../../base/errno-words.js'
+import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
+import { makeDirectories } from '../../base/make-directories.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { LOCK_EX } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -36,6 +37,15 @@ export * from './types.js'
 
 const VERSION = { imageLayoutVersion: '1.0.0' }
 
+/** Makes the directory of a layout. Throws StratafsError. */
+function makeFor(directory: string): void {
+  try {
+    makeDirectories(pathBytes(directory))
+  } catch (error) {
+    throw new StratafsError(`${shown(directory)} cannot be made: ${errorWords(error)}`, 'FAILED', 'name another place')
+  }
+}
+
 export class Layout {
   private constructor(
     /** Absolute, latin1. */
@@ -57,7 +67,7 @@ export class Layout {
   static openOrCreate(directory: string): Layout {
     if (existsSync(pathBytes(`${directory}/oci-layout`))) return Layout.open(directory)
     const layout = new Layout(directory)
-    mkdirSync(pathBytes(directory), { recursive: true })
+    makeFor(directory)
     layout.#locked(() => layout.#create())
     return Layout.open(directory)
   }
@@ -72,7 +82,7 @@ export class Layout {
         'EXISTS',
         'name a new directory',
       )
-    mkdirSync(pathBytes(`${directory}/blobs/sha256`), { recursive: true })
+    makeDirectories(pathBytes(`${directory}/blobs/sha256`))
     if (!existsSync(this.#path('index.json')))
       writeNamed(this.directory, 'index.json', { schemaVersion: 2, manifests: [] })
     writeNamed(this.directory, 'oci-layout', VERSION)
@@ -90,7 +100,7 @@ export class Layout {
   /** A new path beside the blobs, to build one at: then `adoptBlob`. What is abandoned begins with a dot. */
   temporaryBlob(): string {
     const directory = `${this.directory}/blobs/sha256`
-    mkdirSync(pathBytes(directory), { recursive: true })
+    makeDirectories(pathBytes(directory))
     return `${directory}/.new-${process.pid}-${randomBytes(6).toString('hex')}`
   }
 

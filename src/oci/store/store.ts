@@ -12,9 +12,10 @@
  *     STORE/locks/                    one file per layer being unpacked; `store`: shared by users, alone for removing
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
+import { makeDirectories } from '../../base/make-directories.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { isMachineRoot } from '../../syscalls/privilege.js'
 import type { ApplyPolicy } from '../apply/policy.js'
@@ -68,7 +69,7 @@ export class LayerStore {
     try {
       for (const folder of ['', '/layers', '/images', '/uppers', '/locks']) {
         // Closed to others: images hold setuid programs that nobody should find beside a mount.
-        mkdirSync(pathBytes(path + folder), { recursive: true, mode: 0o700 })
+        makeDirectories(pathBytes(path + folder), 0o700)
       }
     } catch (error) {
       throw new StratafsError(`store ${shown(path)} cannot be made: ${errorWords(error)}`)

@@ -4,7 +4,8 @@
  * files are bounded: when one is added, those that nobody has used for the longest time go, until what is left is under
  * the limits.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { makeDirectories } from '../../base/make-directories.js'
 import { pathBytes } from '../../base/text.js'
 import { connect } from './database.js'
 import { layersDirectory, sharedDirectory, sharedPath } from './stack-identity.js'
@@ -29,7 +30,7 @@ export function temporaryShared(identity: string): string | null {
 /** A name in `directory`, made where it is missing, for what is to be `path`; null where there can be none. */
 export function temporaryIn(directory: string, path: string): string | null {
   try {
-    mkdirSync(pathBytes(directory), { recursive: true, mode: 0o700 })
+    makeDirectories(pathBytes(directory), 0o700)
     return `${path}.${temporaryEnding()}-${Date.now()}`
   } catch {
     return null
