@@ -3,6 +3,9 @@
  * made here, at most once.
  */
 import { mkdirSync, statSync } from 'node:fs'
+import { errorWords } from './errno-words.js'
+import { StratafsError } from './failure.js'
+import { pathBytes, shown } from './text.js'
 
 const isDirectory = (path: Buffer): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
@@ -22,5 +25,14 @@ export function makeDirectories(path: Buffer, mode = 0o777): void {
   } catch (error) {
     // Somebody else was quicker.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** The same of `path` (latin1), for whoever named it. Throws StratafsError. */
+export function makeNewDirectory(path: string): void {
+  try {
+    makeDirectories(pathBytes(path))
+  } catch (error) {
+    throw new StratafsError(`${shown(path)} cannot be made: ${errorWords(error)}`, 'FAILED', 'name another place')
   }
 }

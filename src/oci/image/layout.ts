@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
-import { makeDirectories } from '../../base/make-directories.js'
+import { makeDirectories, makeNewDirectory } from '../../base/make-directories.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { LOCK_EX } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -37,15 +37,6 @@ export * from './types.js'
 
 const VERSION = { imageLayoutVersion: '1.0.0' }
 
-/** Makes the directory of a layout. Throws StratafsError. */
-function makeFor(directory: string): void {
-  try {
-    makeDirectories(pathBytes(directory))
-  } catch (error) {
-    throw new StratafsError(`${shown(directory)} cannot be made: ${errorWords(error)}`, 'FAILED', 'name another place')
-  }
-}
-
 export class Layout {
   private constructor(
     /** Absolute, latin1. */
@@ -67,7 +58,7 @@ export class Layout {
   static openOrCreate(directory: string): Layout {
     if (existsSync(pathBytes(`${directory}/oci-layout`))) return Layout.open(directory)
     const layout = new Layout(directory)
-    makeFor(directory)
+    makeNewDirectory(directory)
     layout.#locked(() => layout.#create())
     return Layout.open(directory)
   }
