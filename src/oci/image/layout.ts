@@ -7,7 +7,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
-import { errnoWords, errorWords } from '../../base/errno-words.js'
+import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { makeDirectories, makeNewDirectory } from '../../base/make-directories.js'
 import { pathBytes, shown } from '../../base/text.js'
