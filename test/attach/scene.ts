@@ -102,7 +102,7 @@ export class Scene {
       TMPDIR: join(home, 'tmp'),
       XDG_RUNTIME_DIR: as === 'root' ? '/run' : `/run/user/${USER_ID}`,
       CONTAINERS_CONF: join(home, 'containers.conf'),
-      CONTAINERS_STORAGE_CONF: join(home, 'storage.conf'),
+      ...(as === 'root' ? { CONTAINERS_STORAGE_CONF: join(home, 'storage.conf') } : {}),
       STRATAFS_TEST_RUN: process.env.STRATAFS_TEST_RUN ?? '',
       STRATAFS_HOST_IDLE: '0',
       LC_ALL: 'C.UTF-8',
@@ -113,7 +113,6 @@ export class Scene {
   #configure(as: User): void {
     const home = this.directory(as)
     mkdirSync(join(home, 'tmp'), { recursive: true })
-    // An ordinary user's block names no roots, and is tried like that; but podman's own places depend on the home.
     const storage = documented('toml', as === 'root' ? 'runroot' : '"overlay"\n\n', {
       '/run/containers/storage': '/run/containers',
       '/var/lib/containers/storage': `${home}/storage`,
@@ -128,8 +127,12 @@ export class Scene {
       'events_logger = "file"',
       'runtime = "crun"',
     ]
-    writeFileSync(join(home, 'storage.conf'), storage)
+    // An ordinary user's stands where the page says: named by a variable it would need roots of its own.
+    const folder = as === 'root' ? home : join(home, '.config/containers')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'storage.conf'), storage)
     writeFileSync(join(home, 'containers.conf'), `${containers.join('\n')}\n`)
-    if (as === 'user') for (const path of [home, join(home, 'tmp')]) chownSync(path, USER_ID, USER_ID)
+    const own = [home, ...['tmp', '.config', '.config/containers'].map((name) => join(home, name))]
+    if (as === 'user') for (const path of own) chownSync(path, USER_ID, USER_ID)
   }
 }

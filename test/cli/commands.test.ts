@@ -39,7 +39,7 @@ test('completion prints a script', () => {
 const wrong: [args: string[], status: number, words: RegExp][] = [
   [[], 2, /^stratafs: no command given /],
   [['mont'], 2, /^stratafs: unknown command mont: did you mean mount\? /],
-  [['completion', 'bsh'], 2, /^stratafs: --shell bsh: it takes bash, zsh, fish: did you mean bash\?/],
+  [['completion', 'bsh'], 2, /^stratafs: shell bsh: it takes bash, zsh, fish: did you mean bash\?/],
   [['mount'], 2, /^stratafs: mount: a directory or file has to be named \(stratafs mount --help/],
   [['mount', '/m'], 2, /^stratafs: no lower directory: give at least one, as --lower DIR or -o lowerdir=DIR\n/],
   [
