@@ -8,7 +8,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { MAIN, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
+import { eventually, MAIN, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
 
 /** A mount of both layers of a workspace, which goes with it. */
 function mounted(t: TestContext, ...options: string[]): Workspace {
@@ -110,7 +110,11 @@ describe('commit of a mount in use', needsRoot, () => {
       mkdirSync(join(w.merged, 'many'))
       for (let i = 0; i < 300; i++) writeFileSync(join(w.merged, 'many', String(i)), 'x'.repeat(20_000))
       const writer = spawn(process.execPath, ['-e', WRITER, w.merged], { stdio: ['pipe', 'inherit', 'inherit'] })
+      // From then on there are always some of each.
+      const begun = () =>
+        existsSync(join(w.upper, 'second')) && Number(readFileSync(join(w.upper, 'second'), 'utf8')) > 9
       try {
+        assert.ok(await eventually(begun, 20_000))
         for (let round = 0, refused = 0; round < 4; round++) {
           const done = w.run('commit', w.merged, '--output', join(w.root, 'layer.tar'))
           if (done.status === 1 && /was written to while it was read/.test(done.stderr) && refused++ < mayRefuse) {
