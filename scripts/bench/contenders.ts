@@ -1,6 +1,6 @@
 /** Which sides a run has: those asked for, as far as they can be had here; and in words what cannot. */
+import { spawnSync } from 'node:child_process'
 import { chooseAwake, idleFacts } from '../../src/daemon/engine/cpu-latency.js'
-import { loadFuseNative } from '../../src/transport/fuse-native/package.js'
 import type { Arguments } from './arguments.js'
 import { Namespace } from './namespace.js'
 import { inPath } from './processes.js'
@@ -50,10 +50,19 @@ function asleep(): Maybe {
 
 /** The second transport, for hosts without a compiler. */
 function overFuseNative(): Maybe {
-  const loaded = loadFuseNative()
-  if (typeof loaded === 'string') return `stratafs fuse-native: the package cannot be loaded (${loaded})`
+  const fault = fuseNativeFault()
+  if (fault !== null) return `stratafs fuse-native: the package cannot be loaded (${fault})`
   const about = 'as root, over the package fuse-native (`--transport fuse-native`)'
   return program('stratafs fuse-native', ownCommand(), about, ',transport=fuse-native,accept_limits')
+}
+
+/** Looked for by another process: what is loaded here stays until the end. */
+function fuseNativeFault(): string | null {
+  const place = new URL('../../src/transport/fuse-native/package.js', import.meta.url).href
+  const program = `import { loadFuseNative } from ${JSON.stringify(place)}; const it = loadFuseNative()
+    if (typeof it === 'string') process.stdout.write(it); process.exit(typeof it === 'string' ? 1 : 0)`
+  const asked = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  return asked.status === 0 ? null : asked.stdout || 'it ended by itself'
 }
 
 async function asUser(): Promise<Maybe> {
