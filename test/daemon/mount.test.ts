@@ -58,29 +58,38 @@ test('umount from outside ends the daemon', needsRoot, async (t) => {
   await assertGone(w, pid)
 })
 
+/** Unmounts while the daemon is held up, mounts on its place until one has its device number, and gives all numbers. */
+function mountsAfter(w: Workspace, pid: number, device: string): string[] {
+  assert.equal(spawnSync('sh', ['-c', 'umount "$0" && kill -STOP "$1"', w.merged, `${pid}`]).status, 0)
+  // The kernel gives the least number that is free.
+  const devices: string[] = []
+  while (devices.at(-1) !== device && devices.length < 30) {
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'next', w.merged]).status, 0)
+    devices.push(spawnSync('mountpoint', ['-d', w.merged], { encoding: 'utf8' }).stdout.trim())
+  }
+  return devices
+}
+
 test(
   'what is mounted on its place right after it, under the same device number, is left alone',
   needsRoot,
   async (t) => {
     const w = workspace(t)
-    const pid = mounted(w)
-    const device = w.run('inspect', w.merged, '--format', '{{.Device}}').stdout.trim()
-    // Held up on its way out, so that the next one is there first.
-    const script = 'umount "$0" && kill -STOP "$1"'
-    assert.equal(spawnSync('sh', ['-c', script, w.merged, `${pid}`]).status, 0)
-    // The kernel gives the least number that is free.
-    const devices: string[] = []
-    while (devices.at(-1) !== device && devices.length < 30) {
-      assert.equal(spawnSync('mount', ['-t', 'tmpfs', 'next', w.merged]).status, 0)
-      devices.push(spawnSync('mountpoint', ['-d', w.merged], { encoding: 'utf8' }).stdout.trim())
+    let isSame = false
+    // Somebody else's mount may take the number first.
+    for (let attempt = 0; attempt < 5 && !isSame; attempt++) {
+      const pid = mounted(w)
+      const device = w.run('inspect', w.merged, '--format', '{{.Device}}').stdout.trim()
+      const devices = mountsAfter(w, pid, device)
+      isSame = devices.at(-1) === device
+      process.kill(pid, 'SIGCONT')
+      assert.ok(await eventually(() => isGone(pid), 3000))
+      const there = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+      assert.equal(there.filter((line) => line.includes(` ${w.merged} `)).length, devices.length)
+      assert.deepEqual(readdirSync(w.runDirectory), [])
+      for (const _ of devices) spawnSync('umount', [w.merged])
     }
-    process.kill(pid, 'SIGCONT')
-    assert.ok(await eventually(() => isGone(pid), 3000))
-    assert.equal(devices.at(-1), device, 'the number came again')
-    const there = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
-    assert.equal(there.filter((line) => line.includes(` ${w.merged} `)).length, devices.length)
-    assert.deepEqual(readdirSync(w.runDirectory), [])
-    for (const _ of devices) spawnSync('umount', [w.merged])
+    if (!isSame) t.skip('others took the device number five times')
   },
 )
 

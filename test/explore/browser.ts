@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { MAIN } from '../daemon/harness.js'
 
 const PROGRAM = ['chromium', 'chromium-browser', 'google-chrome'].find(
@@ -77,4 +77,15 @@ async function endOf(explorer: ChildProcess, context: BrowserContext): Promise<v
   const ended = new Promise((resolve) => explorer.once('exit', resolve))
   explorer.kill('SIGINT')
   assert.equal(await ended, 0, 'Ctrl-C ends it')
+}
+
+/** Waits until a text is there: rows stand empty in the page until theirs have come. Fails after five seconds. */
+export async function shows(locator: Locator, pattern: RegExp): Promise<void> {
+  const end = performance.now() + 5_000
+  let text = await locator.innerText()
+  while (!pattern.test(text) && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    text = await locator.innerText()
+  }
+  assert.match(text, pattern)
 }

@@ -15,7 +15,7 @@ import type { Browser, Page } from 'playwright-core'
 import { checkoutRoot } from '../../scripts/checkout.js'
 import { needsRoot, workspace } from '../daemon/harness.js'
 import { directory, header } from '../oci/archive.js'
-import { noBrowser, type Shown, show, startBrowser } from './browser.js'
+import { noBrowser, type Shown, show, shows, startBrowser } from './browser.js'
 import { makeLayout } from './images.js'
 
 const isWhole = process.env.STRATAFS_EXPLORE_TESTS === 'all'
@@ -58,12 +58,12 @@ test('the largest waste of an image is found and followed to its layers', { skip
   const { page } = shown
   await page.getByRole('link', { name: 'Waste' }).click()
   const first = page.getByRole('grid', { name: 'Wasted bytes by path' }).getByRole('row').first()
-  assert.match(await first.innerText(), /300 kB\s+\/opt\/big\.bin/)
-  assert.match(await page.locator('.cards').first().innerText(), /layer 3\/3 350 kB/)
+  await shows(first, /300 kB\s+\/opt\/big\.bin/)
+  await shows(page.locator('.cards').first(), /layer 3\/3 350 kB/)
   await first.getByRole('link').click()
   const pane = page.getByRole('complementary')
   await pane.getByText('deleted by layer 3/3').waitFor()
-  assert.match(await pane.innerText(), /layer 2\/3.*RUN make install/s)
+  await shows(pane, /layer 2\/3.*RUN make install/s)
 })
 
 test('a file is followed down its layers, its versions side by side', { skip }, async () => {
@@ -84,7 +84,7 @@ test('ghosts say what hides them; a layer alone shows what it has', { skip }, as
   const tree = page.getByRole('treegrid')
   await tree.getByRole('row', { name: 'etc/' }).waitFor()
   await at(page, 'tree?path=/etc')
-  assert.match(await tree.getByRole('row', { name: 'motd' }).innerText(), /deleted by layer 3\/3/)
+  await shows(tree.getByRole('row', { name: 'motd' }), /deleted by layer 3\/3/)
   await page.getByRole('link', { name: /^layer 1\/3/ }).click()
   await tree.getByRole('row', { name: 'motd' }).getByText('deleted').waitFor({ state: 'detached' })
   await page.getByRole('checkbox', { name: 'this layer only' }).check()
@@ -244,7 +244,7 @@ test('a live mount: a write appears within a second', { skip: skip || needsRoot.
   await events.getByText('/b', { exact: true }).waitFor({ timeout: 10_000 })
   const took = performance.now() - begun
   assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms`)
-  assert.match(await events.getByRole('listitem').first().innerText(), /changed\s+\/b/)
+  await shows(events.getByRole('listitem').first(), /changed\s+\/b/)
   await page.getByRole('table').getByRole('rowheader', { name: 'LOOKUP', exact: true }).waitFor()
   await at(page, 'tree?path=/&file=/b')
   await page.getByRole('complementary').getByText('replaced by upper').waitFor()
