@@ -4,6 +4,7 @@
  */
 
 import { bytesOf, latin1 } from '../layers/marks.js'
+import type { HiddenName } from '../stack/explained-names.js'
 import { packLayers } from '../stack/layer-list.js'
 import type { LowerStack } from '../stack/lower-stack.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
@@ -11,7 +12,7 @@ import { readDirectoryRows } from './build/read-directory.js'
 import type { Connection, Statement } from './database/database.js'
 import { PathsOf } from './database/paths-of.js'
 import { Place } from './database/place.js'
-import type { DirectoryRows, HiddenName } from './database/rows.js'
+import type { DirectoryRows } from './database/rows.js'
 import { Sql } from './database/schema.js'
 import { inodeOf, STAMP_BYTES } from './database/stamps.js'
 import { derivedColumns } from './database/stat-rows.js'

@@ -1,6 +1,6 @@
 /**
  * How the parts of a directory become one list of names: top first, each name once, less what a part above hides. The
- * owner index asks the same of the parts but keeps the reasons as well (owner-index/build/merge-names.ts).
+ * owner index asks the same of the parts but keeps the reasons as well (explained-names.ts).
  */
 import type { LayerDir } from '../layers/layer-dir.js'
 import type { SearchContext } from './found.js'

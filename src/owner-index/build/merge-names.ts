@@ -1,50 +1,30 @@
 /**
- * The first half of reading a merged directory: every part is listed, top first, and each name is sorted into what is
- * shown (with all the parts that hold it) and what is hidden. No file is looked at but possible whiteouts.
+ * The first half of reading a merged directory: every part is listed, top first, from its layer's rows or from the
+ * disk, and stamped. No file is looked at but possible whiteouts. What a name comes to is stack/explained-names.ts.
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
+import { ExplainedNames, type HiddenName, type MergedName } from '../../stack/explained-names.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { readOpaqueX } from '../../stack/search-state.js'
-import { DT_CHR, DT_DIR, DT_REG, DT_UNKNOWN, S_IFMT } from '../../syscalls/constants.js'
+import { DT_CHR, DT_REG, DT_UNKNOWN, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
-import type { HiddenName } from '../database/rows.js'
 import { isRacy, STAMP_BYTES, writeStamp } from '../database/stamps.js'
 import type { KnownLayers, KnownListing } from '../layer-rows/known-layers.js'
 import type { Listing } from '../layer-rows/listing.js'
 
-/** One more part in which a shown name stands. */
-export interface HeldBelow {
-  readonly part: number
-  readonly type: number
-}
-
-/** A name that is shown. `part`: position among the directory's parts. */
-export interface MergedName {
-  readonly part: number
-  /** Its number in the listing of that part. */
-  readonly at: number
-  /** DT_* of the topmost. */
-  readonly type: number
-  /** Further parts that hold the name, until something ends the search. */
-  also: HeldBelow[] | null
-  /** What stands below is hidden. */
-  closed: boolean
-}
-
 export class Merging {
-  readonly names = new Map<string, MergedName>()
-  readonly hidden: HiddenName[] = []
+  readonly names: ReadonlyMap<string, MergedName>
+  readonly hidden: HiddenName[]
   readonly stamps: Buffer
   racy = false
   /** The parts have to be asked, whatever their stamps say. */
   unusable = false
   /** Of each part what its layer's rows have of it; null where it was read. */
   readonly listings: (Listing | null)[] = []
-  /** Names behind a whiteout, with the layer of it. */
-  readonly #whiteouts = new Map<string, number>()
+  readonly #merged: ExplainedNames
 
   constructor(
     private readonly stack: LowerStack,
@@ -53,6 +33,9 @@ export class Merging {
     private readonly known: KnownLayers | null,
   ) {
     this.stamps = Buffer.alloc(parts.length * STAMP_BYTES)
+    this.#merged = new ExplainedNames(parts)
+    this.names = this.#merged.names
+    this.hidden = this.#merged.hidden
   }
 
   /** Lists every part; 0 or -errno. */
@@ -77,7 +60,7 @@ export class Merging {
       listing.copyStat(i, record, 0)
       const type = record[Stat.MODE]! >> 12
       const whiteout = type === DT_CHR && record[Stat.RDEV_MAJOR] === 0 && record[Stat.RDEV_MINOR] === 0
-      this.#meet(part, i, name, type, whiteout)
+      this.#merged.meet(part, i, name, type, whiteout)
     }
     return 0
   }
@@ -100,39 +83,10 @@ export class Merging {
     const { names, types } = entries
     for (let i = 0; i < names.length; i++) {
       if (dir.aufs === 'marked' && names[i]!.startsWith(AUFS_PREFIX)) continue
-      this.#meet(part, i, names[i]!, types[i]!, this.#isWhiteout(dir, fd, names[i]!, types[i]!))
+      this.#merged.meet(part, i, names[i]!, types[i]!, this.#isWhiteout(dir, fd, names[i]!, types[i]!))
     }
-    if (dir.aufs === 'marked') this.#closeMarked(part, dir, names)
+    if (dir.aufs === 'marked') this.#closeMarked(part, names)
     return 0
-  }
-
-  #meet(part: number, at: number, name: string, type: number, whiteout: boolean): void {
-    const layer = this.parts[part]!.layer.position
-    const hider = this.#whiteouts.get(name)
-    if (whiteout) this.hidden.push({ name, layer, type: 0, hider: null, why: 'whiteout' })
-    if (hider !== undefined) {
-      if (!whiteout) this.hidden.push({ name, layer, type, hider, why: 'behind a whiteout' })
-      return
-    }
-    const known = this.names.get(name)
-    if (known === undefined) {
-      if (whiteout) this.#whiteouts.set(name, layer)
-      else this.names.set(name, { part, at, type, also: null, closed: false })
-    } else this.#further(known, part, name, type, whiteout)
-  }
-
-  /** A name met again below a part that shows it. */
-  #further(known: MergedName, part: number, name: string, type: number, whiteout: boolean): void {
-    const layer = this.parts[part]!.layer.position
-    const hider = this.parts[known.part]!.layer.position
-    if (whiteout) known.closed = true
-    else if (known.type !== DT_DIR && known.type !== DT_UNKNOWN)
-      this.hidden.push({ name, layer, type, hider, why: 'behind a file' })
-    else if (known.closed) this.hidden.push({ name, layer, type, hider, why: 'behind a whiteout' })
-    else {
-      known.also ??= []
-      known.also.push({ part, type })
-    }
   }
 
   #isWhiteout(dir: LayerDir, fd: number, name: string, type: number): boolean {
@@ -140,20 +94,12 @@ export class Merging {
     return possible && native.statat(fd, name) >= 0 && this.stack.whiteouts.isWhiteout(dir, fd, name)
   }
 
-  /** What `.wh.NAME` in this part hides in the parts below, and only there. */
-  #closeMarked(part: number, dir: LayerDir, names: readonly string[]): void {
-    const layer = dir.layer.position
+  /** What `.wh.NAME` in this part hides. */
+  #closeMarked(part: number, names: readonly string[]): void {
     for (const marker of names) {
       if (!marker.startsWith(AUFS_PREFIX)) continue
-      if (marker === AUFS_OPAQUE) {
-        this.unusable ||= part < this.parts.length - 1
-        continue
-      }
-      const name = marker.slice(AUFS_PREFIX.length)
-      this.hidden.push({ name, layer, type: 0, hider: null, why: 'whiteout' })
-      const known = this.names.get(name)
-      if (known !== undefined) known.closed = true
-      else if (!this.#whiteouts.has(name)) this.#whiteouts.set(name, layer)
+      if (marker === AUFS_OPAQUE) this.unusable ||= part < this.parts.length - 1
+      else this.#merged.hideBelow(part, marker.slice(AUFS_PREFIX.length))
     }
   }
 }

@@ -7,6 +7,7 @@
 
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { isTrap } from '../../layers/traps.js'
+import type { HeldBelow, HiddenName, MergedName } from '../../stack/explained-names.js'
 import { packLayers } from '../../stack/layer-list.js'
 import type { FoundInParts, LowerStack } from '../../stack/lower-stack.js'
 import { joinedPart } from '../../stack/parts.js'
@@ -15,12 +16,12 @@ import { native } from '../../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { EntryFlag } from '../database/entry-flags.js'
 import type { Place } from '../database/place.js'
-import type { ChildDirectory, DirectoryRows, HiddenName, SeenBefore } from '../database/rows.js'
+import type { ChildDirectory, DirectoryRows, SeenBefore } from '../database/rows.js'
 import { DirFlag } from '../database/schema.js'
 import { inodeOf, isRacy } from '../database/stamps.js'
 import { isWhole } from '../database/stat-rows.js'
 import type { KnownLayers } from '../layer-rows/known-layers.js'
-import { type HeldBelow, type MergedName, Merging, typeAt } from './merge-names.js'
+import { Merging, typeAt } from './merge-names.js'
 
 /**
  * The rows of the directory at `place`; or -errno. `known`: what rows of the single layers tell is not read; null: all

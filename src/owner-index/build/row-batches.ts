@@ -2,9 +2,11 @@
  * Rows on their way to the second thread of a build: of many directories at once, in a few long arrays that are handed
  * over instead of copied. An object and its arrays for each directory would take the thread a fifth of its time.
  */
+
+import type { HiddenName } from '../../stack/explained-names.js'
 import { STAT_SLOTS } from '../../syscalls/stat.js'
 import { KEY_BYTES } from '../database/place.js'
-import type { HiddenName, StoredRows } from '../database/rows.js'
+import type { StoredRows } from '../database/rows.js'
 import { STAMP_BYTES } from '../database/stamps.js'
 
 /** A directory's rows, with its id and its parent's. */

@@ -3,18 +3,8 @@
  * in the stat records in which they were read, one array for the whole directory.
  */
 import type { LayerDir } from '../../layers/layer-dir.js'
+import type { HiddenName } from '../../stack/explained-names.js'
 import type { Place } from './place.js'
-
-/** Names that are not shown, and why. */
-export interface HiddenName {
-  readonly name: string
-  readonly layer: number
-  /** DT_*; 0 for a whiteout. */
-  readonly type: number
-  /** The layer that hides it; null for a whiteout itself. */
-  readonly hider: number | null
-  readonly why: 'whiteout' | 'behind a whiteout' | 'behind a file' | 'behind an opaque directory' | 'not a directory'
-}
 
 /** A directory that stands in the one that was read. */
 export interface ChildDirectory {

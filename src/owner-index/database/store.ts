@@ -4,12 +4,13 @@
  */
 
 import { bytesOf, latin1 } from '../../layers/marks.js'
+import type { HiddenName } from '../../stack/explained-names.js'
 import { packLayers } from '../../stack/layer-list.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { type Connection, connect, type Statement } from './database.js'
 import { keyOf } from './place.js'
-import { checkShare, type DirectoryRows, type HiddenName, type StoredRows } from './rows.js'
+import { checkShare, type DirectoryRows, type StoredRows } from './rows.js'
 import { CREATE, Sql } from './schema.js'
 import { layerIdentity, stackIdentity } from './stack-identity.js'
 import { inodeOf } from './stamps.js'
