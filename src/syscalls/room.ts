@@ -3,7 +3,7 @@
  * descriptors to let some go, and is made once more. Such a call has done nothing when it fails so. One place for all
  * of them, in the surface of the system calls, so that no call of the engine can be forgotten.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import type { Native } from '../../native-bindings/index.js'
 import { Errno } from '../base/errno.js'
 
@@ -44,8 +44,13 @@ const LEAST_KEPT = 4
 export function descriptorsToKeep(most: number, part: number): number {
   const limits = readFileSync('/proc/self/limits', 'latin1')
   const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? part * most)
-  const free = limit - readdirSync('/proc/self/fd').length - FOR_THE_REST
+  const free = limit - openDescriptors() - FOR_THE_REST
   return Math.min(most, Math.max(LEAST_KEPT, Math.floor(Math.min(limit / part, free / 2))))
+}
+
+/** The directory's size is their number from Linux 6.2 on, and 0 before. */
+function openDescriptors(): number {
+  return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length
 }
 
 const makers = new Set<MakeRoom>()

@@ -215,13 +215,20 @@ export function listMounts(): FoundMount[] {
  * nobody ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
  */
 export function sweepDead(directory: string): void {
+  // A host has many files there, and is asked about once.
+  const running = new Map([[process.pid, true]])
+  const runs = (pid: number): boolean => {
+    const known = running.get(pid) ?? startTimeOf(pid) !== null
+    running.set(pid, known)
+    return known
+  }
   for (const file of readdirSync(directory)) {
     const pid = /\.(\d+)\.json$/.exec(file)?.[1]
-    if (pid === undefined || startTimeOf(Number(pid)) !== null) continue
+    if (pid === undefined || runs(Number(pid))) continue
     const state = readState(join(directory, file))
     if (state === null || !isAlive(state)) removeFiles(join(directory, file.slice(0, -'.json'.length)))
   }
-  sweepLogs(directory, readdirSync(directory), (pid) => startTimeOf(pid) !== null)
+  sweepLogs(directory, readdirSync(directory), runs)
 }
 
 /** Null when the file is gone meanwhile, or is none of ours. */

@@ -51,8 +51,8 @@ export function openForWriting(
   if (kept !== null) return { ...kept, from: 'kept', messages }
   const from = useShared && copyShared(path, identity) ? 'shared' : 'new'
   try {
-    if (from === 'new') IndexStore.create(path, stack).close()
-    return { store: prepare(connect(path), path, dirtyMark), dirty: true, from, messages }
+    const store = from === 'new' ? begin(path, stack, dirtyMark) : prepare(connect(path), path, dirtyMark)
+    return { store, dirty: true, from, messages }
   } catch (error) {
     return new StratafsError(`index ${shown(path)} cannot be written (${codeOf(error)}): the mount works without it`)
   }
@@ -71,13 +71,24 @@ function isMarked(path: string, mount: string): boolean {
   }
 }
 
-/** Makes a connection the writer's: WAL, and marked as in use. Throws what SQLite throws. */
-function prepare(db: Connection, path: string, dirtyMark: string): IndexStore {
+/** A new one, which is in WAL mode and marked from its first byte on. Throws what SQLite throws. */
+function begin(path: string, stack: LowerStack, dirtyMark: string): IndexStore {
+  const store = IndexStore.create(path, stack, dirtyMark)
+  tune(store.db)
+  return store
+}
+
+function tune(db: Connection): void {
   db.pragma(`busy_timeout = ${BUSY_MS}`)
-  db.pragma('journal_mode = WAL')
   // Kilobytes; better-sqlite3 gives every connection 16 MB. What is in the file is in the page cache, too.
   db.pragma('cache_size = -4000')
   db.pragma('synchronous = NORMAL')
+}
+
+/** Makes a connection the writer's: WAL, and marked as in use. Throws what SQLite throws. */
+function prepare(db: Connection, path: string, dirtyMark: string): IndexStore {
+  tune(db)
+  db.pragma('journal_mode = WAL')
   const store = IndexStore.of(db, path)
   store.setMeta('dirty', dirtyMark)
   // Into the file itself: with its log cut off it must not look like one that was ended.

@@ -27,6 +27,8 @@ export interface Connection {
   prepare(sql: string): Statement
   exec(sql: string): this
   pragma(words: string, options?: { readonly simple?: boolean }): unknown
+  /** The bytes of its file. */
+  serialize(): Buffer
   close(): this
 }
 
@@ -37,7 +39,7 @@ interface Options {
 }
 
 /** A database without any file. */
-const MEMORY = ':memory:'
+export const MEMORY = ':memory:'
 
 let Opened: SqliteClass | null = null
 
@@ -50,10 +52,15 @@ const NO_FILE = 'no regular file'
  * missing file does.
  */
 export function connect(path: string, options: Options = {}): Connection {
-  if (path !== MEMORY && isStrangeDatabase(path))
-    throw Object.assign(new Error(`${shown(path)} is ${NO_FILE}`), { code: NO_FILE })
+  refuseStrange(path)
   Opened ??= sqlite()
   return new Opened(shown(path), options)
+}
+
+/** Throws where the database or a companion is no regular file, with NO_FILE as its code. */
+export function refuseStrange(path: string): void {
+  if (path !== MEMORY && isStrangeDatabase(path))
+    throw Object.assign(new Error(`${shown(path)} is ${NO_FILE}`), { code: NO_FILE })
 }
 
 /** Why SQLite cannot be used at all; null where it can. Says nothing about any database. */

@@ -2,13 +2,13 @@
  * The database being written: by the one writer of a mount, or by a build into a file of its own. Whoever calls decides
  * where a transaction begins and ends. Errors of SQLite are thrown; the caller sets the database aside.
  */
-
 import { bytesOf, latin1 } from '../../layers/marks.js'
 import type { HiddenName } from '../../stack/explained-names.js'
 import { packLayers } from '../../stack/layer-list.js'
 import type { LowerStack } from '../../stack/lower-stack.js'
 import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
-import { type Connection, connect, type Statement } from './database.js'
+import { type Connection, connect, MEMORY, type Statement } from './database.js'
+import { beginDatabase } from './empty-database.js'
 import { keyOf } from './place.js'
 import { checkShare, type DirectoryRows, type StoredRows } from './rows.js'
 import { CREATE, Sql } from './schema.js'
@@ -33,15 +33,18 @@ export class IndexStore {
     return new IndexStore(db, path)
   }
 
-  /** Makes the database of `stack` in the empty or missing file `path`. */
-  static create(path: string, stack: LowerStack): IndexStore {
-    const db = connect(path)
-    db.pragma('page_size = 8192')
-    db.exec(CREATE)
+  /**
+   * Makes the database of `stack` in the missing file `path`. `dirty`: it is in WAL mode, and this mount's from its
+   * first row on. Nothing is synced: what a crash of the machine leaves of it is not believed.
+   */
+  static create(path: string, stack: LowerStack, dirty: string | null = null): IndexStore {
+    const db = path === MEMORY ? connect(path).exec(CREATE) : beginDatabase(path, dirty !== null)
+    db.pragma('synchronous = OFF')
     const store = new IndexStore(db, path)
     store.begin()
     store.setMeta('stack', stackIdentity(stack))
     store.setMeta('created', new Date().toISOString())
+    if (dirty !== null) store.setMeta('dirty', dirty)
     for (const layer of stack.lowers) {
       store.#run(Sql.addLayer).run(layer.position, 'lower', bytesOf(layer.path), layerIdentity(layer), layer.uuid)
     }
