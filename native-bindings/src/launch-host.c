@@ -99,10 +99,23 @@ static bool runDirectory(char path[PATH_MAX]) {
   return isPrivate(path) || mkdir(path, 0700) == 0;
 }
 
+// Another version may be installed in the same place: a host goes on with the one that it began with, and new mounts
+// get another host.
+static void mixBuild(const char* package) {
+  char path[PATH_MAX];
+  struct stat it;
+  mixText(package);
+  int length = snprintf(path, sizeof path, "%s/dist/src/cli/launched-main.cjs", package);
+  if (length < 0 || (size_t)length >= sizeof path || stat(path, &it) != 0) return;
+  mix((const char*)&it.st_ino, sizeof it.st_ino);
+  mix((const char*)&it.st_size, sizeof it.st_size);
+  mix((const char*)&it.st_ctim, sizeof it.st_ctim);
+}
+
 // `STEM.sock` is where a host of this caller listens; false where there can be none.
 static bool findStem(const char* package, char stem[PATH_MAX]) {
   char directory[PATH_MAX];
-  mixText(package);
+  mixBuild(package);
   mixLimits();
   mixEnvironment();
   if (!mixPowers() || !mixPlace() || !runDirectory(directory)) return false;

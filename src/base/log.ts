@@ -16,7 +16,7 @@ export interface Logger {
   readonly log: Log
   level(): Level
   setLevel(level: Level): void
-  /** Closes the file, where it was opened here. */
+  /** Closes the file, where it was opened here: what is said afterwards is lost. */
   close(): void
 }
 
@@ -77,6 +77,8 @@ class LogFile implements Sink {
   }
 
   write(line: string): void {
+    // Its number may be another file's by now.
+    if (this.#fd < 0) return
     if (this.#size > this.limit) this.#beginAnew()
     this.#size += line.length
     writeLine(this.#fd, line)
@@ -96,7 +98,8 @@ class LogFile implements Sink {
   }
 
   close(): void {
-    closeSync(this.#fd)
+    if (this.#fd >= 0) closeSync(this.#fd)
+    this.#fd = -1
   }
 }
 

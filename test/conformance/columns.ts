@@ -5,10 +5,11 @@
  * seen only by that user, inside a mount namespace of its own.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { constants as os } from 'node:os'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { constants as os, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { LAUNCH } from '../daemon/harness.js'
 import { notInstalled } from '../tools/installed.js'
 import { carriesOverlay, processesOf } from './ground.js'
 import { type Limit, limitOf } from './limits.js'
@@ -69,8 +70,8 @@ const stratafs = join(repository, 'dist/src/cli/stratafs.cjs')
 const MS_PATIENCE = 90_000
 
 /** Runs a program to its end; throws with what it said when it failed. */
-export function must(program: string, words: readonly string[]): string {
-  const env = { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always' }
+export function must(program: string, words: readonly string[], more: NodeJS.ProcessEnv = {}): string {
+  const env = { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always', ...more }
   const done = spawnSync(program, words, {
     encoding: 'latin1',
     timeout: MS_PATIENCE,
@@ -157,9 +158,33 @@ export function awaitDaemonEnd(layers: Layers): void {
   }
 }
 
+/** Where a column's host has its socket; gone with this process, as the host is a second after its last mount. */
+let runDirectory: string | null = null
+
+function ownRunDirectory(): string {
+  if (runDirectory !== null) return runDirectory
+  const made = mkdtempSync(join(tmpdir(), 'stratafs-column-'))
+  runDirectory = made
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }))
+  return made
+}
+
+/** Mounts as an install does, by the launcher: in the host that serves all mounts, or each in a process of its own. */
+function launch(layers: Layers, options: MountOptions, host: 'on' | 'off'): void {
+  const [, ...words] = ourWords(layers, options)
+  const own = host === 'off' ? { STRATAFS_HOST: 'off' } : { STRATAFS_HOST_IDLE: '1' }
+  must(LAUNCH, words, { STRATAFS_NAME: 'stratafs', STRATAFS_RUN_DIR: ownRunDirectory(), ...own })
+}
+
+/** Waits until nobody has the mount's upper any more, as the next mount of it does. */
+function awaitEnd(layers: Layers): void {
+  if (layers.upper === null) return
+  must('flock', ['-w', String(MS_PATIENCE / 1000), layers.upper, 'true'])
+}
+
 export const root: Column = {
   name: 'root',
-  title: 'stratafs as root (data=passthrough)',
+  title: 'stratafs as root (data=passthrough), in the host that serves all mounts',
   capabilities: new Set<Capability>(['layers', 'owners', 'devices', 'trusted', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'trusted.',
   uid: 0,
@@ -167,18 +192,24 @@ export const root: Column = {
   available() {
     if (isRoot() !== true) return 'needs root'
     if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse'
-    return built()
+    return built() === true ? existsSync(LAUNCH) || 'the launcher is not built (npm run build:native)' : built()
   },
   start: (directory, program) => new Probe(directory, program),
-  mount: (layers, options) => void must(process.execPath, ourWords(layers, { data: 'passthrough', ...options })),
+  mount: (layers, options) => launch(layers, { data: 'passthrough', ...options }, 'on'),
   unmount(layers) {
     must('umount', [layers.merged])
-    awaitDaemonEnd(layers)
+    awaitEnd(layers)
   },
+}
+
+export function ownProcessUnmount(layers: Layers): void {
+  must('umount', [layers.merged])
+  awaitDaemonEnd(layers)
 }
 
 const fuseNative: Column = {
   ...root,
+  unmount: ownProcessUnmount,
   name: 'fuse-native',
   title: 'stratafs over fuse-native, as root',
   timeUnit: 1_000_000n,
@@ -200,9 +231,9 @@ const fuseNative: Column = {
 const cached: Column = {
   ...root,
   name: 'cached',
-  title: 'stratafs as root (data=cached,writeback=1)',
-  mount: (layers, options) =>
-    void must(process.execPath, ourWords(layers, { data: 'cached', writeback: 1, ...options })),
+  title: 'stratafs as root (data=cached,writeback=1), each mount in a process of its own',
+  mount: (layers, options) => launch(layers, { data: 'cached', writeback: 1, ...options }, 'off'),
+  unmount: ownProcessUnmount,
 }
 
 export const NOBODY = 65534

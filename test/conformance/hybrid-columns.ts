@@ -14,6 +14,7 @@ import {
   must,
   NOBODY,
   ourWords,
+  ownProcessUnmount,
   root,
   withoutOthers,
 } from './columns.js'
@@ -46,6 +47,7 @@ export const hybrid: Column = {
     return hybridObstacle() ?? carriesOverlay()
   },
   mount: (layers, options) => mountBy(here, layers, options),
+  unmount: ownProcessUnmount,
 }
 
 /** Runs a program as root of the actor's user namespace. */

@@ -68,7 +68,11 @@ async function serve(
   }
   const trace = (line: string) => logger.log('info', line)
   const found = { ...plan, settings: { ...plan.settings, logFile: own ?? plan.settings.logFile } }
-  return runDaemon(found, { ...voice, logger, warnings, trace })
+  try {
+    return await runDaemon(found, { ...voice, logger, warnings, trace })
+  } finally {
+    logger.close()
+  }
 }
 
 /** Where the journal is not reached by its own protocol, systemd takes it from standard error. */
