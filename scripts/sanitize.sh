@@ -61,7 +61,7 @@ check() {
     reports="log_path=$place/$kind/reports/at"
     export ASAN_OPTIONS="detect_leaks=0:$reports" UBSAN_OPTIONS="print_stacktrace=1:$reports"
     export TSAN_OPTIONS="suppressions=$place/$kind/suppressions:ignore_noninstrumented_modules=1:$reports"
-    LD_PRELOAD=$runtime timeout 600 node --test dist/test/syscalls/*.test.js && load "$kind" "$runtime"
+    LD_PRELOAD=$runtime timeout 2400 node --test dist/test/syscalls/*.test.js && load "$kind" "$runtime"
   )
   local status=$?
   if compgen -G "$place/$kind/reports/*" >/dev/null; then cat "$place/$kind"/reports/*; status=1; fi
