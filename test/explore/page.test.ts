@@ -4,7 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { appendFileSync, createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -237,17 +245,26 @@ test('a live mount: a write appears within a second', { skip: skip || needsRoot.
   const { page } = live
   await page.getByRole('link', { name: 'Live' }).click()
   await page.getByText('The upper holds').waitFor()
-  // By a process of its own: this one may not touch what it waits for.
-  const begun = performance.now()
-  appendFileSync(join(w.merged, 'b'), 'more\n')
   const events = page.getByRole('list', { name: 'Changes of the upper' })
+  // The browser itself may be held up on a busy machine: one of three is shown in time.
+  const took: number[] = []
+  for (const name of ['first', 'second', 'third']) {
+    const begun = performance.now()
+    writeFileSync(join(w.merged, name), `${name}\n`)
+    await events.getByText(`/${name}`, { exact: true }).waitFor({ timeout: 10_000 })
+    took.push(Math.round(performance.now() - begun))
+  }
+  t.diagnostic(`a write was shown after ${took.join(', ')} ms`)
+  assert.ok(Math.min(...took) < 1_000, `${took.join(', ')} ms`)
+  appendFileSync(join(w.merged, 'b'), 'more\n')
   await events.getByText('/b', { exact: true }).waitFor({ timeout: 10_000 })
-  const took = performance.now() - begun
-  assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms`)
   await shows(events.getByRole('listitem').first(), /changed\s+\/b/)
   await page.getByRole('table').getByRole('rowheader', { name: 'LOOKUP', exact: true }).waitFor()
   await at(page, 'tree?path=/&file=/b')
   await page.getByRole('complementary').getByText('replaced by upper').waitFor()
+  // Every view follows the mount.
+  writeFileSync(join(w.merged, 'fourth'), 'fourth\n')
+  await page.getByRole('treegrid').getByRole('row', { name: 'fourth' }).waitFor({ timeout: 10_000 })
   assert.deepEqual(live.faults, [])
 })
 

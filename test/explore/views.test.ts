@@ -12,12 +12,14 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { checkImage } from '../../src/explore/check.js'
 import { UpperWatch } from '../../src/explore/database/upper-watch.js'
@@ -235,6 +237,30 @@ test('an upper as it changes: what came, grew, went; and what shows then', async
     rmSync(join(upper, 'old'), { recursive: true })
     assert.deepEqual(look().sort(), ['C new 5', 'D old 0'])
     assert.deepEqual(look(), [])
+    // What a directory brings with it is new here, however old it is.
+    mkdirSync(join(upper, 'here/below'), { recursive: true })
+    writeFileSync(join(upper, 'here/below/file'), 'deep\n')
+    mkdirSync(join(folder, 'live-other'))
+    writeFileSync(join(folder, 'live-other/kept'), 'kept\n')
+    assert.deepEqual(look().sort(), ['A here 0', 'A here/below 0', 'A here/below/file 5'])
+    await setTimeout(200)
+    look()
+    look()
+    renameSync(join(upper, 'here'), join(upper, 'there'))
+    assert.deepEqual(look().sort(), ['A there 0', 'A there/below 0', 'A there/below/file 5', 'D here 0'])
+    rmSync(join(upper, 'there/below'), { recursive: true })
+    renameSync(join(folder, 'live-other'), join(upper, 'there/below'))
+    assert.deepEqual(look().sort(), ['A there/below/kept 5', 'D there/below/file -5'])
+    rmSync(join(upper, 'there'), { recursive: true })
+    assert.deepEqual(look(), ['D there 0'])
+    rmSync(join(upper, 'd/file'))
+    assert.equal(spawnSync('mknod', [join(upper, 'd/file'), 'c', '0', '0']).status, 0)
+    assert.deepEqual(look(), ['D d/file -18'])
+    rmSync(join(upper, 'd/file'))
+    writeFileSync(join(upper, 'd/file'), 'above, and longer\n')
+    assert.deepEqual(look(), ['C d/file 18'])
+    const { bytes, entries } = (explorer.view('overview') as Overview).layers[1]!
+    assert.deepEqual([bytes, entries], [18 + 9, 4])
     await explorer.filling.judge()
     assert.deepEqual(Object.keys(rowsOf(explorer, 'path=/&ghosts=0')), ['d', 'new'])
     assert.deepEqual(rowsOf(explorer, 'path=/').gone!.ghost, { by: 1, why: 'deleted' })

@@ -17,7 +17,7 @@ import { TerminalState } from './terminal-state.js'
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
 /** How often what has changed meanwhile is looked for, in milliseconds. */
-const REDRAW_MS = 500
+const REDRAW_MS = 200
 const LEAST = { columns: 40, rows: 10 } as const
 
 /** Shows `explorer` until q or Ctrl-C; the exit code. Throws StratafsError where there is no terminal. */
@@ -29,7 +29,7 @@ export async function runTerminal(explorer: Explorer): Promise<number> {
   writeOut(ENTER)
   process.stdin.setRawMode(true)
   process.stdout.on('resize', draw)
-  const mount = new LiveMount(explorer)
+  const mount = new LiveMount(explorer, () => {})
   const timer = setInterval(() => {
     mount.look()
     if (explorer.filling.version !== state.model.version || !explorer.filling.isComplete) draw()
@@ -39,6 +39,7 @@ export async function runTerminal(explorer: Explorer): Promise<number> {
     await untilEnd(state, draw)
   } finally {
     clearInterval(timer)
+    mount.close()
     process.stdout.off('resize', draw)
     process.stdin.setRawMode(false)
     process.stdin.pause()

@@ -19,6 +19,8 @@ const TELL_MS = 600
 interface LayerState {
   state: 'waiting' | 'reading' | 'done' | 'failed'
   read: number
+  /** When reading began, seconds since 1970. */
+  begun: number
   fault: string | null
 }
 
@@ -43,7 +45,7 @@ export class Filling {
     signal?: AbortSignal,
   ) {
     signal?.addEventListener('abort', () => this.#abort.abort(signal.reason), { once: true })
-    this.layers = source.layers.map(() => ({ state: 'waiting', read: 0, fault: null }))
+    this.layers = source.layers.map(() => ({ state: 'waiting', read: 0, begun: 0, fault: null }))
     this.writer = new EntryWriter(index)
     index.together(() => {
       for (const [at, layer] of source.layers.entries()) insertLayer(index, layer, at)
@@ -105,6 +107,7 @@ export class Filling {
   async #read(at: number, layer: SourceLayer): Promise<void> {
     const state = this.layers[at]!
     state.state = 'reading'
+    state.begun = Date.now() / 1000
     this.writer.begin(at)
     try {
       await this.#readContent(at, layer, (read) => {
@@ -151,7 +154,7 @@ function insertLayer(index: IndexFile, { label, digest, command, created, stored
 }
 
 /** What a layer holds, in its own row. */
-export function countLayer(index: IndexFile, layer: number): void {
+function countLayer(index: IndexFile, layer: number): void {
   const counted = `UPDATE layers SET (bytes, entries) = (SELECT coalesce(sum(CASE WHEN type = 8 THEN size END), 0),
     count(*) FROM entries WHERE entries.layer = layers.layer AND (flags & 48) = 0) WHERE layer = ?`
   index.together(() => index.sql(counted).run(layer))

@@ -1,11 +1,12 @@
 /** The page: the stack at its side, one view beside it, and how far reading is. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Overview } from '../views/types.js'
 import { ImageView } from './image.js'
 import { Links } from './links.js'
 import { LiveView } from './live.js'
 import { MapView } from './map.js'
 import { ask } from './parts/api.js'
+import { useLive } from './parts/live.js'
 import { hrefOf, type Route, useRoute } from './parts/route.js'
 import { sizeText } from './parts/words.js'
 import { SearchView } from './search.js'
@@ -61,27 +62,36 @@ function skip(event: Event): void {
 function useOverview(): { overview: Overview | null; error: string | null } {
   const [overview, setOverview] = useState<Overview | null>(null)
   const [error, setError] = useState<string | null>(null)
+  const asking = useRef(() => {})
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined
     let isOver = false
     const next = async () => {
+      clearTimeout(timer)
+      let after = LIVE_MS
       try {
         const found = await ask<Overview>('overview')
         if (isOver) return
         setOverview((before) => (before !== null && sameOverview(before, found) ? before : found))
         setError(null)
-        timer = setTimeout(() => void next(), found.complete ? LIVE_MS : SOON_MS)
+        if (!found.complete) after = SOON_MS
       } catch {
         setError('The explorer has ended: start it again to go on.')
-        timer = setTimeout(() => void next(), LIVE_MS)
       }
+      clearTimeout(timer)
+      timer = setTimeout(() => void next(), after)
     }
+    asking.current = () => void next()
     void next()
     return () => {
       isOver = true
       clearTimeout(timer)
     }
   }, [])
+  // A mount is followed in every view, and says when there is something new.
+  useLive(overview?.kind === 'mount', (news) => {
+    if (news !== null && news.version !== overview?.version) asking.current()
+  })
   return { overview, error }
 }
 

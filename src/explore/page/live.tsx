@@ -1,34 +1,37 @@
 /** A live mount as it works: the upper growing, what was copied up and written, requests by kind. */
-import { useEffect, useState } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import type { LiveNews, Overview } from '../views/types.js'
+import { useLive } from './parts/live.js'
 import { Section } from './parts/parts.js'
 import { asValue, hrefOf } from './parts/route.js'
 import { CHANGES, sizeText } from './parts/words.js'
 
 const KEPT = 200
+/** Of the line that shows the upper's size, and seconds from one to the next. */
 const POINTS = 120
+const SPACING = 0.5
+
+interface Point {
+  readonly at: number
+  readonly bytes: number
+}
 
 type Told = LiveNews['changes'][number] & { readonly at: number; readonly id: number }
 
 export function LiveView({ overview }: { readonly overview: Overview }) {
   const [news, setNews] = useState<LiveNews | null>(null)
   const [changes, setChanges] = useState<readonly Told[]>([])
-  const [points, setPoints] = useState<readonly number[]>([])
+  const [points, setPoints] = useState<readonly Point[]>([])
   const [isLost, setLost] = useState(false)
-  useEffect(() => {
-    const source = new EventSource('/api/live')
-    let id = 0
-    source.onmessage = ({ data }) => {
-      const told = JSON.parse(data as string) as LiveNews
-      setLost(false)
-      setNews(told)
-      setPoints((before) => [...before, told.upper.bytes].slice(-POINTS))
-      const fresh = told.changes.map((change) => ({ ...change, at: told.at, id: id++ }))
-      if (fresh.length > 0) setChanges((before) => [...fresh.reverse(), ...before].slice(0, KEPT))
-    }
-    source.onerror = () => setLost(true)
-    return () => source.close()
-  }, [])
+  const ids = useRef(0)
+  useLive(overview.kind === 'mount', (told) => {
+    setLost(told === null)
+    if (told === null) return
+    setNews(told)
+    setPoints((before) => grown(before, told))
+    const fresh = told.changes.map((change) => ({ ...change, at: told.at, id: ids.current++ }))
+    if (fresh.length > 0) setChanges((before) => [...fresh.reverse(), ...before].slice(0, KEPT))
+  })
   if (overview.kind !== 'mount') return <p>This is no live mount.</p>
   return (
     <div class="live">
@@ -66,14 +69,21 @@ export function LiveView({ overview }: { readonly overview: Overview }) {
   )
 }
 
+function grown(points: readonly Point[], { at, upper: { bytes } }: LiveNews): readonly Point[] {
+  const before = points.at(-2)
+  // News comes as it happens: the last point waits for its time.
+  const kept = before !== undefined && at - before.at < SPACING ? points.slice(0, -1) : points
+  return [...kept, { at, bytes }].slice(-POINTS)
+}
+
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/')) || '/'
 }
 
 /** The upper's size over the last minute. */
-function Growth({ points }: { readonly points: readonly number[] }) {
-  const most = Math.max(1, ...points)
-  const line = points.map((bytes, at) => `${(at / (POINTS - 1)) * 300},${58 - (bytes / most) * 56}`).join(' ')
+function Growth({ points }: { readonly points: readonly Point[] }) {
+  const most = Math.max(1, ...points.map(({ bytes }) => bytes))
+  const line = points.map(({ bytes }, at) => `${(at / (POINTS - 1)) * 300},${58 - (bytes / most) * 56}`).join(' ')
   return (
     <svg class="growth" viewBox="0 0 300 60" preserveAspectRatio="none" role="img" aria-label="Size of the upper">
       <polyline points={line} />

@@ -215,6 +215,8 @@ export interface ImageView {
 export interface LiveNews {
   /** Seconds since 1970, with a fraction. */
   readonly at: number
+  /** As of the overview. */
+  readonly version: number
   readonly upper: { readonly entries: number; readonly bytes: number }
   readonly changes: readonly {
     readonly change: 'A' | 'C' | 'D'
@@ -224,7 +226,7 @@ export interface LiveNews {
   }[]
   /** Changes beyond those that are told. */
   readonly more: number
-  /** Requests by kind since the last tell, and since the mount began. */
+  /** Requests by kind in the last second, and since the mount began. */
   readonly requests: readonly { readonly kind: string; readonly now: number; readonly all: number }[]
   readonly copyUps: number
   readonly fault: string | null
