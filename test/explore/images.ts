@@ -35,6 +35,7 @@ const BASE = archive(
 const CHANGE = archive(
   directory('bin/'),
   file('bin/tool', bytes(TOOL, 7), { mode: 0o4755 }),
+  hardLink('bin/same', 'bin/tool'),
   directory('etc/'),
   file('etc/conf', 'one\ntwo and a half\nthree\nfour\n'),
   directory('opt/'),
@@ -68,37 +69,47 @@ const digestOf = (content: Buffer) => `sha256:${createHash('sha256').update(cont
 
 /** Makes an OCI layout with the images `app` (three layers) and `base` (the lowest of them) at `folder`. */
 export function makeLayout(folder: string): string {
+  const layers = [BASE, CHANGE, CLEAN].map((tar, at) => ({ tar, isPacked: at !== 1 }))
+  return makeLayoutOf(folder, [
+    { name: 'app', layers, history: STEPS },
+    { name: 'base', layers: layers.slice(0, 1), history: STEPS.slice(0, 2) },
+  ])
+}
+
+interface ImageOf {
+  readonly name: string
+  readonly layers: readonly { readonly tar: Buffer; readonly isPacked: boolean }[]
+  readonly history: readonly object[]
+}
+
+/** Makes an OCI layout with `images` at `folder`. */
+export function makeLayoutOf(folder: string, images: readonly ImageOf[]): string {
   mkdirSync(join(folder, 'blobs/sha256'), { recursive: true })
   const put = (mediaType: string, content: Buffer) => {
     const digest = digestOf(content)
     writeFileSync(join(folder, 'blobs/sha256', digest.slice(7)), content)
     return { mediaType, digest, size: content.length }
   }
-  const layer = (tar: Buffer, kind: 'none' | 'gzip') => {
-    const type = `application/vnd.oci.image.layer.v1.tar${kind === 'gzip' ? '+gzip' : ''}`
-    return { blob: put(type, kind === 'gzip' ? gzipSync(tar) : tar), diffID: digestOf(tar) }
-  }
-  const layers = [layer(BASE, 'gzip'), layer(CHANGE, 'none'), layer(CLEAN, 'gzip')]
-  const image = (name: string, count: number, history: readonly object[]) => {
+  const image = ({ name, layers, history }: ImageOf) => {
     const config = {
       created: '2026-01-03T00:00:00Z',
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       os: 'linux',
       config: { Cmd: ['/bin/tool'] },
-      rootfs: { type: 'layers', diff_ids: layers.slice(0, count).map(({ diffID }) => diffID) },
+      rootfs: { type: 'layers', diff_ids: layers.map(({ tar }) => digestOf(tar)) },
       history,
     }
+    const type = 'application/vnd.oci.image.layer.v1.tar'
     const manifest = {
       schemaVersion: 2,
       mediaType: 'application/vnd.oci.image.manifest.v1+json',
       config: put('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config))),
-      layers: layers.slice(0, count).map(({ blob }) => blob),
+      layers: layers.map(({ tar, isPacked }) => put(isPacked ? `${type}+gzip` : type, isPacked ? gzipSync(tar) : tar)),
     }
     const annotations = { 'org.opencontainers.image.ref.name': name }
     return { ...put(manifest.mediaType, Buffer.from(JSON.stringify(manifest))), annotations }
   }
-  const manifests = [image('app', 3, STEPS), image('base', 1, STEPS.slice(0, 2))]
-  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: images.map(image) }))
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }))
   return folder
 }

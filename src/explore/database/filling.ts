@@ -155,7 +155,13 @@ function insertLayer(index: IndexFile, { label, digest, command, created, stored
 
 /** What a layer holds, in its own row. */
 function countLayer(index: IndexFile, layer: number): void {
-  const counted = `UPDATE layers SET (bytes, entries) = (SELECT coalesce(sum(CASE WHEN type = 8 THEN size END), 0),
-    count(*) FROM entries WHERE entries.layer = layers.layer AND (flags & 48) = 0) WHERE layer = ?`
-  index.together(() => index.sql(counted).run(layer))
+  const counted = `UPDATE layers SET (bytes, entries) = (
+    SELECT coalesce(sum(CASE WHEN type = 8 THEN coalesce(stored, size) END), 0), count(*) FROM entries
+    WHERE entries.layer = layers.layer AND (flags & 48) = 0) WHERE layer = ?`
+  const repeated = `UPDATE layers SET bytes = bytes + (SELECT coalesce(sum(bytes), 0) FROM repeats
+    WHERE repeats.layer = layers.layer) WHERE layer = ?`
+  index.together(() => {
+    index.sql(counted).run(layer)
+    index.sql(repeated).run(layer)
+  })
 }

@@ -73,6 +73,8 @@ class LayerSink implements TarSink {
     if (meaning.kind === 'whiteout') return this.writer.whiteout(joined(meaning.parent, meaning.name))
     if (meaning.kind === 'opaque') return this.writer.opaque(meaning.path)
     const path = meaning.kind === 'root' ? '' : joined(meaning.parent, meaning.name)
+    // A device 0:0 is what a whiteout is in a directory.
+    if (entry.type === 'char' && entry.major + entry.minor === 0) return this.writer.whiteout(path)
     if (path === '' && entry.type !== 'directory') return
     this.#node = this.#write(path, entry)
     this.#hash = this.hashing && entry.type === 'file' && entry.size >= LEAST_HASHED ? createHash('sha256') : null
@@ -81,9 +83,14 @@ class LayerSink implements TarSink {
   #write(path: string, entry: TarEntry): number {
     const { type, mode, uid, gid, size, mtime, extents } = entry
     const flags = extents === null ? 0 : Flag.SPARSE
+    const stored = extents === null ? null : extents.reduce((sum, { length }) => sum + length, 0)
     const place = type === 'file' ? this.reader().position : null
     const [link, xattrs] = [linkOf(entry), xattrText(entry.xattrs)]
-    return this.writer.entry({ path, type: TYPES[type], mode, uid, gid, size, mtime, link, xattrs, place, flags })
+    return this.writer.entry({
+      path,
+      type: TYPES[type],
+      ...{ mode, uid, gid, size, stored, mtime, link, xattrs, place, flags },
+    })
   }
 
   data(bytes: Buffer): void {

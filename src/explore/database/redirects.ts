@@ -53,7 +53,7 @@ function copyInto(index: IndexFile, layer: number, from: number, to: number, pat
 const COPY = `INSERT OR REPLACE INTO entries
   SELECT ?, layer, type, mode, uid, gid, size, mtime, link, xattrs,
     CASE WHEN flags & ${Flag.MOVED} THEN place ELSE node END, hash,
-    flags & ~${Flag.RELOCATED} | ${Flag.MOVED}, NULL, NULL
+    flags & ~${Flag.RELOCATED} | ${Flag.MOVED}, NULL, NULL, NULL, stored, NULL
   FROM entries WHERE node = ? AND layer < ?`
 
 function nodeFor(index: IndexFile, parent: number, name: string | Buffer, path: string | null): number {

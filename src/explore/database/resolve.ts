@@ -5,7 +5,7 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { IndexFile } from './index-file.js'
-import { Flag, ROOT, SHOWS, SUMS, Type, Why } from './schema.js'
+import { Flag, HOLD, ROOT, SHOWS, SUMS, Type, Why } from './schema.js'
 
 /** Rows of a directory that are held at once. */
 const PAGE = 2_000
@@ -60,7 +60,7 @@ export async function resolveIndex(index: IndexFile, signal: AbortSignal): Promi
   }
   // Who asks meanwhile gets the old sums or the new ones.
   const swap = 'DROP TABLE sums; ALTER TABLE sums_next RENAME TO sums;'
-  index.together(() => index.exec(swap + SUMS.replace('sums', 'sums_next')))
+  index.together(() => index.exec(swap + SUMS.replace('sums', 'sums_next') + HOLD))
 }
 
 function rootCuts(index: IndexFile): Cut[] {

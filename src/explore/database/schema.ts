@@ -61,6 +61,30 @@ export const SUMS = `CREATE TABLE sums(
   node INTEGER NOT NULL, layer INTEGER NOT NULL, hidden_by INTEGER NOT NULL, bytes INTEGER NOT NULL,
   files INTEGER NOT NULL, gone INTEGER NOT NULL, PRIMARY KEY(node, layer, hidden_by)) WITHOUT ROWID;`
 
+/**
+ * What is wasted, the one definition of it: bytes that a layer holds and that a layer above hides, each file once. A
+ * file of several names (entries.target leads from the others to the first) is hidden when its last name is:
+ * entries.held says by which layer. Holes are no bytes (entries.stored is without them). What a layer holds twice under
+ * one name it hides itself (repeats).
+ */
+const WASTED = `CREATE VIEW wasted_entries AS
+  SELECT node, layer, coalesce(held, hidden_by) AS hidden_by, why, coalesce(stored, size) AS bytes, hash FROM entries
+    WHERE hidden_by IS NOT NULL AND type = ${Type.FILE} AND coalesce(stored, size) > 0
+      AND (held IS NULL OR held < ${SHOWS}) AND flags & ${Flag.RELOCATED | Flag.MOVED} = 0
+  UNION ALL SELECT node, layer, layer, ${Why.REPLACED}, bytes, NULL FROM repeats WHERE bytes > 0;
+CREATE VIEW wasted AS
+  SELECT coalesce(nullif(p.path, '/'), '') || '/' || n.name AS path, w.layer, w.hidden_by, w.bytes
+  FROM wasted_entries w JOIN nodes n USING (node) LEFT JOIN nodes p ON p.node = n.parent;`
+
+/** Says of files with several names which layer hides the last of them; SHOWS: none. */
+export const HOLD = `
+UPDATE entries SET held = NULL WHERE held IS NOT NULL;
+UPDATE entries SET held = max(links.last, coalesce(hidden_by, ${SHOWS})) FROM (
+    SELECT target, layer, max(coalesce(hidden_by, ${SHOWS})) AS last FROM entries WHERE target IS NOT NULL
+    GROUP BY target, layer) AS links
+  WHERE entries.node = links.target AND entries.layer = links.layer AND entries.type = ${Type.FILE};
+`
+
 export const SCHEMA = `
 CREATE TABLE layers(
   layer INTEGER PRIMARY KEY, label TEXT, digest TEXT, command TEXT, created TEXT, stored INTEGER,
@@ -70,7 +94,14 @@ CREATE UNIQUE INDEX nodes_by_name ON nodes(parent, name);
 CREATE TABLE entries(
   node INTEGER NOT NULL, layer INTEGER NOT NULL, type INTEGER NOT NULL, mode INTEGER, uid INTEGER, gid INTEGER,
   size INTEGER, mtime INTEGER, link, xattrs TEXT, place INTEGER, hash BLOB, flags INTEGER NOT NULL,
-  hidden_by INTEGER, why INTEGER, PRIMARY KEY(node, layer)) WITHOUT ROWID;
+  hidden_by INTEGER, why INTEGER, target INTEGER, stored INTEGER, held INTEGER, PRIMARY KEY(node, layer)) WITHOUT ROWID;
+CREATE INDEX entries_links ON entries(target, layer) WHERE target IS NOT NULL;
+CREATE INDEX entries_held ON entries(held) WHERE held IS NOT NULL;
+CREATE TABLE repeats(node INTEGER NOT NULL, layer INTEGER NOT NULL, bytes INTEGER NOT NULL);
+CREATE TRIGGER repeated BEFORE UPDATE OF place ON entries
+  WHEN old.type = ${Type.FILE} AND old.place IS NOT NULL AND new.place IS NOT old.place
+  BEGIN INSERT INTO repeats VALUES(old.node, old.layer, coalesce(old.stored, old.size)); END;
+${WASTED}
 ${SUMS}${SUMS.replace('sums', 'sums_next')}
 CREATE VIEW files AS
   SELECT CASE WHEN n.node = 1 THEN '/' ELSE coalesce(nullif(p.path, '/'), '') || '/' || n.name END AS path,

@@ -3,7 +3,7 @@
  * what is not in it is asked of the index, so that memory does not grow with the image.
  */
 import { nameOf, parentOf } from '../../oci/apply/paths.js'
-import { asColumn, type IndexFile } from './index-file.js'
+import { asColumn, fromColumn, type IndexFile } from './index-file.js'
 import { Flag, ROOT, Type } from './schema.js'
 
 /** Directories that are remembered. */
@@ -17,6 +17,8 @@ interface NewEntry {
   readonly uid: number
   readonly gid: number
   readonly size: number
+  /** Bytes that the archive holds of it, where those are others: it has holes. */
+  readonly stored?: number | null
   readonly mtime: number
   /** Target of a symbolic link; path of the file that a hard link is another name of. Latin1. */
   readonly link: string | null
@@ -27,16 +29,25 @@ interface NewEntry {
   readonly flags: number
 }
 
-const UPSERT = `INSERT INTO entries(node, layer, type, mode, uid, gid, size, mtime, link, xattrs, place, flags)
-  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+const UPSERT = `INSERT INTO
+    entries(node, layer, type, mode, uid, gid, size, mtime, link, xattrs, place, flags, target, stored)
+  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT(node, layer) DO UPDATE SET type = excluded.type, mode = excluded.mode, uid = excluded.uid,
     gid = excluded.gid, size = excluded.size, mtime = excluded.mtime, link = excluded.link, xattrs = excluded.xattrs,
-    place = excluded.place, hash = NULL,
+    place = excluded.place, hash = NULL, target = excluded.target, stored = excluded.stored,
     flags = excluded.flags | (flags & ${Flag.WHITEOUT}) |
       CASE WHEN excluded.type = ${Type.DIRECTORY} THEN flags & ${Flag.OPAQUE} ELSE 0 END`
 
 const IMPLY = `INSERT OR IGNORE INTO entries(node, layer, type, mode, uid, gid, size, flags)
   VALUES(?, ?, ${Type.DIRECTORY}, 493, 0, 0, 0, ${Flag.IMPLIED})`
+
+const LINK = `SELECT link FROM entries WHERE node = ? AND layer = ? AND type = ${Type.SYMLINK}`
+
+const TARGET = `SELECT coalesce(e.target, e.node) FROM nodes n JOIN entries e USING (node)
+  WHERE n.parent = ? AND n.name = ? AND e.layer = ?`
+
+/** Symbolic links that are followed on the way to one name. */
+const MOST_LINKS = 40
 
 const HIDE = `INSERT INTO entries(node, layer, type, size, flags) VALUES(?, ?, 0, 0, ${Flag.WHITEOUT})
   ON CONFLICT(node, layer) DO UPDATE SET flags = flags | ${Flag.WHITEOUT}`
@@ -46,6 +57,7 @@ export class EntryWriter {
   readonly #directories = new Map<string, { readonly node: number; layer: number }>()
   #next: number
   #layer = 0
+  #links = 0
 
   constructor(private readonly index: IndexFile) {
     this.#next = (index.sql('SELECT max(node) FROM nodes').pluck().get() as number) + 1
@@ -60,10 +72,21 @@ export class EntryWriter {
   entry(entry: NewEntry): number {
     const { path, type } = entry
     const node = type === Type.DIRECTORY ? this.#directory(path) : this.#child(path)
-    const { mode, uid, gid, size, mtime, link, xattrs, place, flags } = entry
+    const { mode, uid, gid, size, stored = null, mtime, link, xattrs, place, flags } = entry
     const column = link === null ? null : asColumn(link)
-    this.index.sql(UPSERT).run(node, this.#layer, type, mode, uid, gid, size, mtime, column, xattrs, place, flags)
+    const target = type === Type.LINK && link !== null ? this.#fileOf(link) : null
+    // A second entry that says of a file that it is another name of itself says nothing.
+    if (target === node) return node
+    const rest = [type, mode, uid, gid, size, mtime, column, xattrs, place, flags, target, stored]
+    this.index.sql(UPSERT).run(node, this.#layer, ...rest)
     return node
+  }
+
+  /** The node of the file that the hard link to `path` is another name of; null where this layer has none. */
+  #fileOf(path: string): number | null {
+    const parent = this.#directory(parentOf(path))
+    const name = asColumn(nameOf(path))
+    return (this.index.sql(TARGET).pluck().get(parent, name, this.#layer) as number | undefined) ?? null
   }
 
   /** The content of the entry that was written as `node`. */
@@ -96,11 +119,26 @@ export class EntryWriter {
   #directory(path: string): number {
     const known = this.#directories.get(path)
     if (known !== undefined && known.layer === this.#layer) return known.node
+    if (path !== '' && known !== undefined) this.#directory(parentOf(path))
     const node = path === '' ? ROOT : (known?.node ?? this.#made(path))
+    const { changes } = this.index.sql(IMPLY).run(node, this.#layer)
+    const link = changes > 0 ? undefined : (this.index.sql(LINK).pluck().get(node, this.#layer) as unknown)
+    if (link !== undefined && this.#links < MOST_LINKS) return this.#behind(path, fromColumn(link))
     if (known === undefined && this.#directories.size >= REMEMBERED) this.#forget()
     this.#directories.set(path, { node, layer: this.#layer })
-    if (path !== '' && known !== undefined) this.#directory(parentOf(path))
-    this.index.sql(IMPLY).run(node, this.#layer)
+    return node
+  }
+
+  /** The directory that `path` leads to, a symbolic link of this layer: what lies behind it is there. */
+  #behind(path: string, link: string): number {
+    const parts: string[] = []
+    for (const part of `${link.startsWith('/') ? '' : `${parentOf(path)}/`}${link}`.split('/')) {
+      if (part === '..') parts.pop()
+      else if (part !== '' && part !== '.') parts.push(part)
+    }
+    this.#links++
+    const node = this.#directory(parts.join('/'))
+    this.#links--
     return node
   }
 

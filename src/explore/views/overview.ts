@@ -1,7 +1,7 @@
 /** The stack as a picture: each layer with its size, age, command, and with whom it is shared; how far reading is. */
 import type { ViewContext } from './context.js'
-import { ALWAYS } from './entry.js'
 import type { LayerInfo, Overview } from './types.js'
+import { wastedSums } from './waste-sums.js'
 
 /** Answers at once, also while the layers are being read. */
 export function overviewOf(context: ViewContext): Overview {
@@ -26,9 +26,10 @@ export function overviewOf(context: ViewContext): Overview {
 }
 
 /** Bytes of each layer that a layer above hides. */
-function wastedByLayer({ index }: ViewContext): Map<number, number> {
-  const sql = `SELECT layer, sum(bytes) FROM sums WHERE node = 1 AND hidden_by < ${ALWAYS} GROUP BY layer`
-  return new Map(index.sql(sql).raw().all() as [number, number][])
+function wastedByLayer(context: ViewContext): Map<number, number> {
+  const found = new Map<number, number>()
+  for (const { layer, bytes } of wastedSums(context)) found.set(layer, (found.get(layer) ?? 0) + bytes)
+  return found
 }
 
 function layerInfo(context: ViewContext, at: number, wasted: ReadonlyMap<number, number> | null): LayerInfo {

@@ -4,33 +4,31 @@
  * numbers.
  */
 import { LEAST_HASHED } from '../database/read-archive.js'
-import { Flag, Type, Why } from '../database/schema.js'
+import { Flag, Type } from '../database/schema.js'
 import { told, type ViewContext } from './context.js'
-import { ALWAYS, reasonOf } from './entry.js'
+import { reasonOf } from './entry.js'
 import type { Query } from './query.js'
 import type { Duplicate, Instruction, Waste, WastedPath } from './types.js'
+import { sumOf, wastedSums } from './waste-sums.js'
 
 /** Groups of duplicates that are told, and paths of each. */
 const MOST_GROUPS = 100
 const MOST_PATHS = 20
 
-const WASTED = `type = ${Type.FILE} AND size > 0 AND hidden_by IS NOT NULL
-  AND flags & ${Flag.RELOCATED | Flag.MOVED} = 0`
-
 /** The sums, without lists. */
 type WasteTotals = Pick<Waste, 'bytes' | 'wasted' | 'ratio' | 'overwritten' | 'deleted'>
 
-function wasteTotals({ index }: ViewContext): WasteTotals {
-  const bytes = index.sql('SELECT coalesce(sum(bytes), 0) FROM layers').pluck().get() as number
-  const sql = `SELECT coalesce(sum(size), 0), coalesce(sum(CASE WHEN why IN (${Why.REPLACED}, ${Why.PARENT_REPLACED})
-    THEN size END), 0) FROM entries WHERE ${WASTED}`
-  const [wasted, overwritten] = index.sql(sql).raw().get() as [number, number]
-  return { bytes, wasted, ratio: bytes === 0 ? 0 : wasted / bytes, overwritten, deleted: wasted - overwritten }
+function wasteTotals(context: ViewContext): WasteTotals {
+  const bytes = context.index.sql('SELECT coalesce(sum(bytes), 0) FROM layers').pluck().get() as number
+  const sums = wastedSums(context)
+  const wasted = sumOf(sums)
+  const over = sumOf(sums.filter(({ overwritten }) => overwritten))
+  return { bytes, wasted, ratio: bytes === 0 ? 0 : wasted / bytes, overwritten: over, deleted: wasted - over }
 }
 
 /** All of it; the paths page by page, the largest first. */
 export function wasteView(context: ViewContext, query: Query): Waste {
-  const select = `SELECT node FROM entries WHERE ${WASTED} GROUP BY node ORDER BY sum(size) DESC, node`
+  const select = 'SELECT node FROM wasted_entries GROUP BY node ORDER BY sum(bytes) DESC, node'
   const { total, nodes } = context.page(query.key, select, [], query)
   const duplicates = context.filling.isHashed ? duplicatesOf(context) : null
   return {
@@ -43,21 +41,20 @@ export function wasteView(context: ViewContext, query: Query): Waste {
     rows: nodes.map((node) => wastedPath(context, node)),
     duplicates,
     duplicated: duplicates === null ? null : duplicatedBytes(context),
-    sql: `SELECT path, sum(size) AS wasted, group_concat(layer) AS layers FROM files WHERE kind = 'file' AND hidden_by
-      IS NOT NULL GROUP BY path ORDER BY wasted DESC`.replace(/\s+/g, ' '),
+    sql: 'SELECT path, sum(bytes) AS bytes, group_concat(layer) AS layers FROM wasted GROUP BY path ORDER BY 2 DESC',
   }
 }
 
 interface WastedRow {
   readonly layer: number
-  readonly size: number
+  readonly bytes: number
   readonly hidden_by: number
   readonly why: number
   readonly hash: Buffer | null
 }
 
 function wastedPath(context: ViewContext, node: number): WastedPath {
-  const sql = `SELECT layer, size, hidden_by, why, hash FROM entries WHERE node = ? AND ${WASTED} ORDER BY layer`
+  const sql = 'SELECT layer, bytes, hidden_by, why, hash FROM wasted_entries WHERE node = ? ORDER BY layer, hidden_by'
   const rows = context.index.sql(sql).all(node) as WastedRow[]
   const last = rows.at(-1)!
   const { name: path, raw } = told(context.pathOf(node))
@@ -66,8 +63,8 @@ function wastedPath(context: ViewContext, node: number): WastedPath {
   return {
     path,
     ...(raw === undefined ? {} : { raw }),
-    bytes: rows.reduce((sum, { size }) => sum + size, 0),
-    layers: rows.map(({ layer }) => layer),
+    bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    layers: [...new Set(rows.map(({ layer }) => layer))],
     by: last.hidden_by,
     why,
     sameContent,
@@ -88,29 +85,34 @@ function nameOf({ source }: ViewContext, layer: number): string {
 
 function fixOf(why: WastedPath['why'], sameContent: boolean, from: string, by: string): string {
   if (sameContent) return `${by} changes only its owner, mode or time: do that where ${from} makes it (COPY --chmod)`
+  if (from === by) return `write it once: ${by} holds it several times`
   if (why === 'replaced' || why === 'parent-replaced') return `write it once: ${by} overwrites what ${from} wrote`
   return `delete it in the step that makes it: ${by} deletes what ${from} wrote`
 }
 
 function instructionsOf(context: ViewContext): Instruction[] {
-  const sql = `SELECT hidden_by, layer, sum(bytes), sum(files) FROM sums WHERE node = 1 AND hidden_by < ${ALWAYS}
-    GROUP BY hidden_by, layer HAVING sum(bytes) > 0 ORDER BY layer`
-  const rows = context.index.sql(sql).raw().all() as [number, number, number, number][]
-  const layers = [...new Set(rows.map(([by]) => by))]
+  const sums = wastedSums(context)
+  const layers = [...new Set(sums.map(({ by }) => by))]
   const instructions = layers.map((layer) => {
-    const own = rows.filter(([by]) => by === layer)
-    const of = own.map(([, from, bytes]) => ({ layer: from, bytes }))
+    const own = sums.filter(({ by }) => by === layer)
+    const holders = [...new Set(own.map((sum) => sum.layer))]
     return {
       layer,
       label: nameOf(context, layer),
       command: context.source.layers[layer]!.command,
-      bytes: of.reduce((sum, { bytes }) => sum + bytes, 0),
-      files: own.reduce((sum, [, , , files]) => sum + files, 0),
-      of,
-      fix: `in one step with ${of.map(({ layer: from }) => nameOf(context, from)).join(', ')} it costs nothing`,
+      bytes: sumOf(own),
+      files: own.reduce((count, { files }) => count + files, 0),
+      of: holders.map((from) => ({ layer: from, bytes: sumOf(own.filter((sum) => sum.layer === from)) })),
+      fix: adviceOf(context, layer, holders),
     }
   })
   return instructions.sort((a, b) => b.bytes - a.bytes)
+}
+
+function adviceOf(context: ViewContext, layer: number, holders: readonly number[]): string {
+  const others = holders.filter((from) => from !== layer)
+  if (others.length === 0) return `it holds files twice under one name: write each once`
+  return `in one step with ${others.map((from) => nameOf(context, from)).join(', ')} it costs nothing`
 }
 
 const GROUPS = `FROM entries WHERE type = ${Type.FILE} AND hidden_by IS NULL AND hash IS NOT NULL
