@@ -2,13 +2,13 @@
  * The library's functions for mounts: make one, change its flags, ask it, end it. A mount is served by a process of
  * its own, which outlives the caller; it is found again by its mountpoint.
  */
-import { StratafsError } from '../base/failure.js'
 import { fromText, shown } from '../base/text.js'
 import { askDaemon } from '../daemon/control/control-client.js'
 import type { ControlRequest } from '../daemon/control/control-protocol.js'
 import { findMount } from '../daemon/control/find-mount.js'
 import type { InspectDocument } from '../daemon/control/inspect-document.js'
 import { unmount as unmountPath } from '../daemon/control/unmount.js'
+import { unanswered } from '../daemon/mount/elsewhere.js'
 import { listMounts } from '../daemon/mount/run-directory.js'
 import { parseOptions } from '../daemon/options/parse.js'
 import { mountInBackground } from '../daemon/process/background.js'
@@ -150,10 +150,8 @@ export async function stats(mountpoint: Path): Promise<MountStats> {
 }
 
 async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
-  const { daemon } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
-  if (daemon === null) {
-    const words = `${toText(mountpoint)} cannot be asked: its daemon is dead or another user’s`
-    throw new StratafsError(words, 'DAEMON_DEAD', 'take a dead mount away with `stratafs unmount`')
-  }
+  const { daemon, entry } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
+  if (daemon === null)
+    throw unanswered(toBytes(mountpoint), entry?.device, 'take a dead mount away with `stratafs unmount`')
   return askOf(daemon.socket, request, toText(mountpoint))
 }

@@ -3,15 +3,19 @@
  * not answer is listed as fast as any other. Only the size of an upper is read from it.
  */
 import { shown } from '../base/text.js'
-import { isOurType, readMounts } from '../daemon/mount/mountinfo.js'
+import { type Server, serversOf } from '../daemon/mount/elsewhere.js'
+import { isOurType, type MountEntry, readMounts } from '../daemon/mount/mountinfo.js'
 import { listMounts, type MountState } from '../daemon/mount/run-directory.js'
 import { nameLayers } from './layer-names.js'
 import { usedBelow } from './offline/layer-space.js'
 
 export interface MountSummary {
   readonly mountpoint: string
-  /** `dead`: in the kernel's table, and served by no daemon of this user. */
-  readonly state: 'serving' | 'dead'
+  /**
+   * `elsewhere`: served by a daemon that has another run directory (STRATAFS_RUN_DIR), where `inspect` and the others
+   * find it. `dead`: in the kernel's table, and no daemon is seen that serves it.
+   */
+  readonly state: 'serving' | 'elsewhere' | 'dead'
   readonly mode: 'rw' | 'ro'
   /** LAYOUT:TAG where its layers are an image's. */
   readonly image: string | null
@@ -25,12 +29,13 @@ export interface MountSummary {
   readonly pid: number | null
 }
 
-/** Every mount of this user, the oldest first, and the dead ones in the kernel's table. */
+/** Every mount of this user, the oldest first, and in the kernel's table those of others and dead ones. */
 export function summarizeMounts(): MountSummary[] {
   const states = listMounts().map(({ state }) => state)
   const served = new Set(states.map(({ device }) => device))
-  const dead = readMounts().filter((entry) => isOurType(entry) && !served.has(entry.device))
-  return [...states.map(summaryOf), ...dead.map(({ mountpoint }) => deadSummary(mountpoint))]
+  const others = readMounts().filter((entry) => isOurType(entry) && !served.has(entry.device))
+  const servers = others.length === 0 ? new Map() : serversOf(new Set(others.map(({ device }) => device)))
+  return [...states.map(summaryOf), ...others.map((entry) => otherSummary(entry, servers.get(entry.device) ?? null))]
 }
 
 function summaryOf({ mountpoint, config, since, pid }: MountState): MountSummary {
@@ -48,7 +53,10 @@ function summaryOf({ mountpoint, config, since, pid }: MountState): MountSummary
   }
 }
 
-function deadSummary(mountpoint: string): MountSummary {
-  const nothing = { image: null, layers: [], upper: null, upperBytes: null, since: null, pid: null }
-  return { mountpoint: shown(mountpoint), state: 'dead', mode: 'ro', ...nothing }
+function otherSummary({ mountpoint }: MountEntry, server: Server | null): MountSummary {
+  const state = server?.known?.state
+  if (state !== undefined) return { ...summaryOf({ ...state, mountpoint }), state: 'elsewhere' }
+  const nothing = { image: null, layers: [], upper: null, upperBytes: null, since: null }
+  const seen = server === null ? 'dead' : 'elsewhere'
+  return { mountpoint: shown(mountpoint), state: seen, mode: 'ro', ...nothing, pid: server?.pid ?? null }
 }

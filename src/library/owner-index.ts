@@ -8,6 +8,7 @@ import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { findMount } from '../daemon/control/find-mount.js'
 import type { InspectDocument } from '../daemon/control/inspect-document.js'
+import { unanswered } from '../daemon/mount/elsewhere.js'
 import { lockDirectories } from '../daemon/mount/locks.js'
 import type { FoundMount } from '../daemon/mount/run-directory.js'
 import * as api from '../owner-index/api.js'
@@ -50,9 +51,8 @@ export async function targetOf(given: LayerTarget, gone = false): Promise<StackT
     return unwrap(plainTarget(paths, optional(given.upper), optional(given.work), gone), 'NOT_FOUND')
   }
   if (given.lower?.length) throw new StratafsError('name a mountpoint or layers, not both', 'INVALID_ARGUMENT')
-  const { daemon } = unwrap(findMount(absolute(given.merged)), 'NOT_A_MOUNT')
-  if (daemon === null)
-    throw new StratafsError(`${shown(absolute(given.merged))} cannot be asked: its daemon is dead`, 'DAEMON_DEAD')
+  const { daemon, entry } = unwrap(findMount(absolute(given.merged)), 'NOT_A_MOUNT')
+  if (daemon === null) throw unanswered(absolute(given.merged), entry?.device, 'name its layers instead, with --lower')
   return unwrap(await mountTarget(daemon))
 }
 

@@ -45,6 +45,14 @@ test('the uppers that mounts left go, and nothing else', needsRoot, (t) => {
   assert.ok(left.bytes >= 5000)
   assert.match(w.run('store', 'list', '--store', 'store').stdout, /^KIND +NAME +SIZE +CHANGED +USED +IMAGES\nlayer /)
 
+  const formatted = (format: string) => w.run('store', 'list', '--store', 'store', '--format', format).stdout
+  assert.deepEqual(formatted('{{.Kind}} {{.Path}} {{.Used}}').split('\n').sort(), [
+    '',
+    `layer ${layer!.path} mounted`,
+    ...uppers.map(({ path, inUse }) => `upper ${path} ${inUse ? 'mounted' : '-'}`).sort(),
+  ])
+  assert.match(formatted('table {{.Kind}}\\t{{.Size}}'), /^KIND +SIZE\nlayer +\S+ k?B\n/)
+
   const dry = w.run('store', 'prune', '--store', 'store', '--dry-run')
   assert.match(dry.stdout, /^upper \S+, \S+ kB, changed .* ago\nwould remove 1 upper and 0 layers, /)
   const asked = w.run('store', 'prune', '--store', 'store')

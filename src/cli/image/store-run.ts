@@ -4,13 +4,13 @@
  */
 import { createInterface } from 'node:readline/promises'
 import { isatty } from 'node:tty'
-import { pathBytes } from '../../base/text.js'
+import { pathBytes, shown } from '../../base/text.js'
 import type { StoreOptions } from '../../library/image-store.js'
 import { listStore, pruneStore, type StorePiece, unneededInStore } from '../../library/store.js'
 import { printDocument } from '../documents/documents.js'
 import type { PieceOfStore } from '../documents/images.js'
 import { Exit, printError } from '../terminal/errors.js'
-import { print } from '../terminal/print.js'
+import { print, printRows } from '../terminal/print.js'
 import { printTable } from '../terminal/table.js'
 import { agoText, sizeText } from '../terminal/units.js'
 
@@ -36,9 +36,10 @@ function optionsOf(given: string | undefined): StoreOptions {
 }
 
 /** Prints what the store holds; the exit code. */
-export function runStoreList(given: string | undefined, json: boolean): number {
+export function runStoreList(given: string | undefined, json: boolean, format: string | undefined): number {
   const pieces = listStore(optionsOf(given))
   if (json) return printDocument('store list', { schemaVersion: 1, pieces: pieces.map(told) })
+  if (format !== undefined) return printRows(shown(format), pieces.map(fieldsOf), { ChangedAt: 'CHANGED AT' })
   printTable(COLUMNS, pieces.map(rowOf))
   return Exit.DONE
 }
@@ -93,6 +94,16 @@ function lineOf({ kind, path, bytes, changed }: StorePiece): string {
 function rowOf({ kind, name, bytes, changed, inUse, images }: StorePiece): string[] {
   const short = name.replace(/^(chain-)?sha256-/, '').slice(0, kind === 'layer' ? SHORT : undefined)
   return [kind, short, sizeText(bytes), agoText(changed), inUse ? 'mounted' : '-', images.join(', ')]
+}
+
+/** For --format: what the columns show, and what they are made of. */
+function fieldsOf(piece: StorePiece) {
+  const [kind, , size, changed, used, images] = rowOf(piece) as [string, string, string, string, string, string]
+  const { name, path, bytes, changed: changedAt } = piece
+  return {
+    ...{ Kind: kind, Name: name, Path: path, Size: size, Bytes: bytes },
+    ...{ Changed: changed, ChangedAt: changedAt, Used: used, Images: images },
+  }
 }
 
 function told({ kind, name, path, bytes, changed, inUse, images }: StorePiece): PieceOfStore {

@@ -1,18 +1,22 @@
 /** `stratafs store …`: the store of unpacked layers, and what mounts of images left in it. */
-
+import { JSON_OPTION, rowFormat } from '../contents/options.js'
 import { type Add, last } from '../terminal/command.js'
 import { STORE } from './options.js'
-
-const JSON_OPTION = { type: 'boolean', describe: 'as JSON' } as const
 
 const storeList: Add = (parser, outcome) =>
   parser.command(
     ['list', 'ls'],
     'its layers, with the images that have them, and uppers that mounts left',
-    (command) => command.option('store', STORE).option('json', JSON_OPTION).example('$0 store list', ''),
+    (command) =>
+      command
+        .option('store', STORE)
+        .option('json', JSON_OPTION)
+        .option('format', rowFormat('.Kind .Name .Path .Size .Bytes .Changed .ChangedAt .Used .Images'))
+        .example('$0 store list', '')
+        .example("$0 store list --format '{{.Kind}} {{.Path}}'", ''),
     async (given) => {
       const { runStoreList } = await import('./store-run.js')
-      outcome.code = runStoreList(last(given.store), given.json === true)
+      outcome.code = runStoreList(last(given.store), given.json === true, last(given.format))
     },
   )
 

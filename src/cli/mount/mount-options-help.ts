@@ -70,7 +70,7 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   ['fsname=NAME subtype=TYPE', 'what the mount table shows'],
   ['transport=dev-fuse|fuse-native', 'how requests come; see docs/transports.md'],
   ['accept_limits', 'over fuse-native: several users, though owners are wrong'],
-  ['auto_unmount', 'unmount when the daemon dies'],
+  ['auto_unmount', 'over fuse-native: unmount when the daemon dies; without effect over dev-fuse'],
   ['log=FILE|journal debug', 'where the daemon logs; every request in one line'],
 ]
 

@@ -6,6 +6,7 @@
 import { realpathSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, shown } from '../../base/text.js'
+import { unanswered } from '../mount/elsewhere.js'
 import { isOurType, type MountEntry, mountedOn, mountHolding, readMounts } from '../mount/mountinfo.js'
 import { type FoundMount, listMounts } from '../mount/run-directory.js'
 
@@ -71,6 +72,8 @@ export function findInside(path: string): InsideMount | StratafsError {
   const full = byName ? `${directory === '/' ? '' : directory}/${name}` : directory
   const entry = mountHolding(full, readMounts())
   const daemon = entry && listMounts().find(({ state }) => state.device === entry.device)
+  if (entry !== undefined && daemon === undefined && isOurType(entry))
+    return unanswered(entry.mountpoint, entry.device, 'name its layers instead, with --upper and --lower')
   if (entry === undefined || daemon === undefined)
     return new StratafsError(
       `${shown(path)} is in no stratafs mount of yours`,

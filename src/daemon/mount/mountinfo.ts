@@ -3,6 +3,7 @@
  * mountpoint itself, because a mount whose engine is busy or dead cannot be asked. Paths are latin1 strings.
  */
 import { readFileSync } from 'node:fs'
+import { shown } from '../../base/text.js'
 
 export interface MountEntry {
   readonly id: number
@@ -84,4 +85,11 @@ export function overlayOver(upper: string, text = readFileSync('/proc/self/mount
     return type === 'overlay' && options.split(',').some((word) => plain(word) === `upperdir=${upper}`)
   })
   return found === undefined ? undefined : plain(found[0]!.split(' ')[4] ?? '')
+}
+
+/** That a mount on `path` covers one of ours, in a sentence; null where it does not. */
+export function coveredMount(path: string): string | null {
+  const under = mountedOn(path, readMounts())
+  if (under === undefined || !isOurType(under)) return null
+  return `a stratafs mount is on ${shown(path)} already: this one covers it until it is unmounted`
 }

@@ -55,8 +55,8 @@ export interface FoundMount {
 const LONGEST_DIRECTORY = 107 - 40
 
 /** Candidates, best first. In a user namespace root may not own /run, so all of them are looked through. */
-function candidates(): string[] {
-  const { STRATAFS_RUN_DIR: chosen, XDG_RUNTIME_DIR: runtime } = process.env
+export function candidates(environment: NodeJS.ProcessEnv = process.env): string[] {
+  const { STRATAFS_RUN_DIR: chosen, XDG_RUNTIME_DIR: runtime } = environment
   if (chosen) return [chosen]
   const uid = process.getuid?.() ?? 0
   const own = [...(runtime ? [join(runtime, 'stratafs')] : []), `/tmp/stratafs-${uid}`]
@@ -193,6 +193,13 @@ function startTimeOf(pid: number): string | null {
 /** Whether the daemon still runs, as far as can be told from this pid namespace. */
 export function isAlive(state: MountState): boolean {
   return state.pidNamespace !== ownPidNamespace() || startTimeOf(state.pid) === state.startTime
+}
+
+/** Live mounts that the run directory `directory` knows, which is another's: nothing is removed. */
+export function mountsKnownIn(directory: string): MountState[] {
+  if (!isPrivate(directory, false)) return []
+  const files = readdirSync(directory).filter((file) => file.endsWith('.json'))
+  return files.flatMap((file) => readState(join(directory, file)) ?? []).filter(isAlive)
 }
 
 /** Every live mount of this user, oldest first. What the dead ones left is removed on the way. */

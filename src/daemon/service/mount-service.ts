@@ -21,7 +21,7 @@ import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
-import { mountedOn, readMounts } from '../mount/mountinfo.js'
+import { coveredMount, mountedOn, readMounts } from '../mount/mountinfo.js'
 import {
   giveStem,
   type MountState,
@@ -111,13 +111,15 @@ export class MountService {
   ): Promise<MountService | StratafsError> {
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
+    const covered = coveredMount(plan.mountpoint)
+    if (covered !== null) logger.log('warn', covered)
     for (const limit of transport.limits) logger.log('warn', limit)
     const started = await MountService.#engineFor(plan, logger, trace)
     if (started instanceof StratafsError) return started
     const { engine, why } = started
     if (why !== null) logger.log('warn', why)
     const told = why === null ? transport : { ...transport, limits: [...transport.limits, why] }
-    return new MountService(newState(plan, engine), told, logger, locks, engine, { over, otherEngine: why })
+    return new MountService(newState(plan, engine), told, logger, locks, engine, { over, otherEngine: why, covered })
   }
 
   static async #engineFor(
@@ -143,6 +145,8 @@ export class MountService {
       readonly over: ((code: number) => void) | undefined
       /** Why it is another engine than was asked for; null: it is not. */
       readonly otherEngine: string | null
+      /** That it lies above another mount; null: it does not. */
+      readonly covered: string | null
     },
   ) {
     this.#holding = new Freezer(engine, logger.log)
@@ -153,7 +157,9 @@ export class MountService {
 
   /** What whoever mounted has to know at once; null: nothing. */
   get notice(): string | null {
-    return transportNotice(this.transport) ?? this.more.otherEngine
+    const { otherEngine, covered } = this.more
+    const notices = [transportNotice(this.transport) ?? otherEngine, covered].filter((each) => each !== null)
+    return notices.length === 0 ? null : notices.join('; ')
   }
 
   /** Makes the mount findable. A mount that cannot be registered still serves. */

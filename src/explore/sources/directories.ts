@@ -4,8 +4,9 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { findMount } from '../../daemon/control/find-mount.js'
 import { resolveDir } from '../../daemon/mount/directories.js'
+import { unanswered } from '../../daemon/mount/elsewhere.js'
 import { nameLayers } from '../../library/layer-names.js'
-import { absolute, type Path, toText, unwrap } from '../../library/paths.js'
+import { absolute, type Path, toBytes, toText, unwrap } from '../../library/paths.js'
 import type { Source, SourceLayer } from './types.js'
 
 /** Layers as they are named: lowers top first. */
@@ -38,10 +39,7 @@ export function mountSource(merged: Path): Source | null {
   const found = findMount(absolute(merged))
   if (found instanceof StratafsError) return null
   if (found.daemon === null)
-    throw new StratafsError(
-      `${toText(merged)} cannot be asked: its daemon is dead or another user’s: unmount it, and mount it again`,
-      'DAEMON_DEAD',
-    )
+    throw unanswered(toBytes(merged), found.entry?.device, 'name its layers instead, with --upper and --lower')
   const { lowers, upper, layerNames } = found.daemon.state.config
   return {
     kind: 'mount',

@@ -1,6 +1,6 @@
 /** One name in the merged tree up to a layer, from its rows. */
 import { fromColumn, type IndexFile } from '../database/index-file.js'
-import { SHOWS, Type, Why } from '../database/schema.js'
+import { Type, Why } from '../database/schema.js'
 import { told } from './context.js'
 import type { Change, Entry, Kind, Reason } from './types.js'
 
@@ -117,6 +117,3 @@ function changeOf(rows: readonly EntryRow[], layer: number): Change {
   if (own !== undefined && own.type !== Type.NONE) return under ? 'C' : 'A'
   return before.some(({ hidden_by }) => hidden_by === layer) ? 'D' : 'U'
 }
-
-/** What stands for "shows" in sums, for SQL. */
-export const ALWAYS = SHOWS

@@ -10,6 +10,7 @@ import { askDaemon } from '../../daemon/control/control-client.js'
 import { findMount } from '../../daemon/control/find-mount.js'
 import { type HeldMount, holdMount } from '../../daemon/control/hold-client.js'
 import type { InspectDocument } from '../../daemon/control/inspect-document.js'
+import { unanswered } from '../../daemon/mount/elsewhere.js'
 import type { FoundMount } from '../../daemon/mount/run-directory.js'
 import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
 import { type LayerStackConfig, SAME_IDS } from '../../stack/layer-stack.js'
@@ -58,13 +59,8 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
 async function mountSource(merged: string): Promise<Source> {
   const target = findMount(merged)
   if (target instanceof StratafsError) throw target
-  const { daemon } = target
-  if (daemon === null)
-    throw new StratafsError(
-      `${shown(merged)}: its daemon is dead or another user’s`,
-      'DAEMON_DEAD',
-      'name its layers instead, with --upper and --lower',
-    )
+  const { daemon, entry } = target
+  if (daemon === null) throw unanswered(merged, entry?.device, 'name its layers instead, with --upper and --lower')
   const { state } = daemon
   const stack = stackOf(state.config, await prefixOf(daemon))
   const path = target.entry === null ? null : target.path

@@ -17,6 +17,7 @@ import { changeTree, wholeTree } from '../changes/tree.js'
 import { refuseWrong } from '../image/config-change.js'
 import { Layout } from '../image/layout.js'
 import { holding } from '../store/hold.js'
+import { holdingNew } from '../store/new-layout.js'
 import { type Archive, type ArchiveOptions, fillFile, fillNew, writeArchive } from './archive.js'
 import { type LayerEntry, layerEntries } from './entries.js'
 import { baseImage, type CommittedImage, checkBelow, type ImageWords, putLayer, withoutLayers } from './image.js'
@@ -64,10 +65,15 @@ export async function commitArchive(wish: CommitRequest, path: string | number):
 /** Adds the layer to an image. Throws StratafsError. */
 export async function commitImage(wish: CommitRequest, image: ImageWish): Promise<Archive & CommittedImage> {
   const source = await findSource(wish.source)
-  const layout = image.base === 'none' ? Layout.openOrCreate(image.directory) : Layout.open(image.directory)
+  const waiting = { waits: image.waits, signal: wish.signal }
+  const work = (layout: Layout) => {
+    refuseInside(source, AT_FDCWD, layout.directory, shown(layout.directory))
+    return commitUpon(layout, source, wish, image)
+  }
+  if (image.base === 'none') return holdingNew(image.directory, waiting, work)
+  const layout = Layout.open(image.directory)
   refuseInside(source, AT_FDCWD, layout.directory, shown(layout.directory))
-  const waiting = { waits: image.waits, signal: wish.signal, writes: true }
-  return holding(layout, waiting, () => commitUpon(layout, source, wish, image))
+  return holding(layout, { ...waiting, writes: true }, () => work(layout))
 }
 
 async function commitUpon(

@@ -10,7 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { pathBytes } from '../../base/text.js'
 import type { Layout } from '../image/layout.js'
 import { digestsIn, NOTE, removeUnneeded, writeNote } from '../image/needs.js'
-import { heldDirectory, type Waiting } from './lock.js'
+import { aloneNow, heldDirectory, type Waiting } from './lock.js'
 
 /**
  * Runs `work` while no blob can be removed. `writes`: what killed writers left is removed first, where nobody else is
@@ -31,6 +31,23 @@ export function alone<T>(layout: Layout, waiting: Waiting, work: () => Promise<T
     sweep(layout)
     return work()
   })
+}
+
+/**
+ * Removes what nobody needs, then runs `work`, if nobody else is there; else false. For whoever has failed: it does not
+ * fail.
+ */
+export function sweepWhereAlone(layout: Layout, work: () => boolean): boolean {
+  let result = false
+  try {
+    aloneNow(`${layout.directory}/blobs`, () => {
+      sweep(layout)
+      result = work()
+    })
+  } catch {
+    return false
+  }
+  return result
 }
 
 const TEMPORARY = /^\.(index\.json|oci-layout)-\d+-[0-9a-f]{8}$|^\.stratafs-(unsure-.*|sizes\.json\..*)\.new$/

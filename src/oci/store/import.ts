@@ -13,14 +13,14 @@ import { meaningOf, targetOf } from '../apply/names.js'
 import { ArchiveSource, isStandardInput, type Progress } from '../apply/source.js'
 import { type Compression, compressor, decompress } from '../encoding/compression.js'
 import { changed } from '../image/config-change.js'
-import { type ImageConfig, Layout, layerType, type Platform } from '../image/layout.js'
+import { type ImageConfig, type Layout, layerType, type Platform } from '../image/layout.js'
 import { ownPlatform, parsePlatform } from '../image/platform.js'
 import { keepSizes } from '../image/sizes.js'
 import { entryFault, type TarSink } from '../tar/entry.js'
 import { TarReader } from '../tar/reader.js'
 import { FreshBlob } from './fresh-blob.js'
-import { holding } from './hold.js'
 import { type Reference, referenceText } from './images.js'
+import { holdingNew } from './new-layout.js'
 
 interface ImportRequest {
   /** Latin1; `-` is standard input. */
@@ -51,13 +51,13 @@ export interface Imported {
   readonly entries: number
 }
 
-/** Imports; throws StratafsError with no tag changed and no blob left. */
+/** Imports; throws StratafsError with no tag changed, no blob left and no layout made. */
 export async function importImage(request: ImportRequest): Promise<Imported> {
   const platform = request.platform === null ? ownPlatform() : parsePlatform(request.platform)
   const { config: run } = changed({ ...platform, rootfs: { type: 'layers', diff_ids: [] } }, request.changes)
-  const layout = Layout.openOrCreate(request.reference.layout)
   const { waits, signal } = request
-  return holding(layout, { waits, signal, writes: true }, () => storeImage(layout, platform, run, request))
+  const store = (layout: Layout) => storeImage(layout, platform, run, request)
+  return holdingNew(request.reference.layout, { waits, signal }, store)
 }
 
 async function storeImage(

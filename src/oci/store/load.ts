@@ -9,11 +9,11 @@ import { ArchiveSource, type Progress } from '../apply/source.js'
 import { decompress } from '../encoding/compression.js'
 import { isDigest } from '../encoding/digest.js'
 import { asConfig, asImageDocument, asIndex, parsed } from '../image/documents.js'
-import { type Descriptor, Layout, layerType, type Manifest, MediaType, REF_NAME } from '../image/layout.js'
+import { type Descriptor, type Layout, layerType, type Manifest, MediaType, REF_NAME } from '../image/layout.js'
 import { TarReader } from '../tar/reader.js'
-import { holding } from './hold.js'
 import { Files } from './load-files.js'
 import type { Waiting } from './lock.js'
+import { holdingNew } from './new-layout.js'
 
 interface LoadRequest extends Waiting {
   /** Latin1; `-` is standard input. */
@@ -32,11 +32,10 @@ export interface LoadedImage {
   readonly id: string
 }
 
-/** Loads every image of the archive. Throws StratafsError with no tag changed. */
+/** Loads every image of the archive. Throws StratafsError with no tag changed, and no layout made. */
 export async function loadImages(request: LoadRequest): Promise<LoadedImage[]> {
-  const layout = Layout.openOrCreate(request.layout)
   const { waits, signal } = request
-  return holding(layout, { waits, signal, writes: true }, () => load(layout, request))
+  return holdingNew(request.layout, { waits, signal }, (layout) => load(layout, request))
 }
 
 async function load(layout: Layout, request: LoadRequest): Promise<LoadedImage[]> {

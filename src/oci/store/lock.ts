@@ -66,6 +66,15 @@ export function lockedNow(path: string, work: () => void): void {
   })
 }
 
+/** Runs `work` alone with the directory at `path` (latin1) if nobody else holds it, else not. Throws StratafsError. */
+export function aloneNow(path: string, work: () => void): void {
+  const opened = native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
+  if (opened < 0) throw new StratafsError(`${shown(path)} cannot be opened: ${errnoWords(opened)}`)
+  withFd(opened, (fd) => {
+    if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) work()
+  })
+}
+
 async function held<T>(
   opened: number,
   path: string,
