@@ -107,7 +107,7 @@ export async function explore(target: Target, view = 'overview'): Promise<unknow
 
 async function sourceOf(name: Path): Promise<Source> {
   const bytes = toBytes(name)
-  if (isStandardInput(bytes)) return archiveSource('-', null)
+  if (isStandardInput(bytes)) return { ...(await archiveSource('-', null)), words: ['-'] }
   for (const [path, tag] of splits(bytes)) {
     const source = await sourceAt(path, tag === null ? null : shown(tag))
     if (source !== null) return source

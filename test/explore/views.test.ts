@@ -29,7 +29,8 @@ import type { Entry, FileView, MapView, Overview, Search, Tree, Waste } from '..
 import { unpackImage } from '../../src/library/image-store.js'
 import { listOwners } from '../../src/library/owners.js'
 import { MAIN } from '../daemon/harness.js'
-import { BIG, makeDockerArchive, makeLayout, makeOciArchive, TOOL } from './images.js'
+import { archive, file, hardLink, pax } from '../oci/archive.js'
+import { BIG, makeDockerArchive, makeLayout, makeLayoutOf, makeOciArchive, TOOL } from './images.js'
 
 const LIB = 50_000
 const CACHE = 5_000
@@ -159,7 +160,7 @@ test('waste: the largest path first, by instruction, and what would help', async
 test('search by name, bits, attributes, layer; and what makes no sense is said', async () => {
   await app((explorer) => {
     const paths = (words: string) => (explorer.view(`search?${words}`) as Search).rows.map(({ path }) => path)
-    assert.deepEqual(paths('setuid=1'), ['/bin/tool'])
+    assert.deepEqual(paths('setuid=1').sort(), ['/bin/same', '/bin/tool'])
     assert.deepEqual(paths('xattrs=1'), ['/opt/capable'])
     assert.deepEqual(paths('name=*.so'), [])
     assert.deepEqual(paths('name=*.so&ghosts=1').sort(), ['/usr/lib/a.so', '/usr/lib/b.so'])
@@ -169,6 +170,54 @@ test('search by name, bits, attributes, layer; and what makes no sense is said',
     assert.throws(() => explorer.view('tree?layer=9'), /layer=9: give a number from 0 to 2/)
     assert.throws(() => explorer.view('tree?path=../../etc'), /leads out of the layers/)
   })
+})
+
+test('another name of a file is as the file is, also where its first name is gone', async () => {
+  const first = archive(
+    pax([['SCHILY.xattr.security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex')]]),
+    file('gone', 'x'.repeat(50), { mode: 0o4757, uid: 7 }),
+    hardLink('stays', 'gone'),
+  )
+  const layers = [first, archive(file('.wh.gone'))].map((tar) => ({ tar, isPacked: true }))
+  const image = `${makeLayoutOf(join(folder, 'linked'), [{ name: 'app', layers, history: [] }])}:app`
+  await exploring({ name: image }, (explorer) => {
+    for (const words of ['setuid=1', 'writable=1', 'xattrs=1', 'uid=7', 'larger=50&name=stays'])
+      assert.deepEqual(
+        (explorer.view(`search?${words}`) as Search).rows.map(({ path }) => path),
+        ['/stays'],
+        words,
+      )
+    assert.equal(rowsOf(explorer, 'path=/').stays!.mode, '4757')
+  })
+  const rules = { noSetuid: true, noCapabilities: true, noWorldWritable: true }
+  const { breaches } = await checkImage(image, rules)
+  assert.deepEqual(
+    breaches.map(({ rule, paths }) => [rule, paths.map(({ path }) => path)]),
+    [
+      ['no-setuid', ['/stays']],
+      ['no-capabilities', ['/stays']],
+      ['no-world-writable', ['/stays']],
+    ],
+  )
+})
+
+test('every view has its question in SQL; the words name the same again', async () => {
+  await app((explorer) => {
+    for (const view of ['overview', 'tree?path=/etc', 'file?path=/etc/conf', 'map', 'waste', 'search?uid=0', 'image']) {
+      const { sql } = explorer.view(view) as { sql: string }
+      assert.ok(explorer.index.sql(sql).all().length > 0, view)
+    }
+  })
+  const lower = ['plain-1', 'plain-2'].map((name) => join(folder, name))
+  for (const path of lower) mkdirSync(path)
+  const words = await exploring({ lower, names: ['one', ''] }, (each) => (each.view('overview') as Overview).words)
+  assert.deepEqual(words, ['--lower', `one=${lower[0]}`, '--lower', lower[1]])
+  for (const name of [`${layout}:app`, makeDockerArchive(layout, join(folder, 'again.tar'))])
+    for (let turn = 0, target = name; turn < 2; turn++) {
+      const [again, ...more] = await exploring({ name: target }, (each) => (each.view('overview') as Overview).words)
+      assert.deepEqual(more, [])
+      target = again!
+    }
 })
 
 test('the map adds up', async () => {

@@ -5,26 +5,26 @@ import { useAnswer } from './parts/api.js'
 import { type Route, routeText } from './parts/route.js'
 
 /** What the server calls the view; the page has words that are its own. */
-function asked({ view, words }: Route): string {
+function asked({ view, words }: Route, overview: Overview): string {
+  // What happens cannot be asked for again; what the upper has, can.
+  if (view === 'live') return `search?in=${overview.layers.length - 1}`
   const { file, a: _a, b: _b, ...rest } = words
-  if (view === 'live') return 'overview'
   return file === undefined ? routeText({ view, words: rest }) : `file?path=${file}`
 }
 
 export function Links({ route, overview }: { readonly route: Route; readonly overview: Overview }) {
-  const question = asked(route)
+  const question = asked(route, overview)
   const limited = `${question}${question.includes('?') ? '&' : '?'}limit=1`
-  const hasSql = !['overview', 'image'].includes(question.split('?')[0]!)
-  const { value } = useAnswer<{ sql?: string }>(hasSql && overview.complete ? limited : null, overview.version)
+  const { value } = useAnswer<{ sql?: string }>(overview.complete ? limited : null, overview.version)
   const sql = value?.sql
   return (
     <footer class="links">
       <Copied label="Copy link" text={() => location.href} />
       <Copied
         label="Copy as --json"
-        text={() => `stratafs explore ${quoted(overview.title)} --json --view ${quoted(question)}`}
+        text={() => `stratafs explore ${overview.words.map(quoted).join(' ')} --json --view ${quoted(question)}`}
       />
-      {hasSql && sql && <Copied label="Copy as SQL" text={() => `sqlite3 ${quoted(overview.index)} ${quoted(sql)}`} />}
+      {sql && <Copied label="Copy as SQL" text={() => `sqlite3 ${quoted(overview.index)} ${quoted(sql)}`} />}
       <a href={`/api/${question}`} target="_blank" rel="noreferrer">
         JSON
       </a>

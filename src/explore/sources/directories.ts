@@ -23,11 +23,18 @@ export function directorySource({ lower, names = [], upper }: NamedDirectories):
   return {
     kind: 'directories',
     title: lower.map(toText).join(':'),
+    words: wordsOf(lowers, names, top),
     layers: stackOf(lowers, names, top),
     image: null,
     merged: null,
     close: () => {},
   }
+}
+
+function wordsOf(lowers: readonly string[], names: readonly string[], upper: string | null): string[] {
+  const named = (path: string, at: number) => (names[at] ? `${names[at]}=${shown(path)}` : shown(path))
+  const words = lowers.flatMap((path, at) => ['--lower', named(path, at)])
+  return upper === null ? words : [...words, '--upper', shown(upper)]
 }
 
 function directory(option: string, path: Path): string {

@@ -53,6 +53,8 @@ export interface Source {
   readonly kind: 'image' | 'directories' | 'mount'
   /** As a person would name it. */
   readonly title: string
+  /** What names it to the command, where that is not its title. */
+  readonly words?: readonly string[]
   readonly layers: readonly SourceLayer[]
   readonly image: ImageFacts | null
   /** The mountpoint, of a mount. */

@@ -53,9 +53,25 @@ export function modeText(mode: number | null): string {
   return (mode ?? 0).toString(8).padStart(4, '0')
 }
 
+/**
+ * What all names of a file share is told by the first of them, whatever a tar says of the others. Of `entries e`, with
+ * INODES joined to it.
+ */
+export const INODES = 'LEFT JOIN entries i ON i.node = e.target AND i.layer = e.layer'
+export const INODE = {
+  mode: 'coalesce(i.mode, e.mode)',
+  uid: 'coalesce(i.uid, e.uid)',
+  gid: 'coalesce(i.gid, e.gid)',
+  size: 'coalesce(i.size, e.size)',
+  mtime: 'coalesce(i.mtime, e.mtime)',
+  xattrs: 'CASE WHEN i.node IS NULL THEN e.xattrs ELSE i.xattrs END',
+} as const
+
 /** The rows of a node up to `layer`, topmost first. */
 export function rowsOf(index: IndexFile, node: number, layer: number): EntryRow[] {
-  const sql = 'SELECT * FROM entries WHERE node = ? AND layer <= ? ORDER BY layer DESC'
+  const sql = `SELECT e.layer, e.type, ${INODE.mode} AS mode, ${INODE.uid} AS uid, ${INODE.gid} AS gid, e.size,
+    ${INODE.mtime} AS mtime, e.link, ${INODE.xattrs} AS xattrs, e.flags, e.hidden_by, e.why, e.hash, e.place
+    FROM entries e ${INODES} WHERE e.node = ? AND e.layer <= ? ORDER BY e.layer DESC`
   return index.sql(sql).all(node, layer) as EntryRow[]
 }
 

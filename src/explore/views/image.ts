@@ -16,6 +16,7 @@ export function imageView({ source }: ViewContext): ImageView {
       command: commandText(step.created_by ?? ''),
       comment: step.comment ?? '',
     })),
+    sql: 'SELECT layer, created, command, digest FROM layers ORDER BY layer DESC',
     shared: layers.map(({ shared }, layer) => ({ layer, with: shared })),
   }
 }

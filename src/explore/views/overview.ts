@@ -3,6 +3,12 @@ import type { ViewContext } from './context.js'
 import type { LayerInfo, Overview } from './types.js'
 import { wastedSums } from './waste-sums.js'
 
+const SQL = `SELECT layer, label, bytes, entries, (SELECT coalesce(sum(bytes), 0) FROM wasted
+  WHERE wasted.layer = layers.layer) AS wasted, stored, created, command FROM layers ORDER BY layer DESC`.replace(
+  /\s+/g,
+  ' ',
+)
+
 /** Answers at once, also while the layers are being read. */
 export function overviewOf(context: ViewContext): Overview {
   const { source, filling, index } = context
@@ -22,6 +28,8 @@ export function overviewOf(context: ViewContext): Overview {
     wasted: lost,
     image: image === null ? null : { tag: image.tag, platform: image.platform, created: image.created },
     index: index.path,
+    words: source.words ?? [source.title],
+    sql: SQL,
   }
 }
 

@@ -2,7 +2,7 @@
 import { StratafsError } from '../../base/failure.js'
 import { Type } from '../database/schema.js'
 import { pasted, told, type ViewContext } from './context.js'
-import { entryAt } from './entry.js'
+import { entryAt, INODE, INODES } from './entry.js'
 import type { Query } from './query.js'
 import type { Found, Search } from './types.js'
 
@@ -32,7 +32,7 @@ export function searchView(context: ViewContext, query: Query): Search {
   const where = conditions.map(({ sql }) => sql).join(' AND ')
   const values = conditions.flatMap((each) => each.values)
   const ghosts = query.flag('ghosts') ? '' : ' AND e.hidden_by IS NULL'
-  const sql = `SELECT DISTINCT e.node FROM entries e JOIN nodes n USING (node) WHERE e.type <> 0 AND ${where}${ghosts}`
+  const sql = `SELECT DISTINCT e.node FROM entries e JOIN nodes n ON n.node = e.node ${INODES} WHERE e.type <> 0 AND ${where}${ghosts}`
   const { total, nodes } = context.page(query.key, sql, values, query)
   const rows = nodes.flatMap((node) => foundAt(context, node) ?? [])
   return { total, offset: query.offset, rows, version, sql: pasted(`${sql.replace('e.node', 'e.*, n.name')}`, values) }
@@ -49,19 +49,18 @@ function conditionsOf(query: Query): Condition[] {
   const name = query.text('name')
   if (name !== null) add("n.name LIKE ? ESCAPE '!'", pattern(name))
   for (const [key, column] of [
-    ['uid', 'e.uid'],
-    ['gid', 'e.gid'],
+    ['uid', INODE.uid],
+    ['gid', INODE.gid],
     ['in', 'e.layer'],
   ] as const)
     if (query.get(key) !== null) add(`${column} = ?`, query.number(key, 0))
-  if (query.get('larger') !== null) add('e.size >= ?', query.number('larger', 0))
-  if (query.get('smaller') !== null) add('e.size <= ?', query.number('smaller', 0))
-  if (query.get('after') !== null) add('e.mtime >= ?', timeOf(query, 'after'))
-  if (query.get('before') !== null) add('e.mtime < ?', timeOf(query, 'before'))
-  if (query.flag('setuid')) add(`e.mode & 3072 <> 0 AND e.type = ${Type.FILE}`)
-  if (query.flag('writable'))
-    add(`e.mode & 2 <> 0 AND e.type NOT IN (${Type.SYMLINK}, ${Type.LINK}) AND e.mode & 512 = 0`)
-  if (query.flag('xattrs')) add('e.xattrs IS NOT NULL')
+  if (query.get('larger') !== null) add(`${INODE.size} >= ?`, query.number('larger', 0))
+  if (query.get('smaller') !== null) add(`${INODE.size} <= ?`, query.number('smaller', 0))
+  if (query.get('after') !== null) add(`${INODE.mtime} >= ?`, timeOf(query, 'after'))
+  if (query.get('before') !== null) add(`${INODE.mtime} < ?`, timeOf(query, 'before'))
+  if (query.flag('setuid')) add(`${INODE.mode} & 3072 <> 0 AND e.type IN (${Type.FILE}, ${Type.LINK})`)
+  if (query.flag('writable')) add(`${INODE.mode} & 2 <> 0 AND e.type <> ${Type.SYMLINK} AND ${INODE.mode} & 512 = 0`)
+  if (query.flag('xattrs')) add(`${INODE.xattrs} IS NOT NULL`)
   const kind = query.text('kind')
   if (kind !== null) add('e.type = ?', kindNumber(kind))
   return found

@@ -47,6 +47,9 @@ export interface Overview {
   readonly image: { readonly tag: string | null; readonly platform: string; readonly created: string | null } | null
   /** The index as a file, for `sqlite3`. */
   readonly index: string
+  /** What `stratafs explore` is given for the same. */
+  readonly words: readonly string[]
+  readonly sql: string
 }
 
 /** A name in the merged tree up to a layer. */
@@ -209,6 +212,7 @@ export interface ImageView {
   }[]
   readonly tags: readonly string[]
   readonly shared: readonly { readonly layer: number; readonly with: readonly string[] }[]
+  readonly sql: string
 }
 
 /** What a live mount did since the last tell. */
