@@ -99,6 +99,48 @@ test('ghosts say what hides them; a layer alone shows what it has', { skip }, as
   await page.waitForURL(/layer=0&only=1/)
 })
 
+test('search by name, owner, time, layer, bits and attributes', { skip }, async () => {
+  const { page } = shown
+  const found = page.getByRole('grid', { name: 'Found' })
+  const fills: readonly (readonly [label: string, value: string, path: string])[] = [
+    ['Name, with * and ?', 'cop*', '/opt/copy-b'],
+    ['User id', '0', '/etc/conf'],
+    ['Group id', '0', '/etc/conf'],
+    ['Modified before', '1971-01-01', '/etc/conf'],
+    ['At least, in bytes', '9000', '/opt/copy-a'],
+  ]
+  for (const [label, value, path] of fills) {
+    await at(page, 'search')
+    await page.getByLabel(label).fill(value)
+    await found.getByText(path, { exact: true }).waitFor()
+  }
+  await at(page, 'search')
+  await page.getByLabel('In layer').selectOption('layer 3/3')
+  await found.getByText('/plain/inside').waitFor()
+  await page.getByLabel('Modified after').fill('2100-01-01')
+  await found.getByText('/plain/inside').waitFor({ state: 'detached' })
+  for (const [label, path] of [
+    ['setuid or setgid', '/bin/tool'],
+    ['with extended attributes', '/opt/capable'],
+  ] as const) {
+    await at(page, 'search')
+    await page.getByLabel(label).check()
+    await found.getByText(path).waitFor()
+  }
+})
+
+test('the map takes the layers apart, and shows one alone', { skip }, async () => {
+  const { page } = shown
+  await at(page, 'map')
+  await page.getByLabel('each layer apart').check()
+  const map = page.getByRole('region', { name: 'Sizes' })
+  await map.getByRole('link', { name: /^layer 2\/3/ }).click()
+  await page.waitForURL(/map\?in=1/)
+  await map.getByRole('link', { name: /^bin/ }).waitFor()
+  await page.getByRole('link', { name: 'only layer 2/3: all' }).click()
+  await map.getByRole('link', { name: /^layer 2\/3/ }).waitFor()
+})
+
 test('a link is copied, and shows the same when it is opened', { skip }, async () => {
   const { page, context } = shown
   await at(page, 'search?setuid=1')
@@ -149,6 +191,7 @@ test('the keyboard alone is enough', { skip }, async () => {
 const ROUTES = [
   'tree?path=/etc&file=/etc/conf',
   'map',
+  'map?by=layer',
   'waste',
   'search?xattrs=1',
   'image',

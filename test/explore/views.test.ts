@@ -220,6 +220,26 @@ test('every view has its question in SQL; the words name the same again', async 
     }
 })
 
+test('the map, each layer apart and one alone, adds up to the map', async () => {
+  await app((explorer) => {
+    const map = (words: string) => (explorer.view(`map?${words}`) as MapView).node
+    const whole = map('path=/opt')
+    const apart = map('path=/opt&by=layer')
+    assert.deepEqual(
+      apart.children!.map(({ name, layer, size }) => [name, layer, size]),
+      whole.layers.map(([layer, bytes]) => [`layer ${layer + 1}/3`, layer, bytes]),
+    )
+    for (const { layer, size, children } of apart.children!) {
+      assert.equal(map(`path=/opt&in=${layer}`).size, size)
+      assert.equal(
+        children!.reduce((sum, child) => sum + child.size, 0),
+        size,
+      )
+    }
+    assert.throws(() => explorer.view('map?in=9'), /in=9: give a number from 0 to 2/)
+  })
+})
+
 test('the map adds up', async () => {
   const { node } = await app((explorer) => explorer.view('map?path=/') as MapView)
   assert.equal(

@@ -4,7 +4,7 @@ import { joinValue } from '../views/tree-model.js'
 import type { MapView as Answer, LayerInfo, MapNode, Overview } from '../views/types.js'
 import { useAnswer } from './parts/api.js'
 import { colourOf, LayerChip, Path, Waiting } from './parts/parts.js'
-import { hrefOf, type Route } from './parts/route.js'
+import { go, hrefOf, type Route, routeText } from './parts/route.js'
 import { type Box, squarified } from './parts/squarify.js'
 import { sizeText } from './parts/words.js'
 
@@ -13,13 +13,27 @@ const ROOM = 22
 export function MapView({ route, overview }: { readonly route: Route; readonly overview: Overview }) {
   const { words } = route
   const path = words.path ?? '/'
-  const layer = words.layer === undefined ? '' : `&layer=${words.layer}`
-  const { value, error } = useAnswer<Answer>(overview.complete ? `map?path=${path}${layer}` : null, overview.version)
+  const { layer = '', by = '', in: only = '' } = words
+  const question = routeText({ view: 'map', words: { path, layer, by, in: only } })
+  const { value, error } = useAnswer<Answer>(overview.complete ? question : null, overview.version)
   return (
     <div class="map-view">
       <div class="toolbar">
         <Path path={path} href={(at) => hrefOf('map', { ...words, path: at })} />
         {value !== null && <span class="quiet">{sizeText(value.node.size)} show</span>}
+        <label>
+          <input
+            type="checkbox"
+            checked={by === 'layer'}
+            onChange={() => go('map', { ...words, in: '', by: by === 'layer' ? '' : 'layer' }, true)}
+          />
+          each layer apart
+        </label>
+        {only !== '' && (
+          <a href={hrefOf('map', { ...words, in: '', by: 'layer' })}>
+            only {overview.layers[Number(only)]?.label}: all
+          </a>
+        )}
       </div>
       {!overview.complete && <p class="quiet">The layers are being read.</p>}
       {value === null ? (
@@ -82,7 +96,8 @@ interface TileProperties {
 function Tile({ item, at, path, words, layers }: TileProperties) {
   const owner = item.layers[0]?.[0] ?? 0
   const label = layers[owner]?.label ?? ''
-  const title = `${item.name}${item.directory ? '/' : ''} ${sizeText(item.size)}, ${label}`
+  const name = item.layer === undefined && item.directory ? `${item.name}/` : item.name
+  const title = `${name} ${sizeText(item.size)}${name === label ? '' : `, ${label}`}`
   if (item.layers.length === 0) return <span class="tile rest" style={placeOf(at)} title={`… ${sizeText(item.size)}`} />
   const hasRoom = at.width > 30 && at.height > 16
   const href = hrefTo(item, path, words)
@@ -103,6 +118,7 @@ function Tile({ item, at, path, words, layers }: TileProperties) {
 }
 
 function hrefTo(item: MapNode, path: string, words: Route['words']): string {
+  if (item.layer !== undefined) return hrefOf('map', { ...words, by: '', in: String(item.layer) })
   const own = joinValue(path, item)
   const { layer } = words
   if (item.directory) return hrefOf('map', { ...words, path: own })

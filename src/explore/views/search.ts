@@ -32,7 +32,8 @@ export function searchView(context: ViewContext, query: Query): Search {
   const where = conditions.map(({ sql }) => sql).join(' AND ')
   const values = conditions.flatMap((each) => each.values)
   const ghosts = query.flag('ghosts') ? '' : ' AND e.hidden_by IS NULL'
-  const sql = `SELECT DISTINCT e.node FROM entries e JOIN nodes n ON n.node = e.node ${INODES} WHERE e.type <> 0 AND ${where}${ghosts}`
+  const sql = `SELECT DISTINCT e.node FROM entries e JOIN nodes n ON n.node = e.node ${INODES}
+    WHERE e.type <> 0 AND ${where}${ghosts}`
   const { total, nodes } = context.page(query.key, sql, values, query)
   const rows = nodes.flatMap((node) => foundAt(context, node) ?? [])
   return { total, offset: query.offset, rows, version, sql: pasted(`${sql.replace('e.node', 'e.*, n.name')}`, values) }

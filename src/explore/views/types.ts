@@ -126,6 +126,8 @@ export interface MapNode {
   readonly name: string
   readonly raw?: string
   readonly directory: boolean
+  /** It is a layer's part of the directory, not one in it. */
+  readonly layer?: number
   readonly size: number
   /** Bytes by layer, the largest first. */
   readonly layers: readonly (readonly [layer: number, bytes: number])[]
