@@ -1,7 +1,8 @@
 /**
  * How soon `stratafs explore` shows something of a large image, from a cold start, and what it takes in memory: beside
- * `tar t` of the same archive, as `docker save | tar t` would read it. The archive is made first: three layers, gzip,
- * files of a few KiB each. Each side runs three times, the median counts.
+ * `tar t` of its layers, which is the least that anybody has to do who lists them, and beside what people do: dive,
+ * where it is installed, and else `podman save | tar t`, where podman and skopeo are. The image is made first: three
+ * layers, gzip, files of a few KiB each. Each side runs three times, the median counts.
  *
  * Usage: node dist/scripts/bench-explore.js [FILES, 200000 where not given]
  */
@@ -12,6 +13,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createGzip } from 'node:zlib'
+import { podman } from '../test/oci/podman.js'
 import { checkoutRoot } from './checkout.js'
 
 const LAYERS = 3
@@ -148,29 +150,58 @@ function listWithTar(layout: string): number {
   return (performance.now() - begun) / 1000
 }
 
+const has = (program: string) => spawnSync('sh', ['-c', 'command -v "$0"', program]).status === 0
+
+/** What the first tool that is there takes to read the same image; null where there is none. */
+function peer(folder: string, layout: string): { readonly name: string; readonly seconds: () => number } | null {
+  const timed = (script: string) => () => {
+    const begun = performance.now()
+    const { status, stderr } = podman(folder, 'overlay', script)
+    if (status !== 0) throw new Error(stderr)
+    return (performance.now() - begun) / 1000
+  }
+  if (process.getuid?.() !== 0 || !has('podman') || !has('skopeo')) return null
+  const made = podman(folder, 'overlay', `skopeo copy -q oci:${layout} containers-storage:localhost/bench:1 >/dev/null`)
+  if (made.status !== 0) throw new Error(made.stderr)
+  const isDive = has('dive')
+  const saved = 'podman save -q --format docker-archive localhost/bench:1'
+  if (isDive) {
+    podman(folder, 'overlay', `${saved} -o ${folder}/saved.tar`)
+    return { name: 'dive', seconds: timed(`CI=true dive docker-archive://${folder}/saved.tar >/dev/null || true`) }
+  }
+  return { name: 'podman save | tar t', seconds: timed(`${saved} | tar t >/dev/null`) }
+}
+
 const median = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!
 
 async function main(files: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stratafs-bench-explore-'))
   try {
-    await makeImage(folder, files)
-    const size = spawnSync('du', ['-sb', folder], { encoding: 'utf8' }).stdout.split('\t')[0]
+    const layout = join(folder, 'layout')
+    await makeImage(layout, files)
+    const size = spawnSync('du', ['-sb', layout], { encoding: 'utf8' }).stdout.split('\t')[0]
     console.log(`${files} files in ${LAYERS} layers, ${(Number(size) / 1e6).toFixed(0)} MB`)
     const ours: Times[] = []
     const theirs: number[] = []
+    const other = peer(folder, layout)
+    const others: number[] = []
     for (let round = 0; round < ROUNDS; round++) {
-      theirs.push(listWithTar(folder))
-      ours.push(await explore(folder))
+      theirs.push(listWithTar(layout))
+      ours.push(await explore(layout))
+      if (other !== null) others.push(other.seconds())
     }
     const tar = median(theirs)
     const row = (name: string, seconds: number) =>
       console.log(`${name.padEnd(34)} ${seconds.toFixed(2).padStart(7)} s  ${(seconds / tar).toFixed(2)} of tar t`)
     row('tar t of its layers', tar)
+    if (other !== null) row(other.name, median(others))
     row('the stack can be seen', median(ours.map(({ stack }) => stack)))
     row('files of a directory can be seen', median(ours.map((each) => each.files)))
     row('all is read, sums and waste', median(ours.map(({ all }) => all)))
     console.log(`most memory: ${(Math.max(...ours.map(({ memory }) => memory)) / 1e6).toFixed(0)} MB`)
   } finally {
+    // podman mounts its storage on itself.
+    spawnSync('umount', ['-l', join(folder, 'graph/overlay')], { stdio: 'ignore' })
     rmSync(folder, { recursive: true, force: true })
   }
 }

@@ -19,7 +19,8 @@ interface Range {
 
 const CHILDREN = `SELECT n.node, n.name, n.path, b.bytes FROM nodes n JOIN (
     SELECT s.node AS node, sum(s.bytes) AS bytes FROM sums s WHERE s.layer BETWEEN :from AND :to
-      AND s.hidden_by > :layer AND s.node IN (SELECT node FROM nodes WHERE parent = :parent AND path IS NOT NULL) GROUP BY s.node
+      AND s.hidden_by > :layer AND s.node IN (SELECT node FROM nodes WHERE parent = :parent AND path IS NOT NULL)
+    GROUP BY s.node
     UNION ALL
     SELECT e.node, e.size FROM entries e JOIN nodes f USING (node) WHERE f.parent = :parent AND e.layer BETWEEN :from
       AND :to AND e.type = ${Type.FILE} AND (e.hidden_by IS NULL OR e.hidden_by > :layer)) b USING (node)
