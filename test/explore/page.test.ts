@@ -252,18 +252,20 @@ test('a million names: the last one is shown, and keys are answered at once', {
   const took = performance.now() - begun
   assert.ok(took < 1_000 || isLoaded(), `${Math.round(took)} ms to the end`)
   const frames = (await page.evaluate(`new Promise((resolve) => {
-    const box = document.querySelector('[role=treegrid]'), long = []
+    const box = document.querySelector('[role=treegrid]'), frames = []
     let last = performance.now(), left = 60
     const step = (now) => {
-      if (now - last > 100) long.push(Math.round(now - last))
+      frames.push(Math.round(now - last))
       last = now
       box.scrollTop = (box.scrollHeight / 60) * left
       if (left-- > 0) requestAnimationFrame(step)
-      else resolve(long)
+      else resolve(frames.slice(1).sort((a, b) => a - b))
     }
     requestAnimationFrame(step)
   })`)) as number[]
-  assert.ok(frames.length === 0 || isLoaded(), `frames that took ${frames.join(', ')} ms`)
+  const [median, slowest] = [frames[30]!, frames.at(-1)!]
+  t.diagnostic(`the end after ${Math.round(took)} ms; frames of ${median} ms, the slowest ${slowest}`)
+  assert.ok(slowest <= 100 || isLoaded(), `frames that took ${frames.filter((ms) => ms > 100).join(', ')} ms`)
   assert.deepEqual(many.faults, [])
 })
 
