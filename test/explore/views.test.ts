@@ -5,32 +5,28 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
-  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { checkImage } from '../../src/explore/check.js'
-import { UpperWatch } from '../../src/explore/database/upper-watch.js'
-import { Explorer, type Target } from '../../src/explore/explorer.js'
+import { Explorer } from '../../src/explore/explorer.js'
 import { Query } from '../../src/explore/views/query.js'
-import type { Entry, FileView, MapView, Overview, Search, Tree, Waste } from '../../src/explore/views/types.js'
+import type { FileView, MapView, Overview, Search, Waste } from '../../src/explore/views/types.js'
 import { unpackImage } from '../../src/library/image-store.js'
 import { listOwners } from '../../src/library/owners.js'
 import { MAIN } from '../daemon/harness.js'
-import { archive, file, hardLink, pax } from '../oci/archive.js'
-import { BIG, makeDockerArchive, makeLayout, makeLayoutOf, makeOciArchive, TOOL } from './images.js'
+import { exploring, rowsOf } from './exploring.js'
+import { BIG, makeDockerArchive, makeLayout, makeOciArchive, TOOL } from './images.js'
 
 const LIB = 50_000
 const CACHE = 5_000
@@ -45,24 +41,7 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-async function exploring<T>(target: Target, work: (explorer: Explorer) => Promise<T> | T): Promise<T> {
-  const explorer = await Explorer.open(target)
-  try {
-    await explorer.filling.done
-    assert.deepEqual(explorer.filling.faults, [])
-    return await work(explorer)
-  } finally {
-    await explorer.close()
-  }
-}
-
 const app = <T>(work: (explorer: Explorer) => Promise<T> | T) => exploring({ name: `${layout}:app` }, work)
-
-/** The rows of a directory by name. */
-function rowsOf(explorer: Explorer, words: string): Record<string, Entry> {
-  const { rows } = explorer.view(`tree?${words}`) as Tree
-  return Object.fromEntries(rows.map((row) => [row.name, row]))
-}
 
 async function textOf(explorer: Explorer, words: string): Promise<string> {
   const content = explorer.content(Query.parse(`content?${words}`))
@@ -172,74 +151,6 @@ test('search by name, bits, attributes, layer; and what makes no sense is said',
   })
 })
 
-test('another name of a file is as the file is, also where its first name is gone', async () => {
-  const first = archive(
-    pax([['SCHILY.xattr.security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex')]]),
-    file('gone', 'x'.repeat(50), { mode: 0o4757, uid: 7 }),
-    hardLink('stays', 'gone'),
-  )
-  const layers = [first, archive(file('.wh.gone'))].map((tar) => ({ tar, isPacked: true }))
-  const image = `${makeLayoutOf(join(folder, 'linked'), [{ name: 'app', layers, history: [] }])}:app`
-  await exploring({ name: image }, (explorer) => {
-    for (const words of ['setuid=1', 'writable=1', 'xattrs=1', 'uid=7', 'larger=50&name=stays'])
-      assert.deepEqual(
-        (explorer.view(`search?${words}`) as Search).rows.map(({ path }) => path),
-        ['/stays'],
-        words,
-      )
-    assert.equal(rowsOf(explorer, 'path=/').stays!.mode, '4757')
-  })
-  const rules = { noSetuid: true, noCapabilities: true, noWorldWritable: true }
-  const { breaches } = await checkImage(image, rules)
-  assert.deepEqual(
-    breaches.map(({ rule, paths }) => [rule, paths.map(({ path }) => path)]),
-    [
-      ['no-setuid', ['/stays']],
-      ['no-capabilities', ['/stays']],
-      ['no-world-writable', ['/stays']],
-    ],
-  )
-})
-
-test('every view has its question in SQL; the words name the same again', async () => {
-  await app((explorer) => {
-    for (const view of ['overview', 'tree?path=/etc', 'file?path=/etc/conf', 'map', 'waste', 'search?uid=0', 'image']) {
-      const { sql } = explorer.view(view) as { sql: string }
-      assert.ok(explorer.index.sql(sql).all().length > 0, view)
-    }
-  })
-  const lower = ['plain-1', 'plain-2'].map((name) => join(folder, name))
-  for (const path of lower) mkdirSync(path)
-  const words = await exploring({ lower, names: ['one', ''] }, (each) => (each.view('overview') as Overview).words)
-  assert.deepEqual(words, ['--lower', `one=${lower[0]}`, '--lower', lower[1]])
-  for (const name of [`${layout}:app`, makeDockerArchive(layout, join(folder, 'again.tar'))])
-    for (let turn = 0, target = name; turn < 2; turn++) {
-      const [again, ...more] = await exploring({ name: target }, (each) => (each.view('overview') as Overview).words)
-      assert.deepEqual(more, [])
-      target = again!
-    }
-})
-
-test('the map, each layer apart and one alone, adds up to the map', async () => {
-  await app((explorer) => {
-    const map = (words: string) => (explorer.view(`map?${words}`) as MapView).node
-    const whole = map('path=/opt')
-    const apart = map('path=/opt&by=layer')
-    assert.deepEqual(
-      apart.children!.map(({ name, layer, size }) => [name, layer, size]),
-      whole.layers.map(([layer, bytes]) => [`layer ${layer + 1}/3`, layer, bytes]),
-    )
-    for (const { layer, size, children } of apart.children!) {
-      assert.equal(map(`path=/opt&in=${layer}`).size, size)
-      assert.equal(
-        children!.reduce((sum, child) => sum + child.size, 0),
-        size,
-      )
-    }
-    assert.throws(() => explorer.view('map?in=9'), /in=9: give a number from 0 to 2/)
-  })
-})
-
 test('the map adds up', async () => {
   const { node } = await app((explorer) => explorer.view('map?path=/') as MapView)
   assert.equal(
@@ -280,61 +191,6 @@ test('the tree is what the union says of the same layers', async () => {
   await exploring({ lower }, (explorer) => {
     assert.deepEqual(ours(explorer, '/').sort(), expected)
     assert.equal((explorer.view('waste') as Waste).wasted, WASTED)
-  })
-})
-
-test('an upper as it changes: what came, grew, went; and what shows then', async () => {
-  const [lower, upper] = ['live-lower', 'live-upper'].map((name) => join(folder, name)) as [string, string]
-  mkdirSync(join(lower, 'd'), { recursive: true })
-  mkdirSync(join(upper, 'old'), { recursive: true })
-  for (const [path, text] of [
-    [join(lower, 'd/file'), 'below\n'],
-    [join(lower, 'gone'), 'below\n'],
-    [join(upper, 'old/file'), 'old\n'],
-  ] as const)
-    writeFileSync(path, text)
-  await exploring({ lower: [lower], upper }, async (explorer) => {
-    const watch = new UpperWatch(explorer.filling, 1, upper)
-    const look = () => watch.look().map(({ change, path, grown }) => `${change} ${path} ${grown}`)
-    look()
-    mkdirSync(join(upper, 'd'))
-    writeFileSync(join(upper, 'd/file'), 'above, and longer\n')
-    writeFileSync(join(upper, 'new'), 'new\n')
-    writeFileSync(join(upper, '.wh.gone'), '')
-    assert.deepEqual(look().sort(), ['A new 4', 'C d 0', 'C d/file 18', 'D gone 0'])
-    appendFileSync(join(upper, 'new'), 'more\n')
-    rmSync(join(upper, 'old'), { recursive: true })
-    assert.deepEqual(look().sort(), ['C new 5', 'D old 0'])
-    assert.deepEqual(look(), [])
-    // What a directory brings with it is new here, however old it is.
-    mkdirSync(join(upper, 'here/below'), { recursive: true })
-    writeFileSync(join(upper, 'here/below/file'), 'deep\n')
-    mkdirSync(join(folder, 'live-other'))
-    writeFileSync(join(folder, 'live-other/kept'), 'kept\n')
-    assert.deepEqual(look().sort(), ['A here 0', 'A here/below 0', 'A here/below/file 5'])
-    await setTimeout(200)
-    look()
-    look()
-    renameSync(join(upper, 'here'), join(upper, 'there'))
-    assert.deepEqual(look().sort(), ['A there 0', 'A there/below 0', 'A there/below/file 5', 'D here 0'])
-    rmSync(join(upper, 'there/below'), { recursive: true })
-    renameSync(join(folder, 'live-other'), join(upper, 'there/below'))
-    assert.deepEqual(look().sort(), ['A there/below/kept 5', 'D there/below/file -5'])
-    rmSync(join(upper, 'there'), { recursive: true })
-    assert.deepEqual(look(), ['D there 0'])
-    rmSync(join(upper, 'd/file'))
-    assert.equal(spawnSync('mknod', [join(upper, 'd/file'), 'c', '0', '0']).status, 0)
-    assert.deepEqual(look(), ['D d/file -18'])
-    rmSync(join(upper, 'd/file'))
-    writeFileSync(join(upper, 'd/file'), 'above, and longer\n')
-    assert.deepEqual(look(), ['C d/file 18'])
-    const { bytes, entries } = (explorer.view('overview') as Overview).layers[1]!
-    assert.deepEqual([bytes, entries], [18 + 9, 4])
-    await explorer.filling.judge()
-    assert.deepEqual(Object.keys(rowsOf(explorer, 'path=/&ghosts=0')), ['d', 'new'])
-    assert.deepEqual(rowsOf(explorer, 'path=/').gone!.ghost, { by: 1, why: 'deleted' })
-    assert.deepEqual(rowsOf(explorer, 'path=/d').file!.layers, [1, 0])
-    assert.equal((explorer.view('overview') as Overview).bytes, 6 + 6 + 18 + 9)
   })
 })
 
