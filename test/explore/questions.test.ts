@@ -1,4 +1,4 @@
-/** Questions that go across layers: other names of a file, the map by layer, and the same in SQL and on a command line. */
+/** Questions across layers: other names of a file, the map by layer, and the same in SQL and on a command line. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

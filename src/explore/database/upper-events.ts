@@ -27,14 +27,15 @@ export class UpperEvents {
     return this.#isWhole
   }
 
-  /** Watches the directory `path` (relative, latin1) from now on, if it can. */
-  watch(path: string): void {
+  /** Watches the directory `path` (relative, latin1) from now on, if it can; `isFresh`: it may be another than before. */
+  watch(path: string, isFresh: boolean): void {
     const known = this.#watchers.get(path)
-    if (known !== undefined) {
+    if (known !== undefined && !isFresh) {
       this.#watchers.delete(path)
       this.#watchers.set(path, known)
       return
     }
+    if (known !== undefined) this.#drop(path, known)
     if (this.#isFull && this.#watchers.size === 0) return
     if (this.#isFull || this.#watchers.size >= MOST) this.#letGo(this.#watchers.keys().next().value!)
     try {
@@ -74,7 +75,7 @@ export class UpperEvents {
 
   #drop(path: string, watcher: FSWatcher): void {
     watcher.close()
-    this.#watchers.delete(path)
+    if (this.#watchers.get(path) === watcher) this.#watchers.delete(path)
   }
 
   #touch(path: string): void {

@@ -36,7 +36,7 @@ interface Look {
   readonly scan: Scan
   readonly changes: UpperChange[]
   /** Directories to read. Of one that is new all is new, whatever its times say. */
-  readonly waiting: { readonly path: string; readonly isNew: boolean }[]
+  readonly waiting: { readonly path: string; readonly isNew: boolean; readonly isFresh: boolean }[]
   readonly isWhole: boolean
   readonly young: Map<string, string>
   /** What the layer has more than before. */
@@ -46,7 +46,7 @@ interface Look {
 
 /** Told of the directories that are read, before they are, and of those that are gone. */
 interface Watcher {
-  watch(path: string): void
+  watch(path: string, isFresh: boolean): void
   forget(path: string): void
 }
 
@@ -79,7 +79,7 @@ export class UpperWatch {
     const look: Look = {
       scan: scanOf(rootFd, writer),
       changes: [],
-      waiting: [...(directories ?? [''])].map((path) => ({ path, isNew: false })),
+      waiting: [...(directories ?? [''])].map((path) => ({ path, isNew: false, isFresh: directories !== null })),
       isWhole: directories === null,
       young: directories === null ? new Map() : this.#young,
       bytes: 0,
@@ -99,7 +99,7 @@ export class UpperWatch {
 
   #walk(look: Look): void {
     for (let next = look.waiting.pop(); next !== undefined; next = look.waiting.pop()) {
-      this.watcher.watch(next.path)
+      this.watcher.watch(next.path, next.isFresh)
       const fd = native.openBeneath(look.scan.rootFd, next.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
       if (fd < 0) continue
       try {
@@ -132,7 +132,7 @@ export class UpperWatch {
     const isOther = isDirectory && this.#isOther(path, stat)
     const isFresh = isInNew || isOther || this.#isFresh(stat)
     const before = isFresh ? this.#before(path) : null
-    if (isDirectory && (look.isWhole || isOther)) look.waiting.push({ path, isNew: isOther })
+    if (isDirectory && (look.isWhole || isFresh)) look.waiting.push({ path, isNew: isOther, isFresh })
     if (!isFresh) return
     const signature = [Stat.CTIME, Stat.CTIME_NS, Stat.SIZE, Stat.INO_LOW].map((slot) => stat[slot]).join()
     const isTold = before !== null && this.#young.get(path) === signature
