@@ -49,7 +49,7 @@ function processes(): number[] {
     .map(Number)
 }
 
-/** Devices of the FUSE connections that a process holds (none are told before Linux 6.10); null where it has none. */
+/** Devices of the FUSE connections that a process holds (older kernels tell none); null where it has none. */
 function connectionsOf(pid: number): string[] | null {
   const links = attempt(() => readdirSync(`/proc/${pid}/fd`), [])
   const fuse = links.filter((fd) => attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`), '') === '/dev/fuse')
