@@ -167,7 +167,9 @@ export class UpperWatch {
   #before(path: string): Before | null {
     const { index } = this.filling
     const node = nodeAt(index, path)
-    const sql = 'SELECT node, type, coalesce(size, 0) AS size FROM entries WHERE node = ? AND layer = ?'
+    // A directory that was only met on the way to something in it has not been told yet.
+    const sql = `SELECT node, type, coalesce(size, 0) AS size FROM entries WHERE node = ? AND layer = ?
+      AND flags & ${Flag.IMPLIED} = 0`
     return node === null ? null : ((index.sql(sql).get(node, this.layer) as Before | undefined) ?? null)
   }
 
@@ -214,9 +216,10 @@ export class UpperWatch {
   }
 
   #drop(look: Look, node: number): void {
-    const remove = 'DELETE FROM entries WHERE node = ? AND layer = ? RETURNING CASE WHEN type = 8 THEN size ELSE 0 END'
-    const size = this.filling.index.sql(remove).pluck().get(node, this.layer) as number | undefined
-    if (size === undefined) return
+    const remove = `DELETE FROM entries WHERE node = ? AND layer = ?
+      RETURNING CASE WHEN type = ${Type.FILE} THEN size ELSE 0 END, flags & ${Flag.IMPLIED}`
+    const [size = 0, isImplied] = (this.filling.index.sql(remove).raw().get(node, this.layer) ?? []) as number[]
+    if (isImplied !== 0) return
     look.bytes -= size
     look.entries--
   }
