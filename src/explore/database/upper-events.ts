@@ -27,7 +27,7 @@ export class UpperEvents {
     return this.#isWhole
   }
 
-  /** Watches the directory `path` (relative, latin1) from now on, if it can; `isFresh`: it may be another than before. */
+  /** Watches the directory `path` (relative, latin1) from now on, if it can; `isFresh`: it may be another by now. */
   watch(path: string, isFresh: boolean): void {
     const known = this.#watchers.get(path)
     if (known !== undefined && !isFresh) {
