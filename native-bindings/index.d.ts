@@ -190,6 +190,8 @@ export interface Native {
   become(uid: number, gid: number, umask: number): number
   /** Gives this thread the nice value `by` (0 to 19): it gets less of the processors where others want them. */
   stepBack(by: number): number
+  /** Gives back to the kernel what the C library keeps for later, of all threads: 1 where there was any, else 0. */
+  trimMemory(): number
 
   // ---- mounting -----------------------------------------------------------------------------------------------
   /**

@@ -3,6 +3,7 @@
 // case, the same caller as before, costs no system call.
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <malloc.h>
 #include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -70,6 +71,15 @@ int64_t stepBack(Call&, int by) {
   return result(::setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), by));
 }
 
+// Memory that the C library keeps for later, of all threads, goes back to the kernel.
+int64_t trimMemory(Call&) {
+#ifdef __GLIBC__
+  return malloc_trim(0);
+#else
+  return 0;
+#endif
+}
+
 int64_t hasCapability(Call&, int capability) { return effective(capability); }
 
 }  // namespace
@@ -79,6 +89,7 @@ void describeIdentity(Table& table) {
   table.add<become>("become");
   table.add<stepBack>("stepBack");
   table.add<hasCapability>("hasCapability");
+  table.add<trimMemory>("trimMemory");
 }
 
 }  // namespace stratafs

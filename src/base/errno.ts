@@ -47,6 +47,7 @@ export const Errno = {
   ENOTCONN: 107,
   ESTALE: 116,
   EINPROGRESS: 115,
+  ETIMEDOUT: 110,
   EDQUOT: 122,
 } as const
 

@@ -13,6 +13,7 @@ type Surroundings = Pick<
   | 'enterEngineThread'
   | 'become'
   | 'stepBack'
+  | 'trimMemory'
   | 'cloneMount'
   | 'mount'
   | 'umount'
@@ -63,6 +64,7 @@ export const surroundings: Surroundings = {
     return 0
   },
   stepBack: refuse(Errno.ENOSYS),
+  trimMemory: () => 0,
   cloneMount: refuse(Errno.ENOSYS),
   mount: refuse(Errno.ENOSYS),
   umount: (target, flags) => programs.umount(target, flags),

@@ -22,7 +22,7 @@ import { daemonPids, eventually, isGone, LAUNCH, needsRoot, type Workspace, work
 
 /** So many mounts stand at the same time in each round. */
 const MOUNTS = Number(process.env.STRATAFS_HOST_MOUNTS ?? 12)
-const ROUNDS = 3
+const ROUNDS = 2
 /** Files of the layer that every mount walks. */
 const FILES = 200
 
@@ -55,16 +55,9 @@ function held(pid: number): Held {
   return { rssKb: of('Rss'), pssKb: of('Pss'), descriptors: readdirSync(`/proc/${pid}/fd`).length }
 }
 
-/** Waits for what is freed beside the loop: until nothing has changed for a moment. */
+/** What it holds once it has given back what it does not need, which takes it a moment after the last unmount. */
 async function settled(pid: number): Promise<Held> {
-  let last = -1
-  await eventually(() => {
-    const { descriptors } = held(pid)
-    const isSame = descriptors === last
-    last = descriptors
-    spawnSync('sleep', ['0.3'])
-    return isSame
-  }, 10_000)
+  await new Promise((resolve) => setTimeout(resolve, 4_000))
   return held(pid)
 }
 
@@ -86,7 +79,7 @@ async function round(space: Workspace, pid: number): Promise<Held> {
 }
 
 describe('a host with many mounts', needsRoot, () => {
-  it(`has its memory and its descriptors back after ${MOUNTS} mounts, three times`, async (t) => {
+  it(`has its memory and its descriptors back after ${MOUNTS} mounts, each time`, async (t) => {
     const space = hosting(t, 0)
     for (let i = 0; i < FILES; i++) writeFileSync(join(space.base, `f${i}`), `${i}\n`)
     for (let i = 0; i <= MOUNTS; i++) for (const part of ['u', 'w', 'm']) mkdirSync(join(space.root, `${part}${i}`))
@@ -95,13 +88,13 @@ describe('a host with many mounts', needsRoot, () => {
     // The first round makes the threads and warms what later ones use again.
     await round(space, pid!)
     const before = await settled(pid!)
-    for (let i = 1; i < ROUNDS; i++) {
+    for (let i = 1; i <= ROUNDS; i++) {
       const full = await round(space, pid!)
       const after = await settled(pid!)
       t.diagnostic(JSON.stringify({ mounts: MOUNTS, before, full, after }))
       assert.ok(after.descriptors <= before.descriptors, `${before.descriptors} descriptors, then ${after.descriptors}`)
       const grown = after.rssKb - before.rssKb
-      assert.ok(grown < Math.max(before.rssKb * 0.1, 4096), `${before.rssKb} kB, ${after.rssKb} kB after round ${i}`)
+      assert.ok(grown < Math.max(before.rssKb * 0.1, 8192), `${before.rssKb} kB, ${after.rssKb} kB after round ${i}`)
     }
     assert.equal(spawnSync('umount', [join(space.root, 'm0')]).status, 0)
     assert.ok(await eventually(() => isGone(pid!), 5_000))

@@ -57,6 +57,8 @@ export type ToMount =
   | { readonly kind: 'close' }
   /** Of no mount: is the thread alive? */
   | { readonly kind: 'probe' }
+  /** Of no mount: collect what earlier ones left, in the next lull. */
+  | { readonly kind: 'give-back' }
 
 /** `mount`: its number, from 1. */
 export type ToEngine = ToMount & { readonly mount: number }

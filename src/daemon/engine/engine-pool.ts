@@ -163,6 +163,11 @@ class EnginePool {
     for (const thread of this.#threads) thread.probe()
   }
 
+  /** Each thread collects what mounts left, when it has nothing else to do. */
+  giveBack(): void {
+    for (const thread of this.#threads) thread.send(0, { kind: 'give-back' })
+  }
+
   /** The thread with the fewest mounts; `alone`: one that has none, and gets no other. */
   take(alone: boolean): PoolThread {
     this.#threads = this.#threads.filter((thread) => !thread.isOver)

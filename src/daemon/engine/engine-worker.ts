@@ -6,6 +6,8 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { collectGarbage } from '../../base/collect-garbage.js'
+import { Errno } from '../../base/errno.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { type Device, native } from '../../syscalls/native.js'
 import type { FromMount, ToEngine } from './engine-messages.js'
@@ -22,6 +24,9 @@ const SOON_COMPILED = '--interrupt-budget=10000'
 /** The key of the wake descriptor among those waited for. Mounts have theirs from 1. */
 const WAKE = 0
 
+/** Nobody waits for a thread that has not been asked anything for so long. */
+const LULL_MS = 500
+
 const port = parentPort as NonNullable<typeof parentPort>
 const { wakeFd } = workerData as { wakeFd: number }
 const epoll = native.epollCreate()
@@ -31,6 +36,8 @@ const mounts = new Map<number, ServedMount>()
 /** Those with a device. */
 let served = 0
 let isServing = false
+/** Mounts have gone, and what they left has not been collected yet. */
+let owesGarbage = false
 
 const thread = { epoll, wakeFd, sibling }
 
@@ -50,8 +57,9 @@ function serveAll(): void {
   isServing = true
   setFlagsFromString(SOON_COMPILED)
   while (served > 0) {
-    const key = native.epollWait(epoll, -1)
+    const key = native.epollWait(epoll, owesGarbage ? LULL_MS : -1)
     if (key === WAKE) wake()
+    else if (key === -Errno.ETIMEDOUT) giveBack()
     else if (key > 0) serve(key)
     else throw new Error(`the devices cannot be waited for: errno ${-key}`)
   }
@@ -79,6 +87,7 @@ function wake(): void {
 function take(message: ToEngine): void {
   const say = (told: FromMount): void => port.postMessage({ mount: message.mount, ...told })
   if (message.kind === 'probe') return say({ kind: 'alive' })
+  if (message.kind === 'give-back') return owe()
   if (message.kind === 'build') {
     const built = ServedMount.build(message.mount, message.start, thread, say)
     if (built !== null) mounts.set(built.id, built)
@@ -86,6 +95,16 @@ function take(message: ToEngine): void {
   }
   const mount = mounts.get(message.mount)
   if (mount !== undefined) guarded(mount, () => act(mount, message, say))
+}
+
+function owe(): void {
+  owesGarbage = true
+  if (served === 0) giveBack()
+}
+
+function giveBack(): void {
+  owesGarbage = false
+  collectGarbage()
 }
 
 function act(mount: ServedMount, message: ToEngine, say: (told: FromMount) => void): void {

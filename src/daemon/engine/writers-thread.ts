@@ -58,6 +58,11 @@ class WritersThread {
     return writing
   }
 
+  /** Collects what writers left. */
+  giveBack(): void {
+    this.#worker?.postMessage({ kind: 'give-back' } satisfies ToWriters)
+  }
+
   #start(): Worker {
     const url = new URL('../../owner-index/writer/writer-worker.cjs', import.meta.url)
     const worker = new Worker(url, { name: 'index', resourceLimits: WORKER_LIMITS })

@@ -14,6 +14,7 @@ import { enginePool } from '../engine/engine-pool.js'
 import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
+import { giveBackSoon } from './give-back.js'
 import type { HostStatus } from './host-client.js'
 import { type HostCall, HostLine } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
@@ -85,6 +86,7 @@ export class Host {
       if (code === 0) this.#hasServed = true
       return code
     } finally {
+      giveBackSoon()
       if (--this.#active === 0) this.#rest()
     }
   }

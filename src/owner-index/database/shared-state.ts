@@ -130,6 +130,8 @@ export type FromWriters = FromWriter & { readonly mount: number }
 export type ToWriters =
   | { readonly kind: 'begin'; readonly mount: number; readonly start: WriterStart; readonly engine: MessagePort }
   | { readonly kind: 'crashed' | 'fill' | 'drop'; readonly mount: number }
+  /** Collect what writers left. */
+  | { readonly kind: 'give-back' }
 
 /** How the index is, for `inspect`. */
 export interface IndexFacts {

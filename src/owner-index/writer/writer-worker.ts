@@ -3,6 +3,7 @@
  * that it has ended, or the main thread that it has died. A fault of one writer ends that one.
  */
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { collectGarbage } from '../../base/collect-garbage.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { native } from '../../syscalls/native.js'
 import { type FromWriter, type FromWriters, Slot, type ToWriter, type ToWriters } from '../database/shared-state.js'
@@ -36,6 +37,7 @@ function wakeEngines(): void {
 main.on('message', (message: ToWriters) => {
   if (message.kind === 'begin') return begin(message)
   if (message.kind === 'crashed') return abandon(message.mount)
+  if (message.kind === 'give-back') return collectGarbage()
   take(message.mount, { kind: message.kind })
 })
 
