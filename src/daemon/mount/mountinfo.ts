@@ -56,6 +56,14 @@ function plain(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_whole, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
+/** What is mounted on `path` now, topmost; undefined when nothing is. Most of the table is not looked at. */
+export function mountedNow(path: string): MountEntry | undefined {
+  const text = readFileSync('/proc/self/mountinfo', 'latin1')
+  // A name that is written as it is stands between two spaces; others are found by reading every line.
+  if (!/[ \t\n\\]/.test(path) && !text.includes(` ${path} `)) return undefined
+  return mountedOn(path, parseMounts(text))
+}
+
 /** What is mounted on `path` itself, topmost; undefined when nothing is. */
 export function mountedOn(path: string, mounts: readonly MountEntry[]): MountEntry | undefined {
   return mounts.findLast((entry) => entry.mountpoint === path)

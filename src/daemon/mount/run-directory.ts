@@ -217,10 +217,22 @@ export function listMounts(): FoundMount[] {
   return found.sort((a, b) => a.state.since.localeCompare(b.state.since))
 }
 
+/** A host that makes one mount after the other looks once in so long. */
+const SWEEP_MS = 5_000
+let sweptAt = 0
+
 /**
- * Removes what dead daemons left in `directory`, which is the run directory. Every mount does so when it begins: where
- * nobody ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even read.
+ * Removes what dead daemons left in `directory`, which is the run directory. Every process does so when its mounts
+ * begin: where nobody ever asks, as under a container runtime, they would gather. Files of a pid that runs are not even
+ * read.
  */
+export function sweepNowAndThen(directory: string): void {
+  if (Date.now() - sweptAt < SWEEP_MS) return
+  sweptAt = Date.now()
+  sweepDead(directory)
+}
+
+/** The same, at once. */
 export function sweepDead(directory: string): void {
   // A host has many files there, and is asked about once.
   const running = new Map([[process.pid, true]])

@@ -21,13 +21,13 @@ import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
-import { coveredMount, mountedOn, readMounts } from '../mount/mountinfo.js'
+import { coveredMount, mountedNow } from '../mount/mountinfo.js'
 import {
   giveStem,
   type MountState,
   runDirectory,
   runDirectoryObstacle,
-  sweepDead,
+  sweepNowAndThen,
   takeStem,
   writeState,
 } from '../mount/run-directory.js'
@@ -171,7 +171,7 @@ export class MountService {
       this.#server = await listen(`${this.#stem}.sock`, (request, peer) => this.answer(request, peer))
       if (this.#over) this.#forget()
       else writeState(this.#stem, this.state)
-      sweepDead(dirname(this.#stem))
+      sweepNowAndThen(dirname(this.#stem))
     } catch (error) {
       logger.log('warn', 'inspect, which and stats will not find this mount', { error: String(error) })
     }
@@ -251,7 +251,7 @@ export class MountService {
 
   /** Something else may have been mounted over it, or it is gone already: then there is nothing of ours to unmount. */
   #isMounted(): boolean {
-    return mountedOn(this.state.mountpoint, readMounts())?.device === this.state.device
+    return mountedNow(this.state.mountpoint)?.device === this.state.device
   }
 
   /**
