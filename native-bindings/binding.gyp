@@ -23,6 +23,9 @@
         "src/notify.cc",
         "src/epoll.cc",
         "src/sync.cc",
+        "src/usage.cc",
+        "src/usage-walk.cc",
+        "src/allocation.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],

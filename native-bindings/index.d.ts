@@ -246,6 +246,42 @@ export interface Native {
   /** 1 where the effective capability set has bit `capability` (CAP_SYS_ADMIN 21), else 0; of the calling thread. */
   hasCapability(capability: number): number
 
+  // ---- what an upper takes up -----------------------------------------------------------------------------------
+  // A usage is a table of inodes and their blocks, called by a number, of the thread that opened it. `inoLow`,
+  // `inoHigh` and `sectors` as a stat record has them.
+  /** A new usage. `file` (-1: none) gets, at byte 24, two doubles: no more bytes and inodes than these are there. */
+  usageOpen(file: number): number
+  usageClose(id: number): number
+  /** 0: no limit. */
+  usageLimit(id: number, bytes: number, inodes: number): number
+  /** 1, with the bytes promised, where so much more does not exceed the limits; else 0. */
+  usageTake(id: number, bytes: number, inodes: number): number
+  usageSet(id: number, inoLow: number, inoHigh: number, sectors: number): number
+  usageDrop(id: number, inoLow: number, inoHigh: number): number
+  /** A place counts as it is now (a device 0:0 does not count); the number of its links. */
+  usageNote(id: number, fd: number, name: string): number
+  /** The inode of `fd`, which is about to be closed, counts no more where it has no name. */
+  usageFreed(id: number, fd: number): number
+  /** Every change has been counted: nothing is promised any more. */
+  usageSettled(id: number): number
+  /** Fills `into`: bytes, inodes, inodes in the table. */
+  usageTotals(id: number, into: Float64Array): number
+  /** Fills `into` with inoLow, inoHigh and sectors of each inode; how many there are. */
+  usageEntries(id: number, into: Float64Array): number
+  usageLoad(id: number, from: Float64Array): number
+  /** So much is there that the table does not know, at most; Infinity: nobody knows. */
+  usageGuess(id: number, bytes: number, inodes: number): number
+  /** How much of a write of `length` bytes at `offset` does not exceed the limit. */
+  usageFits(id: number, fd: number, offset: number, length: number): number
+  /** Counts what `upper`, and `index` (or -1), hold, on a thread that signals `wakeFd` at its end; here where that is
+   * -1. */
+  usageWalk(id: number, upper: number, index: number, wakeFd: number): number
+  /** How many entries a walk has seen; -ENOENT: there is none. */
+  usageSeen(id: number): number
+  /** 0: the walk has ended, and its count holds; -EINPROGRESS; -ENOENT: there is none; -EAGAIN: the tree was changed
+   * under it; another error. After all but -EINPROGRESS there is none any more. `cancel`: ends it. */
+  usageWalked(id: number, cancel: boolean): number
+
   // ---- the FUSE device ----------------------------------------------------------------------------------------
   readonly Device: DeviceConstructor
 }
@@ -286,6 +322,8 @@ export interface Device {
   unbind(nodeid: number): void
   /** 1 when the binding has served anything since it was made or since this was last asked, else 0. */
   used(nodeid: number): number
+  /** 1 when a WRITE was served by the binding since that was last asked, else 0. */
+  changed(nodeid: number): number
   direct(enabled: boolean): void
   /** FUSE_DEV_IOC_BACKING_OPEN: a backing id (> 0) for the file `fd` (O_PATH is enough), which may be closed then. */
   openBacking(fd: number): number
@@ -316,6 +354,10 @@ export interface Device {
    * as `key` is ready, which is left as it is, and `wakeFd` is not looked at.
    */
   share(epoll: number, key: number): void
+  /** WRITEs served here take from the usage `id` of this thread (-1: of none); one that may not fit is not served. */
+  count(id: number): void
+  /** What was written here is counted. */
+  settleWritten(): void
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /**

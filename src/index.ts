@@ -10,6 +10,7 @@ export { type FailureCode, StratafsError } from './base/failure.js'
 export { type Breach, type CheckRules, checkImage, type ImageCheck } from './explore/check.js'
 export { explore, type Target as ExploreTarget } from './explore/explorer.js'
 export type { NamedDirectories } from './explore/sources/directories.js'
+export { type ChangeLogOptions, changeLog, type LoggedChange } from './library/change-log.js'
 export {
   type Archive,
   type Change,
@@ -85,6 +86,7 @@ export {
   type Progress,
   type Unpacked,
 } from './library/layers.js'
+export { type LimitOptions, limit, type UpperLimitReport } from './library/limit.js'
 export {
   type InspectDocument,
   inspect,

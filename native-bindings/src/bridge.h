@@ -225,6 +225,8 @@ void describeFusermount(Table& table);
 void describeNotify(Table& table);
 void describeEpoll(Table& table);
 void describeSync(Table& table);
+void describeUsage(Table& table);
+void describeUsageWalk(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

@@ -122,6 +122,7 @@ napi_value deviceClass(napi_env env) {
       row("writeFrom", method<&Device::writeFrom>),
       row("close", method<&Device::close>),
       row("used", method<&Device::used>),
+      row("changed", method<&Device::changed>),
       row("openBacking", method<&Device::openBacking>),
       row("closeBacking", method<&Device::closeBacking>),
       row("forgetAttributes", method<&Device::forgetAttributes>),
@@ -129,6 +130,8 @@ napi_value deviceClass(napi_env env) {
       row("readAhead", method<&Device::readAhead>),
       row("keepAwake", method<&Device::keepAwake>),
       row("share", method<&Device::share>),
+      row("count", method<&Device::count>),
+      row("settleWritten", method<&Device::settleWritten>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

@@ -71,6 +71,8 @@ Device::Device(int fd, int wakeFd) : fd_(fd), wakeFd_(wakeFd) {
 }
 
 void Device::close() {
+  settleWritten();
+  usage_ = nullptr;
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
   awake_.close();
@@ -192,6 +194,7 @@ bool Device::serve(size_t length, int64_t* error) {
   if (opcode != kRead && opcode != kWrite) return false;
   auto found = bindings_.find(load<uint64_t>(request, kNodeidAt));
   if (found == bindings_.end() || (opcode == kWrite && !found->second.writable)) return false;
+  if (opcode == kWrite && usage_ != nullptr && !fits()) return false;
   found->second.used = true;
   if (opcode == kRead)
     answerRead(found->second);
@@ -214,8 +217,21 @@ void Device::answerRead(Binding& binding) {
   counters[kReadBytes] += static_cast<double>(got);
 }
 
+// The blocks that a write may touch are promised to it; how many of them are new is seen later.
+bool Device::fits() {
+  constexpr double kBlocks = 8192;  // the first and the last one, in part
+  return usage_->take(load<uint32_t>(request, kSizeAt) + kBlocks, 0);
+}
+
+void Device::settleWritten() {
+  if (usage_ == nullptr) return;
+  for (auto& [nodeid, binding] : bindings_)
+    if (std::exchange(binding.written, false)) usage_->noteFile(binding.fd);
+}
+
 // Answers with fuse_write_out: u32 size @0 · u32 padding @4
-void Device::answerWrite(const Binding& binding, size_t length) {
+void Device::answerWrite(Binding& binding, size_t length) {
+  binding.written = binding.changed = true;
   uint32_t size = std::min<uint32_t>(load<uint32_t>(request, kSizeAt), static_cast<uint32_t>(length - kDataAt));
   bool killSuid = load<uint32_t>(request, kFlagsAt) & kWriteKillSuidgid;
   int64_t put = writeFrom(binding.fd, kDataAt, size, load<int64_t>(request, kOffsetAt), killSuid);
@@ -238,14 +254,25 @@ size_t Device::finishReply(int64_t result, size_t payload) {
 }
 
 void Device::bind(double nodeid, int fd, bool writable) {
+  unbind(nodeid);
   bindings_[static_cast<uint64_t>(nodeid)] = Binding{fd, writable};
 }
 
-void Device::unbind(double nodeid) { bindings_.erase(static_cast<uint64_t>(nodeid)); }
+void Device::unbind(double nodeid) {
+  auto found = bindings_.find(static_cast<uint64_t>(nodeid));
+  if (found == bindings_.end()) return;
+  if (found->second.written && usage_ != nullptr) usage_->noteFile(found->second.fd);
+  bindings_.erase(found);
+}
 
 bool Device::used(double nodeid) {
   auto found = bindings_.find(static_cast<uint64_t>(nodeid));
   return found != bindings_.end() && std::exchange(found->second.used, false);
+}
+
+bool Device::changed(double nodeid) {
+  auto found = bindings_.find(static_cast<uint64_t>(nodeid));
+  return found != bindings_.end() && std::exchange(found->second.changed, false);
 }
 
 // struct fuse_backing_map: s32 fd @0 · u32 flags @4 · u64 padding @8. The header that comes with Debian 12 lacks it.

@@ -11,6 +11,7 @@
 
 #include "cpu-latency.h"
 #include "spin.h"
+#include "usage.h"
 
 namespace stratafs {
 
@@ -19,6 +20,8 @@ struct Binding {
   bool writable;
   bool used = true;         // since it was made, or since that was last asked
   bool sequential = false;  // the file's own read-ahead was told so
+  bool written = false;     // since its blocks were last counted
+  bool changed = false;     // written to since that was last asked
 };
 
 class Device {
@@ -39,6 +42,7 @@ class Device {
   void bind(double nodeid, int fd, bool writable);
   void unbind(double nodeid);
   bool used(double nodeid);
+  bool changed(double nodeid);
   int64_t openBacking(int fd);
   int64_t closeBacking(int id);
   int64_t forgetAttributes(double nodeid);
@@ -48,6 +52,10 @@ class Device {
   // From now on `next` also returns 0 when another descriptor of `epoll` than the one called `key` is ready.
   void share(int epoll, uint32_t key) { epoll_ = epoll, key_ = key; }
   void direct(bool enabled) { direct_ = enabled; }
+  // What is written is counted as the usage `id` from now on; -1: it is not.
+  void count(int id) { usage_ = usageOf(id); }
+  // What was written since the last call is counted.
+  void settleWritten();
   int64_t readInto(int fd, int64_t length, int64_t offset);
   int64_t writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bool killSuid);
   void close();
@@ -69,7 +77,8 @@ class Device {
   bool woken();
   bool serve(size_t length, int64_t* error);
   void answerRead(Binding& binding);
-  void answerWrite(const Binding& binding, size_t length);
+  void answerWrite(Binding& binding, size_t length);
+  bool fits();
   void askAhead();
   size_t finishReply(int64_t result, size_t payload);
 
@@ -77,6 +86,7 @@ class Device {
   int wakeFd_;
   int epoll_ = -1;  // of the thread that serves others, too; -1: only `wakeFd_` is looked at
   uint32_t key_ = 0;
+  Usage* usage_ = nullptr;
   bool direct_ = true;
   uint32_t turns_ = 0;
   Spin spin_;

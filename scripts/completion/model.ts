@@ -97,7 +97,7 @@ export const FREE = [
     'format',
     'user',
   ],
-  ...['max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
+  ...['size', 'inodes', 'since', 'max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
   ...['filter', 'layer', 'fail-below', 'address', 'view'],
 ]
 

@@ -55,6 +55,7 @@ const ORDER = [
   'union/copy-up',
   'union/lookup',
   'union/data',
+  'union/limit',
   'union/read-ahead',
   'union/context',
   'union/nodes',

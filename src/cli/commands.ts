@@ -18,7 +18,9 @@ import { mountCommand, type RunMount } from './mount/mount.js'
 import { COMMANDS } from './mount/mount-program.js'
 import { healthCommand } from './mounts/health.js'
 import { hostCommand } from './mounts/host.js'
+import { limitCommand } from './mounts/limit.js'
 import { listCommand } from './mounts/list.js'
+import { logCommand } from './mounts/log.js'
 import { type Add, last, list, type Outcome } from './terminal/command.js'
 import { Exit, printError } from './terminal/errors.js'
 import { outputColumns, writeOut } from './terminal/output.js'
@@ -74,7 +76,16 @@ function unknownCommand(word: string): number {
 /** Adds every command to `parser`, which reads `args`; the manual is read from it, too (scripts/man-pages.ts). */
 export function describe(parser: Argv, args: readonly string[], outcome: Outcome, runMount: RunMount): Argv {
   const owners = [whichCommand, lsCommand, duCommand, indexCommand]
-  const asked = [listCommand, inspectCommand, statsCommand, healthCommand, hostCommand, ...owners]
+  const asked = [
+    listCommand,
+    inspectCommand,
+    statsCommand,
+    healthCommand,
+    hostCommand,
+    limitCommand,
+    logCommand,
+    ...owners,
+  ]
   const layers = [diffCommand, commitCommand, applyCommand, imageCommand, storeCommand, exploreCommand]
   const commands = [
     mountCommand(runMount),

@@ -34,6 +34,8 @@ export class Workdir {
   readonly whiteout: SharedWhiteout
   /** `index/`, or null where the lower filesystems hand out no file handles. */
   index: LayerDir | null = null
+  /** Inode and time of change of `work/` as it was found: who used it since, whatever program it was, moved them. */
+  stamp: readonly number[] = []
 
   private constructor(
     readonly baseFd: number,
@@ -46,6 +48,7 @@ export class Workdir {
   /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
   static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | StratafsError {
     const fd = openOrMake(baseFd, 'work')
+    const stamp = fd < 0 ? [] : stampOf(fd)
     if (fd < 0)
       return new StratafsError(
         `workdir ${path} cannot be used: ${errnoWords(fd)}`,
@@ -59,6 +62,7 @@ export class Workdir {
     sweep(fd)
     for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
     const work = new Workdir(baseFd, fd, layer)
+    work.stamp = stamp
     if (volatile) work.#markVolatile()
     return work
   }
@@ -117,6 +121,13 @@ export class Workdir {
     native.mkdirat(this.fd, 'incompat', 0o700)
     native.mkdirat(this.fd, 'incompat/volatile', 0o700)
   }
+}
+
+/** The inode of the directory `fd` and when it was last changed. */
+export function stampOf(fd: number): number[] {
+  if (native.statat(fd, '') < 0) return []
+  const { stat } = native
+  return [stat[Stat.INO_LOW]!, stat[Stat.CTIME]!, stat[Stat.CTIME_NS]!]
 }
 
 function volatileLeft(path: string): StratafsError {

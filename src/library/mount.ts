@@ -92,7 +92,7 @@ export async function unmount(mountpoint: Path, options: UnmountOptions = {}): P
 
 /** What is mounted on `mountpoint`. */
 export async function inspect(mountpoint: Path): Promise<InspectDocument> {
-  return (await ask(mountpoint, { command: 'inspect' })) as InspectDocument
+  return (await askMount(mountpoint, { command: 'inspect' })) as InspectDocument
 }
 
 /** Every mount of this user that answers. */
@@ -146,10 +146,11 @@ export interface MountStats {
 
 /** Counters of the mount on `mountpoint`: requests by kind, copy-ups, memory. */
 export async function stats(mountpoint: Path): Promise<MountStats> {
-  return (await ask(mountpoint, { command: 'stats' })) as MountStats
+  return (await askMount(mountpoint, { command: 'stats' })) as MountStats
 }
 
-async function ask(mountpoint: Path, request: ControlRequest): Promise<unknown> {
+/** Asks the daemon of the mount on `mountpoint`. */
+export async function askMount(mountpoint: Path, request: ControlRequest): Promise<unknown> {
   const { daemon, entry } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
   if (daemon === null)
     throw unanswered(toBytes(mountpoint), entry?.device, 'take a dead mount away with `stratafs unmount`')

@@ -90,8 +90,8 @@ export interface Operations {
   release(nodeid: number, fh: number): number
   /** Through `port`; bytes read (0 at the end). Needs no OPEN before it. */
   read(nodeid: number, length: number, offset: number, port: DataPort): number
-  /** Through `port`; bytes written. Copies up where that is still due. */
-  write(nodeid: number, length: number, offset: number, killSuid: boolean, port: DataPort): number
+  /** Through `port`; bytes written. Copies up where that is still due. `whole`: all of it, or an error. */
+  write(nodeid: number, length: number, offset: number, killSuid: boolean, port: DataPort, whole?: boolean): number
   fsync(nodeid: number, datasync: boolean): number
   fsyncdir(nodeid: number, datasync: boolean): number
   fallocate(nodeid: number, mode: number, offset: number, length: number): number

@@ -71,6 +71,7 @@ function publish(u: Union, caller: Caller, parent: Node, name: string, mode: num
     return errno
   }
   u.topStat.set(native.stat)
+  u.limit?.came(u.topStat)
   const type = mode & S_IFMT
   const isDirectory = type === S_IFDIR
   const dir = isDirectory ? new DirState(emptyDir(upper, name), []) : null
@@ -181,6 +182,7 @@ export function tmpfile(u: Union, caller: Caller, parentId: number, mode: number
 function unnamedNode(u: Union, file: number): number {
   native.statat(file, '')
   u.topStat.set(native.stat)
+  u.limit?.came(u.topStat)
   const node = u.nodes.create(S_IFREG, u.inodes.ofStat(u.topStat), null)
   node.inUpper = true
   node.removed = true
@@ -189,5 +191,7 @@ function unnamedNode(u: Union, file: number): number {
   keepContentFd(u, node, file, true)
   fillAttr(u, node, u.topStat)
   answerOpen(u, node, true)
+  // A kernel that asks for no open tells of no close.
+  if (u.data.noOpen) node.opens = node.writers = 0
   return addLookup(node)
 }

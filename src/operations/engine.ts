@@ -5,12 +5,14 @@
 
 import { StratafsError } from '../base/failure.js'
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
+import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
 import type { LowerStackConfig } from '../stack/lower-stack.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
 import type { LogFunction, Union } from '../union/context/union.js'
+import type { LimitReport } from '../union/context/upper-limit.js'
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
@@ -24,10 +26,12 @@ import {
   ownersIn,
 } from '../union/which-layer.js'
 import { getattr, setattr } from './attributes.js'
+import { applyLimit, changeLimit, type LimitChange, type LimitObstacle } from './change-limit.js'
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
 import { getFlags, setFlags, statfs } from './filesystem.js'
 import { link, readlink } from './link.js'
+import { logged, logWritten } from './logged.js'
 import { forget, lookup } from './lookup.js'
 import { metadataView } from './metadata-view.js'
 import { copyFileRange, fallocate, fsync, fsyncdir, lseek, open, read, release, write } from './open.js'
@@ -65,6 +69,12 @@ export interface Engine {
   owners(path: string, after: number, limit: number): OwnedPage | number
   /** Calls `visit` for every entry below the directory at a path; -errno where that cannot be read. */
   walkOwners(path: string, visit: (entry: OwnedEntry) => void): number
+  /** The limit of the upper, changed before where something is to change. */
+  limit(change: LimitChange): LimitReport | LimitObstacle
+  /** Tells changes to `recorder` from now on. */
+  useChangeLog(recorder: ChangeRecorder): void
+  /** Has the change log brought to the database; what Slot.LOGGED will be then. null: there is none. */
+  flushChangeLog(): number | null
   /** Syncs, and releases every descriptor. */
   close(): void
 }
@@ -75,6 +85,8 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
   if (u instanceof StratafsError) return u
   const { metadata } = u.config
   const plain = operationsOf(u)
+  applyLimit(u, plain)
+  let changes: ChangeRecorder | null = null
   return {
     operations: metadata === undefined ? plain : metadataView(u, plain, metadata),
     dataWish: u.dataWish,
@@ -90,13 +102,26 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     identity: () => stackIdentity(u),
     tendIndex: () => {
       noteWritten(u)
+      u.limit?.tend()
+      if (changes !== null) logWritten(u, changes)
+      changes?.flush()
       if (u.lowerIndex?.serves(u.lowers.length)) u.lowerIndex.prepare()
       u.lowerIndex?.flush()
     },
     which: (path) => ownerOf(u, path),
     owners: (path, after, limit) => ownersIn(u, path, after, limit),
     walkOwners: (path, visit) => walkOwners(u, path, visit),
+    limit: (change) => changeLimit(u, plain, change),
+    useChangeLog: (recorder) => {
+      changes = recorder
+      Object.assign(plain, logged(u, { ...plain }, recorder))
+    },
+    flushChangeLog() {
+      if (changes !== null) logWritten(u, changes)
+      return changes?.flush(true) ?? null
+    },
     close: () => {
+      changes?.flush()
       u.lowerIndex?.flush()
       tearDown(u)
       // The index may say that it has ended well only when the upper is on disk.
@@ -111,6 +136,7 @@ function begin(u: Union, terms: DataModeAgreed): void {
   if (u.config.data === 'passthrough' && !terms.passthrough)
     u.degrade(`data=passthrough is not to be had: ${u.data.why}`)
   const { passthrough, writeback, why } = u.data
+  u.limit?.begin()
   u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
 }
 

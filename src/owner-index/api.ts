@@ -10,6 +10,7 @@ import { defaultPrefix } from '../layers/marks.js'
 import { LowerStack, type LowerStackConfig } from '../stack/lower-stack.js'
 import { faultOf, removeDatabase } from './build/opening.js'
 import { scanUpper } from './build/upper-rows.js'
+import { readChanges, type StoredChange } from './database/change-log.js'
 import { type Connection, codeOf, connect } from './database/database.js'
 import { markedBy, removeMark } from './database/in-use.js'
 import { IndexQueries } from './database/queries.js'
@@ -22,6 +23,7 @@ import { compareUpper } from './verify-upper.js'
 export type { LowerStackConfig } from '../stack/lower-stack.js'
 export { type Built, buildIndex } from './build/build.js'
 export type { BuildProgress } from './build/tree-walk.js'
+export type { StoredChange } from './database/change-log.js'
 export type { ListedEntry, OwnedPath, SpaceOfLayer } from './database/queries.js'
 export { IndexQueries } from './database/queries.js'
 export type { Difference } from './verify.js'
@@ -172,5 +174,22 @@ function withStack<T>(config: LowerStackConfig, use: (stack: LowerStack) => T): 
     return use(stack)
   } finally {
     stack.close()
+  }
+}
+
+/** Reads from the change log in the database at `path`; null: it has none. */
+export function openChangeLog<T>(
+  path: string,
+  use: (read: (id: number, since: number, most: number) => StoredChange[] | null) => T,
+): T | StratafsError {
+  try {
+    const db = connect(path, { readonly: true, fileMustExist: true, timeout: 5000 })
+    try {
+      return use((id, since, most) => readChanges(db, id, since, most))
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    return new StratafsError(`the change log in ${shown(path)} cannot be read: ${codeOf(error)}`, 'FAILED')
   }
 }

@@ -43,6 +43,12 @@ export class Session {
     this.#fault = parts.fault
   }
 
+  /** Who sent the request in view. */
+  get asker(): { readonly uid: number; readonly pid: number } {
+    const { uid, pid } = this.#context.request
+    return { uid, pid }
+  }
+
   /** What INIT agreed on; null before. */
   get agreed(): InitAnswer | null {
     return this.#context.agreed

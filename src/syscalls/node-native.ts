@@ -30,6 +30,7 @@ import { attempt, done, openat, openFile, pathOf, refuse } from './node-paths.js
 import { surroundings } from './node-process.js'
 import * as programs from './node-programs.js'
 import { reading } from './node-reading.js'
+import { counting } from './node-usage.js'
 import { STAT_SLOTS } from './stat.js'
 
 const NOREPLACE = 1
@@ -40,7 +41,7 @@ const SECOND = 1_000_000_000n
 export function nodeNative(): Native {
   const stat = new Float64Array(STAT_SLOTS)
   const fsstat = new Float64Array(10)
-  return { stat, fsstat, ...reading(stat, fsstat), ...naming, ...changing, ...files, ...surroundings }
+  return { stat, fsstat, ...reading(stat, fsstat), ...naming, ...changing, ...files, ...surroundings, ...counting }
 }
 
 type Naming = Pick<

@@ -114,6 +114,9 @@ export function dataBinding(device: Device, wakeFd: number): DataBinding {
     closeBacking: (id) => void device.closeBacking(id),
     forgetAttributes: (nodeid) => void device.forgetAttributes(nodeid),
     readAhead: (dirFd, name) => void device.readAhead(dirFd, name),
+    changed: (nodeid) => device.changed(nodeid) !== 0,
+    count: (usage) => void device.count(usage),
+    settleWritten: () => void device.settleWritten(),
     storeContent: (nodeid, fd, size) => void device.storeContent(nodeid, fd, size),
   }
 }

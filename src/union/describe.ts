@@ -2,6 +2,7 @@
  * What a mount is made of and what it does without, for `inspect`.
  */
 import type { Union } from './context/union.js'
+import type { LimitReport } from './context/upper-limit.js'
 
 /** The forms of a whiteout, in words. */
 const WHITEOUTS = { device: 'device 0:0', aufs: '.wh.NAME', xattr: 'file with the attribute whiteout' }
@@ -24,6 +25,8 @@ export interface UnionDescription {
     readonly opens: 'not asked for' | 'answered'
   }
   readonly readonly: boolean
+  /** What the upper may take up, and does; null: nobody counts. */
+  readonly limit: LimitReport | null
   /** What was asked of the database; null where the mount has none. */
   readonly ownerIndex: Readonly<Record<string, number>> | null
   readonly downgrades: readonly string[]
@@ -45,6 +48,7 @@ export function describeUnion(u: Union): UnionDescription {
     privateLayers: u.lowers.every((layer) => layer.isPrivate),
     data: describeData(u),
     readonly: u.writable === null,
+    limit: u.limit?.report() ?? null,
     ownerIndex: u.lowerIndex === null ? null : { ...u.lowerIndex.counters },
     downgrades: u.downgrades,
   }

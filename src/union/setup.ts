@@ -27,6 +27,8 @@ import { type LogFunction, Union, type Writable } from './context/union.js'
 import { cancelBringing } from './copy-up/background-copy.js'
 import { dropAhead } from './copy-up/prefetch.js'
 import { shrinkKept } from './data/content-fd.js'
+import { UpperUsage } from './limit/upper-usage.js'
+import { removeUsage, UNKNOWN_USAGE, UsageFile } from './limit/usage-file.js'
 import { sweepIndex } from './lookup/link-counts.js'
 import { InodeNumbers } from './nodes/inode-numbers.js'
 import { DirState } from './nodes/node.js'
@@ -96,7 +98,19 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   if (unfit !== null) return unfit
   makeRoot(u, upper?.writable.layer ?? null)
   u.stopMakingRoom = onNoRoom(() => giveUp(u))
+  if (writable !== null) limitUpper(u, writable)
   return u
+}
+
+function limitUpper(u: Union, writable: Writable): void {
+  const { limit, writeback } = u.config
+  if (!limit) return removeUsage(writable.work)
+  if (writeback) u.degrade('writeback=1 is off: with a limit a write is refused when it is made')
+  const file = UsageFile.open(writable.work)
+  const kept = typeof file === 'number' ? null : file
+  const usage = new UpperUsage(u, kept, limit.size, limit.inodes)
+  usage.know(kept?.read(writable.work.stamp) ?? UNKNOWN_USAGE)
+  u.limit = usage
 }
 
 /** The upper and the workdir are not entered from below. */
@@ -176,6 +190,7 @@ export function tearDown(u: Union): void {
   u.stopMakingRoom()
   cancelBringing(u)
   dropAhead(u)
+  u.limit?.end()
   native.stopWarming()
   for (const node of u.nodes.values()) {
     if (node.contentFd >= 0) native.close(node.contentFd)

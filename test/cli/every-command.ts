@@ -36,12 +36,14 @@ export function everyCommand(): string[] {
  * options.
  */
 export const calls: Readonly<Record<string, string>> = {
-  mount: 'mount --json --lower lower --upper upper -- m',
+  mount: 'mount --json -o changelog=1 --lower lower --upper upper -- m',
   inspect: 'inspect -- m',
   stats: 'stats -- m',
   list: 'list --',
   health: 'health --',
   host: 'host -- status',
+  limit: 'limit --size 1G -- m',
+  log: 'log -- m',
   which: 'which -- m/a',
   ls: 'ls -- m',
   du: 'du -- m',
@@ -75,7 +77,21 @@ export const calls: Readonly<Record<string, string>> = {
 
 /** Those that can be called again, and at once, after `mount`, `index build` and `image import`. */
 export const repeatable = [
-  ...['inspect', 'stats', 'list', 'health', 'which', 'ls', 'du', 'index verify', 'index status', 'diff', 'commit'],
+  ...[
+    'inspect',
+    'stats',
+    'list',
+    'health',
+    'limit',
+    'log',
+    'which',
+    'ls',
+    'du',
+    'index verify',
+    'index status',
+    'diff',
+    'commit',
+  ],
   ...['image list', 'image history', 'image inspect', 'store list', 'store prune'],
 ]
 

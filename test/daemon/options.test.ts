@@ -103,6 +103,14 @@ const words: [text: string, expected: Partial<UnionConfig>][] = [
   ['squash_to_uid=1000,squash_to_gid=0', { squashToUid: 1000, squashToGid: 0 }],
   ['xattr_permissions=2', { xattrPermissions: 2 }],
   ['static_nlink,noacl', { staticNlink: true, acl: false }],
+  ['size=4096', { limit: { size: 4096, inodes: 0 } }],
+  ['size=10G,inodes=5', { limit: { size: 10 * 2 ** 30, inodes: 5 } }],
+  ['inodes=5,size=1.5mb', { limit: { size: 1.5 * 2 ** 20, inodes: 5 } }],
+  ['size=64KiB', { limit: { size: 2 ** 16, inodes: 0 } }],
+  ['changelog=1', { changelog: 100_000 }],
+  ['changelog=1,changelog_size=50', { changelog: 50 }],
+  ['changelog_size=50,changelog=1', { changelog: 50 }],
+  ['changelog=1,changelog=0', { changelog: 0 }],
 ]
 
 for (const [text, expected] of layers) {
@@ -173,6 +181,10 @@ const refusals: [text: string, words: RegExp][] = [
   ['lowerdir=', /^no lower directory: /],
   ['lowerdir=/a,data=fast', /^option data=fast must be one of auto, passthrough, cached$/],
   ['lowerdir=/a,awake=yes', /^option awake=yes must be one of auto, 0, 1$/],
+  ['lowerdir=/a,size=much', /^option size=much must be a number of bytes, or one with a unit \(10G, 512m\)$/],
+  ['lowerdir=/a,size=1.5', /^option size=1.5 must be a number of bytes/],
+  ['lowerdir=/a,inodes=-1', /^option inodes=-1 must be a whole number from 0 to/],
+  ['lowerdir=/a,changelog=2', /^option changelog=2 must be a whole number from 0 to 1$/],
   ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],

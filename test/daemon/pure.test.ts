@@ -64,7 +64,7 @@ function state(options: string): MountState {
 
 const ENGINE = {
   ...({ marks: 'm', whiteouts: 'w', redirectDir: 'on', metacopy: false, hardLinkIndex: true, readonly: true } as const),
-  ...({ privateLayers: true, protocol: '7.38', ownerIndex: null, downgrades: [] } as const),
+  ...({ privateLayers: true, protocol: '7.38', limit: null, ownerIndex: null, downgrades: [] } as const),
   data: { mode: 'cached', why: 'x', writeback: false, opens: 'answered' },
 } as const
 

@@ -27,6 +27,9 @@ export const unbound: DataBinding = {
   forgetAttributes: () => undefined,
   storeContent: () => undefined,
   readAhead: () => undefined,
+  changed: () => false,
+  count: () => undefined,
+  settleWritten: () => undefined,
 }
 
 /** Starts an engine; throws where it refuses. */

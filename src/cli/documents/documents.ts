@@ -15,6 +15,8 @@ export interface Documents {
   readonly health: mounts.HealthDocument
   readonly stats: mounts.StatsDocument
   readonly host: mounts.HostDocument
+  readonly limit: mounts.LimitDocument
+  readonly log: mounts.LogDocument
   readonly inspect: mounts.InspectDocuments
   readonly which: owners.WhichDocument
   readonly ls: owners.LsDocument

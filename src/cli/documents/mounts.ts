@@ -1,6 +1,9 @@
 /** What the commands about mounts print with `--json`. */
+
+import type { LoggedChange } from '../../library/change-log.js'
 import type { MountHealth } from '../../library/health.js'
 import type { HostStatus } from '../../library/hosts.js'
+import type { UpperLimitReport } from '../../library/limit.js'
 import type { InspectDocument, MountStats } from '../../library/mount.js'
 import type { MountSummary } from '../../library/mounts.js'
 import type { Layer } from './layer.js'
@@ -58,6 +61,19 @@ interface CapitalLayer {
   readonly Role: Layer['role']
   readonly Name: Layer['name']
   readonly Path: Layer['path']
+}
+
+export interface LimitDocument extends UpperLimitReport {
+  readonly schemaVersion: 1
+  readonly mountpoint: string
+}
+
+/** With `--follow` each of `changes` is a line of its own, and there is no document. */
+export interface LogDocument {
+  readonly schemaVersion: 1
+  readonly mountpoint: string
+  /** The oldest first. */
+  readonly changes: readonly LoggedChange[]
 }
 
 export interface HostDocument {

@@ -55,6 +55,14 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   ['data=auto|passthrough|cached', 'file data: to the layers’ own files (root), or through the mount’s page cache'],
   ['writeback=0|1', 'with data=cached: whether the kernel gathers small writes'],
   [
+    'size=BYTES inodes=N',
+    'what the upper may take up (10G, 512m; inodes: how many); what would exceed it is ENOSPC; see docs/limit.md',
+  ],
+  [
+    'changelog=0|1 changelog_size=N',
+    'keep a log of which paths were created, changed, renamed and removed, the last N (100000): stratafs log',
+  ],
+  [
     'awake=auto|0|1',
     'keep idle processors from halting in busy times (root; PM QoS); auto: on guests of two processors that halt ' +
       'at once',

@@ -34,6 +34,8 @@ export const COMMANDS = [
   'stats',
   'health',
   'host',
+  'limit',
+  'log',
   'diff',
   'commit',
   'apply',

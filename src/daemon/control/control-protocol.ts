@@ -1,17 +1,23 @@
 /**
  * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`,
  * or `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path`
- * of a directory, `after`: where the page before ended, 0 at first), index (`action`: fill, drop), level (`level`),
+ * of a directory, `after`: where the page before ended, 0 at first), limit (`change`: `size` and `inodes`, where they
+ * change, 0 for none, and `recount`), changelog (what was recorded
+ * is in the database when the reply comes), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
  * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone). Paths in
  * it are latin1 strings, as everywhere inside.
  */
+
+import type { LimitChange } from '../../operations/change-limit.js'
 
 export type ControlRequest =
   | { readonly command: 'inspect' }
   | { readonly command: 'stats' }
   | { readonly command: 'which'; readonly path: string }
   | { readonly command: 'owners'; readonly path: string; readonly after: number }
+  | { readonly command: 'changelog' }
+  | { readonly command: 'limit'; readonly change: LimitChange }
   | { readonly command: 'index'; readonly action: 'fill' | 'drop' }
   | { readonly command: 'level'; readonly level: string }
   | { readonly command: 'hold'; readonly seconds: number }
@@ -46,12 +52,25 @@ export function parseRequest(line: string): ControlRequest | null {
     if (command === 'which' && typeof path === 'string') return { command, path }
     if (command === 'owners' && typeof path === 'string' && typeof after === 'number') return { command, path, after }
     if (command === 'index' && (action === 'fill' || action === 'drop')) return { command, action }
+    if (command === 'changelog') return { command }
+    if (command === 'limit') return limitRequest(value.change)
     if (command === 'hold' && isSeconds(value.seconds)) return { command, seconds: value.seconds }
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {
     return null
   }
+}
+
+function limitRequest(change: unknown): ControlRequest | null {
+  if (typeof change !== 'object' || change === null) return null
+  const { size, inodes, recount = false } = change as Record<string, unknown>
+  if (!isLimit(size) || !isLimit(inodes) || typeof recount !== 'boolean') return null
+  return { command: 'limit', change: { size, inodes, recount } }
+}
+
+function isLimit(value: unknown): value is number | undefined {
+  return value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)
 }
 
 /** The longest that a mount is held. */

@@ -53,6 +53,15 @@ interface EngineDocument {
     readonly Opens: string
   }
   readonly Readonly?: boolean
+  /** What the upper may take up, and does, in bytes and inodes (`-o size=`, `stratafs limit`); null: nobody counts. */
+  readonly Limit?: {
+    readonly Size: number | null
+    readonly Inodes: number | null
+    readonly UsedBytes: number | null
+    readonly UsedInodes: number | null
+    /** Entries counted so far, while what was there before is being counted. */
+    readonly Counting: number | null
+  } | null
   /** Whether it keeps processors from halting, and why. */
   readonly Awake?: { readonly Holds: boolean; readonly Why: string }
   /** `hybrid`: a kernel overlay lies above, of these options and data-only layers. */

@@ -20,7 +20,7 @@ import { type FuseNativeMount, mountFuseNative } from '../../transport/fuse-nati
 import { KNOWN_VERSION } from '../../transport/fuse-native/package.js'
 import { fuseNativeOptions, withFusermount } from '../mount/fuse-native-options.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import { joinIndex } from './attach-index.js'
+import { joinChangeLog, joinIndex } from './attach-index.js'
 import type { Ending, EngineHandle } from './engine-handle.js'
 import { OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { IndexThread } from './index-thread.js'
@@ -40,6 +40,7 @@ export class EngineHere implements EngineHandle {
     const wakeFd = native.eventfd()
     const index = wakeFd < 0 ? null : IndexThread.plan(plan.config, plan.mountpoint, wakeFd, log)
     joinIndex(engine, index?.forEngine ?? null, log)
+    joinChangeLog(engine, index?.forEngine ?? null, (plan.config.changelog ?? 0) > 0)
     index?.know(engine.stack, engine.upperFd)
     const mount = await mountHere(plan, engine, index, log, trace)
     if (mount instanceof StratafsError) {
@@ -74,6 +75,8 @@ export class EngineHere implements EngineHandle {
     if (this.#over) return null
     if (question.what === 'which') return this.engine.which(question.path)
     if (question.what === 'owners') return this.engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
+    if (question.what === 'changelog') return { told: this.engine.flushChangeLog() }
+    if (question.what === 'limit') return this.engine.limit(question.change)
     if (question.what === 'describe')
       return { ...this.engine.describe(), protocol: `7.19 (libfuse 2.9.9 of fuse-native ${KNOWN_VERSION})` }
     const { rss, heapUsed } = process.memoryUsage()

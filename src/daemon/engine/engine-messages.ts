@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { FailureRecord } from '../../base/failure.js'
 import type { Level } from '../../base/log.js'
+import type { LimitChange } from '../../operations/change-limit.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { AwakeRequest } from '../options/mount-settings.js'
@@ -42,6 +43,9 @@ export type Question =
   | { readonly what: 'counters' }
   | { readonly what: 'which'; readonly path: string }
   | { readonly what: 'owners'; readonly path: string; readonly after: number }
+  /** What has been recorded is to come into the database. */
+  | { readonly what: 'changelog' }
+  | { readonly what: 'limit'; readonly change: LimitChange }
 
 /** What is said of one mount to the thread that serves it. */
 export type ToMount =

@@ -6,6 +6,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Log } from '../../base/log.js'
 import { pathBytes } from '../../base/text.js'
@@ -16,6 +17,7 @@ import {
   type MountedIndexFacts,
   newSharedState,
   openingFacts,
+  Slot,
 } from '../../owner-index/database/shared-state.js'
 import { sharedDirectory } from '../../owner-index/database/stack-identity.js'
 import { IdleGate } from '../../owner-index/writer/idle-gate.js'
@@ -35,6 +37,9 @@ const PATIENCE_MS = 20_000
  * would be in its way, and nobody would ever ask it.
  */
 const BEGIN_MS = 1000
+/** How long a reader of the change log waits for the writer, and for how long it does not look. */
+const LOG_MS = 5_000
+const LOG_PAUSE_MS = 10
 
 export class IndexThread {
   readonly forEngine: EngineIndex
@@ -94,7 +99,7 @@ export class IndexThread {
   /** The mount answers: the writer may begin, at once where there is a database, which has to be marked as in use. */
   start(): void {
     if (this.path === null || this.#stack === null) return
-    if (existsSync(pathBytes(this.path))) this.#begin()
+    if (existsSync(pathBytes(this.path)) || (this.config.changelog ?? 0) > 0) this.#begin()
     else this.#beginIn(BEGIN_MS)
   }
 
@@ -122,6 +127,7 @@ export class IndexThread {
       fill: this.config.indexFill === 'background',
       wide: this.config.index === 'immutable' ? null : WIDE,
       wakeFd: this.wakeFd,
+      changelog: this.config.changelog ?? 0,
     }
     try {
       this.#writing = writersThread.begin(start, this.#channel.port2, (message) => this.#heard(message))
@@ -149,6 +155,15 @@ export class IndexThread {
     for (const fd of [...config.rootFds!, upperFd]) if (fd >= 0) native.close(fd)
     this.#stack = null
     this.#channel.port2.close()
+  }
+
+  /** Waits until the writer is so far with the change log; false where it is not within some seconds. */
+  async hasLogged(told: number): Promise<boolean> {
+    for (let waited = 0; waited < LOG_MS; waited += LOG_PAUSE_MS) {
+      if (((Atomics.load(this.#shared, Slot.LOGGED) - told) | 0) >= 0) return true
+      await sleep(LOG_PAUSE_MS)
+    }
+    return false
   }
 
   /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */

@@ -40,4 +40,16 @@ export class LateBinding implements DataBinding {
   readAhead(dirFd: number, name: string): void {
     this.device?.readAhead(dirFd, name)
   }
+
+  changed(nodeid: number): boolean {
+    return this.device?.changed(nodeid) ?? false
+  }
+
+  count(usage: number): void {
+    this.device?.count(usage)
+  }
+
+  settleWritten(): void {
+    this.device?.settleWritten()
+  }
 }

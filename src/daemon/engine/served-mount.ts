@@ -7,12 +7,13 @@ import { StratafsError } from '../../base/failure.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
+import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
 import { Session } from '../../session/session.js'
 import { AT_FDCWD, O_WRONLY } from '../../syscalls/constants.js'
 import { type Device, native } from '../../syscalls/native.js'
 import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
-import { joinIndex } from './attach-index.js'
+import { joinChangeLog, joinIndex } from './attach-index.js'
 import { type AwakeChoice, chooseAwake, idleFacts } from './cpu-latency.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
@@ -51,6 +52,7 @@ export class ServedMount {
     private readonly say: (message: FromMount) => void,
     private readonly engine: Engine,
     private readonly binding: LateBinding,
+    private readonly changes: ChangeRecorder | null,
   ) {}
 
   /** Opens the layers; null where they cannot be, which is said. */
@@ -68,8 +70,9 @@ export class ServedMount {
       return null
     }
     joinIndex(engine, start.index, log)
+    const changes = joinChangeLog(engine, start.index, (start.config.changelog ?? 0) > 0)
     say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-    return new ServedMount(id, start, thread, say, engine, binding)
+    return new ServedMount(id, start, thread, say, engine, binding, changes)
   }
 
   get device(): Device | null {
@@ -87,6 +90,7 @@ export class ServedMount {
     device.share(epoll, this.id)
     const session = this.#makeSession(device)
     this.binding.device = dataBinding(device, wakeFd)
+    if (this.changes !== null) this.changes.who = () => session.asker
     const trace = this.start.trace ? (line: string) => this.say({ kind: 'trace', line }) : undefined
     const turns = this.start.index === null ? undefined : turnsOf(this.start.index.shared)
     const connection = new Connection(device, session, { trace, turns })
@@ -126,6 +130,8 @@ export class ServedMount {
     if (this.#result !== null) return
     this.#result = result
     if (this.#served !== null) {
+      // What was written last, which the device knows.
+      this.engine.tendIndex()
       if (!this.#held) native.epollRemove(this.thread.epoll, this.#served.fd)
       this.binding.device = null
       this.#served.device.close()
@@ -157,6 +163,8 @@ export class ServedMount {
     try {
       if (question.what === 'which') return engine.which(question.path)
       if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
+      if (question.what === 'changelog') return { told: engine.flushChangeLog() }
+      if (question.what === 'limit') return engine.limit(question.change)
       return question.what === 'describe' ? this.#describe() : this.#counters()
     } catch (error) {
       const fields = { error: String(error) }

@@ -19,6 +19,8 @@ function readObstacle(config: UnionConfig): string | null {
   if (config.xattrPermissions !== 0 && config.upper !== null) return 'owners cannot be written as attributes'
   if (config.staticNlink) return 'a kernel overlay counts links (static_nlink)'
   if (!config.acl) return 'a kernel overlay has ACLs (noacl)'
+  if (config.changelog) return 'a kernel overlay’s writes are not seen (changelog=1)'
+  if (config.limit) return 'a kernel overlay’s writes are not counted (size=, inodes=)'
   if (config.writeback || config.data !== 'auto') return 'file data is the kernel’s (data=, writeback=)'
   return null
 }

@@ -33,6 +33,12 @@ export function withoutAddon(
       'option xattr_permissions needs extended attributes, and without the addon there are none',
       'MOUNT_REFUSED',
     )
+  if (config.limit)
+    return new StratafsError(
+      'options size and inodes need the addon: without it nobody counts what the upper takes up',
+      'MOUNT_REFUSED',
+      'build it (npm run build:native), or leave them away',
+    )
   if ((config.dataLowers ?? []).length > 0)
     return new StratafsError(
       'data-only layers (lowerdir=A::D) need extended attributes, and without the addon there are none',

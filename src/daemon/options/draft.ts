@@ -47,6 +47,8 @@ function defaultConfig(): Draft['config'] {
     acl: true,
     data: 'auto',
     writeback: false,
+    limit: null,
+    changelog: 0,
     index: 'on',
     indexFill: 'background',
   }

@@ -19,7 +19,22 @@ import {
   value,
 } from './option-row.js'
 import { unescapePath } from './split.js'
-import { Expectation, fsyncMode, id, idMapping, oneOf, onOff, seconds, verity, wholeNumber } from './values.js'
+import {
+  byteCount,
+  Expectation,
+  fsyncMode,
+  id,
+  idMapping,
+  oneOf,
+  onOff,
+  seconds,
+  verity,
+  wholeNumber,
+} from './values.js'
+
+/** Rows of the change log. */
+const CHANGES_KEPT = 100_000
+const MOST_CHANGES = 1_000_000_000
 
 const layers: Record<string, OptionRow> = {
   lowerdir: value(dataLowers, ({ config }, { lowers, data }) => {
@@ -119,6 +134,27 @@ const behaviour: Record<string, OptionRow> = {
     (given) => wholeNumber(given, 1),
     ({ config }, number) => {
       config.writeback = number === 1
+    },
+  ),
+  size: value(byteCount, ({ config }, size) => {
+    config.limit = { size, inodes: config.limit?.inodes ?? 0 }
+  }),
+  changelog: value(
+    (given) => wholeNumber(given, 1),
+    ({ config }, on) => {
+      config.changelog = on === 0 ? 0 : config.changelog || CHANGES_KEPT
+    },
+  ),
+  changelog_size: value(
+    (given) => wholeNumber(given, MOST_CHANGES),
+    ({ config }, rows) => {
+      config.changelog = rows
+    },
+  ),
+  inodes: value(
+    (given) => wholeNumber(given, Number.MAX_SAFE_INTEGER),
+    ({ config }, inodes) => {
+      config.limit = { size: config.limit?.size ?? 0, inodes }
     },
   ),
   awake: value(

@@ -38,6 +38,21 @@ export function wholeNumber(value: string, largest: number): number | Expectatio
   return number <= largest ? number : new Expectation(`must be a whole number from 0 to ${largest}`)
 }
 
+const UNITS = 'kmgtp'
+
+function power(unit: string): number {
+  return unit === '' ? 0 : UNITS.indexOf(unit.toLowerCase()) + 1
+}
+
+/** Bytes, as docker and podman take a size: 1024 to a k, also `10G`, `1.5gb`, `64MiB`. */
+export function byteCount(value: string): number | Expectation {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i.exec(value) ?? []
+  const bytes = number === undefined ? Number.NaN : Number(number) * 1024 ** power(unit!)
+  const usable = unit !== '' || Number.isInteger(bytes)
+  if (usable && bytes <= Number.MAX_SAFE_INTEGER) return Math.floor(bytes)
+  return new Expectation('must be a number of bytes, or one with a unit (10G, 512m)')
+}
+
 /** A user or group id. -1 is no id. */
 export function id(value: string): number | Expectation {
   return wholeNumber(value, LARGEST_ID)

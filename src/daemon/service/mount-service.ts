@@ -34,6 +34,7 @@ import {
 import { chooseTransport, type Obstacles, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import { flushChangeLog } from './flush-change-log.js'
 import { newState, overlaidUpper } from './mount-state.js'
 
 /** How long a mount that somebody else has put in our place may take to show that it is alive. */
@@ -60,6 +61,8 @@ interface ServiceVoice {
   /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
   readonly over?: ((code: number) => void) | undefined
 }
+
+const UNCOUNTED = 'engine=hybrid: the kernel writes to the upper by itself, and nobody counts; mount with engine=fuse'
 
 export class MountService {
   /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
@@ -191,6 +194,8 @@ export class MountService {
     if (request.command === 'stats') return this.#counters()
     if (request.command === 'end') return this.#end()
     const { command: what, ...about } = request
+    if (what === 'changelog') return flushChangeLog(this.engine)
+    if (what === 'limit' && this.engine.isHybrid) return { ok: false, error: UNCOUNTED }
     const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
   }

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
+import type { ChangeRow } from './change-log.js'
 
 /** Slots of the shared Int32Array. */
 export const Slot = {
@@ -19,6 +20,8 @@ export const Slot = {
   TURNS: 4,
   /** 1: every directory of the lower layers has rows, so that visits need not be told for their sake. */
   COMPLETE: 5,
+  /** How far the writer is with what the change log was told: rows, and one more for each message. */
+  LOGGED: 6,
 } as const
 
 const SLOTS = Object.keys(Slot).length
@@ -83,6 +86,8 @@ export interface WriterStart {
   readonly upperFd: number
   /** Wakes the engine. */
   readonly wakeFd: number
+  /** How many rows the change log keeps; 0: there is none. */
+  readonly changelog?: number
 }
 
 export type VisitReason =
@@ -101,6 +106,8 @@ export type ToWriter =
   | { readonly kind: 'touched'; readonly paths: readonly string[] }
   /** Read these directories of the lower layers, where they have no rows. */
   | { readonly kind: 'came'; readonly paths: readonly string[] }
+  /** For the change log; `now`: whoever asks for it waits. */
+  | { readonly kind: 'changes'; readonly rows: readonly ChangeRow[]; readonly now: boolean }
   /** Reading failed: SQLite's code. */
   | { readonly kind: 'damaged'; readonly code: string }
   /** Read the whole tree. */

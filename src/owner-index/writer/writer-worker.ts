@@ -19,6 +19,8 @@ interface Writing {
   readonly engine: MessagePort
   readonly shared: Int32Array
   readonly wakeFd: number
+  /** It is woken also when it has said nothing: it does not know what is written beside it. */
+  readonly always: boolean
 }
 
 const writing = new Map<number, Writing>()
@@ -30,8 +32,8 @@ const WAKE_MS = 500
 let waking: NodeJS.Timeout | null = null
 
 function wakeEngines(): void {
-  for (const { shared, wakeFd } of writing.values())
-    if (Atomics.load(shared, Slot.PENDING) === 1) native.signalEvent(wakeFd)
+  for (const { shared, wakeFd, always } of writing.values())
+    if (always || Atomics.load(shared, Slot.PENDING) === 1) native.signalEvent(wakeFd)
 }
 
 main.on('message', (message: ToWriters) => {
@@ -45,7 +47,13 @@ function begin({ mount, start, engine }: Extract<ToWriters, { kind: 'begin' }>):
   const say = (told: FromWriter): void => main.postMessage({ mount, ...told } satisfies FromWriters)
   guarded(mount, () => {
     const { shared, wakeFd } = start
-    writing.set(mount, { writer: IndexWriter.begin(start, say), engine, shared, wakeFd })
+    writing.set(mount, {
+      writer: IndexWriter.begin(start, say),
+      engine,
+      shared,
+      wakeFd,
+      always: (start.changelog ?? 0) > 0,
+    })
     engine.on('message', (message: ToWriter) => take(mount, message))
     waking ??= setInterval(wakeEngines, WAKE_MS)
   })

@@ -24,6 +24,7 @@ import {
 import type { IndexStore } from '../database/store.js'
 import { KnownLayers } from '../layer-rows/known-layers.js'
 import { BackgroundWalk } from './background-walk.js'
+import { ChangeWriter } from './change-writer.js'
 import { Commits } from './commits.js'
 import { KnownDirectories } from './known-directories.js'
 import { verifyStamps } from './stamp-check.js'
@@ -49,6 +50,7 @@ export class IndexWriter {
   readonly #commits: Commits
   /** Changes of the upper were told and could not be written: its rows are wrong until it is read again. */
   #upperLost = false
+  readonly #changes: ChangeWriter
 
   private constructor(
     private readonly start: WriterStart,
@@ -64,6 +66,7 @@ export class IndexWriter {
     this.#layers = new KnownLayers(stack, start.wide === null, (message) => this.#log('warn', message))
     const host = { shared, commits: this.#commits, store, grown: () => this.#hasGrown() }
     this.#visits = new Visiting(host, stack, this.#layers)
+    this.#changes = new ChangeWriter(host, start.changelog ?? 0)
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -91,6 +94,7 @@ export class IndexWriter {
     }
     if (message.kind === 'damaged') this.#damaged(message.code)
     else if (message.kind === 'drop') this.#drop()
+    else if (message.kind === 'changes') this.#changes.take(message)
     else this.#commits.write(() => this.#carryOut(message))
     return false
   }
@@ -118,6 +122,7 @@ export class IndexWriter {
     if (opened instanceof StratafsError) return this.#without(opened.message)
     for (const message of opened.messages) this.#log('warn', message)
     this.#store = opened.store
+    this.#changes.opened(opened.dirty && opened.from === 'kept')
     opened.store.takeStored()
     if (this.#upperFd >= 0) this.#upper = new UpperRows(opened.store, this.#upperFd, this.#stack.marks)
     const complete = opened.store.meta('complete') === 1
@@ -207,6 +212,7 @@ export class IndexWriter {
     }
     this.#store = null
     this.#upper = null
+    this.#changes.closed()
   }
 
   #scanUpper(): void {

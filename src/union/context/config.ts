@@ -68,6 +68,8 @@ export interface UnionConfig {
   readonly data: 'auto' | 'passthrough' | 'cached'
   /** In the cached mode: the kernel gathers writes and hands them over later. */
   readonly writeback: boolean
+  /** What the upper may take up, in bytes and inodes (0: as much as there is); null: nobody counts. */
+  readonly limit?: { readonly size: number; readonly inodes: number } | null
   /**
    * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
    */
@@ -76,6 +78,8 @@ export interface UnionConfig {
   readonly checkPairing?: boolean
   /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
   readonly indexFill: 'visited' | 'background'
+  /** How many changes the log of them keeps; 0: there is none. */
+  readonly changelog?: number
   /** Set where a kernel overlay lies above (engine=hybrid). */
   readonly metadata?: MetadataView | undefined
 }

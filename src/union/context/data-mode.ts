@@ -40,11 +40,13 @@ export interface DataModeRequest {
 
 /** The wish that follows from the options and from who mounts. Pure. */
 export function wishFor(
-  config: Pick<UnionConfig, 'data' | 'writeback'>,
+  config: Pick<UnionConfig, 'data' | 'writeback' | 'limit'>,
   allowed: boolean,
   stacked: boolean,
 ): DataModeRequest {
-  const rest = { stackDepth: stacked ? 2 : 1, writeback: config.writeback } as const
+  // A write is refused when it is made, not when the kernel hands it over.
+  const writeback = config.writeback && !config.limit
+  const rest = { stackDepth: stacked ? 2 : 1, writeback } as const
   if (config.data === 'cached') return { ...rest, passthrough: false, why: 'data=cached was asked for' }
   if (!allowed) {
     const why = 'passthrough needs CAP_SYS_ADMIN in the initial user namespace'

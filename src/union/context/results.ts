@@ -73,6 +73,12 @@ export interface DataBinding {
   storeContent(nodeid: number, fd: number, size: number): void
   /** Has the disk asked for the content of the file (dirFd, name), once the request in hand is answered. */
   readAhead(dirFd: number, name: string): void
+  /** Whether the binding has served a WRITE since this was last asked. */
+  changed(nodeid: number): boolean
+  /** What the transport writes by itself is counted as this usage (native-bindings/index.d.ts). */
+  count(usage: number): void
+  /** What was written so since the last call is counted. */
+  settleWritten(): void
 }
 
 /**
@@ -89,4 +95,7 @@ export const unbound: DataBinding = {
   forgetAttributes: () => {},
   storeContent: () => {},
   readAhead: () => {},
+  changed: () => false,
+  count: () => {},
+  settleWritten: () => {},
 }

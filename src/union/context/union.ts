@@ -26,6 +26,7 @@ import { type DataMode, type DataModeRequest, defaultMode } from './data-mode.js
 import { PrefetchedCopies } from './prefetched-copies.js'
 import { WalkAhead } from './read-ahead-state.js'
 import type { Attr, DataBinding, FsStat, Opened } from './results.js'
+import type { UpperLimit } from './upper-limit.js'
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFunction = (level: LogLevel, message: string, fields?: Record<string, unknown>) => void
@@ -93,6 +94,8 @@ export class Union {
   data: DataMode = defaultMode
   /** Answers for lower directories that join several layers; null: each layer is asked. */
   lowerIndex: LowerIndex | null = null
+  /** Counts what the upper takes up; null: the mount has no limit. */
+  limit: UpperLimit | null = null
   /** The ids this process runs with. */
   readonly ownUid = process.getuid?.() ?? 0
   readonly ownGid = process.getgid?.() ?? 0

@@ -86,6 +86,8 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Pendi
   const stat = brought?.stat ?? statMetacopy(u, node, size)
   if (typeof stat === 'number') return stat
   const keep = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
+  const fits = brought !== null ? 0 : (u.limit?.admitCopy(node, stat, keep) ?? 0)
+  if (fits < 0) return fits
   const fd = brought?.target ?? openMetacopy(u, node)
   if (fd < 0) return fd
   // Bringing content clears them, as any write does; that nobody has written yet. As ovl_copy_up_meta_inode_data().
@@ -98,6 +100,7 @@ export function copyUpContent(u: Union, node: Node, size: number, brought: Pendi
   if (done < 0) return done
   const { contentDir: data, contentName: dataName } = node
   node.contentDir = null
+  u.limit?.copied(node)
   splitNodeid(u, node, data!, dataName)
   return rebindData(u, node)
 }

@@ -59,16 +59,25 @@ function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought:
   }
   const from = node.contentDir ?? node.inodeDir
   const fromName = node.contentDir === null ? node.inodeName : node.contentName
-  const built = build(job)
+  const built = buildWithin(job)
   const errno = built < 0 ? built : commit(job)
   if (job.file >= 0) native.close(job.file)
   // While content is on its way it lies there for who comes again.
   if (errno < 0 && errno !== PENDING) job.writable.work.discard(job.temporary)
   if (errno < 0) return errno
   u.counters.copyUps++
+  u.limit?.copied(node)
   if (node.dir === null && job.size !== null && from !== null) splitNodeid(u, node, from, fromName)
   if (metadata && job.size !== null) prefetchNext(u, node)
   return 0
+}
+
+/** As `build`; what would exceed the limit is refused before anything is copied, or before anybody sees it. */
+function buildWithin(job: Job): number {
+  const { limit } = job.u
+  const fits = limit?.admitCopy(job.node, job.stat, job.size) ?? 0
+  const built = fits < 0 ? fits : build(job)
+  return built < 0 || limit === null || job.file < 0 ? built : limit.admitBuilt(job.file)
 }
 
 function bringUpParent(u: Union, node: Node): number {

@@ -27,6 +27,8 @@ import { forgetUnused } from './forget.js'
 export function backingFor(u: Union, node: Node, write: boolean): number {
   if (!u.data.passthrough) return 0
   if (node.opens > 0) return node.backing
+  // What the kernel writes by itself nobody could refuse.
+  if (u.limit !== null && node.inUpper && node.contentDir === null) return 0
   if (!write && node.size <= SMALL && !(node.inUpper && node.contentDir === null)) return 0
   const id = openBacking(u, node)
   if (id <= 0) return 0

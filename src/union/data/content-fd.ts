@@ -141,6 +141,7 @@ export function dropContentFd(u: Union, node: Node): void {
   u.binding.unbind(node.id)
   native.close(node.contentFd)
   node.contentFd = -1
+  if (node.dataWritable) u.limit?.closed(node)
   node.dataWritable = false
 }
 

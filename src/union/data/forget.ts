@@ -22,6 +22,7 @@ export function forgetUnused(u: Union, node: Node): void {
 }
 
 function free(u: Union, node: Node): void {
+  u.limit?.leaves(node)
   const others = [...(node.others ?? [])]
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
@@ -40,7 +41,10 @@ function free(u: Union, node: Node): void {
 function closeDescriptors(u: Union, node: Node): void {
   dropContentFd(u, node)
   // Of a file without a name this is the last one.
-  if (node.unlinkedFd >= 0) native.closeSoon(node.unlinkedFd)
+  if (node.unlinkedFd >= 0) {
+    u.limit?.freed(node.unlinkedFd)
+    native.closeSoon(node.unlinkedFd)
+  }
   node.unlinkedFd = -1
 }
 

@@ -1,0 +1,48 @@
+/**
+ * The count of what an upper takes up, as the rest of the engine sees it: asked before something comes, told after it
+ * has. union/limit does the counting. Mounts without a limit have none of it.
+ */
+import type { LayerDir } from '../../layers/layer-dir.js'
+import type { Node } from '../nodes/node.js'
+
+/** What `stratafs limit` tells. Bytes are those that are allocated (st_blocks), each inode counted once. */
+export interface LimitReport {
+  /** null: no limit. */
+  readonly size: number | null
+  readonly inodes: number | null
+  /** null: nobody knows yet. */
+  readonly usedBytes: number | null
+  readonly usedInodes: number | null
+  /** What is there is being counted: entries seen so far; null: it has been. */
+  readonly counting: number | null
+}
+
+export interface UpperLimit {
+  /** The connection has begun. */
+  begin(): void
+  /**
+   * 0: so many bytes and inodes more do not exceed the limit, and are promised. -ENOSPC; or PENDING while nobody knows.
+   */
+  admit(bytes: number, inodes: number): number
+  /** Whether `node` may be copied up, with `size` bytes of content (-1: all; null: none). As `admit`. */
+  admitCopy(node: Node, stat: Float64Array, size: number | null): number
+  /** Whether the file `fd`, built where nobody sees it, fits as it is. As `admit`. */
+  admitBuilt(fd: number): number
+  /** `node` has come to the upper, or its content has. */
+  copied(node: Node): void
+  /** A new inode of the upper, by its stat record. */
+  came(stat: Float64Array): void
+  /** Entries of `dir` have come or gone. */
+  changed(dir: LayerDir): void
+  /** `node`'s descriptor for writing was closed; the filesystem may take back what it had set aside. */
+  closed(node: Node): void
+  /** `node` is about to be forgotten. */
+  leaves(node: Node): void
+  /** The descriptor that kept an inode without a name is about to be closed. */
+  freed(fd: number): void
+  /** Something that was waited for may be there. */
+  tend(): void
+  report(): LimitReport
+  /** The mount ends. */
+  end(): void
+}
