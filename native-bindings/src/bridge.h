@@ -225,6 +225,7 @@ void describeFusermount(Table& table);
 void describeNotify(Table& table);
 void describeEpoll(Table& table);
 void describeSync(Table& table);
+void describeFill(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs
