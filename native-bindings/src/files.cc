@@ -43,7 +43,7 @@ int64_t fallocate(Call&, int fd, int mode, int64_t offset, int64_t length) {
 }
 
 int64_t lseek(Call&, int fd, int64_t offset, int whence) {
-  Fill* fill = fillOf(fd);
+  Fill* fill = whence == SEEK_DATA || whence == SEEK_HOLE ? fillOf(fd) : nullptr;
   return fill ? fill->seek(offset, whence) : result(::lseek(fd, offset, whence));
 }
 
