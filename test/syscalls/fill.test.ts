@@ -9,22 +9,13 @@ import { test } from 'node:test'
 import { Errno } from '../../src/base/errno.js'
 import * as c from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
+import { Chance } from './chance.js'
 import { ok, onEach, opened, type Scratch } from './support.js'
 
 const MIB = 1024 * 1024
 const SIZE = 24 * MIB + 1234
 const ZERO_RANGE = 0x10
 const KEEP_SIZE = 1
-
-/** Numbers that a seed repeats. */
-class Chance {
-  constructor(private state: number) {}
-
-  below(limit: number): number {
-    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0
-    return Math.floor((this.state / 2 ** 32) * limit)
-  }
-}
 
 /** Half of it data, the rest holes of some size. */
 function makeSource(scratch: Scratch): void {
