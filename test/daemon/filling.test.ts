@@ -8,7 +8,6 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { daemonPids, eventually, isGone, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
@@ -168,11 +167,11 @@ test('a commit waits for it, and an unmount too', needsRoot, async (t) => {
     return `${bytes}, ${fs.statSync(path).size}`
   }
   mount(w, 'cached')
-  const fd = begin(w)
   const writer = spawn(process.execPath, ['-e', SLOW_WRITER, join(w.merged, 'big')], { stdio: 'ignore' })
   t.after(() => writer.kill())
-  await sleep(200)
-  assert.equal(inUpper(w), false)
+  const { mtimeMs } = fs.statSync(join(w.base, 'big'))
+  assert.ok(await eventually(() => fs.statSync(join(w.merged, 'big')).mtimeMs !== mtimeMs, 5000), 'it has begun')
+  const fd = begin(w)
   const { status, stderr } = w.run('commit', w.merged, '--output', join(w.root, 'layer.tar'))
   assert.equal(status, 0, stderr)
   assert.equal(spawnSync('tar', ['-xf', 'layer.tar', 'big'], { cwd: w.root }).status, 0)
