@@ -182,8 +182,10 @@ test('a commit waits for it, and an unmount too', needsRoot, async (t) => {
   unmount(w)
   fs.unlinkSync(join(w.upper, 'big'))
   mount(w, 'cached')
+  const pids = daemonPids(w.runDirectory)
   fs.closeSync(begin(w))
-  unmount(w)
+  assert.equal(spawnSync('umount', [w.merged]).status, 0)
+  assert.ok(await eventually(() => pids.every(isGone), 20_000), 'the process ends when it has copied')
   assert.equal(whole(join(w.upper, 'big')), `mark, ${SIZE}`)
 })
 

@@ -42,7 +42,7 @@ export class ServedMount {
   #served: Served | null = null
   #held = false
   /** Somebody waits until nothing is left to be copied up: to hold the mount still, or to end it. */
-  #settles = false
+  settles = false
   /** As the connection ended. */
   #result: number | null = null
 
@@ -105,8 +105,8 @@ export class ServedMount {
   /** The thread was woken: something that was waited for may be there. */
   tend(): void {
     this.engine.tendIndex()
-    const isSettled = !this.engine.placeFilled(this.#settles)
-    if (isSettled && this.#settles) this.#settled()
+    const isSettled = !this.engine.placeFilled(this.settles)
+    if (isSettled && this.settles) this.#settled()
     if (!this.#held) this.#served?.connection.serveAgain()
   }
 
@@ -120,12 +120,12 @@ export class ServedMount {
 
   /** What is still being copied up is waited for, by coming back at each wake. */
   #settle(): void {
-    this.#settles = true
+    this.settles = true
     if (!this.engine.placeFilled(true)) this.#settled()
   }
 
   #settled(): void {
-    this.#settles = false
+    this.settles = false
     if (this.#result !== null) this.say({ kind: 'over', result: this.#result })
     else if (this.#held) this.say({ kind: 'held' })
   }
@@ -133,7 +133,7 @@ export class ServedMount {
   release(): void {
     if (this.#served === null || !this.#held) return
     this.#held = false
-    this.#settles = false
+    this.settles = false
     native.epollAdd(this.thread.epoll, this.#served.fd, this.id)
     this.tend()
   }
