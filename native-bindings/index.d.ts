@@ -157,8 +157,9 @@ export interface Native {
   cloneContent(from: number, to: number): number
   /** Begins to fill the file `to`, which has the size `size`, with what `from` holds, on a thread of its own, ending
    * with fsync where `sync`; adds one to the eventfd `wakeFd` then. Until `endFill`, READ and WRITE by a device, and
-   * `pread`, `pwrite`, `ftruncate`, `fallocate` and `lseek` on the number `to`, see the file as if it were there: what
-   * is written is kept, what has not been copied is read from `from`. `copyFileRange` is -EXDEV. `from` may be closed. */
+   * `pread`, `pwrite`, `ftruncate`, `fallocate` and `lseek` on the number `to`, see the file as if it were there. What
+   * is written is kept, what has not been copied is read from `from`. `copyFileRange` is -EXDEV. `from` may be closed.
+   */
   startFill(from: number, to: number, size: number, sync: boolean, wakeFd: number): number
   /** 0: all of it is there; -EINPROGRESS; or why it stopped. `hurry`: somebody waits, and what has stopped goes on. */
   fillState(to: number, hurry: boolean): number

@@ -98,7 +98,8 @@ class Fill {
   // Whoever writes one piece after the other over what is absent is given way to: it need not be copied.
   int64_t streak_ = 0, streakEnd_ = -1;
   Clock::time_point quietAt_;
-  struct timespec mtime_{}, ctime_{};
+  struct timespec mtime_ {
+  }, ctime_{};
   int64_t sourceBlocks_ = 0;
 
   Copy copy_;

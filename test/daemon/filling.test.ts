@@ -251,6 +251,17 @@ test('a full filesystem: who syncs is told so, and with room it goes on', needsR
   unmount(w)
 })
 
+test('with copyup=wait it is whole before the first write', needsRoot, (t) => {
+  const w = prepared(t)
+  const options = `lowerdir=${w.base},upperdir=${w.upper},workdir=${w.work},copyup=wait`
+  assert.equal(w.run('-o', options, w.merged).status, 0)
+  const fd = fs.openSync(join(w.merged, 'big'), 'r+')
+  fs.writeSync(fd, 'mark')
+  assert.equal(fs.statSync(join(w.upper, 'big')).size, SIZE)
+  fs.closeSync(fd)
+  unmount(w)
+})
+
 test('without room for it the one who opens it is told so', needsRoot, (t) => {
   const w = prepared(t)
   const { upper, work } = smallUpper(t, w, 20 * MIB)

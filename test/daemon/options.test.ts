@@ -58,6 +58,8 @@ const layers: [text: string, expected: Partial<UnionConfig>][] = [
 const words: [text: string, expected: Partial<UnionConfig>][] = [
   ['', { data: 'auto', writeback: false }],
   ['data=cached,writeback=1', { data: 'cached', writeback: true }],
+  ['copyup=background', { wholeFirst: false }],
+  ['copyup=wait', { wholeFirst: true }],
   ['data=passthrough,writeback=0', { data: 'passthrough', writeback: false }],
   ['', { userxattr: null, redirectDir: 'on', metacopy: false, xino: 'auto', volatile: false, fsync: true, acl: true }],
   [
@@ -173,6 +175,7 @@ const refusals: [text: string, words: RegExp][] = [
   ['lowerdir=', /^no lower directory: /],
   ['lowerdir=/a,data=fast', /^option data=fast must be one of auto, passthrough, cached$/],
   ['lowerdir=/a,awake=yes', /^option awake=yes must be one of auto, 0, 1$/],
+  ['lowerdir=/a,copyup=later', /^option copyup=later must be/],
   ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],

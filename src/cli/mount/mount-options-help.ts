@@ -55,6 +55,11 @@ export const MOUNT_OPTIONS: readonly Row[] = [
   ['data=auto|passthrough|cached', 'file data: to the layers’ own files (root), or through the mount’s page cache'],
   ['writeback=0|1', 'with data=cached: whether the kernel gathers small writes'],
   [
+    'copyup=background|wait',
+    'a lower file of 64 MiB or more is copied up while it is written to, or whole before the first write; wait suits ' +
+      'large files that are kept open and written to in small pieces all day',
+  ],
+  [
     'awake=auto|0|1',
     'keep idle processors from halting in busy times (root; PM QoS); auto: on guests of two processors that halt ' +
       'at once',

@@ -121,6 +121,12 @@ const behaviour: Record<string, OptionRow> = {
       config.writeback = number === 1
     },
   ),
+  copyup: value(
+    (given) => oneOf(given, ['background', 'wait']),
+    ({ config }, word) => {
+      config.wholeFirst = word === 'wait'
+    },
+  ),
   awake: value(
     (given) => oneOf(given, ['auto', '0', '1']),
     ({ settings }, word) => {

@@ -68,6 +68,8 @@ export interface UnionConfig {
   readonly data: 'auto' | 'passthrough' | 'cached'
   /** In the cached mode: the kernel gathers writes and hands them over later. */
   readonly writeback: boolean
+  /** A large lower file is copied up whole before its first write: otherwise that goes on while it is written to. */
+  readonly wholeFirst?: boolean
   /**
    * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
    */

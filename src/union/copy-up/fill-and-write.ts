@@ -46,6 +46,7 @@ export function copyUpForChange(u: Union, node: Node, size = -1, metadata = fals
 
 function isCandidate(u: Union, node: Node, size: number): boolean {
   if (u.writable === null || node.isUpper || node.type !== S_IFREG || node.pendingCopy !== null) return false
+  if (u.config.wholeFirst === true) return false
   const length = size < 0 ? node.size : Math.min(size, node.size)
   if (length < LARGE || length > LARGEST) return false
   const isPlain = node.links === null && node.protection === 0 && !node.removed && node.parent !== null
