@@ -77,14 +77,19 @@ function checkOpen(node: Node, flags: number): number {
   return checkImmutable(node) < 0 || (flags & (O_APPEND | O_TRUNC)) !== O_APPEND ? -Errno.EPERM : 0
 }
 
-/** Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. */
+/**
+ * Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. But
+ * not those of a file that may have been written to through its backing meanwhile.
+ */
 export function answerOpen(u: Union, node: Node, write: boolean): void {
   const backing = backingFor(u, node, write)
+  const isAnew = u.data.passthrough && node.opens === 0 && node.inUpper && node.contentDir === null
   node.opens++
   if (write) node.writers++
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
-  u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : OpenedFlag.KEEP_CACHE) | OpenedFlag.NOFLUSH
+  const pages = isAnew ? 0 : OpenedFlag.KEEP_CACHE
+  u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : pages) | OpenedFlag.NOFLUSH
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */

@@ -122,6 +122,7 @@ export class ServedMount {
   #settle(): void {
     this.settles = true
     if (!this.engine.placeFilled(true)) this.#settled()
+    else if (this.#held) this.say({ kind: 'settling' })
   }
 
   #settled(): void {
