@@ -223,32 +223,46 @@ function smallUpper(t: TestContext, w: Workspace, bytes: number): { upper: strin
   return { upper, work, place }
 }
 
-test('a full filesystem: who syncs is told so, and with room it goes on', needsRoot, async (t) => {
-  const w = prepared(t)
-  const { upper, work, place } = smallUpper(t, w, 90 * MIB)
-  mount(w, 'passthrough', upper, work)
+/** Opens `big`, and writes to it while somebody else takes the room that was there when that began. */
+function writtenWhileFull(w: Workspace, place: string): number {
   const fd = fs.openSync(join(w.merged, 'big'), 'r+')
   const taken = fs.openSync(join(place, 'taken'), 'w')
-  // Who writes one piece after the other is given way to. Meanwhile somebody else takes the room that there was.
+  // Who writes one piece after the other is given way to.
   for (let at = 0; at < 60 * MIB; at += 2 * MIB) {
     fs.writeSync(fd, Buffer.alloc(MIB >> 2, 'mark'))
     if (errnoOf(() => fs.writeSync(taken, Buffer.alloc(2 * MIB))) !== '') break
   }
   fs.closeSync(taken)
-  assert.equal(
-    errnoOf(() => fs.fsyncSync(fd)),
-    'ENOSPC',
-  )
+  return fd
+}
+
+test('a full filesystem: who syncs is told so, and with room it goes on', needsRoot, async (t) => {
+  const w = prepared(t)
+  const { upper, work, place } = smallUpper(t, w, 90 * MIB)
+  mount(w, 'passthrough', upper, work)
+  const fd = writtenWhileFull(w, place)
+  const sync = (): string => errnoOf(() => fs.fsyncSync(fd))
+  assert.equal(sync(), 'ENOSPC')
   assert.equal(fs.existsSync(join(upper, 'big')), false)
   const bytes = Buffer.alloc(4)
   fs.readSync(fd, bytes, 0, 4, 4)
   assert.equal(String(bytes), 'mark', 'what was written is still read')
   fs.unlinkSync(join(place, 'taken'))
   // With room again it goes on, at the latest for who tries a second time.
-  assert.ok(await eventually(() => errnoOf(() => fs.fsyncSync(fd)) === '', 10_000))
+  assert.ok(await eventually(() => sync() === '', 10_000))
   assert.equal(fs.statSync(join(upper, 'big')).size, SIZE)
   fs.closeSync(fd)
   unmount(w)
+})
+
+test('a full filesystem at the end of the mount: the old file stays', needsRoot, (t) => {
+  const w = prepared(t)
+  const { upper, work, place } = smallUpper(t, w, 90 * MIB)
+  mount(w, 'cached', upper, work)
+  fs.closeSync(writtenWhileFull(w, place))
+  unmount(w)
+  assert.equal(fs.existsSync(join(upper, 'big')), false)
+  assert.deepEqual(fs.readdirSync(join(work, 'work')), [])
 })
 
 test('with copyup=wait it is whole before the first write', needsRoot, (t) => {

@@ -105,7 +105,7 @@ export class ServedMount {
   /** The thread was woken: something that was waited for may be there. */
   tend(): void {
     this.engine.tendIndex()
-    const isSettled = !this.engine.placeFilled(this.settles)
+    const isSettled = !this.engine.placeFilled(false)
     if (isSettled && this.settles) this.#settled()
     if (!this.#held) this.#served?.connection.serveAgain()
   }
