@@ -43,6 +43,8 @@ interface Act {
   /** What the merged tree calls the file afterwards. */
   readonly as: string
   readonly tmpfile: boolean
+  /** The filesystem is said to have reflinks. */
+  readonly clones?: boolean
   run(s: Session, engine: Engine): number
 }
 
@@ -67,6 +69,7 @@ function closed(engine: Engine): number {
 const acts: readonly Act[] = [
   { name: 'fsync', as: 'dir/big', tmpfile: true, run: (s) => then(write(s), () => sync(s)) },
   { name: 'fsync [no O_TMPFILE]', as: 'dir/big', tmpfile: false, run: (s) => then(write(s), () => sync(s)) },
+  { name: 'fsync [reflinks]', as: 'dir/big', tmpfile: true, clones: true, run: (s) => then(write(s), () => sync(s)) },
   {
     name: 'rename',
     as: 'renamed',
@@ -118,6 +121,8 @@ describe('a large file is written to while it is copied up, and then comes', { s
         if (name === 'startFill') targets.add(args[1] as number)
         const isNameless = name === 'openat' && ((args[2] as number) & O_TMPFILE) === O_TMPFILE
         if (isNameless && !act.tmpfile) return -Errno.EOPNOTSUPP
+        if (name === 'cloneContent' && act.clones)
+          return Math.min(0, native.copyContent(args[0] as number, args[1] as number, SIZE))
         return APART.has(name) ? proceed() : then(name, args, proceed)
       }
     const { result, closeAll } = followDescriptors(() => {
