@@ -99,6 +99,8 @@ int64_t Fill::read(uint8_t* into, size_t length, int64_t offset) {
 int64_t Fill::partWritten(int64_t offset, int64_t put, int64_t error) {
   const int64_t end = offset + std::max<int64_t>(put, 0);
   if (put <= 0 || end % kBlock == 0 || isPresent(end / kBlock)) return put > 0 ? put : error;
+  // Where the source has a hole, the copier would leave what was written.
+  ::fallocate(to_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end / kBlock * kBlock, kBlock);
   const int64_t kept = end / kBlock * kBlock - offset;
   return kept > 0 ? kept : error;
 }
