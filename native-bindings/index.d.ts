@@ -153,6 +153,25 @@ export interface Native {
   endCopy(id: number): number
   /** Ends a copy wherever it is, within one call of the kernel, and waits for that. */
   cancelCopy(id: number): number
+  /** FICLONE: makes `to` hold what `from` holds; -EOPNOTSUPP, -EXDEV and others where that cannot be. */
+  cloneContent(from: number, to: number): number
+  /** Begins to fill the file `to`, which has the size `size`, with what `from` holds, on a thread of its own, ending
+   * with fsync where `sync`; adds one to the eventfd `wakeFd` then. Until `endFill`, READ and WRITE by a device, and
+   * `pread`, `pwrite`, `ftruncate`, `fallocate` and `lseek` on the number `to`, see the file as if it were there. What
+   * is written is kept, what has not been copied is read from `from`. `copyFileRange` is -EXDEV. `from` may be closed.
+   */
+  startFill(from: number, to: number, size: number, sync: boolean, wakeFd: number): number
+  /** 0: all of it is there; -EINPROGRESS; or why it stopped. `hurry`: somebody waits, and what has stopped goes on. */
+  fillState(to: number, hurry: boolean): number
+  /** As `fillState`, once the copier has ended. */
+  waitFill(to: number): number
+  /** From now on the number `to` is a descriptor like others; what is still to be copied is not. */
+  endFill(to: number): number
+  /** The file's times have been changed: mtime as for `utimensat`. */
+  fillTouch(to: number, mtime: number, mtimeNs: number): number
+  /** Fills six numbers: mtime and ctime with nanoseconds, as the file has them by all but the copier; the blocks of 512
+   * bytes of `from`; the bytes that were copied. */
+  fillShown(to: number, into: Float64Array): number
   /** Begins, on a thread of its own, a file without a name in the directory `work` that is as the regular file `name`
    * in `directory` (of `limit` bytes at most): content, owner, mode, times, security label, with `origin` as its
    * attribute `mark`, and fsynced where `sync`. Returns its number (> 0). What has other attributes is not made. */

@@ -227,6 +227,7 @@ void describeEpoll(Table& table);
 void describeSync(Table& table);
 void describeUsage(Table& table);
 void describeUsageWalk(Table& table);
+void describeFill(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

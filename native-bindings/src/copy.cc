@@ -23,16 +23,6 @@ namespace {
 constexpr size_t kChunk = 256 * 1024;
 constexpr int64_t kRangeChunk = int64_t{1} << 26;  // also how far a copy goes on after it was cancelled
 
-// One copy: what its steps share.
-struct Copy {
-  int from;
-  int to;
-  bool inKernel = true;  // copy_file_range has not been refused yet
-  std::unique_ptr<uint8_t[]> buffer{};
-  int64_t copied = 0;
-  const std::atomic<bool>* cancelled = nullptr;
-};
-
 // True where copy_file_range is not for these files, but reading and writing may be.
 bool refused(int error) {
   return error == EXDEV || error == EINVAL || error == EOPNOTSUPP || error == ENOSYS || error == EPERM ||
@@ -74,7 +64,8 @@ int64_t moveSome(Copy& copy, int64_t at, int64_t length) {
   return moveByHand(copy, at, length);
 }
 
-// [at, end) of data: where it ended, which is earlier where the source has shrunk, or -errno.
+}  // namespace
+
 int64_t copyExtent(Copy& copy, int64_t at, int64_t end) {
   while (at < end) {
     if (copy.cancelled && *copy.cancelled) return -ECANCELED;
@@ -87,7 +78,6 @@ int64_t copyExtent(Copy& copy, int64_t at, int64_t end) {
   return at;
 }
 
-// Where the next data at or after `at` begins: `size` when there is none. No SEEK_DATA: everything is data.
 int64_t dataFrom(int fd, int64_t at, int64_t size) {
   int64_t data = ::lseek(fd, at, SEEK_DATA);
   if (data >= 0) return std::min(data, size);
@@ -95,11 +85,12 @@ int64_t dataFrom(int fd, int64_t at, int64_t size) {
   return errno == EINVAL || errno == EOPNOTSUPP ? at : -errno;
 }
 
-// Where the data at `at` ends. A hole made there since then must not stop the walk.
 int64_t dataUntil(int fd, int64_t at, int64_t size) {
   int64_t hole = ::lseek(fd, at, SEEK_HOLE);
   return hole > at ? std::min(hole, size) : hole < 0 ? size : std::min(at + 4096, size);
 }
+
+namespace {
 
 // How far the copy reaches then, without a hole at its end, or -errno.
 int64_t copyExtents(Copy& copy, int64_t size) {

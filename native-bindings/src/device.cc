@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "fill.h"
 #include "io.h"
 
 namespace stratafs {
@@ -337,6 +338,7 @@ void Device::askAhead() {
 int64_t Device::readInto(int fd, int64_t length, int64_t offset) {
   if (length < 0 || offset < 0) return -EINVAL;
   size_t room = std::min(static_cast<size_t>(length), replyBytes - kHeader);
+  if (Fill* fill = fillOf(fd)) return fill->read(reply + kHeader, room, offset);
   return preadAll(fd, reply + kHeader, room, offset);
 }
 
@@ -344,7 +346,9 @@ int64_t Device::writeFrom(int fd, int64_t at, int64_t length, int64_t offset, bo
   bool inside = at >= 0 && length >= 0 && static_cast<uint64_t>(at) + static_cast<uint64_t>(length) <= requestBytes;
   if (!inside || offset < 0) return -EINVAL;
   int64_t error = killSuid ? killSuidOf(fd) : 0;
-  return error < 0 ? error : pwriteAll(fd, request + at, static_cast<size_t>(length), offset);
+  if (error < 0) return error;
+  if (Fill* fill = fillOf(fd)) return fill->write(request + at, static_cast<size_t>(length), offset);
+  return pwriteAll(fd, request + at, static_cast<size_t>(length), offset);
 }
 
 }  // namespace stratafs

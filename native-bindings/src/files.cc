@@ -1,10 +1,11 @@
-// Calls on an open file.
+// Calls on an open file; on one that is being filled (fill.h) they go to where its content is.
 #include "io.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include "bridge.h"
+#include "fill.h"
 
 namespace stratafs {
 
@@ -16,27 +17,40 @@ bool within(Bytes bytes, int64_t at, int64_t length) {
 
 int64_t pread(Call&, int fd, Bytes into, int64_t at, int64_t length, int64_t offset) {
   if (!within(into, at, length)) return -EINVAL;
+  Fill* fill = fillOf(fd);
+  if (fill) return fill->read(into.data + at, static_cast<size_t>(length), offset);
   return preadAll(fd, into.data + at, static_cast<size_t>(length), offset);
 }
 
 int64_t pwrite(Call&, int fd, Bytes from, int64_t at, int64_t length, int64_t offset) {
   if (!within(from, at, length)) return -EINVAL;
+  Fill* fill = fillOf(fd);
+  if (fill) return fill->write(from.data + at, static_cast<size_t>(length), offset);
   return pwriteAll(fd, from.data + at, static_cast<size_t>(length), offset);
 }
 
-int64_t ftruncate(Call&, int fd, int64_t size) { return result(::ftruncate(fd, size)); }
+int64_t ftruncate(Call&, int fd, int64_t size) {
+  Fill* fill = fillOf(fd);
+  return fill ? fill->truncate(size) : result(::ftruncate(fd, size));
+}
 int64_t fsync(Call&, int fd) { return result(::fsync(fd)); }
 int64_t fdatasync(Call&, int fd) { return result(::fdatasync(fd)); }
 int64_t syncfs(Call&, int fd) { return result(::syncfs(fd)); }
 
 int64_t fallocate(Call&, int fd, int mode, int64_t offset, int64_t length) {
-  return result(::fallocate(fd, mode, offset, length));
+  Fill* fill = fillOf(fd);
+  return fill ? fill->allocate(mode, offset, length) : result(::fallocate(fd, mode, offset, length));
 }
 
-int64_t lseek(Call&, int fd, int64_t offset, int whence) { return result(::lseek(fd, offset, whence)); }
+int64_t lseek(Call&, int fd, int64_t offset, int whence) {
+  Fill* fill = whence == SEEK_DATA || whence == SEEK_HOLE ? fillOf(fd) : nullptr;
+  return fill ? fill->seek(offset, whence) : result(::lseek(fd, offset, whence));
+}
 
 int64_t copyFileRange(Call&, int fdIn, int64_t offsetIn, int fdOut, int64_t offsetOut, int64_t length) {
   if (length < 0) return -EINVAL;
+  // The kernel reads and writes then, by requests.
+  if (fillOf(fdIn) || fillOf(fdOut)) return -EXDEV;
   return result(::copy_file_range(fdIn, &offsetIn, fdOut, &offsetOut, static_cast<size_t>(length), 0));
 }
 

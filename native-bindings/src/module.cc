@@ -60,8 +60,8 @@ void instantiate(napi_env env, napi_value exports) {
   for (auto describe :
        {describePlaces, describeNames, describeAttributes, describeXattrs, describeDirectories, describeHandles,
         describeFiles, describeCopy, describeAhead, describeClosing, describeWarm, describeIdentity, describeMounting,
-        describeMountApi, describeFusermount, describeNotify, describeEpoll, describeSync,
-        describeUsage, describeUsageWalk})
+        describeMountApi, describeFusermount, describeNotify, describeEpoll, describeSync, describeUsage,
+        describeUsageWalk, describeFill})
     describe(table);
   napi_define_properties(env, exports, table.rows.size(), table.rows.data());
 }

@@ -6,7 +6,7 @@
 import { Errno } from '../base/errno.js'
 import { formatOverride, storedId } from '../layers/id-mapping.js'
 import { trusts } from '../layers/override-trust.js'
-import { S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
+import { S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_SETID, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { isMachineRoot } from '../syscalls/privilege.js'
 import { Stat } from '../syscalls/stat.js'
@@ -15,7 +15,9 @@ import { notifyIndexOfNode } from '../union/context/index-updates.js'
 import { checkImmutable } from '../union/context/protection.js'
 import { locate, statNode, type Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
+import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
+import type { Filling } from '../union/nodes/filling.js'
 import type { Node } from '../union/nodes/node.js'
 import { isOfGroup } from './caller-groups.js'
 import type { SetAttr } from './contract.js'
@@ -46,12 +48,25 @@ export function setattr(u: Union, nodeid: number, changes: SetAttr): number {
   if (isTimeFlush(u, node, changes)) return readAttr(u, node)
   const kept = checkProtected(u, node, changes)
   if (kept < 0) return kept
-  const up = size === undefined ? copyUp(u, node, -1, true) : copyUp(u, node, size)
+  const up = copyUpFor(u, node, changes)
   if (up < 0) return up
   const errno = applyAll(u, node, changes)
+  if (node.filling !== null) keepTimes(node.filling, changes)
   notifyIndexOfNode(u, node)
   invalidateIfSplit(u, node)
   return errno < 0 ? errno : attrOf(u, node, nodeid)
+}
+
+/** A write clears set-id bits, the copier's too: they are set on what is whole. */
+function copyUpFor(u: Union, node: Node, { mode, size }: SetAttr): number {
+  if (mode !== undefined && (mode & S_SETID) !== 0 && node.filling !== null) return copyUp(u, node)
+  return copyUpForChange(u, node, size ?? -1, size === undefined)
+}
+
+/** The time that was set is the file's, whatever the copier does. */
+function keepTimes({ target }: Filling, { mtime, mtimeNs, mtimeNow }: SetAttr): void {
+  if (mtimeNow) native.fillTouch(target, 0, UTIME_NOW)
+  else if (mtime !== undefined) native.fillTouch(target, mtime, mtimeNs ?? 0)
 }
 
 /**

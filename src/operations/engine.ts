@@ -13,6 +13,7 @@ import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
 import type { LogFunction, Union } from '../union/context/union.js'
 import type { LimitReport } from '../union/context/upper-limit.js'
+import { hurryFilling, placeFilled } from '../union/copy-up/filling.js'
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
@@ -63,6 +64,11 @@ export interface Engine {
    * back.
    */
   tendIndex(): void
+  /**
+   * Files that were written to while they were copied up, and are whole now, get their place in the upper. True while
+   * some are not; `hurry`: somebody waits for all.
+   */
+  placeFilled(hurry: boolean): boolean
   /** The owner of a path relative to the mount's root, or -errno. */
   which(path: string): Ownership | HiddenPath | number
   /** A page of a directory's entries with their owners, from cookie `after` on (0: the start); or -errno. */
@@ -107,6 +113,10 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
       changes?.flush()
       if (u.lowerIndex?.serves(u.lowers.length)) u.lowerIndex.prepare()
       u.lowerIndex?.flush()
+    },
+    placeFilled: (hurry) => {
+      if (hurry) hurryFilling(u)
+      return placeFilled(u)
     },
     which: (path) => ownerOf(u, path),
     owners: (path, after, limit) => ownersIn(u, path, after, limit),

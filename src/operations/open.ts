@@ -11,7 +11,8 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { checkChange, checkImmutable } from '../union/context/protection.js'
 import type { Union } from '../union/context/union.js'
-import { copyUp } from '../union/copy-up/copy-up.js'
+import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
+import { settleFilling } from '../union/copy-up/filling.js'
 import { backingFor, closeBacking, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
 import { contentFd, dropContentFd } from '../union/data/content-fd.js'
 import { forgetUnused } from '../union/data/forget.js'
@@ -64,7 +65,7 @@ function openForWriting(u: Union, node: Node, flags: number): number {
   const kept = checkOpen(node, flags)
   if (kept < 0) return kept
   const before = node.id
-  const errno = copyUp(u, node, size)
+  const errno = copyUpForChange(u, node, size)
   if (errno < 0 || node.id !== before) return errno
   const fd = contentFd(u, node, true, (flags & O_APPEND) !== 0)
   return fd < 0 || !truncates ? fd : native.ftruncate(fd, 0)
@@ -76,20 +77,25 @@ function checkOpen(node: Node, flags: number): number {
   return checkImmutable(node) < 0 || (flags & (O_APPEND | O_TRUNC)) !== O_APPEND ? -Errno.EPERM : 0
 }
 
-/** Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. */
+/**
+ * Fills `u.opened`. The kernel keeps its pages over opens: all change comes through the mount, so they stay true. But
+ * not those of a file that may have been written to through its backing meanwhile.
+ */
 export function answerOpen(u: Union, node: Node, write: boolean): void {
   const backing = backingFor(u, node, write)
+  const isAnew = u.data.passthrough && node.opens === 0 && node.inUpper && node.contentDir === null
   node.opens++
   if (write) node.writers++
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
-  u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : OpenedFlag.KEEP_CACHE) | OpenedFlag.NOFLUSH
+  const pages = isAnew ? 0 : OpenedFlag.KEEP_CACHE
+  u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : pages) | OpenedFlag.NOFLUSH
 }
 
 /** The descriptor for `node`'s content, copied up first when it is to be written; `size` as for `copyUp`. */
 function contentOf(u: Union, node: Node, write: boolean, size = -1, append = false): number {
   if (write) {
-    const errno = copyUp(u, node, size)
+    const errno = copyUpForChange(u, node, size)
     if (errno < 0) return errno
   }
   return contentFd(u, node, write, append)
@@ -169,6 +175,9 @@ function append(fd: number, length: number, offset: number, killSuid: boolean, p
 export function fsync(u: Union, nodeid: number, datasync: boolean): number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
+  // A crash afterwards leaves the new file, not the old one.
+  const settled = settleFilling(u, node)
+  if (settled < 0) return settled
   if (!u.syncs || !node.isUpper || node.type !== S_IFREG) return 0
   return withContent(u, nodeid, false, (fd) => (datasync ? native.fdatasync(fd) : native.fsync(fd)))
 }

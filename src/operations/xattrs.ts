@@ -13,6 +13,7 @@ import { layerOf } from '../union/context/attributes.js'
 import { checkChange } from '../union/context/protection.js'
 import { locate, topDir, type Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
+import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
 import type { Node } from '../union/nodes/node.js'
 import { nodeOf } from './directory-of.js'
@@ -108,7 +109,9 @@ function writableNode(u: Union, nodeid: number, attribute: string): Node | numbe
   if (attribute.startsWith(VIRTUAL) || isOverride(attribute) || isHidden(u, attribute)) return -Errno.EPERM
   if (attribute.startsWith(ACL) && !u.config.acl) return -Errno.EOPNOTSUPP
   const kept = checkChange(node)
-  const errno = kept < 0 ? kept : copyUp(u, node, -1, true)
+  // A write clears capabilities, the copier's too: they are set on what is whole.
+  const bring = attribute === XATTR_CAPABILITY ? copyUp : copyUpForChange
+  const errno = kept < 0 ? kept : bring(u, node, -1, true)
   if (errno < 0) return errno
   invalidateIfSplit(u, node)
   return node

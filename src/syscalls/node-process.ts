@@ -39,6 +39,13 @@ type Surroundings = Pick<
   | 'startCopy'
   | 'endCopy'
   | 'cancelCopy'
+  | 'cloneContent'
+  | 'startFill'
+  | 'fillState'
+  | 'waitFill'
+  | 'endFill'
+  | 'fillTouch'
+  | 'fillShown'
   | 'startPrefetchCopy'
   | 'takePrefetchCopy'
   | 'dropPrefetchCopy'
@@ -90,6 +97,13 @@ export const surroundings: Surroundings = {
   startCopy: refuse(Errno.ENOSYS),
   endCopy: refuse(Errno.ENOSYS),
   cancelCopy: refuse(Errno.ENOSYS),
+  cloneContent: refuse(Errno.ENOSYS),
+  startFill: refuse(Errno.ENOSYS),
+  fillState: refuse(Errno.ENOSYS),
+  waitFill: refuse(Errno.ENOSYS),
+  endFill: refuse(Errno.ENOSYS),
+  fillTouch: refuse(Errno.ENOSYS),
+  fillShown: refuse(Errno.ENOSYS),
   startPrefetchCopy: refuse(Errno.ENOSYS),
   takePrefetchCopy: refuse(Errno.ENOSYS),
   dropPrefetchCopy: refuse(Errno.ENOSYS),

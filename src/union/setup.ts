@@ -25,6 +25,7 @@ import { protectionOf } from './context/protection.js'
 import type { DataBinding } from './context/results.js'
 import { type LogFunction, Union, type Writable } from './context/union.js'
 import { cancelBringing } from './copy-up/background-copy.js'
+import { finishFilling } from './copy-up/filling.js'
 import { dropAhead } from './copy-up/prefetch.js'
 import { shrinkKept } from './data/content-fd.js'
 import { UpperUsage } from './limit/upper-usage.js'
@@ -188,6 +189,7 @@ function giveUp(u: Union): boolean {
 /** Ends the union: what was written is on disk, every descriptor closed. */
 export function tearDown(u: Union): void {
   u.stopMakingRoom()
+  finishFilling(u)
   cancelBringing(u)
   dropAhead(u)
   u.limit?.end()

@@ -70,6 +70,7 @@ export const limits: readonly Limit[] = [
       'rename of directories: EXCHANGE of two lower directories',
       'rename of directories: EXCHANGE of a lower directory with a lower file',
       'odd modes: a lower directory of mode 0555 is renamed in its parent, and exchanged',
+      'first write to a large file: renamed, linked, exchanged, replaced and removed after the first write',
       'protection: an append-only lower file lets its times be set to now, and stays append-only once copied up',
     ],
   },
@@ -111,6 +112,7 @@ export const limits: readonly Limit[] = [
     cause: 'fuse-native has no callback for it',
     cases: [
       'holes, fallocate, ranges, tmpfile: fallocate lengthens a lower file; KEEP_SIZE does not',
+      'first write to a large file: cut off, made longer, punched and zeroed',
       'holes, fallocate, ranges, tmpfile: fallocate PUNCH_HOLE and ZERO_RANGE clear a range of a lower file',
       'attributes: writing and fallocate clear setgid without group execute when somebody outside the group does it',
       'protection: an open for writing of an immutable file is EPERM, of an append-only one it has to append',

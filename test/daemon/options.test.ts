@@ -58,6 +58,8 @@ const layers: [text: string, expected: Partial<UnionConfig>][] = [
 const words: [text: string, expected: Partial<UnionConfig>][] = [
   ['', { data: 'auto', writeback: false }],
   ['data=cached,writeback=1', { data: 'cached', writeback: true }],
+  ['copyup=background', { wholeFirst: false }],
+  ['copyup=wait', { wholeFirst: true }],
   ['data=passthrough,writeback=0', { data: 'passthrough', writeback: false }],
   ['', { userxattr: null, redirectDir: 'on', metacopy: false, xino: 'auto', volatile: false, fsync: true, acl: true }],
   [
@@ -185,6 +187,7 @@ const refusals: [text: string, words: RegExp][] = [
   ['lowerdir=/a,size=1.5', /^option size=1.5 must be a number of bytes/],
   ['lowerdir=/a,inodes=-1', /^option inodes=-1 must be a whole number from 0 to/],
   ['lowerdir=/a,changelog=2', /^option changelog=2 must be a whole number from 0 to 1$/],
+  ['lowerdir=/a,copyup=later', /^option copyup=later must be/],
   ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],

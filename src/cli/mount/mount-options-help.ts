@@ -63,6 +63,11 @@ export const MOUNT_OPTIONS: readonly Row[] = [
     'keep a log of which paths were created, changed, renamed and removed, the last N (100000): stratafs log',
   ],
   [
+    'copyup=background|wait',
+    'a lower file of 64 MiB or more is copied up while it is written to, or whole before the first write; wait suits ' +
+      'large files that are kept open and written to in small pieces all day',
+  ],
+  [
     'awake=auto|0|1',
     'keep idle processors from halting in busy times (root; PM QoS); auto: on guests of two processors that halt ' +
       'at once',

@@ -73,6 +73,8 @@ export type FromMount =
   | { readonly kind: 'built'; readonly refusal: null; readonly stack: LowerStackConfig; readonly upperFd: number }
   | { readonly kind: 'serving' }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  /** Before `held`: files are still being copied up, which takes its time. */
+  | { readonly kind: 'settling' }
   /** Nothing is served from here on. */
   | { readonly kind: 'held' }
   | { readonly kind: 'log'; readonly level: Level; readonly message: string; readonly fields: Record<string, unknown> }

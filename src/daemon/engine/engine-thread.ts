@@ -3,7 +3,6 @@
  * asks it questions, learns how it ended. A crash is an ending like the others, so that the mount can be taken away.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type FailureRecord, failureFrom, type StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
@@ -47,6 +46,7 @@ export class EngineThread implements EngineHandle {
   #onBuilt: (refusal: FailureRecord | null) => void = () => {}
   #onServing: () => void = () => {}
   #onHeld: () => void = () => {}
+  #onSettling: () => void = () => {}
   #end: (ending: Ending) => void = () => {}
   #hold: Hold | null = null
   /** The upper's root, where the end of the mount syncs it; else -1. */
@@ -103,6 +103,7 @@ export class EngineThread implements EngineHandle {
     else if (message.kind === 'built') this.#built(message)
     else if (message.kind === 'serving') this.#onServing()
     else if (message.kind === 'held') this.#onHeld()
+    else if (message.kind === 'settling') this.#onSettling()
     else if (message.kind === 'answer') this.#answered(message.id, message.value)
     else if (message.kind === 'over') void this.#syncThenClose()
     else if (message.kind === 'crashed') this.#end({ crash: message.stack })
@@ -177,11 +178,18 @@ export class EngineThread implements EngineHandle {
     const held = new Promise<boolean>((resolve) => {
       this.#onHeld = () => resolve(true)
     })
+    let patience: NodeJS.Timeout | undefined
+    const late = new Promise<boolean>((resolve) => {
+      patience = setTimeout(() => resolve(false), PATIENCE_MS)
+      // What is being copied up is waited for as long as the hold was asked for.
+      this.#onSettling = () => {
+        clearTimeout(patience)
+        patience = setTimeout(() => resolve(false), milliseconds)
+      }
+    })
     this.#send({ kind: 'hold' })
-    const giveUp = new AbortController()
-    const late = sleep(PATIENCE_MS, false, { signal: giveUp.signal }).catch(() => false)
     const holds = await Promise.race([held, late, this.ended.then(() => false)])
-    giveUp.abort()
+    clearTimeout(patience)
     if (holds) return { release: () => this.#letGo(hold) }
     this.#letGo(hold)
     return null

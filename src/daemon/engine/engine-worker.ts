@@ -51,12 +51,17 @@ function sibling(): Device | null {
   return null
 }
 
-/** Serves until no mount has a device. */
+/** Whether the thread is to wait for devices, or for copies whose mounts have ended. */
+function isNeeded(): boolean {
+  return served > 0 || [...mounts.values()].some((mount) => mount.settles)
+}
+
+/** Serves until no mount has a device, and none has anything left to be copied up. */
 function serveAll(): void {
-  if (isServing || served === 0) return
+  if (isServing || !isNeeded()) return
   isServing = true
   setFlagsFromString(SOON_COMPILED)
-  while (served > 0) {
+  while (isNeeded()) {
     const key = native.epollWait(epoll, owesGarbage ? LULL_MS : -1)
     if (key === WAKE) wake()
     else if (key === -Errno.ETIMEDOUT) giveBack()

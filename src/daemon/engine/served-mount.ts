@@ -42,6 +42,8 @@ interface Served {
 export class ServedMount {
   #served: Served | null = null
   #held = false
+  /** Somebody waits until nothing is left to be copied up: to hold the mount still, or to end it. */
+  settles = false
   /** As the connection ended. */
   #result: number | null = null
 
@@ -107,6 +109,8 @@ export class ServedMount {
   /** The thread was woken: something that was waited for may be there. */
   tend(): void {
     this.engine.tendIndex()
+    const isSettled = !this.engine.placeFilled(false)
+    if (isSettled && this.settles) this.#settled()
     if (!this.#held) this.#served?.connection.serveAgain()
   }
 
@@ -115,12 +119,26 @@ export class ServedMount {
     if (this.#served === null || this.#held) return
     this.#held = true
     native.epollRemove(this.thread.epoll, this.#served.fd)
-    this.say({ kind: 'held' })
+    this.#settle()
+  }
+
+  /** What is still being copied up is waited for, by coming back at each wake. */
+  #settle(): void {
+    this.settles = true
+    if (!this.engine.placeFilled(true)) this.#settled()
+    else if (this.#held) this.say({ kind: 'settling' })
+  }
+
+  #settled(): void {
+    this.settles = false
+    if (this.#result !== null) this.say({ kind: 'over', result: this.#result })
+    else if (this.#held) this.say({ kind: 'held' })
   }
 
   release(): void {
     if (this.#served === null || !this.#held) return
     this.#held = false
+    this.settles = false
     native.epollAdd(this.thread.epoll, this.#served.fd, this.id)
     this.tend()
   }
@@ -137,7 +155,7 @@ export class ServedMount {
       this.#served.device.close()
       this.#served = null
     }
-    this.say({ kind: 'over', result })
+    this.#settle()
   }
 
   /** Syncs and releases everything. */

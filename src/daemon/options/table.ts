@@ -157,6 +157,12 @@ const behaviour: Record<string, OptionRow> = {
       config.limit = { size: config.limit?.size ?? 0, inodes }
     },
   ),
+  copyup: value(
+    (given) => oneOf(given, ['background', 'wait']),
+    ({ config }, word) => {
+      config.wholeFirst = word === 'wait'
+    },
+  ),
   awake: value(
     (given) => oneOf(given, ['auto', '0', '1']),
     ({ settings }, word) => {

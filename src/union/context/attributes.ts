@@ -21,7 +21,7 @@ export function fillAttr(u: Union, node: Node, stat: Float64Array): void {
   const layer = layerOf(node)
   const mapped = layer?.idmapped ?? false
   // What is written through the backing, by mappings too, changes without a word to the kernel's copy of these.
-  attr.lasting = node.writers === 0 || node.backing === 0
+  attr.lasting = (node.writers === 0 || node.backing === 0) && node.filling === null
   node.size = smi(stat[Stat.SIZE]!)
   attr.ino = node.ino
   attr.mode = stat[Stat.MODE]!

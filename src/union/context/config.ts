@@ -70,6 +70,8 @@ export interface UnionConfig {
   readonly writeback: boolean
   /** What the upper may take up, in bytes and inodes (0: as much as there is); null: nobody counts. */
   readonly limit?: { readonly size: number; readonly inodes: number } | null
+  /** A large lower file is copied up whole before its first write: otherwise that goes on while it is written to. */
+  readonly wholeFirst?: boolean
   /**
    * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
    */

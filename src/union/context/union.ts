@@ -23,6 +23,7 @@ import { OriginClaims } from '../nodes/origin-claims.js'
 import type { UnionConfig } from './config.js'
 import type { ContentFds } from './content-fds.js'
 import { type DataMode, type DataModeRequest, defaultMode } from './data-mode.js'
+import { correctFilling } from './filling-stat.js'
 import { PrefetchedCopies } from './prefetched-copies.js'
 import { WalkAhead } from './read-ahead-state.js'
 import type { Attr, DataBinding, FsStat, Opened } from './results.js'
@@ -90,6 +91,8 @@ export class Union {
   root!: Node
   /** Nodes whose content is on its way up. */
   readonly pendingCopies = new Set<Node>()
+  /** Nodes that are written to while they are copied up. */
+  readonly filling = new Set<Node>()
   /** How file data goes, once the connection has begun. */
   data: DataMode = defaultMode
   /** Answers for lower directories that join several layers; null: each layer is asked. */
@@ -170,6 +173,7 @@ export function statNode(u: Union, node: Node): number {
   const fd = locate(u, node)
   const errno = fd < 0 ? fd : native.statat(fd, u.locatedName)
   if (errno < 0) return errno
+  if (node.filling !== null) correctFilling(native.stat, node.filling.target)
   return (native.stat[Stat.MODE]! & S_IFMT) === node.type ? errno : -Errno.ESTALE
 }
 

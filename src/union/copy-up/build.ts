@@ -104,7 +104,7 @@ function dressDirectory(job: Job, work: number): number {
 }
 
 /** Gives what was built at (fd, name) the owner, xattrs, mode, marks and times of the lower inode. */
-function copyAttributes(job: Job, fd: number, name: string): number {
+export function copyAttributes(job: Job, fd: number, name: string): number {
   const { u, node, stat } = job
   const layer = (node.dir?.lowers.at(0) ?? node.inodeDir!).layer
   const strip = layer.nosuid && node.type === S_IFREG

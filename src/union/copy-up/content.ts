@@ -15,14 +15,14 @@ import { isLargeCopy, restoreMetacopy, startBackgroundCopy } from './background-
 import { setTimes } from './set-times.js'
 
 /** What is to be copied: an open lower file, the caller's to close, and how much of it. */
-interface Source {
+export interface Source {
   readonly fd: number
   readonly length: number
   readonly isAll: boolean
 }
 
 /** The lower file with `node`'s content; of `size` bytes at most (-1: all). */
-function openSource(u: Union, node: Node, size: number): Source | number {
+export function openSource(u: Union, node: Node, size: number): Source | number {
   const dirFd = u.cache.fd(node.contentDir ?? node.inodeDir!)
   if (dirFd < 0) return dirFd
   const fd = native.openFile(dirFd, node.contentDir === null ? node.inodeName : node.contentName, O_RDONLY)

@@ -23,6 +23,7 @@ import type { PendingCopy } from '../nodes/pending-copy.js'
 import { coversSize, discardCopy, takeFinishedCopy } from './background-copy.js'
 import { build, type Job } from './build.js'
 import { copyUpContent } from './content.js'
+import { settleFilling } from './filling.js'
 import { originAhead, prefetchNext, takePrefetched } from './prefetch.js'
 import { setTimes } from './set-times.js'
 
@@ -33,6 +34,8 @@ import { setTimes } from './set-times.js'
  */
 export function copyUp(u: Union, node: Node, size = -1, metadata = false): number {
   if (u.writable === null) return -Errno.EROFS
+  const settled = settleFilling(u, node)
+  if (settled < 0) return settled
   const brought = takeFinishedCopy(u, node)
   if (typeof brought === 'number') return brought
   if (node.isUpper) return isWanted(node, metadata, brought) ? copyUpContent(u, node, size, brought) : 0
@@ -46,7 +49,7 @@ function isWanted(node: Node, metadata: boolean, brought: PendingCopy | null): b
   return node.contentDir !== null && (!metadata || brought !== null)
 }
 
-function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought: PendingCopy | null): number {
+export function bringUp(u: Union, node: Node, size: number, metadata: boolean, brought: PendingCopy | null): number {
   if (brought !== null && !coversSize(brought, size)) {
     discardCopy(u, brought)
     return bringUp(u, node, -1, false, null)
@@ -85,7 +88,13 @@ function bringUpParent(u: Union, node: Node): number {
   return node.dir === null ? 0 : -Errno.ENOENT
 }
 
-function start(u: Union, node: Node, size: number, metadata: boolean, brought: PendingCopy | null): Job | number {
+export function start(
+  u: Union,
+  node: Node,
+  size: number,
+  metadata: boolean,
+  brought: PendingCopy | null,
+): Job | number {
   const errno = statNode(u, node)
   if (errno < 0) return errno
   const from = locate(u, node)
@@ -116,7 +125,7 @@ function temporaryFor(writable: Writable, node: Node): string {
 }
 
 /** The one act on disk, then memory. */
-function commit(job: Job): number {
+export function commit(job: Job): number {
   const { u, node } = job
   if (node.removed || node.parent === null) return commitUnnamed(job)
   const parent = node.parent.dir!

@@ -25,7 +25,8 @@ import { forgetUnused } from './forget.js'
 
 /** The backing id with which an open of `node` is to be answered; 0: through the page cache. */
 export function backingFor(u: Union, node: Node, write: boolean): number {
-  if (!u.data.passthrough) return 0
+  // What is being filled has its content in two places.
+  if (!u.data.passthrough || node.filling !== null) return 0
   if (node.opens > 0) return node.backing
   // What the kernel writes by itself nobody could refuse.
   if (u.limit !== null && node.inUpper && node.contentDir === null) return 0

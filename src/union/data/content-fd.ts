@@ -135,7 +135,7 @@ export function rebindData(u: Union, node: Node): number {
 
 /** Lets go of the descriptor; the next who needs it opens it anew. */
 export function dropContentFd(u: Union, node: Node): void {
-  if (node.contentFd < 0) return
+  if (node.contentFd < 0 || node.filling !== null) return
   if (node.dataWritable) notifyIndexOfNode(u, node)
   u.files.nodes.delete(node)
   u.binding.unbind(node.id)

@@ -8,6 +8,7 @@ import { native } from '../../syscalls/native.js'
 import type { Union } from '../context/union.js'
 import { dropName, type Node } from '../nodes/node.js'
 import { forgetAhead } from '../read-ahead/walk.js'
+import { abandonFilling } from './abandon-filling.js'
 import { dropContentFd } from './content-fd.js'
 
 /** Lets go of `node` when neither the kernel nor a child needs it. */
@@ -15,6 +16,7 @@ export function forgetUnused(u: Union, node: Node): void {
   let next: Node | null = node
   while (next !== null && next !== u.root && next.nlookup <= 0 && next.opens === 0 && next.ghosts === 0) {
     const current: Node = next
+    if (current.filling !== null && !current.removed) return
     if (current.dir !== null && current.dir.children.size > 0) return
     next = current.parent
     free(u, current)
@@ -39,6 +41,7 @@ function free(u: Union, node: Node): void {
 }
 
 function closeDescriptors(u: Union, node: Node): void {
+  abandonFilling(u, node)
   dropContentFd(u, node)
   // Of a file without a name this is the last one.
   if (node.unlinkedFd >= 0) {

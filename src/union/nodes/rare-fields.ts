@@ -6,6 +6,7 @@
  */
 
 import type { LayerDir } from '../../layers/layer-dir.js'
+import type { Filling } from './filling.js'
 import type { PendingCopy } from './pending-copy.js'
 
 /** A further name of a file: the directory it lies in, and its name there. `N`: the node, which imports this file. */
@@ -36,6 +37,7 @@ class Fields<N> {
   pageCached = false
   withoutCapabilities = false
   pendingCopy: PendingCopy | null = null
+  filling: Filling | null = null
 }
 
 const DEFAULTS: Fields<never> = Object.freeze(new Fields<never>())
@@ -166,6 +168,14 @@ export abstract class RareFields<N> {
   }
   set pendingCopy(value: PendingCopy | null) {
     if (value !== this.fields.pendingCopy) this.writable().pendingCopy = value
+  }
+
+  /** Written to while it is being copied up. */
+  get filling(): Filling | null {
+    return this.fields.filling
+  }
+  set filling(value: Filling | null) {
+    if (value !== this.fields.filling) this.writable().filling = value
   }
 
   private writable(): Fields<N> {

@@ -6,6 +6,7 @@ import { changedBelow } from './changed-below.js'
 import { create } from './create.js'
 import { data } from './data.js'
 import { directories } from './directories.js'
+import { firstWrite } from './first-write.js'
 import { inodes, lasting } from './identity.js'
 import { inTurn } from './in-turn.js'
 import { large } from './large.js'
@@ -29,6 +30,7 @@ export const families: readonly Family[] = [
   inTurn,
   data,
   large,
+  firstWrite,
   create,
   remove,
   rename,
