@@ -13,6 +13,8 @@ import { createHash } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
+  copyFileSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -44,12 +46,15 @@ export const PLACES = [
   { begin: 'daemon/engine/detach-main', modules: 'daemon/engine/detach-main', rehearsal: 'none' },
   { begin: 'owner-index/build/build-worker', modules: 'owner-index/build/build-worker', rehearsal: 'none' },
   { begin: 'owner-index/writer/writer-worker', modules: 'owner-index/writer/writer-worker', rehearsal: 'none' },
+  { begin: 'snapshotter/snapshotter-main', modules: 'snapshotter/snapshotter-main', rehearsal: 'none' },
   { begin: 'oci/tar/write-worker', modules: 'oci/tar/write-worker', rehearsal: 'none' },
 ] as const
 type Place = (typeof PLACES)[number]
 
 /** The folder of joined files, below dist/src. */
 const JOINED = 'joined'
+/** The folder of their packages' licences, likewise. */
+const LICENSES = 'licenses'
 
 /** Packages with parts in machine code; they are looked for when they are needed. */
 const APART = ['better-sqlite3', 'fuse-native', 'zstd-napi']
@@ -77,6 +82,8 @@ function ownPlaces(outputs: string): Plugin {
 interface Joined {
   readonly text: string
   readonly map: string
+  /** Packages that it holds, below node_modules. */
+  readonly packages: readonly string[]
 }
 
 async function joinModules(build: Build, outputs: string, place: Place): Promise<Joined> {
@@ -113,7 +120,13 @@ async function joinModules(build: Build, outputs: string, place: Place): Promise
       throw new Error(`${place.begin}: ${path} is loaded by no path that is known when it is joined`)
   }
   const textOf = (ending: string) => outputFiles.find((file) => file.path.endsWith(ending))!.text
-  return { text: textOf('.cjs'), map: textOf('.map') }
+  const packages = Object.keys(metafile.inputs).flatMap((path) => packageOf(path) ?? [])
+  return { text: textOf('.cjs'), map: textOf('.map'), packages: [...new Set(packages)].sort() }
+}
+
+/** The package that a module lies in; one inside another counts by itself. */
+function packageOf(path: string): string | undefined {
+  return /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]
 }
 
 function isBuiltin(path: string): boolean {
@@ -133,6 +146,19 @@ function joinPlace(outputs: string, place: Place, joined: Joined): string[] {
   chmodSync(start, 0o755)
   rmSync(`${start}.map`, { force: true })
   return [name, `${name}.map`, basename(cache)]
+}
+
+/** The licence of each package that is in a joined file lies with them: some are shipped in no other form. */
+function keepLicenses(outputs: string, packages: readonly string[]): void {
+  rmSync(join(outputs, LICENSES), { recursive: true, force: true })
+  for (const name of packages) {
+    const folder = join(outputs, '../../node_modules', name)
+    const texts = existsSync(folder) ? readdirSync(folder).filter((file) => /^(licen[cs]e|notice)/i.test(file)) : []
+    for (const text of texts) {
+      mkdirSync(join(outputs, LICENSES, name), { recursive: true })
+      copyFileSync(join(folder, text), join(outputs, LICENSES, name, text))
+    }
+  }
 }
 
 /** Replaces `path` in one step, with everything of it on disk before: V8 believes the code it is given. */
@@ -164,7 +190,13 @@ export async function joinAll(outputs: string): Promise<boolean> {
   const folder = join(outputs, JOINED)
   mkdirSync(folder, { recursive: true })
   const made: string[] = []
-  for (const place of PLACES) made.push(...joinPlace(outputs, place, await joinModules(build, outputs, place)))
+  const packages = new Set<string>()
+  for (const place of PLACES) {
+    const joined = await joinModules(build, outputs, place)
+    made.push(...joinPlace(outputs, place, joined))
+    for (const name of joined.packages) packages.add(name)
+  }
+  keepLicenses(outputs, [...packages])
   for (const name of readdirSync(folder)) if (!made.includes(name)) rmSync(join(folder, name))
   return true
 }

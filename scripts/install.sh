@@ -121,7 +121,8 @@ mapfile -t modules < <(needed_modules)
 tar -cf - --exclude='*.js.map' --exclude='*.d.ts' --exclude='*.d.cts' --exclude='better-sqlite3/deps' \
   --exclude='better-sqlite3/src' \
   --exclude='build/Release/obj*' --exclude='build/Release/.deps' --exclude='*.o' --exclude='*.a' \
-  package.json LICENSE man systemd dist/src native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
+  package.json LICENSE man systemd proto dist/src \
+  native-bindings/build/Release native-bindings/prebuilt "${modules[@]}" |
   tar -C "$new" --no-same-owner -xf -
 # The Node that was found now, by its whole path: mount(8) and runtimes may call with another PATH. The launcher reads
 # it here, too.

@@ -49,6 +49,7 @@ export function layOut(root: string, stage: string, machine: Machine, identity: 
     cpSync(join(root, path), join(home, path), { recursive: true, dereference: true, filter })
   take('package.json')
   take('completions')
+  take('proto')
   take('dist/src')
   take(`native-bindings/prebuilt/linux-${machine.arch}`)
   take('native-bindings/prebuilt/packages')

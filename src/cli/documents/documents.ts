@@ -44,6 +44,7 @@ export interface Documents {
   readonly 'image unpack': images.ImageUnpackDocument
   readonly 'image mount': images.ImageMountDocument
   readonly 'image rm': images.ImageRmDocument
+  readonly snapshotter: mounts.SnapshotterDocument
   readonly 'store list': images.StoreListDocument
   readonly 'store prune': images.StorePruneDocument
 }

@@ -83,3 +83,13 @@ export interface HostDocument {
   /** Process ids of those that `stop` has ended. */
   readonly stopped: readonly number[]
 }
+
+export interface SnapshotterDocument {
+  readonly schemaVersion: 1
+  /** The versions that the lines are for. */
+  readonly containerd: '1.6' | '1.7' | '2'
+  /** Lines of /etc/containerd/config.toml. */
+  readonly config: string
+  /** A systemd unit. */
+  readonly unit: string
+}

@@ -43,6 +43,7 @@ export const COMMANDS = [
   'store',
   'explore',
   'bundle',
+  'snapshotter',
   'completion',
   'help',
 ]

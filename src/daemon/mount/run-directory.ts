@@ -180,7 +180,7 @@ export function ownPidNamespace(): string {
  * Field 22 of /proc/PID/stat; null when there is no such process, or only what is left of it until its parent looks
  * (some init processes take their time). The name in field 2 may hold anything.
  */
-function startTimeOf(pid: number): string | null {
+export function startTimeOf(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -39,9 +39,11 @@ export interface UnpackRequest {
   /** Put everything on disk before it is believed. */
   readonly sync: boolean
   /** Chooses another name beside `directory`, which nothing has yet, once it is known what came of the layer. */
-  readonly nameFor?: ((unpacked: Unpacked) => string) | undefined
+  readonly nameFor?: ((unpacked: Omit<Unpacked, 'hasRows'>) => string) | undefined
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
+  /** Gets the stat records of everything that was unpacked but the root, where its rows are made. */
+  readonly seen?: ((stats: Float64Array) => void) | undefined
 }
 
 export interface Unpacked extends Applied {
@@ -50,6 +52,10 @@ export interface Unpacked extends Applied {
   readonly compression: Compression
   /** Of the archive as it is. */
   readonly size: number
+  /** Of what it decompresses to. */
+  readonly contentSize: number
+  /** Its rows were made: everything has been seen. */
+  readonly hasRows: boolean
 }
 
 /** Unpacks an archive. Throws StratafsError with nothing left behind; an aborted signal's reason likewise. */
@@ -135,10 +141,11 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
     const named = { ...target, name: request.nameFor?.(unpacked) ?? target.name }
     publish(named, work, request.sync)
     done = true
-    const { policy, signal } = request
+    const { policy, signal, seen } = request
+    const path = `${named.parentPath}/${named.name}`
     // While all of it is in memory: for every mount that will be over it.
-    await makeLayerRows({ path: `${named.parentPath}/${named.name}`, prefix: policy.markPrefix, signal })
-    return unpacked
+    const hasRows = await makeLayerRows({ path, prefix: policy.markPrefix, signal, seen })
+    return { ...unpacked, hasRows }
   } catch (error) {
     throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
@@ -186,17 +193,17 @@ function sweepAbandoned(target: Target): void {
   }
 }
 
-async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
+async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Omit<Unpacked, 'hasRows'>> {
   const lowers = request.lowers === undefined ? null : openLowers(request.lowers)
   const writer = new LayerWriter(fd, request.policy, lowers?.map((lower) => lower.fd) ?? null)
   try {
-    const { compression, contentDigest } = await stream(writer, source, request)
+    const { compression, contentDigest, contentSize } = await stream(writer, source, request)
     const digest = source.digest()
     const diffID = contentDigest ?? digest
     expect('digest', digest, request.digest)
     const { isChunked } = source
     expect('diffID', diffID, request.diffID, compression === 'zstd' && isChunked)
-    return { ...writer.complete(), digest, diffID, compression, size: source.read }
+    return { ...writer.complete(), digest, diffID, compression, size: source.read, contentSize }
   } finally {
     writer.close()
     for (const lower of lowers ?? []) lower.close()
@@ -224,14 +231,17 @@ async function stream(writer: LayerWriter, source: ArchiveSource, request: Unpac
   const reader = new TarReader(kind.watching(writer))
   const content = createHash('sha256')
   const { compression, content: pieces } = await decompress(source.chunks(request.progress, request.signal))
+  let contentSize = 0
   for await (const piece of pieces) {
+    contentSize += piece.length
     // Uncompressed, the two hashes are one.
     if (compression !== 'none') content.update(piece)
     reader.push(piece)
   }
   reader.finish(request.digest !== undefined || request.diffID !== undefined)
   kind.refuseImages()
-  return { compression, contentDigest: compression === 'none' ? null : `sha256:${content.digest('hex')}` }
+  const contentDigest = compression === 'none' ? null : `sha256:${content.digest('hex')}`
+  return { compression, contentDigest, contentSize }
 }
 
 /** What skopeo 1.9 writes: the config names another tar than the one in the blob. */

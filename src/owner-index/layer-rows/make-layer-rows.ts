@@ -25,13 +25,15 @@ interface MakeLayerRows {
   /** Of marks. */
   readonly prefix: string
   readonly signal?: AbortSignal | undefined
+  /** Gets the stat records of each directory's entries, STAT_SLOTS numbers each. */
+  readonly seen?: ((stats: Float64Array) => void) | undefined
 }
 
 /**
  * Makes the rows of a layer, in place of those it may have; false where there are none now. Losing them loses time
  * only, so nothing is thrown.
  */
-export async function makeLayerRows({ path, prefix, signal }: MakeLayerRows): Promise<boolean> {
+export async function makeLayerRows({ path, prefix, signal, seen }: MakeLayerRows): Promise<boolean> {
   const stack = LowerStack.open({ lowers: [path], prefix, redirectDir: 'on' }, true)
   if (!(stack instanceof LowerStack)) return false
   let file: NewLayerFile | null = null
@@ -39,7 +41,7 @@ export async function makeLayerRows({ path, prefix, signal }: MakeLayerRows): Pr
     // Others see other owners there.
     if (!stack.lowers[0]!.isMapped) file = NewLayerFile.create(stack.lowers[0]!, prefix)
     if (file === null) return false
-    if (!(await new LayerReading(stack, file).run(signal))) return false
+    if (!(await new LayerReading(stack, file, seen).run(signal))) return false
     file.publish()
     file = null
     return true
@@ -64,6 +66,7 @@ class LayerReading {
   constructor(
     private readonly stack: LowerStack,
     private readonly file: NewLayerFile,
+    private readonly seen: MakeLayerRows['seen'],
   ) {
     const layer = stack.lowers[0]!
     this.#waiting = [{ dir: layer.root, parent: 0 }]
@@ -101,6 +104,7 @@ class LayerReading {
     const names = entries.names.sort()
     const stats = new Float64Array(names.length * STAT_SLOTS)
     native.statMany(fd, names, stats)
+    this.seen?.(stats)
     for (let i = 0; i < names.length; i++) racy ||= this.#isRacy(stats, i * STAT_SLOTS, now)
     const isAufs = names.some((name) => name.startsWith(AUFS_PREFIX))
     const isListed = !isAufs && !dir.xattrWhiteouts && this.#areOnLayer(stats)

@@ -94,7 +94,7 @@ const containerd: Case = {
     const said = scene.sh(`containerd -c ${config} >${scene.at('containerd.log')} 2>&1 </dev/null & pid=$!
       trap 'kill $pid; wait $pid || true' EXIT
       for i in $(seq 100); do ${ctr} version >/dev/null 2>&1 && break; sleep 0.1; done
-      ${documentedLine('ctr run', { '/mnt/merged': merged, '/bin/ls -la /': '/bin/sh -c' }).replace('ctr', ctr)} ${quoted(COMMAND)}`)
+      ${documentedLine('ctr run --rm --rootfs', { '/mnt/merged': merged, '/bin/ls -la /': '/bin/sh -c' }).replace('ctr', ctr)} ${quoted(COMMAND)}`)
     assert.equal(said, '0\nbase\n100\n0:0')
     scene.sh(`umount ${merged}`)
     expectNothingLeft(scene)

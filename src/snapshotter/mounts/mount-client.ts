@@ -1,0 +1,178 @@
+/**
+ * Has mounts made by the host (docs/decisions/0032-one-host-for-all-mounts.md), as the launcher does: one message over
+ * its socket. The launcher is called for the first mount, because it knows how a host is named and started. Where there
+ * is no launcher each mount gets a process of its own.
+ */
+import { spawn } from 'node:child_process'
+import { connect, type Socket } from 'node:net'
+import { StratafsError } from '../../base/failure.js'
+import { prebuiltFiles } from '../../base/package-files.js'
+import { shown } from '../../base/text.js'
+import { askHost, type HostStatus, hostSockets } from '../../daemon/host/host-client.js'
+import { mountAnswers } from '../../daemon/mount/liveness.js'
+import { listMounts } from '../../daemon/mount/run-directory.js'
+import { parseOptions } from '../../daemon/options/parse.js'
+import { mountInBackground } from '../../daemon/process/background.js'
+import { native } from '../../syscalls/native.js'
+
+/** What is to be mounted where; latin1. */
+interface MountWish {
+  readonly mountpoint: string
+  /** Top first. */
+  readonly lowers: readonly string[]
+  /** Null: read-only. */
+  readonly upper: { readonly path: string; readonly work: string } | null
+  readonly options: readonly string[]
+}
+
+const PATIENCE_MS = 30_000
+
+export class MountClient {
+  readonly #launcher = prebuiltFiles('launch')[0] ?? null
+  /** Of the host that took the last mount. */
+  #socket: string | null = null
+  #starting: Promise<number> | null = null
+
+  /** Mounts; the pid of who serves it. Throws StratafsError. */
+  async mount(wish: MountWish): Promise<number> {
+    // Of several first mounts one starts the host, and the others go to it.
+    if (this.#socket === null && this.#starting !== null) await this.#starting.catch(() => {})
+    const pid = this.#socket === null ? null : await this.#ask(this.#socket, wish)
+    if (pid !== null) return pid
+    this.#socket = null
+    const starting = this.#launcher === null ? mountApart(wish) : this.#launch(this.#launcher, wish)
+    this.#starting = starting
+    try {
+      return await starting
+    } finally {
+      if (this.#starting === starting) this.#starting = null
+    }
+  }
+
+  /** Ends the host where it has no mount left. */
+  async stop(): Promise<void> {
+    if (this.#socket !== null) await askHost(this.#socket, 'stop')
+  }
+
+  async #launch(launcher: string, wish: MountWish): Promise<number> {
+    await run(launcher, ['mount', ...wordsOf(wish)])
+    const served = listMounts().findLast(({ state }) => state.mountpoint === wish.mountpoint)
+    if (served === undefined) throw new StratafsError(`${shown(wish.mountpoint)} was mounted, and is gone again`)
+    const { pid, hosted } = served.state
+    for (const socket of hosted ? hostSockets() : []) {
+      const status = await askHost<HostStatus>(socket, 'status')
+      if (status?.pid === pid) this.#socket = socket
+    }
+    return pid
+  }
+
+  /** The pid, or null where no host listens any more. */
+  async #ask(path: string, wish: MountWish): Promise<number | null> {
+    const line = await lineTo(path)
+    if (line === null) return null
+    const args = ['mount', ...wordsOf(wish)]
+    line.write(`${['mount', '/', 'stratafs', String(args.length), ...args].join('\0')}\0`, 'latin1')
+    const said: string[] = []
+    try {
+      for await (const word of wordsFrom(line)) {
+        if (word.startsWith('say ')) said.push(word.slice(4))
+        else if (word.startsWith('ready ')) return await confirmed(line, wish, said)
+        else if (word !== 'wait') throw refusedBy(wish, said)
+      }
+    } catch (error) {
+      line.destroy()
+      throw error
+    }
+    // A host on its way out took nothing.
+    if (said.length === 0) return null
+    throw refusedBy(wish, said)
+  }
+}
+
+function refusedBy({ mountpoint }: MountWish, said: readonly string[]): StratafsError {
+  return new StratafsError(said.at(-1) ?? `${shown(mountpoint)} cannot be mounted`, 'MOUNT_REFUSED')
+}
+
+/** The mount's own answer is the last word. */
+async function confirmed(line: Socket, wish: MountWish, said: readonly string[]): Promise<number> {
+  const silence = await mountAnswers(wish.mountpoint, PATIENCE_MS)
+  if (silence !== null) {
+    line.end('undo\0')
+    throw new StratafsError(`${silence}: the mount was taken away again (${said.join('; ')})`, 'MOUNT_REFUSED')
+  }
+  const pid = Number.parseInt(String(native.peerOf(handleOf(line))), 10)
+  line.end()
+  return pid
+}
+
+/** Node keeps a socket's descriptor to itself. */
+function handleOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } }
+  return handle?.fd ?? -1
+}
+
+function lineTo(path: string): Promise<Socket | null> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.setEncoding('latin1')
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', () => resolve(null))
+  })
+}
+
+async function* wordsFrom(line: Socket): AsyncGenerator<string> {
+  let text = ''
+  const late = setTimeout(() => line.destroy(), PATIENCE_MS)
+  try {
+    for await (const chunk of line) {
+      text += String(chunk)
+      const words = text.split('\0')
+      text = words.pop()!
+      yield* words
+    }
+  } catch {
+    // It went away in the middle.
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+/** The arguments of `stratafs mount`. */
+function wordsOf({ mountpoint, lowers, upper, options }: MountWish): string[] {
+  const above = upper === null ? [] : ['--upper', upper.path, '--work', upper.work]
+  const words = options.length === 0 ? [] : ['-o', options.join(',')]
+  return [...lowers.flatMap((lower) => ['--lower', lower]), ...above, ...words, mountpoint]
+}
+
+/** Runs the launcher; throws what it says. */
+function run(launcher: string, args: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const words = args.map(shown)
+    const child = spawn(launcher, words, { argv0: 'stratafs', stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' })
+    let said = ''
+    child.stderr.on('data', (chunk) => {
+      said += String(chunk)
+    })
+    child.on('error', (error) => reject(new StratafsError(`${launcher} cannot be run: ${error.message}`)))
+    child.on('exit', (code, signal) => {
+      if (code === 0) return resolve()
+      const words = said.trim().replace(/^stratafs: /gm, '')
+      reject(new StratafsError(words || `${launcher} ended with ${signal ?? code}`, 'MOUNT_REFUSED'))
+    })
+  })
+}
+
+async function mountApart({ mountpoint, lowers, upper, options }: MountWish): Promise<number> {
+  const parsed = parseOptions(options.length === 0 ? [] : [options.join(',')], {
+    strict: true,
+    cwd: '/',
+    lowers,
+    ...(upper === null ? {} : { upper: upper.path, work: upper.work }),
+  })
+  if (parsed instanceof StratafsError) throw parsed
+  const { config, settings, options: words, warnings } = parsed
+  const plan = { config, settings, options: words, mountpoint }
+  const started = await mountInBackground(plan, warnings, { say: () => {} })
+  if (started instanceof StratafsError) throw started
+  return started.pid
+}

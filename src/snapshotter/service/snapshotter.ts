@@ -1,0 +1,156 @@
+/**
+ * The snapshots themselves: what is remembered of them, their directories and their mounts, kept together. The order of
+ * steps is such that a kill at any moment leaves either nothing, or what recovery.ts takes away: a directory is there
+ * before its row, and its row is gone before it.
+ */
+import type { Log } from '../../base/log.js'
+import { settleImplied } from '../layers/implied.js'
+import { settleLinks } from '../layers/settle-links.js'
+import { measureTree, readLayer } from '../layers/usage.js'
+import { bindOf, type Form, formOf, type MountsMode } from '../mounts/forms.js'
+import type { Places } from '../mounts/places.js'
+import { Serial } from '../mounts/serial.js'
+import type { Trash } from '../mounts/trash.js'
+import type { Unions } from '../mounts/unions.js'
+import { parseFilters } from '../records/filters.js'
+import { mappingsOf } from '../records/labels.js'
+import type { Records } from '../records/records.js'
+import { fieldOf, Kind, type Snapshot, type Usage } from '../records/snapshot.js'
+import type { CommitRequest, MountMessage, PrepareRequest, UpdateRequest } from '../wire/messages.js'
+import { invalid, unfit } from '../wire/refusal.js'
+
+export interface Parts {
+  readonly places: Places
+  readonly records: Records
+  readonly unions: Unions
+  readonly trash: Trash
+  readonly log: Log
+  readonly mode: MountsMode
+}
+
+export class Snapshotter {
+  readonly serial = new Serial()
+  /** Of layers that were unpacked here and not touched since. */
+  readonly #unpacked = new Map<number, Usage>()
+
+  constructor(readonly parts: Parts) {}
+
+  /** A new snapshot above `parent`: what to mount for it. */
+  async prepare(kind: typeof Kind.VIEW | typeof Kind.ACTIVE, request: PrepareRequest): Promise<MountMessage[]> {
+    const { records, places } = this.parts
+    const made = records.create(kind, request.key, request.parent, request.labels, ({ id, parent }) =>
+      places.make(id, parent?.id ?? null),
+    )
+    return this.serial.run(made.id, async () => {
+      try {
+        return await this.#mountsOf(made)
+      } catch (error) {
+        // Nobody was told of it.
+        if (records.find(made.key)?.id === made.id) this.#discard(records.remove(made.key))
+        throw error
+      }
+    })
+  }
+
+  async mounts(key: string): Promise<MountMessage[]> {
+    const { id } = this.parts.records.get(key)
+    return this.serial.run(id, () => this.#mountsOf(this.parts.records.get(key)))
+  }
+
+  async #mountsOf(snapshot: Snapshot): Promise<MountMessage[]> {
+    const { key, kind, id } = snapshot
+    if (kind === Kind.COMMITTED) throw unfit(`snapshot ${key} is neither active nor a view`)
+    const form = this.formOf(snapshot)
+    if (form.kind === 'words') return [form.mount]
+    this.#unpacked.delete(id)
+    if (form.kind === 'directory') return [bindOf(form.path, form.readOnly)]
+    return [bindOf(await this.union(snapshot), form.readOnly)]
+  }
+
+  formOf(snapshot: Snapshot): Form {
+    const { records, places, mode } = this.parts
+    return formOf(snapshot, records.chain(snapshot.id), places, mode)
+  }
+
+  /** The mount of a snapshot, made where it is not there. */
+  union({ id, kind, labels }: Snapshot): Promise<string> {
+    const chain = this.parts.records.chain(id)
+    return this.parts.unions.ensure({ id, chain, readOnly: kind === Kind.VIEW, options: mappingsOf(labels) })
+  }
+
+  /** What was active is a layer from now on, above `parent` where it had none and that is named. */
+  async commit({ key, name, parent, labels }: CommitRequest): Promise<void> {
+    const { records, unions, places, log } = this.parts
+    const { id } = records.get(key)
+    await this.serial.run(id, async () => {
+      records.committable(key, name, parent)
+      const lowers = records.chain(id).map((below) => places.fs(below))
+      settleLinks({ upper: places.fs(id), work: places.work(id), lowers })
+      if (parent !== '') settleImplied(places.of(id), this.#layersFrom(parent))
+      const usage = this.#unpacked.get(id) ?? (await readLayer(places.fs(id)))
+      const { id: committed } = records.commit(key, name, parent, labels, usage)
+      this.#unpacked.delete(id)
+      void unions.drop(committed)
+      log('debug', 'committed', { key: name, ...usage })
+    })
+  }
+
+  /** Directories of the layer `key` and of those below it, top first. */
+  #layersFrom(key: string): string[] {
+    const { records, places } = this.parts
+    const { id } = records.get(key)
+    return [id, ...records.chain(id)].map((each) => places.fs(each))
+  }
+
+  async remove(key: string): Promise<void> {
+    const { records } = this.parts
+    const { id } = records.get(key)
+    await this.serial.run(id, () => this.#discard(records.remove(key)))
+  }
+
+  #discard({ id }: Snapshot): void {
+    const { unions, trash } = this.parts
+    this.#unpacked.delete(id)
+    trash.add(id, unions.drop(id))
+  }
+
+  stat(key: string): Snapshot {
+    return this.parts.records.get(key)
+  }
+
+  update({ info, updateMask }: UpdateRequest): Snapshot {
+    if (info === null) throw invalid('update: there is no snapshot to update')
+    return this.parts.records.update(info.name, info.labels, updateMask?.paths ?? [])
+  }
+
+  list(filters: readonly string[]): Snapshot[] {
+    const matches = parseFilters(filters)
+    return this.parts.records.all().filter((snapshot) => matches((path) => fieldOf(snapshot, path)))
+  }
+
+  /** Of a layer as it was counted when it was committed; of what can be written to, of now. */
+  async usage(key: string): Promise<Usage> {
+    const { records, places } = this.parts
+    const { id, kind, usage } = records.get(key)
+    if (usage !== null) return usage
+    return kind === Kind.VIEW ? { inodes: 0, size: 0 } : measureTree(places.fs(id))
+  }
+
+  /** Notes what an unpacked layer takes, while nobody else writes to it. */
+  noteUnpacked(id: number, usage: Usage): void {
+    this.#unpacked.set(id, usage)
+  }
+
+  /** Waits until whatever was removed has gone from the disk. */
+  cleanup(): Promise<void> {
+    return this.parts.trash.empty()
+  }
+
+  /** The snapshot whose place `path` (text) is; null: it is none of ours. */
+  at(path: string): { readonly snapshot: Snapshot; readonly place: string } | null {
+    const { places, records } = this.parts
+    const found = places.parse(Buffer.from(path).toString('latin1'))
+    const snapshot = found === null ? null : records.withId(found.id)
+    return found === null || snapshot === null ? null : { snapshot, place: found.place }
+  }
+}

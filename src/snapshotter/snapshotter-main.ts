@@ -1,0 +1,134 @@
+/**
+ * The snapshotter as a process: opens what there is, brings together what a kill left apart, and answers until it is
+ * told to end. The mounts live on without it.
+ */
+import { rmSync } from 'node:fs'
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { StratafsError } from '../base/failure.js'
+import { createLogger, type Log } from '../base/log.js'
+import { fromText, shown } from '../base/text.js'
+import { stderrIsJournal } from '../daemon/process/journal.js'
+import { ServiceManager } from '../daemon/process/service-manager.js'
+import { addonObstacle } from '../syscalls/native.js'
+import { Containerd } from './diff/containerd.js'
+import { ContentStore } from './diff/content.js'
+import { DIFF, diffService } from './diff/diff-service.js'
+import { lockRoot } from './lock.js'
+import { Metrics } from './metrics/metrics.js'
+import { metricsAddress, serveMetrics } from './metrics/metrics-server.js'
+import { MountClient } from './mounts/mount-client.js'
+import { Places } from './mounts/places.js'
+import { Trash } from './mounts/trash.js'
+import { Unions } from './mounts/unions.js'
+import { openDatabase } from './records/database.js'
+import { Records } from './records/records.js'
+import { HEALTH, healthService } from './service/health-service.js'
+import { recover } from './service/recovery.js'
+import { SNAPSHOTS, snapshotsService } from './service/snapshots-service.js'
+import { Snapshotter } from './service/snapshotter.js'
+import type { SnapshotterSettings } from './settings.js'
+import { closeToOthers, makeRoom } from './socket.js'
+import type { Handling } from './wire/handlers.js'
+import { serviceOf } from './wire/protos.js'
+
+/** As many bytes as containerd puts into a message at most. */
+const LONGEST_MESSAGE = 16 << 20
+/** How long a host without a mount waits for the next one, in seconds. */
+const HOST_IDLE = 3600
+
+/** Serves until SIGTERM or SIGINT; the exit code. Throws StratafsError where it cannot begin. */
+export async function serveSnapshots(settings: SnapshotterSettings): Promise<number> {
+  if (addonObstacle !== null) throw new StratafsError(addonObstacle, 'MISSING_PROGRAM')
+  if (process.getuid?.() !== 0) throw new StratafsError('snapshotter: only root can serve containerd')
+  const manager = new ServiceManager(process.env)
+  const logger = createLogger({ fd: 2, readable: !stderrIsJournal() }, settings.level)
+  const places = Places.at(fromText(settings.root))
+  lockRoot(places.root)
+  await makeRoom('--address', settings.address)
+  const client = ownHost(places)
+  const records = new Records(openDatabase(places.database))
+  const snapshotter = makeSnapshotter(settings, places, records, client, logger.log)
+  recover(snapshotter.parts)
+  const containerd = new Containerd(settings.containerd)
+  const metrics = settings.metrics === null ? null : new Metrics(snapshotter)
+  const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)
+  const handling = { log: logger.log, observe: metrics?.observe ?? (() => {}) }
+  const server = await listen(settings.address, snapshotter, containerd, handling)
+  manager.ready(fromText(settings.root))
+  logger.log('info', 'serves containerd', { address: settings.address, root: settings.root })
+  await ended()
+  manager.stopping()
+  await shutDown(server)
+  rmSync(settings.address, { force: true })
+  web?.close()
+  containerd.close()
+  await snapshotter.cleanup()
+  await client.stop()
+  records.close()
+  return 0
+}
+
+function makeSnapshotter(
+  { mounts: mode }: SnapshotterSettings,
+  places: Places,
+  records: Records,
+  client: MountClient,
+  log: Log,
+): Snapshotter {
+  const unions = new Unions(places, client, log)
+  return new Snapshotter({ places, records, unions, trash: new Trash(places, log), log, mode })
+}
+
+/** Its mounts share a host of their own, by which nothing else is served; what is known of layers lies with them. */
+function ownHost(places: Places): MountClient {
+  process.env.STRATAFS_STACKS ??= `${places.root}/index`
+  process.env.STRATAFS_HOST_IDLE ??= String(HOST_IDLE)
+  return new MountClient()
+}
+
+async function roomFor(metrics: string): Promise<ReturnType<typeof metricsAddress>> {
+  const address = metricsAddress(metrics)
+  if ('path' in address) await makeRoom('--metrics', address.path)
+  return address
+}
+
+async function listen(
+  address: string,
+  snapshotter: Snapshotter,
+  containerd: Containerd,
+  handling: Handling,
+): Promise<Server> {
+  const content = new ContentStore(containerd, shown(snapshotter.parts.places.temporary))
+  const server = new Server({
+    'grpc.max_receive_message_length': LONGEST_MESSAGE,
+    'grpc.max_send_message_length': LONGEST_MESSAGE,
+  })
+  server.addService(serviceOf(SNAPSHOTS).service, snapshotsService(snapshotter, handling))
+  server.addService(serviceOf(DIFF).service, diffService(snapshotter, content, handling))
+  server.addService(serviceOf(HEALTH).service, healthService([SNAPSHOTS, DIFF]))
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) return resolve()
+      reject(new StratafsError(`--address ${address} cannot be listened on: ${error.message}`))
+    })
+  })
+  closeToOthers(address)
+  return server
+}
+
+function ended(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve()).once('SIGINT', () => resolve())
+  })
+}
+
+/** Lets calls end that are under way; a second is enough for all but unpacking. */
+function shutDown(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => server.forceShutdown(), 5_000)
+    server.tryShutdown(() => {
+      clearTimeout(late)
+      resolve()
+    })
+  })
+}

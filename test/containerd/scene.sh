@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Images and containers through a private containerd with our snapshotter, in namespaces of their own (test/attach's
+# ground.sh). Prints `ok NAME` for what holds, and ends with 1 at the first thing that does not.
+#
+# Usage: scene.sh PLACE STRATAFS short|kill [ROUNDS]    (PLACE has base.tar, the archives of images)
+set -euo pipefail
+place=$1 stratafs=$2 mode=$3 rounds=${4:-200}
+export STRATAFS_RUN_DIR=/run/stratafs-test STRATAFS_HOST_IDLE=5
+ctr() { timeout 120 ctr -a /run/c.sock "$@"; }
+snapshots() { ctr snapshots --snapshotter stratafs "$@"; }
+ok() { echo "ok $1"; }
+fail() {
+  echo "not ok $1"
+  echo "--- snapshotter"; tail -60 "$place/snapshotter.log"; echo "--- containerd"; tail -15 "$place/containerd.log"
+  exit 1
+}
+same() { [ "$2" = "$3" ] || fail "$1: \"$2\" and not \"$3\""; ok "$1"; }
+
+start_snapshotter() {
+  "$stratafs" snapshotter --root "$place/root" --address /run/s.sock --containerd /run/c.sock \
+    >>"$place/snapshotter.log" 2>&1 &
+  snapshotter=$!
+}
+answers() {
+  for _ in $(seq 200); do
+    snapshots ls >/dev/null 2>&1 && return
+    sleep 0.05
+  done
+  fail "$1"
+}
+
+cat >"$place/containerd.toml" <<TOML
+version = 2
+root = "$place/containerd"
+state = "/run/c"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+  address = "/run/c.sock"
+$("$stratafs" snapshotter --print-config --for 1.6 --address /run/s.sock | sed -n '/^\[proxy_plugins/,/^$/p')
+TOML
+start_snapshotter
+containerd -c "$place/containerd.toml" >"$place/containerd.log" 2>&1 </dev/null &
+containerd=$!
+answers 'containerd with the snapshotter answers'
+
+import() { ctr images import --snapshotter stratafs "$place/$1.tar" >/dev/null; }
+run() { ctr run --rm --snapshotter stratafs "$@" </dev/null; }
+sums='cd /; find bin data etc many layers made -type f 2>/dev/null | sort | head -2000 | xargs md5sum | md5sum'
+print='cd /; find bin data etc many layers made 2>/dev/null | sort | xargs stat -c "%n %F %a %u:%g %h"'
+
+# Everything goes: containers, images, and with them snapshots, directories and mounts.
+nothing_left() {
+  for c in $(ctr containers ls -q); do ctr containers rm "$c" >/dev/null; done
+  for i in $(ctr images ls -q); do ctr images rm --sync "$i" >/dev/null; done
+  for _ in $(seq 200); do
+    left="$(snapshots ls | tail -n +2)$(ls "$place/root/snapshots")$(grep "$place/root" /proc/self/mountinfo || true)"
+    [ -n "$left" ] || break
+    sleep 0.05
+  done
+  same "$1" "$left" ''
+}
+
+short() {
+  import app
+  ok 'import and unpack'
+  said=$(run test/app:1 box /bin/sh -c 'cat /data/plain /data/new; ls /data/deep 2>&1 | wc -l')
+  same 'run' "$said" "$(printf 'base\nnew\n0')"
+  # What a container sees is what tar unpacks.
+  mkdir -p "$place/want" "$place/seen"
+  tar -C "$place/want" --numeric-owner -xf "$place/base.tar"; rm -rf "$place/want/data/deep/"* "$place/want/data/hard1"
+  echo new >"$place/want/data/new"
+  ctr images mount --snapshotter stratafs test/app:1 "$place/seen" >/dev/null
+  same 'content through an image mount' "$(cd "$place/seen"; bash -c "${print//cd \//:}")" \
+    "$(cd "$place/want"; bash -c "${print//cd \//:}")"
+  ctr images unmount --rm "$place/seen" >/dev/null
+
+  ctr run --snapshotter stratafs test/app:1 kept /bin/sh -c \
+    'rm /data/plain; echo more >/data/more; mkdir /made; echo x >/made/x' </dev/null
+  said=$(snapshots diff kept | tar -tf - | grep -v '/$' | sort | tr '\n' ' ')
+  same 'what a container changed' "$said" 'data/.wh.plain data/more made/x '
+  fs=$(ls "$place"/root/snapshots/*/fs/made/x); fs=${fs%/made/x}
+  same 'usage is what du counts' "$(snapshots usage -b kept | tail -1 | awk '{ print $2, $3 }')" \
+    "$(du -s -B1 "$fs" | cut -f1) $(du -s --inodes "$fs" | cut -f1)"
+  ctr containers rm kept >/dev/null 2>&1 || true
+
+  snapshots prepare work "$(snapshots ls | awk '$3 == "Committed" { print $1 }' | tail -1)" >/dev/null
+  snapshots commit committed work
+  snapshots view look committed >/dev/null
+  said=$(snapshots ls | awk '$1 == "committed" || $1 == "look" { print $3 }' | sort | tr '\n' ' ')
+  same 'commit' "$said" 'Committed View '
+  snapshots rm look; snapshots rm committed
+
+  import many
+  said=$(run test/many:1 box /bin/sh -c 'ls /layers | wc -l; cat /data/plain; cat /last')
+  same 'a hundred layers' "$said" "$(printf '100\nbase\n99')"
+
+  for i in 1 2 3 4; do import "other$i" & pids[i]=$!; done
+  for i in 1 2 3 4; do wait "${pids[i]}" || fail 'images are imported side by side'; done
+  for i in 1 2 3 4; do same "imported side by side: $i" "$(run "test/other:$i" box /bin/cat /which)" "$i"; done
+
+  said=$(run --uidmap 0:100000:65536 --gidmap 0:100000:65536 --remap-labels test/app:1 mapped /bin/sh -c \
+    'id -u; stat -c %u:%g /data/plain /data/owned; echo x >/made; cat /proc/self/uid_map | tr -s " "')
+  same 'owners in a user namespace' "$said" "$(printf '0\n0:0\n7:8\n 0 100000 65536')"
+
+  kill -9 $snapshotter; wait $snapshotter 2>/dev/null || true
+  start_snapshotter; answers 'it answers after a kill'
+  same 'after a kill' "$(run test/app:1 box /bin/cat /data/new)" new
+  nothing_left 'nothing is left'
+}
+
+# Load of all kinds, over and over, while the snapshotter is killed; what fails is done once more.
+load() {
+  n=0
+  while [ -e "$place/loading" ]; do
+    n=$((n + 1))
+    import app || continue
+    import "other$((n % 4 + 1))" || continue
+    run test/app:1 "box$1-$n" /bin/sh -c 'echo x >/data/x; rm /data/plain' >/dev/null || true
+    ctr containers rm "box$1-$n" >/dev/null 2>&1 || true
+    snapshots usage >/dev/null || true
+    [ $((n % 3)) != 0 ] || ctr images rm --sync test/app:1 "test/other:$((n % 4 + 1))" >/dev/null || true
+    echo . >>"$place/rounds"
+  done
+}
+
+killing() {
+  touch "$place/loading" "$place/rounds"
+  load a >>"$place/load.log" 2>&1 & loads=$!
+  load b >>"$place/load.log" 2>&1 & loads="$loads $!"
+  for i in $(seq "$rounds"); do
+    sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
+    kill -9 $snapshotter; wait $snapshotter 2>/dev/null || true
+    start_snapshotter
+  done
+  rm "$place/loading"
+  answers 'it answers after the last kill'
+  for pid in $loads; do wait "$pid" || true; done
+  ok "killed $rounds times; rounds of load that went through: $(wc -l <"$place/rounds")"
+  for t in $(ctr tasks ls -q); do
+    ctr tasks kill -s 9 "$t" >/dev/null 2>&1 || true
+    ctr tasks rm "$t" >/dev/null 2>&1 || true
+  done
+  for c in $(ctr containers ls -q); do ctr containers rm "$c" >/dev/null 2>&1 || true; done
+  import app
+  same 'an image of after it' "$(run test/app:1 final /bin/sh -c "$sums")" "$(cat "$place/sums")"
+  for key in $(snapshots ls | awk '$3 == "Committed" { print $1 }'); do
+    [ "$(snapshots usage -b "$key" | tail -1 | awk '{ print $3 }')" -gt 0 ] || fail "usage of $key"
+  done
+  ok 'every layer has its usage'
+  # Snapshots that a client was killed over have no lease and no root: containerd collects them.
+  nothing_left 'nothing is left after the kills'
+}
+
+if [ "$mode" = kill ]; then
+  import app
+  run test/app:1 first /bin/sh -c "$sums" >"$place/sums"
+  killing
+else
+  short
+fi
+kill $containerd $snapshotter
+wait $containerd $snapshotter 2>/dev/null || true

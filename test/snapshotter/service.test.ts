@@ -1,0 +1,194 @@
+/** The snapshots service over its socket, as containerd calls it: its rules, what is on disk, what a kill leaves. */
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { status } from '@grpc/grpc-js'
+import { eventually, MAIN } from '../daemon/harness.js'
+import { ask, needsMounts, type Snapshots, snapshots } from './harness.js'
+
+const rejects = (call: Promise<unknown>, code: status, words: RegExp) =>
+  assert.rejects(call, (error: { code: status; details: string }) => {
+    assert.deepEqual([status[error.code], words.test(error.details)], [status[code], true], error.details)
+    return true
+  })
+
+/** A layer with one file, named `name`, above `parent`. */
+async function layer(s: Snapshots, name: string, parent: string, file: string): Promise<void> {
+  const { source } = await s.mountsOf('Prepare', `${name}-work`, parent)
+  writeFileSync(join(source, file), `${name}\n`)
+  await s.call('Commit', { key: `${name}-work`, name, labels: { made: name } })
+}
+
+test('the snapshotter, from its first call to its end', { ...needsMounts, timeout: 120_000 }, async (t) => {
+  const s = await snapshots(t, (place) => ['--metrics', `unix:${join(place, 'metrics.sock')}`])
+
+  await t.test('layers, an active snapshot and a view show what they should', async () => {
+    const first = await s.mountsOf('Prepare', 'base-work')
+    assert.deepEqual([first.type, first.options], ['bind', ['rw', 'rbind']])
+    await s.call('Remove', { key: 'base-work' })
+    await layer(s, 'base', '', 'a')
+    await layer(s, 'next', 'base', 'b')
+    const active = await s.mountsOf('Prepare', 'ns/9/box', 'next', { 'containerd.io/gc.root': 'x' })
+    assert.deepEqual(readdirSync(active.source), ['a', 'b'])
+    rmSync(join(active.source, 'a'))
+    writeFileSync(join(active.source, 'c'), 'c\n')
+    const view = await s.mountsOf('View', 'look', 'next')
+    assert.deepEqual(
+      [view.options, readdirSync(view.source)],
+      [
+        ['ro', 'rbind'],
+        ['a', 'b'],
+      ],
+    )
+    assert.throws(() => writeFileSync(join(view.source, 'x'), ''), /EROFS/)
+    assert.deepEqual(await s.mountsOf('Mounts', 'ns/9/box'), active)
+  })
+
+  await t.test('what is not possible is refused as containerd means it', async () => {
+    await rejects(s.call('Prepare', { key: 'look', parent: 'next' }), status.ALREADY_EXISTS, /look/)
+    await rejects(s.call('Prepare', { key: 'new', parent: 'nobody' }), status.NOT_FOUND, /nobody/)
+    await rejects(s.call('Prepare', { key: 'new', parent: 'ns/9/box' }), status.INVALID_ARGUMENT, /not a committed/)
+    await rejects(s.call('Commit', { key: 'look', name: 'x' }), status.FAILED_PRECONDITION, /not active/)
+    await rejects(s.call('Commit', { key: 'ns/9/box', name: 'next' }), status.ALREADY_EXISTS, /next/)
+    await rejects(s.call('Commit', { key: 'gone', name: 'x' }), status.NOT_FOUND, /gone/)
+    await rejects(s.call('Mounts', { key: 'next' }), status.FAILED_PRECONDITION, /neither active nor a view/)
+    await rejects(s.call('Remove', { key: 'base' }), status.FAILED_PRECONDITION, /cannot remove snapshot with child/)
+    await rejects(s.call('Remove', { key: 'gone' }), status.NOT_FOUND, /gone/)
+    await rejects(s.call('Stat', { key: 'gone' }), status.NOT_FOUND, /gone/)
+    const sized = { key: 'sized', parent: 'next', labels: { 'containerd.io/snapshot/max-size': '5' } }
+    await rejects(s.call('Prepare', sized), status.UNIMPLEMENTED, /no quotas/)
+    assert.equal((await s.list()).has('sized'), false)
+    assert.deepEqual(
+      readdirSync(join(s.root, 'snapshots')).length,
+      (await s.list()).size,
+      'a refused call leaves no directory',
+    )
+  })
+
+  await t.test('labels: replaced by a commit, changed by their paths', async () => {
+    const info = (key: string) => s.call<{ info: { labels: object; updatedAt: object } }>('Stat', { key })
+    assert.deepEqual((await info('next')).info.labels, { made: 'next' })
+    const update = (labels: object, ...paths: string[]) =>
+      s.call('Update', { info: { name: 'next', labels }, updateMask: { paths } })
+    await update({ more: 'y', made: 'ignored' }, 'labels.more')
+    assert.deepEqual((await info('next')).info.labels, { made: 'next', more: 'y' })
+    await rejects(update({}, 'kind'), status.INVALID_ARGUMENT, /only labels/)
+    await update({ only: 'z' })
+    assert.deepEqual((await info('next')).info.labels, { only: 'z' })
+    assert.deepEqual([...(await s.list('labels.only', 'kind==view')).keys()].sort(), ['look', 'next'])
+  })
+
+  await t.test('usage is what du counts', async () => {
+    for (const [key, id] of [
+      ['base', 2],
+      ['next', 3],
+      ['ns/9/box', 4],
+    ] as const) {
+      const usage = await s.call('Usage', { key })
+      const fs = join(s.root, 'snapshots', String(id), 'fs')
+      const du = (...words: string[]) =>
+        Number(execFileSync('du', ['-s', ...words, fs], { encoding: 'utf8' }).split('\t')[0])
+      assert.deepEqual(usage, { size: du('-B1'), inodes: du('--inodes') }, key)
+    }
+  })
+
+  await t.test('killed: everything is there again, and orphans are gone', async () => {
+    const before = [await s.list(), await s.mountsOf('Mounts', 'ns/9/box'), s.mounted()]
+    await s.end('SIGKILL')
+    mkdirSync(join(s.root, 'snapshots/77/fs/deep'), { recursive: true })
+    rmSync(join(s.root, 'snapshots/5/fs'), { recursive: true })
+    await s.start()
+    assert.deepEqual(
+      [await s.list('kind!=view'), await s.mountsOf('Mounts', 'ns/9/box')],
+      [new Map([...(before[0] as Map<string, unknown>)].filter(([name]) => name !== 'look')), before[1]],
+    )
+    assert.match(s.log, /a directory without a snapshot is removed.*snapshots\/77/)
+    assert.match(s.log, /a snapshot without a directory is forgotten.*look/)
+    await s.call('Cleanup', {})
+    assert.deepEqual(readdirSync(join(s.root, 'snapshots')).sort(), ['2', '3', '4'])
+    assert.deepEqual(readdirSync((await s.mountsOf('Mounts', 'ns/9/box')).source), ['b', 'c'])
+    const view = await s.mountsOf('View', 'look', 'next')
+    assert.deepEqual(readdirSync(view.source), ['a', 'b'])
+  })
+
+  await t.test('a mount whose host was killed is made anew', async () => {
+    const pid = Number(
+      execFileSync('sh', ['-c', `grep -ho '"pid":[0-9]*' ${s.place}/run/*.json | head -1 | cut -d: -f2`]),
+    )
+    process.kill(pid, 'SIGKILL')
+    await eventually(() => !existsSync(`/proc/${pid}/root`), 5_000)
+    const { source } = await s.mountsOf('Mounts', 'ns/9/box')
+    assert.deepEqual(readdirSync(source), ['b', 'c'])
+  })
+
+  await t.test('owners are shown as the labels ask, and stored as the container has them', async () => {
+    const labels = {
+      'containerd.io/snapshot/uidmapping': '0:100000:65536',
+      'containerd.io/snapshot/gidmapping': '0:200000:65536',
+    }
+    const { source } = await s.mountsOf('Prepare', 'mapped', 'next', labels)
+    writeFileSync(join(source, 'mine'), '')
+    execFileSync('chown', ['100007:200008', join(source, 'mine')])
+    const owner = (path: string) => [statSync(path).uid, statSync(path).gid]
+    assert.deepEqual(owner(join(source, 'a')), [100_000, 200_000])
+    const id = source.split('/').at(-2)!
+    assert.deepEqual(owner(join(s.root, 'snapshots', id, 'fs/mine')), [7, 8])
+    await s.call('Remove', { key: 'mapped' })
+  })
+
+  await t.test('names of one file stay one file in what is committed', async () => {
+    const { source: below } = await s.mountsOf('Prepare', 'links-work')
+    execFileSync('sh', ['-c', 'mkdir -p d/e; echo old >one; ln one d/e/two; chmod 700 d'], { cwd: below })
+    await s.call('Commit', { key: 'links-work', name: 'links' })
+    const { source } = await s.mountsOf('Prepare', 'links-change', 'links')
+    writeFileSync(join(source, 'one'), 'new\n')
+    assert.equal(readFileSync(join(source, 'd/e/two'), 'utf8'), 'new\n')
+    await s.call('Commit', { key: 'links-change', name: 'linked' })
+    const { source: view } = await s.mountsOf('View', 'links-view', 'linked')
+    assert.equal(readFileSync(join(view, 'd/e/two'), 'utf8'), 'new\n')
+    assert.equal(statSync(join(view, 'd')).mode & 0o777, 0o700)
+    for (const key of ['links-view', 'linked', 'links']) await s.call('Remove', { key })
+  })
+
+  await t.test('health, and counters for Prometheus', async () => {
+    const health = s.client('grpc.health.v1.Health')
+    assert.deepEqual(await ask(health, 'Check', { service: '' }), { status: 1 })
+    await rejects(ask(health, 'Check', { service: 'nobody' }), status.NOT_FOUND, /nobody/)
+    const socketPath = s.options[1]!.slice('unix:'.length)
+    const text = await new Promise<string>((resolve, reject) => {
+      get({ socketPath, path: '/metrics' }, async (answer) => {
+        let body = ''
+        for await (const chunk of answer) body += String(chunk)
+        resolve(body)
+      }).on('error', reject)
+    })
+    assert.match(text, /stratafs_snapshotter_snapshots\{kind="committed"\} 2/)
+    assert.match(text, /stratafs_snapshotter_call_seconds_count\{method="Mounts",code="OK"\} [1-9]/)
+    assert.match(text, /stratafs_mount_requests_total\{snapshot="ns\/9\/box"\} [1-9]/)
+  })
+
+  await t.test('removed: nothing is left, and the socket goes with the process', async () => {
+    for (const key of ['ns/9/box', 'look', 'next', 'base']) await s.call('Remove', { key })
+    await s.call('Cleanup', {})
+    assert.deepEqual([(await s.list()).size, readdirSync(join(s.root, 'snapshots')), s.mounted()], [0, [], []])
+    const index = join(s.root, 'index/layers')
+    assert.deepEqual(existsSync(index) ? readdirSync(index) : [], [])
+    assert.equal(await s.end('SIGTERM'), 0)
+    assert.equal(existsSync(s.socket), false)
+  })
+})
+
+test('a second snapshotter on one root is refused, as is a path that is no socket', needsMounts, async (t) => {
+  const s = await snapshots(t)
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [MAIN, 'snapshotter', ...words], { encoding: 'utf8', env: s.env, timeout: 20_000 })
+  const twice = run('--root', s.root, '--address', join(s.place, 'other.sock'))
+  assert.deepEqual([twice.status, /is used by another snapshotter/.test(twice.stderr)], [1, true], twice.stderr)
+  writeFileSync(join(s.place, 'plain'), 'kept')
+  const wrong = run('--root', join(s.place, 'r2'), '--address', join(s.place, 'plain'))
+  assert.deepEqual([wrong.status, /is there, and no socket/.test(wrong.stderr)], [1, true], wrong.stderr)
+  assert.equal(readFileSync(join(s.place, 'plain'), 'utf8'), 'kept')
+})
