@@ -10,6 +10,7 @@ import { fromText, shown } from '../base/text.js'
 import { stderrIsJournal } from '../daemon/process/journal.js'
 import { ServiceManager } from '../daemon/process/service-manager.js'
 import { addonObstacle } from '../syscalls/native.js'
+import { watchAuthority } from './authority.js'
 import { Containerd } from './diff/containerd.js'
 import { ContentStore } from './diff/content.js'
 import { DIFF, diffService } from './diff/diff-service.js'
@@ -113,6 +114,7 @@ async function listen(
     })
   })
   closeToOthers(address)
+  watchAuthority(server, handling.log)
   return server
 }
 

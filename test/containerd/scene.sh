@@ -46,7 +46,7 @@ answers 'containerd with the snapshotter answers'
 import() { ctr images import --snapshotter stratafs "$place/$1.tar" >/dev/null; }
 run() { ctr run --rm --snapshotter stratafs "$@" </dev/null; }
 sums='cd /; find bin data etc many layers made -type f 2>/dev/null | sort | head -2000 | xargs md5sum | md5sum'
-print='cd /; find bin data etc many layers made 2>/dev/null | sort | xargs stat -c "%n %F %a %u:%g %h"'
+print='cd /; find bin data etc many layers made 2>/dev/null | sort | tr "\\n" "\\0" | xargs -0 stat -c "%n %F %a %u:%g"'
 
 # Everything goes: containers, images, and with them snapshots, directories and mounts.
 nothing_left() {
@@ -76,7 +76,7 @@ short() {
 
   ctr run --snapshotter stratafs test/app:1 kept /bin/sh -c \
     'rm /data/plain; echo more >/data/more; mkdir /made; echo x >/made/x' </dev/null
-  said=$(snapshots diff kept | tar -tf - | grep -v '/$' | sort | tr '\n' ' ')
+  said=$(snapshots diff kept | tar -tzf - | grep -v '/$' | sort | tr '\n' ' ')
   same 'what a container changed' "$said" 'data/.wh.plain data/more made/x '
   fs=$(ls "$place"/root/snapshots/*/fs/made/x); fs=${fs%/made/x}
   same 'usage is what du counts' "$(snapshots usage -b kept | tail -1 | awk '{ print $2, $3 }')" \

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { status } from '@grpc/grpc-js'
@@ -168,6 +169,20 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.match(text, /stratafs_snapshotter_snapshots\{kind="committed"\} 2/)
     assert.match(text, /stratafs_snapshotter_call_seconds_count\{method="Mounts",code="OK"\} [1-9]/)
     assert.match(text, /stratafs_mount_requests_total\{snapshot="ns\/9\/box"\} [1-9]/)
+  })
+
+  await t.test('who names a path as :authority is told of in the log', async () => {
+    const literal = (name: string, value: string) =>
+      Buffer.concat([Buffer.of(0x10, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)])
+    const fields = { ':method': 'POST', ':scheme': 'http', ':path': '/x', ':authority': '/run/s.sock' }
+    const headers = Buffer.concat(Object.entries(fields).map(([name, value]) => literal(name, value)))
+    const frame = (type: number, flags: number, stream: number, body: Buffer) =>
+      Buffer.concat([Buffer.of(0, 0, body.length, type, flags, 0, 0, 0, stream), body])
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const client = connect(s.socket)
+    t.after(() => client.destroy())
+    client.write(Buffer.concat([preface, frame(4, 0, 0, Buffer.alloc(0)), frame(1, 5, 1, headers)]))
+    assert.ok(await eventually(() => /their :authority is a path.*localhost/.test(s.log), 5_000), s.log)
   })
 
   await t.test('removed: nothing is left, and the socket goes with the process', async () => {
