@@ -5,7 +5,7 @@
  *
  * Usage: npm run bench:snapshotter [-- --rounds N] [--only calls|unpack|diff]
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
@@ -104,8 +104,7 @@ function report(figures: Figures): boolean {
 async function main(): Promise<number> {
   if (process.env.BENCH_APART === undefined) {
     const words = ['-m', '-p', '-f', '--mount-proc', '--kill-child', process.execPath, ...process.argv.slice(1)]
-    execFileSync('unshare', words, { stdio: 'inherit', env: { ...process.env, BENCH_APART: '1' } })
-    return 0
+    return spawnSync('unshare', words, { stdio: 'inherit', env: { ...process.env, BENCH_APART: '1' } }).status ?? 1
   }
   const place = mkdtempSync(join(process.env.TMPDIR ?? '/var/tmp', 'stratafs-bench-'))
   mkdirSync(join(place, 'mnt'))

@@ -32,7 +32,7 @@ export async function applyDiff(
     content.reading(diff.digest, caller, async (path) => {
       // Once more: somebody may have been quicker.
       const target = targetOf(snapshotter, mounts)
-      const unpacked = await unpackInto(snapshotter, target, diff, path, syncFs)
+      const unpacked = await unpackInto(snapshotter, target, diff, path, { sync: syncFs, signal: caller.signal })
       return { mediaType: PLAIN, digest: unpacked.diffID, size: unpacked.contentSize }
     }),
   )
@@ -43,7 +43,7 @@ async function unpackInto(
   { id, parent }: Snapshot,
   diff: DescriptorMessage,
   path: string,
-  sync: boolean,
+  { sync, signal }: { readonly sync: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<Unpacked> {
   const { places, records, log } = snapshotter.parts
   const count = new UsageCount()
@@ -56,6 +56,7 @@ async function unpackInto(
     // Without a parent nobody knows yet what will lie below.
     ...(parent === null ? {} : { lowers: records.chain(id).map((below) => places.fs(below)) }),
     sync,
+    signal,
     seen: count.add,
   })
   for (const note of unpacked.notes) log('info', `unpacked without a part: ${note}`, { digest: diff.digest })

@@ -7,7 +7,6 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { fromText, shown } from '../../base/text.js'
 import type { SourceRequest } from '../../oci/changes/source.js'
-import type { Archive } from '../../oci/commit/archive.js'
 import { commitArchive } from '../../oci/commit/commit.js'
 import type { Compression } from '../../oci/encoding/compression.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
@@ -56,22 +55,15 @@ async function storeDiff(
 ): Promise<DescriptorMessage> {
   const path = `${shown(snapshotter.parts.places.temporary)}/diff-${randomBytes(8).toString('hex')}`
   try {
-    const { digest, diffID, size } = await write(source, path, compression, request.sourceDateEpoch?.seconds ?? null)
+    const timestamp = request.sourceDateEpoch?.seconds ?? null
+    const wish = { source, squash: false, live: false, timestamp, compression, signal: caller.signal }
+    const { digest, diffID, size } = await commitArchive(wish, fromText(path))
     const labels = compression === 'none' ? request.labels : { ...request.labels, [UNCOMPRESSED]: diffID }
     await content.store({ path, digest, size, labels, ref: request.ref }, caller)
     return { mediaType, digest, size }
   } finally {
     rmSync(path, { force: true })
   }
-}
-
-function write(
-  source: SourceRequest,
-  path: string,
-  compression: Compression,
-  timestamp: number | null,
-): Promise<Archive> {
-  return commitArchive({ source, squash: false, live: false, timestamp, compression }, fromText(path))
 }
 
 /** The layers that mounts show, top first, and the snapshot that can be written to on top of them. */

@@ -52,7 +52,7 @@ function fuseWords(snapshot: Snapshot, chain: readonly number[], places: Places)
   const lowers = `lowerdir=${lowersOf(chain, places).join(':')}`
   const { id, kind, labels } = snapshot
   const upper = kind === Kind.VIEW ? ['ro'] : [`upperdir=${places.fs(id)}`, `workdir=${places.work(id)}`]
-  const options = [lowers, ...upper, 'index=immutable', ...mappingsOf(labels)]
+  const options = [lowers, ...upper, 'index=immutable', 'index_fill=visited', ...mappingsOf(labels)]
   return { type: 'fuse3.stratafs', source: 'stratafs', target: '', options: options.map(shown) }
 }
 

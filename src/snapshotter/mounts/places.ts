@@ -23,7 +23,8 @@ export class Places {
         'INVALID_ARGUMENT',
         'name a directory without them',
       )
-    chmodSync(pathBytes(places.root), 0o711)
+    // Images hold setuid programs: nobody but root comes as far as to them.
+    chmodSync(pathBytes(places.root), 0o700)
     for (const name of ['snapshots', 'empty', 'tmp']) makeNewDirectory(`${places.root}/${name}`)
     return places
   }
@@ -72,10 +73,9 @@ export class Places {
   make(id: number, parent: number | null): void {
     const path = pathBytes(this.of(id))
     try {
-      mkdirSync(path, { mode: 0o711 })
-      chmodSync(path, 0o711)
+      mkdirSync(path, { mode: 0o700 })
       mkdirSync(pathBytes(this.fs(id)))
-      mkdirSync(pathBytes(this.work(id)), { mode: 0o711 })
+      mkdirSync(pathBytes(this.work(id)), { mode: 0o700 })
       chmodSync(pathBytes(this.fs(id)), 0o755)
       if (parent !== null) dressAs(this.fs(id), '', [this.fs(parent)])
     } catch (error) {

@@ -11,7 +11,7 @@ import type { Places } from './places.js'
 
 export class Trash {
   #last: Promise<void> = Promise.resolve()
-  #waiting = 0
+  readonly #waiting = new Set<Promise<void>>()
 
   constructor(
     private readonly places: Places,
@@ -20,26 +20,22 @@ export class Trash {
 
   /** Snapshots that are still on disk. */
   get waiting(): number {
-    return this.#waiting
+    return this.#waiting.size
   }
 
   /** Removes the directory of `id` once `free` has come. */
   add(id: number, free: Promise<void>): void {
-    this.#waiting++
-    const before = this.#last
-    this.#last = (async () => {
-      await Promise.all([before, free])
-      await this.#remove(id)
-      this.#waiting--
-    })()
+    const own = free.then(() => {
+      this.#last = this.#last.then(() => this.#remove(id))
+      return this.#last
+    })
+    this.#waiting.add(own)
+    void own.finally(() => this.#waiting.delete(own))
   }
 
   /** Resolves when everything that was added has gone. */
   async empty(): Promise<void> {
-    for (let last: Promise<void> | null = null; last !== this.#last; ) {
-      last = this.#last
-      await last
-    }
+    while (this.#waiting.size > 0) await Promise.all(this.#waiting)
   }
 
   async #remove(id: number): Promise<void> {

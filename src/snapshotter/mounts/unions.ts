@@ -70,12 +70,13 @@ export class Unions {
       this.log('warn', 'a mount had lost its server, and is made anew', { mountpoint: shown(mountpoint) })
       await this.drop(id)
     }
-    mkdirSync(pathBytes(mountpoint), { recursive: true, mode: 0o711 })
+    mkdirSync(pathBytes(mountpoint), { recursive: true, mode: 0o700 })
     const pid = await this.client.mount({
       mountpoint,
       lowers: lowersOf(chain, this.places),
       upper: readOnly ? null : { path: this.places.fs(id), work: this.places.work(id) },
-      options: ['index=immutable', ...options],
+      // What is known of the layers is with the layers; a container needs no copy of all of it.
+      options: ['index=immutable', 'index_fill=visited', ...options],
     })
     this.#served.set(id, { pid, startTime: startTimeOf(pid) })
     return mountpoint

@@ -25,13 +25,22 @@ export function recover(parts: Parts): void {
 
 /** Children come first, so that of a whole branch without directories all goes. */
 function recoverRow({ places, records, log }: Parts, { id, key, kind }: Snapshot): void {
-  if (existsSync(pathBytes(places.fs(id)))) return
+  if (existsSync(pathBytes(places.fs(id)))) {
+    if (kind === Kind.ACTIVE) dropUnfinished(places.of(id))
+    return
+  }
   if (kind === Kind.COMMITTED) {
     const advice = 'remove the images that need it and pull them again'
     return log('error', 'the directory of a committed snapshot is missing', { key, path: places.fs(id), advice })
   }
   log('warn', 'a snapshot without a directory is forgotten', { key, path: shown(places.of(id)) })
   records.remove(key)
+}
+
+/** What was unpacked beside the layer and not given its name. */
+function dropUnfinished(place: string): void {
+  for (const name of readdirSync(pathBytes(place)))
+    if (name.startsWith('.fs.unpacking.')) rmSync(pathBytes(`${place}/${name}`), { recursive: true, force: true })
 }
 
 function sweep({ places, trash, log }: Parts, known: ReadonlyMap<number, Snapshot>): void {

@@ -6,12 +6,14 @@ import type { handleServerStreamingCall, handleUnaryCall, Metadata, ServerWritab
 import { status } from '@grpc/grpc-js'
 import type { Log } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
-import { statusOf } from './refusal.js'
+import { Refusal, statusOf } from './refusal.js'
 
 /** Who calls: the namespace of containerd, and the lease that keeps what is made from being collected. */
 export interface Caller {
   readonly namespace: string
   readonly lease: string
+  /** Ends when the caller has given up. */
+  readonly signal?: AbortSignal
 }
 
 /** Hears of every call: its method, how long it took in seconds, and its gRPC code. */
@@ -36,7 +38,9 @@ export function unary<Request, Response>(
   return (call, callback) => {
     const begun = performance.now()
     const done = (code: status) => observe(method, (performance.now() - begun) / 1000, code)
-    void (async () => answer(call.request, callerOf(call.metadata)))().then(
+    const gone = new AbortController()
+    call.once('cancelled', () => gone.abort(new Refusal(status.CANCELLED, 'the caller has given up')))
+    void (async () => answer(call.request, { ...callerOf(call.metadata), signal: gone.signal }))().then(
       (response) => {
         done(status.OK)
         callback(null, response)

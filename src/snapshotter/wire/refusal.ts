@@ -6,7 +6,7 @@ import { status } from '@grpc/grpc-js'
 import { type FailureCode, StratafsError } from '../../base/failure.js'
 
 /** A call that cannot be done, in containerd's kinds. */
-class Refusal extends Error {
+export class Refusal extends Error {
   override readonly name = 'Refusal'
 
   constructor(
