@@ -36,6 +36,8 @@ import { serviceOf } from './wire/protos.js'
 const LONGEST_MESSAGE = 16 << 20
 /** How long a host without a mount waits for the next one, in seconds. */
 const HOST_IDLE = 3600
+/** How long calls may go on once it was told to end. */
+const PATIENCE_MS = 2_000
 
 /** Serves until SIGTERM or SIGINT; the exit code. Throws StratafsError where it cannot begin. */
 export async function serveSnapshots(settings: SnapshotterSettings): Promise<number> {
@@ -124,13 +126,15 @@ function ended(): Promise<void> {
   })
 }
 
-/** Lets calls end that are under way; a second is enough for all but unpacking. */
+/** Lets calls end that are under way. Clients that keep their connection for longer lose it. */
 function shutDown(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const late = setTimeout(() => server.forceShutdown(), 5_000)
-    server.tryShutdown(() => {
+    const end = () => {
       clearTimeout(late)
+      server.forceShutdown()
       resolve()
-    })
+    }
+    const late = setTimeout(end, PATIENCE_MS)
+    server.tryShutdown(end)
   })
 }
