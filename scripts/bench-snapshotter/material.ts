@@ -31,20 +31,34 @@ const PARTS = [
   ['usr/share/zoneinfo', 'usr/share/locale', 'usr/share/i18n'],
 ] as const
 
+/** Bytes of files in one layer. */
+const LAYER = 40 << 20
+
 /** Five layers of real files. */
 export async function realLayers(place: string, content: Methods): Promise<StoredLayer[]> {
   const stored: StoredLayer[] = []
   for (const parts of PARTS) {
-    const there = parts.filter((part) => existsSync(`/${part}`))
     const file = join(place, 'layer.tar')
-    // What changes while it is read is no reason to stop.
-    execFileSync('bash', [
-      '-c',
-      `tar -C / --numeric-owner --one-file-system -cf ${file} ${there.join(' ')} 2>/dev/null || [ $? = 1 ]`,
-    ])
+    const words = ['-C', '/', '--numeric-owner', '--no-recursion', '--null', '-T', '-', '-cf', file]
+    execFileSync('tar', words, { input: namesBelow(parts).join('\0') })
     stored.push(await store(content, readFileSync(file)))
   }
   return stored
+}
+
+/** Of what lies below `parts` so much that files come to a layer's size, directories first. */
+function namesBelow(parts: readonly string[]): string[] {
+  const there = parts.filter((part) => existsSync(`/${part}`))
+  const words = [...there, '-xdev', '-printf', '%s\t%y\t%p\\0']
+  const listed = execFileSync('find', words, { cwd: '/', encoding: 'utf8', maxBuffer: 1 << 28 })
+  const names: string[] = []
+  let bytes = 0
+  for (const line of listed.split('\0').filter(Boolean)) {
+    const [size, type, path] = line.split('\t')
+    if (type === 'f') bytes += Number(size)
+    if (type === 'd' || (bytes <= LAYER && 'fl'.includes(type!))) names.push(path!)
+  }
+  return names
 }
 
 /** 100,000 files in 1,000 directories. */
