@@ -56,6 +56,9 @@ export async function connectAll<N extends string>(names: readonly N[], place: s
   return all
 }
 
+/** What has it is not collected. */
+const ROOTED = { 'containerd.io/gc.root': '2020' }
+
 interface Mounted {
   readonly mounts: readonly MountMessage[]
 }
@@ -69,7 +72,7 @@ async function timed(act: () => Promise<void>): Promise<number> {
 /** A snapshot above the top of an image, asked for and removed. */
 export async function prepareMountRemove({ snapshots }: Contender, parent: string, key: string): Promise<number> {
   return timed(async () => {
-    await snapshots('Prepare', { key, parent })
+    await snapshots('Prepare', { key, parent, labels: ROOTED })
     await snapshots('Mounts', { key })
     await snapshots('Remove', { key })
   })
@@ -83,14 +86,13 @@ export async function applyLayer(
   name: string,
 ): Promise<void> {
   const key = `extract-1-${name} ${name}`
-  const { mounts } = await snapshots<Mounted>('Prepare', { key, parent })
+  const { mounts } = await snapshots<Mounted>('Prepare', { key, parent, labels: ROOTED })
   const { applied } = await diff<{ applied: { digest: string } }>('Apply', {
     diff: { mediaType, digest, size },
     mounts,
   })
   if (applied.digest !== diffID) throw new Error(`${name} became ${applied.digest}, not ${diffID}`)
-  // So that nothing is collected in between.
-  await snapshots('Commit', { key, name, labels: { 'containerd.io/gc.root': '2020' } })
+  await snapshots('Commit', { key, name, labels: ROOTED })
 }
 
 /** Every layer, the topmost committed as `name`. */
@@ -114,7 +116,7 @@ export async function compare(
   key: string,
   mnt: string,
 ): Promise<number> {
-  const { mounts: right } = await snapshots<Mounted>('Prepare', { key, parent })
+  const { mounts: right } = await snapshots<Mounted>('Prepare', { key, parent, labels: ROOTED })
   mount(right[0]!, mnt)
   for (const directory of readdirSync(mnt).slice(0, 10)) {
     const path = join(mnt, directory)
@@ -122,7 +124,7 @@ export async function compare(
   }
   execFileSync('umount', [mnt])
   const ms = await timed(async () => {
-    const { mounts: left } = await snapshots<Mounted>('View', { key: `${key}-view`, parent })
+    const { mounts: left } = await snapshots<Mounted>('View', { key: `${key}-view`, parent, labels: ROOTED })
     await diff('Diff', { left, right, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' })
     await snapshots('Remove', { key: `${key}-view` })
   })
