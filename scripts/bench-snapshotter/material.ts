@@ -31,23 +31,20 @@ const PARTS = [
   ['usr/share/zoneinfo', 'usr/share/locale', 'usr/share/i18n'],
 ] as const
 
-/** Bytes of files in one layer. */
-const LAYER = 40 << 20
-
-/** Five layers of real files. */
-export async function realLayers(place: string, content: Methods): Promise<StoredLayer[]> {
+/** Five layers of real files, of so many MB each. */
+export async function realLayers(place: string, content: Methods, megabytes: number): Promise<StoredLayer[]> {
   const stored: StoredLayer[] = []
   for (const parts of PARTS) {
     const file = join(place, 'layer.tar')
     const words = ['-C', '/', '--numeric-owner', '--no-recursion', '--null', '-T', '-', '-cf', file]
-    execFileSync('tar', words, { input: namesBelow(parts).join('\0') })
+    execFileSync('tar', words, { input: namesBelow(parts, megabytes << 20).join('\0') })
     stored.push(await store(content, readFileSync(file)))
   }
   return stored
 }
 
-/** Of what lies below `parts` so much that files come to a layer's size, directories first. */
-function namesBelow(parts: readonly string[]): string[] {
+/** Of what lies below `parts` so much that files come to `most` bytes, and every directory. */
+function namesBelow(parts: readonly string[], most: number): string[] {
   const there = parts.filter((part) => existsSync(`/${part}`))
   const words = [...there, '-xdev', '-printf', '%s\t%y\t%p\\0']
   const listed = execFileSync('find', words, { cwd: '/', encoding: 'utf8', maxBuffer: 1 << 28 })
@@ -56,7 +53,7 @@ function namesBelow(parts: readonly string[]): string[] {
   for (const line of listed.split('\0').filter(Boolean)) {
     const [size, type, path] = line.split('\t')
     if (type === 'f') bytes += Number(size)
-    if (type === 'd' || (bytes <= LAYER && 'fl'.includes(type!))) names.push(path!)
+    if (type === 'd' || (bytes <= most && 'fl'.includes(type!))) names.push(path!)
   }
   return names
 }
