@@ -39,11 +39,13 @@ export interface UnpackRequest {
   /** Put everything on disk before it is believed. */
   readonly sync: boolean
   /** Chooses another name beside `directory`, which nothing has yet, once it is known what came of the layer. */
-  readonly nameFor?: ((unpacked: Omit<Unpacked, 'hasRows'>) => string) | undefined
+  readonly nameFor?: ((unpacked: Unpacked) => string) | undefined
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
   /** Gets the stat records of everything that was unpacked but the root, where its rows are made. */
   readonly seen?: ((stats: Float64Array) => void) | undefined
+  /** Hears whether the rows were made: then everything has been seen. */
+  readonly seenAll?: ((isAll: boolean) => void) | undefined
 }
 
 export interface Unpacked extends Applied {
@@ -54,8 +56,6 @@ export interface Unpacked extends Applied {
   readonly size: number
   /** Of what it decompresses to. */
   readonly contentSize: number
-  /** Its rows were made: everything has been seen. */
-  readonly hasRows: boolean
 }
 
 /** Unpacks an archive. Throws StratafsError with nothing left behind; an aborted signal's reason likewise. */
@@ -144,8 +144,8 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
     const { policy, signal, seen } = request
     const path = `${named.parentPath}/${named.name}`
     // While all of it is in memory: for every mount that will be over it.
-    const hasRows = await makeLayerRows({ path, prefix: policy.markPrefix, signal, seen })
-    return { ...unpacked, hasRows }
+    request.seenAll?.(await makeLayerRows({ path, prefix: policy.markPrefix, signal, seen }))
+    return unpacked
   } catch (error) {
     throw error instanceof StratafsError ? error.of(shown(source.name)) : error
   } finally {
@@ -193,7 +193,7 @@ function sweepAbandoned(target: Target): void {
   }
 }
 
-async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Omit<Unpacked, 'hasRows'>> {
+async function fill(fd: number, source: ArchiveSource, request: UnpackRequest): Promise<Unpacked> {
   const lowers = request.lowers === undefined ? null : openLowers(request.lowers)
   const writer = new LayerWriter(fd, request.policy, lowers?.map((lower) => lower.fd) ?? null)
   try {

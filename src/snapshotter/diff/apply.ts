@@ -47,6 +47,7 @@ async function unpackInto(
 ): Promise<Unpacked> {
   const { places, records, log } = snapshotter.parts
   const count = new UsageCount()
+  let isCounted = false
   const directory = places.fs(id)
   const unpacked = await unpack({
     archive: fromText(path),
@@ -58,11 +59,14 @@ async function unpackInto(
     sync,
     signal,
     seen: count.add,
+    seenAll: (isAll) => {
+      isCounted = isAll
+    },
   })
   for (const note of unpacked.notes) log('info', `unpacked without a part: ${note}`, { digest: diff.digest })
   if (parent === null) noteImplied(places.of(id), unpacked.implied)
   else if (unpacked.implied.includes('')) dressAs(directory, '', [places.fs(parent.id)])
-  snapshotter.noteUnpacked(id, unpacked.hasRows ? count.total(directory) : await measureTree(directory))
+  snapshotter.noteUnpacked(id, isCounted ? count.total(directory) : await measureTree(directory))
   return unpacked
 }
 
