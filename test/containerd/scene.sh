@@ -109,33 +109,37 @@ short() {
 }
 
 # Load of all kinds, over and over, while the snapshotter is killed; what fails is done once more.
+through() { echo "$1" >>"$place/through"; }
 load() {
+  set +e
   n=0
   while [ -e "$place/loading" ]; do
     n=$((n + 1))
-    import app || continue
-    import "other$((n % 4 + 1))" || continue
-    run test/app:1 "box$1-$n" /bin/sh -c 'echo x >/data/x; rm /data/plain' >/dev/null || true
+    import app && through import
+    import "other$((n % 4 + 1))" && through import
+    run test/app:1 "box$1-$n" /bin/sh -c 'echo x >/data/x; rm /data/plain' >/dev/null && through run
     ctr containers rm "box$1-$n" >/dev/null 2>&1 || true
-    snapshots usage >/dev/null || true
-    [ $((n % 3)) != 0 ] || ctr images rm --sync test/app:1 "test/other:$((n % 4 + 1))" >/dev/null || true
-    echo . >>"$place/rounds"
+    snapshots usage >/dev/null && through usage
+    [ $((n % 3)) != 0 ] || { ctr images rm --sync test/app:1 "test/other:$((n % 4 + 1))" >/dev/null && through rm; }
   done
 }
 
 killing() {
-  touch "$place/loading" "$place/rounds"
+  touch "$place/loading" "$place/through"
   load a >>"$place/load.log" 2>&1 & loads=$!
   load b >>"$place/load.log" 2>&1 & loads="$loads $!"
   for i in $(seq "$rounds"); do
     sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
     kill -9 $snapshotter; wait $snapshotter 2>/dev/null || true
     start_snapshotter
+    answers "it answers after kill $i"
   done
   rm "$place/loading"
-  answers 'it answers after the last kill'
   for pid in $loads; do wait "$pid" || true; done
-  ok "killed $rounds times; rounds of load that went through: $(wc -l <"$place/rounds")"
+  for what in import run usage rm; do
+    count=$(grep -c "^$what$" "$place/through") || fail "no $what went through"
+    ok "killed $rounds times; that went through: $what, $count times"
+  done
   for t in $(ctr tasks ls -q); do
     ctr tasks kill -s 9 "$t" >/dev/null 2>&1 || true
     ctr tasks rm "$t" >/dev/null 2>&1 || true
