@@ -43,6 +43,7 @@ for name in Stratafs Overlayfs Native; do
     [ $name != Stratafs ] || failed=1
   fi
 done
+SNAPSHOTTER_SOCKET=$place/s.sock "$place/suite" -test.run '^TestStratafsRename$' || failed=1
 [ $failed = 0 ] || exit 1
 unset STRATAFS_RUN_DIR STRATAFS_HOST_IDLE
 STRATAFS_CONTAINERD_TESTS=all node --test dist/test/containerd/
