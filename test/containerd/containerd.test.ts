@@ -26,7 +26,15 @@ function play(t: TestContext, mode: 'short' | 'kill', seconds: number): string {
   writeImages(place, `${makeRootfs(join(place, 'rootfs-room'))}.tar`)
   const at = (path: string) => join(checkoutRoot(), path)
   const own = ['-m', '-p', '-f', '--mount-proc', '--kill-child', 'bash', at('test/attach/ground.sh'), place]
-  const words = [...own, 'bash', at('test/containerd/scene.sh'), place, LAUNCH, mode]
+  const words = [
+    ...own,
+    'bash',
+    at('test/containerd/scene.sh'),
+    place,
+    LAUNCH,
+    mode,
+    process.env.STRATAFS_KILLS ?? '200',
+  ]
   const { status, stdout, stderr } = spawnSync('unshare', words, {
     encoding: 'utf8',
     timeout: seconds * 1000,
