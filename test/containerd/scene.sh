@@ -94,9 +94,11 @@ short() {
   snapshots prepare work "$(snapshots ls | awk '$3 == "Committed" { print $1 }' | tail -1)" >/dev/null
   snapshots commit committed work
   snapshots view look committed >/dev/null
-  said=$(snapshots ls | awk '$1 == "committed" || $1 == "look" { print $3 }' | sort | tr '\n' ' ')
-  same 'commit' "$said" 'Committed View '
-  snapshots rm look; snapshots rm committed
+  said=$(snapshots ls | awk '$1 == "committed" { print $3 }')
+  same 'commit' "$said" Committed
+  # A view of nobody's may have been collected.
+  snapshots rm look 2>/dev/null || true
+  snapshots rm committed
 
   import many
   said=$(run test/many:1 box /bin/sh -c 'ls /layers | wc -l; cat /data/plain; cat /last')
