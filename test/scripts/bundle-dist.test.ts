@@ -47,7 +47,7 @@ function joinedFiles(where: string): string[] {
 test('each file that begins something is put back by tsc, and loads modules that are there', () => {
   for (const { begin, modules } of PLACES) {
     const source = readFileSync(join(root, `src/${begin}.cts`), 'utf8')
-    const [, loaded] = /^void import\('(.*)'\)$/m.exec(source) ?? []
+    const [, loaded] = /^(?:void|export =) import\('(.*)'\)$/m.exec(source) ?? []
     assert.equal(join(dirname(begin), loaded ?? ''), `${modules}.js`)
     assert.ok(existsSync(join(outputs, `${modules}.js`)), modules)
   }
