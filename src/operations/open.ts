@@ -12,7 +12,7 @@ import { Stat } from '../syscalls/stat.js'
 import { checkChange, checkImmutable } from '../union/context/protection.js'
 import type { Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
-import { backingFor, closeBacking, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
+import { backingFor, closeBacking, noteMappable, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
 import { contentFd, dropContentFd } from '../union/data/content-fd.js'
 import { forgetUnused } from '../union/data/forget.js'
 import { countRead, preloadSmallFile } from '../union/data/page-cache.js'
@@ -38,7 +38,9 @@ export function open(u: Union, nodeid: number, flags: number): number {
   if (node.id !== nodeid) return RETRY_LOOKUP
   answerOpen(u, node, write)
   // It may be mapped, and a write to a mapping of the backing is not told to the kernel's copy of the attributes.
-  if (mayMap(u, flags)) u.binding.forgetAttributes(nodeid)
+  if (!mayMap(u, flags)) return 0
+  noteMappable(u, node)
+  u.binding.forgetAttributes(nodeid)
   return 0
 }
 
@@ -81,6 +83,7 @@ export function answerOpen(u: Union, node: Node, write: boolean): void {
   const backing = backingFor(u, node, write)
   node.opens++
   if (write) node.writers++
+  if (write && backing > 0) u.passedToWriters.add(node)
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
   u.opened.flags = (backing > 0 ? OpenedFlag.PASSTHROUGH : OpenedFlag.KEEP_CACHE) | OpenedFlag.NOFLUSH
@@ -104,7 +107,7 @@ export function release(u: Union, nodeid: number, fh: number): number {
   const node = u.nodes.get(nodeid)
   if (node === undefined || node.opens === 0) return 0
   node.opens--
-  if (fh === WRITER && node.writers > 0) node.writers--
+  if (fh === WRITER && node.writers > 0 && --node.writers === 0) u.passedToWriters.delete(node)
   if (node.opens > 0) return 0
   closeBacking(u, node)
   if (!u.data.noOpen) dropContentFd(u, node)
