@@ -130,11 +130,11 @@ at = libc.mmap(None, ctypes.c_size_t(4096), 3, 1, fd, ctypes.c_long(0))
 os.close(fd)
 m = (ctypes.c_char * 4096).from_address(at)
 m[0:6] = b'before'
-print('ready', flush=True)
+os.write(1, b'ready\\n')
 sys.stdin.readline()
 m[0:6] = b'after!'
 libc.msync(ctypes.c_void_p(at), ctypes.c_size_t(4096), 4)
-print('done', flush=True)
+os.write(1, b'done\\n')
 sys.stdin.readline()
 `
 
