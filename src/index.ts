@@ -122,4 +122,19 @@ export {
   which,
 } from './library/owners.js'
 export type { Path } from './library/paths.js'
+export {
+  createSnapshot,
+  diffSnapshots,
+  listSnapshots,
+  type RestoreOptions,
+  removeSnapshot,
+  restoreSnapshot,
+  type SnapshotChange,
+  type SnapshotDetails,
+  type SnapshotMade,
+  type SnapshotOptions,
+  type SnapshotRestored,
+  type SnapshotSummary,
+  showSnapshot,
+} from './library/snapshots.js'
 export { listStore, pruneStore, type StorePiece, unneededInStore } from './library/store.js'

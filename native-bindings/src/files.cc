@@ -2,6 +2,7 @@
 #include "io.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/file.h>
 
 #include "bridge.h"
@@ -56,6 +57,14 @@ int64_t copyFileRange(Call&, int fdIn, int64_t offsetIn, int fdOut, int64_t offs
 
 int64_t flock(Call&, int fd, int operation) { return result(::flock(fd, operation)); }
 
+// A read lease is refused while anybody, a mapping too, can write to the file. It is let go of at once; whoever would
+// break it in between sends a signal that nobody minds instead of SIGIO, which ends a process.
+int64_t hasWriters(Call&, int fd) {
+  if (fcntl(fd, F_SETSIG, SIGURG) != 0) return -errno;
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN ? 1 : -errno;
+  return result(fcntl(fd, F_SETLEASE, F_UNLCK));
+}
+
 }  // namespace
 
 void describeFiles(Table& table) {
@@ -69,6 +78,7 @@ void describeFiles(Table& table) {
   table.add<lseek>("lseek");
   table.add<copyFileRange>("copyFileRange");
   table.add<flock>("flock");
+  table.add<hasWriters>("hasWriters");
 }
 
 }  // namespace stratafs

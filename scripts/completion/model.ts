@@ -98,7 +98,7 @@ export const FREE = [
     'user',
   ],
   ...['size', 'inodes', 'since', 'max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
-  ...['filter', 'layer', 'fail-below', 'address', 'view'],
+  ...['filter', 'layer', 'fail-below', 'address', 'view', 'snapshot', 'name', 'from', 'to'],
 ]
 
 function kindFor(command: string, name: string, { choices }: Options): Value {

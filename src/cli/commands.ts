@@ -21,6 +21,7 @@ import { hostCommand } from './mounts/host.js'
 import { limitCommand } from './mounts/limit.js'
 import { listCommand } from './mounts/list.js'
 import { logCommand } from './mounts/log.js'
+import { snapshotCommand } from './snapshot/snapshot.js'
 import { snapshotterCommand } from './snapshotter/snapshotter.js'
 import { type Add, last, list, type Outcome } from './terminal/command.js'
 import { Exit, printError } from './terminal/errors.js'
@@ -93,6 +94,7 @@ export function describe(parser: Argv, args: readonly string[], outcome: Outcome
     unmountCommand,
     ...asked,
     ...layers,
+    snapshotCommand,
     bundleCommand,
     snapshotterCommand,
     completionCommand,

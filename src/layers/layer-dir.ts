@@ -24,14 +24,19 @@ export class Layer {
   idmapped = false
   /** The mount it lies on is idmapped: its owners are not those on the disk, and others on the next such mount. */
   isMapped = false
+  /** It was this mount's upper once: inode numbers and protection are as its marks say. */
+  isSnapshot = false
   #handleFd = -1
+  /** As the upper it was reached by this one, which others may know. */
+  #formerFd = -1
+  #cloneFd = -1
 
   constructor(
     /** The upper is -1, lowers count from 0, top first. */
-    readonly position: number,
-    readonly path: string,
-    readonly rootFd: number,
-    readonly isPrivate: boolean,
+    public position: number,
+    public path: string,
+    public rootFd: number,
+    public isPrivate: boolean,
   ) {
     this.root = new LayerDir(this, null, '')
     native.statat(rootFd, '')
@@ -55,8 +60,23 @@ export class Layer {
     return this.#handleFd
   }
 
+  /** Keeps `fd`, the clone of the mount that it is reached by, open: a clone that is closed cannot be cloned. */
+  keepClone(fd: number): void {
+    this.#cloneFd = fd
+  }
+
+  /** The upper becomes the topmost lower layer, which lies at `path` now and is reached by `rootFd`. */
+  freeze(path: string, rootFd: number, isPrivate: boolean): void {
+    this.#formerFd = this.rootFd
+    this.position = 0
+    this.path = path
+    this.rootFd = rootFd
+    this.isPrivate = isPrivate
+    this.isSnapshot = true
+  }
+
   close(): void {
-    if (this.#handleFd >= 0) native.close(this.#handleFd)
+    for (const fd of [this.#handleFd, this.#formerFd, this.#cloneFd]) if (fd >= 0) native.close(fd)
     native.close(this.rootFd)
   }
 

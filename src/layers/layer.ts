@@ -69,8 +69,12 @@ function openClonedUpper(upper: string, work: string, noatime: boolean): UpperRo
   if (base < 0) return null
   const fd = openBelow(base, above, upper)
   const workFd = fd < 0 ? fd : openBelow(base, above, work)
+  if (workFd >= 0 && sameMount(fd, workFd)) {
+    const layer = new Layer(-1, upper, fd, true)
+    layer.keepClone(base)
+    return { layer, workFd }
+  }
   native.close(base)
-  if (workFd >= 0 && sameMount(fd, workFd)) return { layer: new Layer(-1, upper, fd, true), workFd }
   if (fd >= 0) native.close(fd)
   if (workFd >= 0) native.close(workFd)
   return null

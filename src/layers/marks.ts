@@ -21,6 +21,7 @@ type MarkName =
   | 'upper'
   | 'protattr'
   | 'stratafs.ino'
+  | 'stratafs.snapshot'
 
 /** The marks of one file or directory. */
 export interface Marks {

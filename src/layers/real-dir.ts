@@ -10,7 +10,8 @@
 import { Errno } from '../base/errno.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import type { LayerDir } from './layer-dir.js'
+import { Stat } from '../syscalls/stat.js'
+import type { Layer, LayerDir } from './layer-dir.js'
 
 /** A list from the directory that was used last to the one not used for longest, so that nothing has to be searched. */
 export class DirCache {
@@ -82,6 +83,20 @@ export class DirCache {
 
   close(): void {
     while (this.#oldest !== null) this.#drop(this.#oldest)
+  }
+
+  /**
+   * Closes those in `layer` that can be opened anew. What was pinned and has not been removed after all can be, too.
+   */
+  releaseAll(layer: Layer): void {
+    for (let dir = this.#oldest; dir !== null; ) {
+      const next: LayerDir | null = dir.newer
+      if (dir.layer === layer) {
+        dir.pinned &&= native.statat(dir.fd, '') >= 0 && native.stat[Stat.NLINK] === 0
+        if (!dir.pinned) this.#drop(dir)
+      }
+      dir = next
+    }
   }
 
   get size(): number {

@@ -40,7 +40,7 @@ export class Workdir {
   private constructor(
     readonly baseFd: number,
     readonly fd: number,
-    private readonly layer: Layer,
+    private layer: Layer,
   ) {
     this.whiteout = new SharedWhiteout(fd, () => this.temporary())
   }
@@ -97,6 +97,17 @@ export class Workdir {
     this.index.fd = fd
     this.index.pinned = true
     return true
+  }
+
+  /** From now on it belongs to another upper: what is new there are links of one that the last one has not. */
+  serve(layer: Layer): void {
+    this.layer = layer
+    this.whiteout.close()
+    if (this.index === null) return
+    const { fd } = this.index
+    this.index = new LayerDir(layer, layer.root, 'index')
+    this.index.fd = fd
+    this.index.pinned = true
   }
 
   /** Does without `index/`. */
@@ -161,7 +172,7 @@ function sweep(fd: number): void {
 }
 
 /** Removes the directory `name` in `fd` with everything in it. */
-function removeTree(fd: number, name: string): number {
+export function removeTree(fd: number, name: string): number {
   const opened = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   if (opened < 0) return opened
   withFd(opened, sweep)

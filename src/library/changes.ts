@@ -3,6 +3,7 @@
  * paths come in and go out as callers have them.
  */
 
+import { StratafsError } from '../base/failure.js'
 import { type Change, diffSource } from '../oci/changes/diff.js'
 import type { SourceRequest } from '../oci/changes/source.js'
 import type { Archive } from '../oci/commit/archive.js'
@@ -32,6 +33,8 @@ export interface CommitOptions {
   readonly timestamp?: number | undefined
   /** Everything the merged tree shows, as one layer. */
   readonly squash?: boolean | undefined
+  /** Of a mount: what it was when this snapshot was made. */
+  readonly snapshot?: string | undefined
   /** Do not hold the mount still meanwhile. */
   readonly live?: boolean | undefined
   /** Called with the bytes of files read so far. */
@@ -68,13 +71,23 @@ export async function diff(changed: Changed): Promise<Change[]> {
 }
 
 /** What a layer of the changes would hold, without writing it: entries and bytes, in all and by directory. */
-export async function previewCommit(changed: Changed, options: { readonly squash?: boolean } = {}): Promise<Summary> {
-  return dryRun({ source: sourceOf(changed), squash: options.squash ?? false })
+export async function previewCommit(
+  changed: Changed,
+  options: Pick<CommitOptions, 'squash' | 'snapshot'> = {},
+): Promise<Summary> {
+  return dryRun({ source: sourceAt(changed, options.snapshot), squash: options.squash ?? false })
+}
+
+function sourceAt(changed: Changed, snapshot: string | undefined): SourceRequest {
+  const source = sourceOf(changed)
+  if (snapshot === undefined) return source
+  if ('merged' in source) return { ...source, to: snapshot }
+  throw new StratafsError('only a mount has snapshots', 'INVALID_ARGUMENT', 'name the mount instead of its layers')
 }
 
 function requestOf(changed: Changed, options: CommitOptions, compression: Compression) {
-  const { squash = false, live = false, timestamp = null, level, progress, signal } = options
-  return { source: sourceOf(changed), squash, live, timestamp, compression, level, progress, signal }
+  const { squash = false, live = false, timestamp = null, level, progress, signal, snapshot } = options
+  return { source: sourceAt(changed, snapshot), squash, live, timestamp, compression, level, progress, signal }
 }
 
 /** Writes the changes as an OCI layer to the file `output`, or to the open descriptor `output`. */

@@ -14,8 +14,9 @@ export interface LayerNames {
 }
 
 /** The names of `lowers` (absolute, top first); `given` are those that somebody chose, `''` where none. */
-export function nameLayers(lowers: readonly string[], given: readonly string[] = []): LayerNames {
-  const image = imageOfLowers(lowers)
-  const names = image?.layers ?? shortestEnds(lowers).map(shown)
+export function nameLayers(lowers: readonly string[], given: readonly string[] = [], snapshots = 0): LayerNames {
+  const image = imageOfLowers(lowers.slice(snapshots))
+  const ends = shortestEnds(lowers).map(shown)
+  const names = image === null ? ends : [...ends.slice(0, snapshots), ...image.layers]
   return { image: image?.reference ?? null, names: names.map((name, at) => shown(given[at] ?? '') || name) }
 }

@@ -39,7 +39,7 @@ export function summarizeMounts(): MountSummary[] {
 }
 
 function summaryOf({ mountpoint, config, since, pid }: MountState): MountSummary {
-  const { image, names } = nameLayers(config.lowers, config.layerNames)
+  const { image, names } = nameLayers(config.lowers, config.layerNames, config.snapshots)
   return {
     mountpoint: shown(mountpoint),
     state: 'serving',

@@ -25,6 +25,7 @@ import { notifyIndex } from '../union/context/index-updates.js'
 import { checkImmutable } from '../union/context/protection.js'
 import type { Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
+import { noteMappable } from '../union/data/backing.js'
 import { keepContentFd } from '../union/data/content-fd.js'
 import { asCaller, checkName, createUpper, type Make, writeOverride } from '../union/entries/create-entry.js'
 import { addLookup, childOf, placeFile } from '../union/lookup/lookup.js'
@@ -149,7 +150,10 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
   if (node === -Errno.EEXIST && (flags & O_EXCL) === 0) return openExisting(u, parent, name, flags)
   if (typeof node === 'number') return node
   answerOpen(u, node, true)
-  if (mayMap(u, flags)) u.attr.lasting = false
+  if (mayMap(u, flags)) {
+    noteMappable(u, node)
+    u.attr.lasting = false
+  }
   return addLookup(node)
 }
 
@@ -193,5 +197,6 @@ function unnamedNode(u: Union, file: number): number {
   answerOpen(u, node, true)
   // A kernel that asks for no open tells of no close.
   if (u.data.noOpen) node.opens = node.writers = 0
+  if (node.backing > 0) noteMappable(u, node)
   return addLookup(node)
 }

@@ -4,6 +4,7 @@
  */
 
 import { StratafsError } from '../base/failure.js'
+import { shown } from '../base/text.js'
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
@@ -16,7 +17,10 @@ import type { LimitReport } from '../union/context/upper-limit.js'
 import { hurryFilling, placeFilled } from '../union/copy-up/filling.js'
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion, type UnionDescription } from '../union/describe.js'
+import { listingOf } from '../union/lookup/merged-directory.js'
 import { setUp, tearDown } from '../union/setup.js'
+import { type Frozen, freeze } from '../union/snapshot/freeze.js'
+import { leave, type RestoreOrder, restore } from '../union/snapshot/restore.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
   type HiddenPath,
@@ -40,6 +44,8 @@ import { readdir } from './readdir.js'
 import { rmdir, unlink } from './remove.js'
 import { rename } from './rename.js'
 import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
+
+export type { RestoreOrder } from '../union/snapshot/restore.js'
 
 export interface Engine {
   readonly operations: Operations
@@ -81,27 +87,48 @@ export interface Engine {
   useChangeLog(recorder: ChangeRecorder): void
   /** Has the change log brought to the database; what Slot.LOGGED will be then. null: there is none. */
   flushChangeLog(): number | null
+  /** Makes the upper a lower layer, the snapshot `id` called `name`; or says why not. Words are latin1. */
+  freeze(id: number, name: string): Frozen | StratafsError
+  /**
+   * Puts an empty upper on a snapshot in the place of the present one: every nodeid but the root's is stale then. The
+   * names in the root before and after it; or why not. Words are latin1.
+   */
+  restore(order: RestoreOrder): string[] | StratafsError
   /** Syncs, and releases every descriptor. */
   close(): void
 }
 
 /** Opens the layers and makes the engine, or says why not. */
 export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | StratafsError {
-  const u = setUp(config, binding, log)
-  if (u instanceof StratafsError) return u
+  const made = setUp(config, binding, log)
+  if (made instanceof StratafsError) return made
+  let u = made
   const { metadata } = u.config
   const plain = operationsOf(u)
   applyLimit(u, plain)
   let changes: ChangeRecorder | null = null
+  const operations = metadata === undefined ? plain : metadataView(u, plain, metadata)
   return {
-    operations: metadata === undefined ? plain : metadataView(u, plain, metadata),
+    operations,
+    freeze: (id, name) => unsettled(u) ?? freeze(u, id, name),
+    restore: (order) => {
+      const last = u
+      const obstacle = unsettled(last)
+      if (obstacle !== null) return obstacle
+      const next = restore(last, order, (config) => setUp(config, binding, log))
+      if (next instanceof StratafsError) return next
+      u = next
+      return turnTo(last, next, operations)
+    },
     dataWish: u.dataWish,
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
     indexCounters: () => u.lowerIndex?.counters ?? null,
     stack: stackOf(u),
-    upperFd: u.writable?.layer.rootFd ?? -1,
+    get upperFd() {
+      return u.writable?.layer.rootFd ?? -1
+    },
     useIndex: (index) => {
       u.lowerIndex = index
     },
@@ -138,6 +165,29 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
       u.lowerIndex?.close()
     },
   }
+}
+
+/** A file that is still being copied up lies nowhere yet: in no snapshot, and in nothing that can be gone back from. */
+function unsettled(u: Union): StratafsError | null {
+  const isOnWay = placeFilled(u)
+  const [node] = u.filling
+  if (node === undefined && !isOnWay) return null
+  const fault = `${shown(node?.name ?? 'a file')} is still being copied up`
+  return new StratafsError(fault, 'IN_USE', 'try again, or see the log for why it cannot be')
+}
+
+/** `next` serves in the place of `last`; the names in both roots. */
+function turnTo(last: Union, next: Union, operations: Operations): string[] {
+  const names = [last, next]
+    .map((u) => listingOf(u, u.root))
+    .flatMap((list) => (typeof list === 'number' ? [] : list.names()))
+  next.nodes.continueAfter(last.nodes)
+  next.data = last.data
+  Object.assign(next.counters, last.counters)
+  leave(last)
+  tearDown(last, false)
+  Object.assign(operations, operationsOf(next))
+  return [...new Set(names)]
 }
 
 /** The connection has begun. */

@@ -9,7 +9,7 @@ const known = new WeakMap<Union, readonly string[]>()
 export function layerName(u: Union, layer: Layer): string {
   if (layer.position < 0) return 'upper'
   let names = known.get(u)
-  if (names === undefined) {
+  if (names === undefined || names.length !== u.lowers.length) {
     const given = u.config.layerNames ?? []
     names = shortestEnds(u.lowers.map(({ path }) => path)).map((name, at) => given[at] || name)
     known.set(u, names)

@@ -13,7 +13,7 @@ import { checkChange, checkImmutable } from '../union/context/protection.js'
 import type { Union } from '../union/context/union.js'
 import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
 import { settleFilling } from '../union/copy-up/filling.js'
-import { backingFor, closeBacking, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
+import { backingFor, closeBacking, noteMappable, RETRY_LOOKUP, releaseGhost, withGhost } from '../union/data/backing.js'
 import { contentFd, dropContentFd } from '../union/data/content-fd.js'
 import { forgetUnused } from '../union/data/forget.js'
 import { countRead, preloadSmallFile } from '../union/data/page-cache.js'
@@ -39,7 +39,9 @@ export function open(u: Union, nodeid: number, flags: number): number {
   if (node.id !== nodeid) return RETRY_LOOKUP
   answerOpen(u, node, write)
   // It may be mapped, and a write to a mapping of the backing is not told to the kernel's copy of the attributes.
-  if (mayMap(u, flags)) u.binding.forgetAttributes(nodeid)
+  if (!mayMap(u, flags)) return 0
+  noteMappable(u, node)
+  u.binding.forgetAttributes(nodeid)
   return 0
 }
 
@@ -86,6 +88,7 @@ export function answerOpen(u: Union, node: Node, write: boolean): void {
   const isAnew = u.data.passthrough && node.opens === 0 && node.inUpper && node.contentDir === null
   node.opens++
   if (write) node.writers++
+  if (write && backing > 0) u.passedToWriters.add(node)
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
   const pages = isAnew ? 0 : OpenedFlag.KEEP_CACHE
@@ -110,7 +113,7 @@ export function release(u: Union, nodeid: number, fh: number): number {
   const node = u.nodes.get(nodeid)
   if (node === undefined || node.opens === 0) return 0
   node.opens--
-  if (fh === WRITER && node.writers > 0) node.writers--
+  if (fh === WRITER && node.writers > 0 && --node.writers === 0) u.passedToWriters.delete(node)
   if (node.opens > 0) return 0
   closeBacking(u, node)
   if (!u.data.noOpen) dropContentFd(u, node)

@@ -16,6 +16,7 @@ import { Whiteouts } from '../layers/whiteouts.js'
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { STAT_SLOTS, Stat } from '../syscalls/stat.js'
+import type { LayerDirs } from './parts.js'
 import { type Found, type SearchContext, type SearchedDirectory, searchParts, shownRoots } from './search.js'
 
 /** Which layers, and how they are to be read. Paths are absolute and latin1. */
@@ -25,6 +26,8 @@ export interface LayerStackConfig {
   readonly work: string | null
   /** Top first. */
   readonly lowers: readonly string[]
+  /** So many of `lowers`, the topmost, hold changes as the upper does: snapshots. Absent: none. */
+  readonly snapshots?: number
   readonly dataLowers?: readonly string[]
   readonly prefix: string
   readonly redirectDir: string
@@ -92,9 +95,19 @@ export class LayerStack implements SearchContext {
     return { upper, lowers: shownRoots(this, upper), impure: true }
   }
 
-  /** The root as it is without the upper. */
+  /** The root as it is without the upper, and without snapshots. */
   lowerRoot(): SearchedDirectory {
-    return { upper: null, lowers: shownRoots(this, null), impure: true }
+    return { upper: null, lowers: this.unchanged(shownRoots(this, null)), impure: true }
+  }
+
+  /** Whether what is in `layer` counts as changes: the upper, and the snapshots below it. */
+  holdsChanges(layer: Layer): boolean {
+    return layer.position < (this.config.snapshots ?? 0)
+  }
+
+  /** Those of `parts` that are in neither. */
+  unchanged(parts: LayerDirs): LayerDir[] {
+    return [...parts].filter((part) => !this.holdsChanges(part.layer))
   }
 
   /** What `name` is in `dir`; its stat record, as the merged tree shows it, is in `topStat`. Throws StratafsError. */

@@ -161,7 +161,8 @@ export class Search {
     this.#top(type)
     found.inodeDir = dir
     found.inodeName = this.name
-    const marked = dir.layer.isUpper ? !this.unmarked : this.#below && type === S_IFREG
+    const isPlain = type !== S_IFREG && !dir.layer.isSnapshot
+    const marked = dir.layer.isUpper ? !this.unmarked : this.#below && !isPlain
     if (marked) found.marks = this.#marks(fd, this.name)
     this.lacksContent = found.marks.metacopy && type === S_IFREG
     this.done = !(this.lacksContent && this.#below)

@@ -216,6 +216,7 @@ type Files = Pick<
   | 'copyFileRange'
   | 'copyContent'
   | 'flock'
+  | 'hasWriters'
 >
 
 const files: Files = {
@@ -230,4 +231,5 @@ const files: Files = {
   copyFileRange: refuse(Errno.EOPNOTSUPP),
   copyContent: (from, to, size) => attempt(() => copyBytes(from, to, size)),
   flock: (fd, operation) => programs.flock(fd, operation),
+  hasWriters: refuse(Errno.EOPNOTSUPP),
 }

@@ -57,6 +57,8 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   for (const [index, path] of paths.entries()) {
     const layer = openLower(path, index)
     if (layer instanceof StratafsError) return layer
+    const first = paths.length - config.lowers.length
+    layer.isSnapshot = index >= first && index - first < (config.snapshots ?? 0)
     lowers.push(layer)
   }
   const data = openData(config, paths.length)
@@ -172,9 +174,10 @@ function prepareUpper(u: Union, writable: Writable): StratafsError | null {
 function makeRoot(u: Union, upper: Layer | null): void {
   const dir = new DirState(upper?.root ?? null, shownRoots(u, upper?.root ?? null))
   const marks = upper === null ? null : u.marks.read(upper.rootFd, '')
+  const kept = typeof marks === 'number' ? null : (marks?.inode ?? null)
   dir.impure = typeof marks === 'number' || (marks?.impure ?? false)
   native.statat(upper?.rootFd ?? u.lowers[0]!.rootFd, '')
-  u.root = u.nodes.create(S_IFDIR, u.inodes.ofStat(native.stat), dir)
+  u.root = u.nodes.create(S_IFDIR, kept ?? u.inodes.ofStat(native.stat), dir)
   u.root.protection = protectionOf(native.stat, typeof marks === 'number' || marks === null ? noMarks : marks)
   u.root.nlookup = 1
 }
@@ -186,8 +189,8 @@ function giveUp(u: Union): boolean {
   return shrinkKept(u) || ahead
 }
 
-/** Ends the union: what was written is on disk, every descriptor closed. */
-export function tearDown(u: Union): void {
+/** Ends the union: what was written is on disk (where `syncs`), every descriptor closed. */
+export function tearDown(u: Union, syncs = true): void {
   u.stopMakingRoom()
   finishFilling(u)
   cancelBringing(u)
@@ -203,7 +206,7 @@ export function tearDown(u: Union): void {
   if (u.writable !== null) {
     const { layer, work } = u.writable
     const fd = native.openat(layer.rootFd, '.', O_DIRECTORY, 0)
-    if (fd >= 0 && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile)
+    if (fd >= 0 && syncs && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile)
       work.clearVolatile()
     if (fd >= 0) native.close(fd)
     work.close()

@@ -72,6 +72,12 @@ export const calls: Readonly<Record<string, string>> = {
   'image rm': 'image rm --store store -- images:b',
   'store list': 'store list --store store --',
   'store prune': 'store prune --store store --dry-run --',
+  'snapshot create': 'snapshot create -- m one',
+  'snapshot list': 'snapshot list -- m',
+  'snapshot show': 'snapshot show -- m one',
+  'snapshot diff': 'snapshot diff -- m one',
+  'snapshot restore': 'snapshot restore -- m one',
+  'snapshot rm': 'snapshot rm -- m before-restore-one',
   unmount: 'unmount --json -- m',
 }
 

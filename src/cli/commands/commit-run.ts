@@ -61,6 +61,7 @@ function optionsOf(given: CommitArguments): CommitImageOptions {
   return {
     squash: given.squash,
     live: given.live,
+    snapshot: textOf(given.snapshot),
     timestamp: timestampOf(given.timestamp),
     compression,
     level: levelOf(given.level, compression),
@@ -145,7 +146,7 @@ async function runDryRun(given: CommitArguments): Promise<number> {
   const depth = given.depth === undefined ? DEFAULT_DEPTH : Number(given.depth)
   if (!Number.isInteger(depth) || depth < 0)
     throw new StratafsError(`--depth ${shown(given.depth ?? '')}`, 'FAILED', 'give a number of levels')
-  const summary = await previewCommit(given.source, given)
+  const summary = await previewCommit(given.source, { squash: given.squash, snapshot: textOf(given.snapshot) })
   writeOut(given.json ? jsonText(previewOf(summary)) : summaryText(summary, depth))
   return Exit.DONE
 }

@@ -10,6 +10,7 @@ type Given = Parameters<typeof sourceOf>[0] & {
   readonly timestamp?: string | undefined
   readonly squash?: boolean | undefined
   readonly live?: boolean | undefined
+  readonly snapshot?: string | undefined
   readonly 'dry-run'?: boolean | undefined
   readonly depth?: string | undefined
   readonly json?: boolean | undefined
@@ -29,6 +30,7 @@ export async function settingsOf(given: Given) {
     timestamp: last(given.timestamp),
     squash: given.squash === true,
     live: given.live === true,
+    snapshot: last(given.snapshot),
     dryRun: given['dry-run'] === true,
     depth: last(given.depth),
     json: given.json === true,

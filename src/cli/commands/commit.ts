@@ -19,6 +19,7 @@ export function commitOptions<T>(command: Argv<T>) {
       describe: 'no later time in it, in seconds since 1970 or as a date: the same tree gives the same bytes',
     })
     .option('squash', { type: 'boolean', describe: 'everything the merged tree shows, as one layer' })
+    .option('snapshot', { type: 'string', requiresArg: true, describe: 'what the mount was when this one was made' })
     .option('live', { type: 'boolean', describe: 'do not hold the mount still meanwhile' })
     .option('dry-run', { type: 'boolean', describe: 'only tell what would be in it, and how large' })
     .option('depth', { type: 'string', requiresArg: true, describe: 'with --dry-run: directories so deep [2]' })

@@ -93,8 +93,8 @@ export function wordsForMount(merged: string): LayerWords {
 
 function ofState(state: MountState | null): LayerWords {
   if (state === null) return new LayerWords({ image: null, names: [] }, { upper: null, lowers: [] })
-  const { lowers, upper, layerNames } = state.config
-  return wordsOfStack(lowers, upper, layerNames)
+  const { lowers, upper, layerNames, snapshots } = state.config
+  return new LayerWords(nameLayers(lowers, layerNames, snapshots), { upper, lowers })
 }
 
 /** Of layers by their absolute paths (latin1), the lowers top first. */

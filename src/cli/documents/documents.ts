@@ -7,6 +7,7 @@ import type * as images from './images.js'
 import type * as layers from './layers.js'
 import type * as mounts from './mounts.js'
 import type * as owners from './owners.js'
+import type * as snapshots from './snapshots.js'
 
 export interface Documents {
   readonly mount: mounts.MountDocument
@@ -25,6 +26,12 @@ export interface Documents {
   readonly 'index verify': owners.IndexVerifyDocument
   readonly 'index status': owners.IndexStatusDocument
   readonly 'index drop': owners.IndexDropDocument
+  readonly 'snapshot create': snapshots.SnapshotCreateDocument
+  readonly 'snapshot list': snapshots.SnapshotListDocument
+  readonly 'snapshot show': snapshots.SnapshotShowDocument
+  readonly 'snapshot diff': snapshots.SnapshotDiffDocument
+  readonly 'snapshot restore': snapshots.SnapshotRestoreDocument
+  readonly 'snapshot rm': snapshots.SnapshotRmDocument
   readonly diff: layers.DiffDocument
   readonly commit: layers.CommitDocument
   readonly apply: layers.ApplyDocument

@@ -37,6 +37,7 @@ export const COMMANDS = [
   'limit',
   'log',
   'diff',
+  'snapshot',
   'commit',
   'apply',
   'image',

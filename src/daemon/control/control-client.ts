@@ -9,8 +9,11 @@ const PATIENCE_MS = 12_000
 /** Nobody listens on the socket any more. */
 const OVER = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE'])
 
-/** The daemon's answer; a daemon that cannot be reached or says nothing is an error in the same shape. */
-export function askDaemon(socketPath: string, request: ControlRequest): Promise<ControlReply> {
+/**
+ * The daemon's answer; a daemon that cannot be reached or says nothing is an error in the same shape. `patience` in
+ * milliseconds.
+ */
+export function askDaemon(socketPath: string, request: ControlRequest, patience = PATIENCE_MS): Promise<ControlReply> {
   return new Promise((resolve) => {
     const socket = connect(socketPath)
     const finish = (reply: ControlReply) => {
@@ -18,7 +21,7 @@ export function askDaemon(socketPath: string, request: ControlRequest): Promise<
       socket.destroy()
       resolve(reply)
     }
-    const late = setTimeout(() => finish({ ok: false, error: 'the daemon does not answer' }), PATIENCE_MS)
+    const late = setTimeout(() => finish({ ok: false, error: 'the daemon does not answer' }), patience)
     const reader = lineReader((line) => finish(parseReply(line)))
     socket.setEncoding('utf8')
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`))

@@ -5,8 +5,9 @@
  * change, 0 for none, and `recount`), changelog (what was recorded
  * is in the database when the reply comes), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
- * many seconds), release and end (unmount, as SIGTERM does: the connection closes when the daemon has gone). Paths in
- * it are latin1 strings, as everywhere inside.
+ * many seconds), snapshot (`name` and `message`, text or null; answered when it is made), restore (`name`; `keep`: what
+ * was done since, as a snapshot), forget (`name` of a snapshot), release and end (unmount, as SIGTERM does: the
+ * connection closes when the daemon has gone). Paths in it are latin1 strings, as everywhere inside.
  */
 
 import type { LimitChange } from '../../operations/change-limit.js'
@@ -20,6 +21,9 @@ export type ControlRequest =
   | { readonly command: 'limit'; readonly change: LimitChange }
   | { readonly command: 'index'; readonly action: 'fill' | 'drop' }
   | { readonly command: 'level'; readonly level: string }
+  | { readonly command: 'snapshot'; readonly name: string | null; readonly message: string | null }
+  | { readonly command: 'restore'; readonly name: string; readonly keep: boolean }
+  | { readonly command: 'forget'; readonly name: string }
   | { readonly command: 'hold'; readonly seconds: number }
   | { readonly command: 'release' }
   | { readonly command: 'end' }
@@ -55,6 +59,11 @@ export function parseRequest(line: string): ControlRequest | null {
     if (command === 'changelog') return { command }
     if (command === 'limit') return limitRequest(value.change)
     if (command === 'hold' && isSeconds(value.seconds)) return { command, seconds: value.seconds }
+    if (command === 'snapshot' && isText(value.name) && isText(value.message))
+      return { command, name: value.name, message: value.message }
+    if (command === 'restore' && typeof value.name === 'string' && typeof value.keep === 'boolean')
+      return { command, name: value.name, keep: value.keep }
+    if (command === 'forget' && typeof value.name === 'string') return { command, name: value.name }
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {
@@ -71,6 +80,10 @@ function limitRequest(change: unknown): ControlRequest | null {
 
 function isLimit(value: unknown): value is number | undefined {
   return value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)
+}
+
+function isText(value: unknown): value is string | null {
+  return value === null || typeof value === 'string'
 }
 
 /** The longest that a mount is held. */

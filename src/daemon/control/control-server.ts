@@ -57,13 +57,11 @@ function converse(socket: Socket, answer: Answer): void {
   socket.unref()
 }
 
+const COMMANDS = 'inspect, stats, which, owners, index, level, snapshot, restore, forget, hold, release, end'
+
 async function replyTo(line: string, answer: Answer, peer: Peer): Promise<ControlReply> {
   const request = parseRequest(line)
-  if (request === null)
-    return {
-      ok: false,
-      error: 'unknown request: commands are inspect, stats, which, owners, index, level, hold, release, end',
-    }
+  if (request === null) return { ok: false, error: `unknown request: commands are ${COMMANDS}` }
   try {
     return await answer(request, peer)
   } catch (error) {

@@ -21,8 +21,15 @@ export interface EngineHandle {
   readonly isHybrid?: boolean
   /** The index of owners; null where the mount has none. */
   readonly index: IndexThread | null
-  /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */
-  ask(question: Question): Promise<unknown>
+  /**
+   * Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. `patient`: it is waited
+   * for as long as it lives.
+   */
+  ask(question: Question, patient?: boolean): Promise<unknown>
+  /** `fd` leads to its upper from now on. */
+  upperIs?(fd: number): void
+  /** Writes a notification to the kernel, beside the engine; false where it did not take it. */
+  notify?(message: Uint8Array): Promise<boolean>
   /**
    * Lets the engine finish the request in hand and serve no other, for at most so many milliseconds: what lies in the
    * upper stays as it is, but for writes that the kernel hands to files by itself. Null where that cannot be had now.

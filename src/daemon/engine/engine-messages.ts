@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { FailureRecord } from '../../base/failure.js'
 import type { Level } from '../../base/log.js'
 import type { LimitChange } from '../../operations/change-limit.js'
+import type { RestoreOrder } from '../../operations/engine.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { AwakeRequest } from '../options/mount-settings.js'
@@ -46,6 +47,29 @@ export type Question =
   /** What has been recorded is to come into the database. */
   | { readonly what: 'changelog' }
   | { readonly what: 'limit'; readonly change: LimitChange }
+  /**
+   * Puts aside what changes the tree, until `freeze` or `resume`; false where the mount is held, or drained already.
+   */
+  | { readonly what: 'drain' }
+  | { readonly what: 'resume' }
+  /** Whether anything is still being copied up, which goes on without a pause then. */
+  | { readonly what: 'settle' }
+  /** How much has been written since `drain`, as a number that only grows. */
+  | { readonly what: 'written' }
+  /** Freezes the upper; a FreezeAnswer. `stays`: what was put aside waits on, until `restore` or `resume`. */
+  | { readonly what: 'freeze'; readonly id: number; readonly name: string; readonly stays: boolean }
+  /** Goes back to a snapshot; a RestoreAnswer. */
+  | { readonly what: 'restore'; readonly order: RestoreOrder }
+
+/** Words are latin1. */
+export type FreezeAnswer =
+  | { readonly copied: readonly string[]; readonly unfinished: boolean; readonly milliseconds: number }
+  | { readonly refusal: FailureRecord }
+
+/** The names in the root before and after. Words are latin1. */
+export type RestoreAnswer =
+  | { readonly names: readonly string[]; readonly upperFd: number }
+  | { readonly refusal: FailureRecord }
 
 /** What is said of one mount to the thread that serves it. */
 export type ToMount =

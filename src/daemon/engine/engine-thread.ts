@@ -3,6 +3,7 @@
  * asks it questions, learns how it ended. A crash is an ending like the others, so that the mount can be taken away.
  */
 
+import { write } from 'node:fs'
 import { type FailureRecord, failureFrom, type StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
@@ -51,6 +52,8 @@ export class EngineThread implements EngineHandle {
   #hold: Hold | null = null
   /** The upper's root, where the end of the mount syncs it; else -1. */
   #upperFd = -1
+  /** The engine's, which it closes when it is over. */
+  #device = -1
   readonly #isSynced: boolean
 
   /** Builds the engine on a thread of the pool, or says why it cannot be built. */
@@ -132,6 +135,11 @@ export class EngineThread implements EngineHandle {
     return this.#index
   }
 
+  /** The upper is another one. */
+  upperIs(fd: number): void {
+    if (this.#upperFd >= 0) this.#upperFd = fd
+  }
+
   #answered(id: number, value: unknown): void {
     this.#pending.get(id)?.(value)
     this.#pending.delete(id)
@@ -151,6 +159,7 @@ export class EngineThread implements EngineHandle {
     const serving = new Promise<boolean>((resolve) => {
       this.#onServing = () => resolve(true)
     })
+    this.#device = fd
     this.#send({ kind: 'serve', fd })
     const serves = await Promise.race([serving, this.ended.then(() => false)])
     if (serves) this.#index?.start()
@@ -158,17 +167,23 @@ export class EngineThread implements EngineHandle {
   }
 
   /** Asks the serving engine; null when it has ended, cannot answer, or is busy for too long. */
-  ask(question: Question): Promise<unknown> {
+  ask(question: Question, patient = false): Promise<unknown> {
     if (this.#over) return Promise.resolve(null)
     const id = ++this.#asked
     return new Promise((resolve) => {
-      const late = setTimeout(() => this.#answered(id, null), PATIENCE_MS)
+      const late = patient ? undefined : setTimeout(() => this.#answered(id, null), PATIENCE_MS)
       this.#pending.set(id, (value) => {
         clearTimeout(late)
         resolve(value)
       })
       this.#send({ kind: 'ask', id, question })
     })
+  }
+
+  /** Not by the engine's thread: the kernel may hold a lock for a request that waits for it. */
+  notify(message: Uint8Array): Promise<boolean> {
+    if (this.#over || this.#device < 0) return Promise.resolve(false)
+    return new Promise((resolve) => write(this.#device, message, (error) => resolve(error === null)))
   }
 
   async hold(milliseconds: number): Promise<Held | null> {

@@ -15,8 +15,12 @@ import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
 import { joinChangeLog, joinIndex } from './attach-index.js'
 import { type AwakeChoice, chooseAwake, idleFacts } from './cpu-latency.js'
+import { Drain } from './drain.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
+
+/** Of the device's counters. */
+const DEVICE_WRITES = 2
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
@@ -44,6 +48,7 @@ export class ServedMount {
   #held = false
   /** Somebody waits until nothing is left to be copied up: to hold the mount still, or to end it. */
   settles = false
+  readonly #drain: Drain
   /** As the connection ended. */
   #result: number | null = null
 
@@ -55,7 +60,9 @@ export class ServedMount {
     private readonly engine: Engine,
     private readonly binding: LateBinding,
     private readonly changes: ChangeRecorder | null,
-  ) {}
+  ) {
+    this.#drain = new Drain(engine.operations)
+  }
 
   /** Opens the layers; null where they cannot be, which is said. */
   static build(
@@ -182,12 +189,38 @@ export class ServedMount {
       if (question.what === 'which') return engine.which(question.path)
       if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
       if (question.what === 'changelog') return { told: engine.flushChangeLog() }
+      // What it changes is among what the end of a drain puts back.
+      if (question.what === 'limit') this.#drain.end()
       if (question.what === 'limit') return engine.limit(question.change)
-      return question.what === 'describe' ? this.#describe() : this.#counters()
+      if (question.what === 'settle') return engine.placeFilled(true)
+      if (question.what === 'describe') return this.#describe()
+      return question.what === 'counters' ? this.#counters() : this.#freezing(question)
     } catch (error) {
       const fields = { error: String(error) }
       this.say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields })
       return null
+    }
+  }
+
+  /** The steps of a snapshot. What was put aside is served when the messages have been read. */
+  #freezing(question: Extract<Question, { what: 'drain' | 'resume' | 'written' | 'freeze' | 'restore' }>): unknown {
+    const drain = this.#drain
+    if (question.what === 'drain') return !this.#held && this.#served !== null && drain.begin()
+    if (question.what === 'written') return drain.written + (this.#served?.device.counters[DEVICE_WRITES] ?? 0)
+    let stays = false
+    try {
+      if (question.what === 'resume') return true
+      if (question.what === 'restore') {
+        const names = this.engine.restore(question.order)
+        if (names instanceof StratafsError) return { refusal: names.toJSON() }
+        drain.forget()
+        return { names, upperFd: this.engine.upperFd }
+      }
+      const frozen = this.engine.freeze(question.id, question.name)
+      stays = question.stays
+      return frozen instanceof StratafsError ? { refusal: frozen.toJSON() } : frozen
+    } finally {
+      if (!stays) drain.end()
     }
   }
 

@@ -17,6 +17,7 @@ function readObstacle(config: UnionConfig): string | null {
   if (config.upper !== null && (mapped || squashToGid !== null))
     return 'owners cannot be changed on what is written (uidmapping=, gidmapping=, squash_to_…)'
   if (config.xattrPermissions !== 0 && config.upper !== null) return 'owners cannot be written as attributes'
+  if ((config.snapshots ?? 0) > 0) return 'a kernel overlay takes no lower layers from its own workdir (snapshots)'
   if (config.staticNlink) return 'a kernel overlay counts links (static_nlink)'
   if (!config.acl) return 'a kernel overlay has ACLs (noacl)'
   if (config.changelog) return 'a kernel overlay’s writes are not seen (changelog=1)'

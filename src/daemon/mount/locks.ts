@@ -14,6 +14,8 @@ import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface DirectoryLocks {
+  /** Locks one more; why it cannot be locked, or null. */
+  add(option: string, path: string): StratafsError | null
   release(): void
 }
 
@@ -44,7 +46,13 @@ export function lockDirectories(
     }
     held.push(lock)
   }
-  return { release }
+  const add = (option: string, path: string): StratafsError | null => {
+    const lock = lockDirectory(option, path)
+    if (lock instanceof StratafsError) return lock
+    held.push(lock)
+    return null
+  }
+  return { add, release }
 }
 
 function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | StratafsError {

@@ -9,7 +9,6 @@ import { StratafsError } from '../../base/failure.js'
 import { isLevel, type Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { addonObstacle } from '../../syscalls/native.js'
-import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import { type ControlServer, listen, type Peer } from '../control/control-server.js'
 import { Freezer } from '../control/freeze.js'
@@ -31,25 +30,18 @@ import {
   takeStem,
   writeState,
 } from '../mount/run-directory.js'
-import { chooseTransport, type Obstacles, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
+import { chooseTransport, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { flushChangeLog } from './flush-change-log.js'
-import { newState, overlaidUpper } from './mount-state.js'
+import { newState, obstacles, onSnapshots, overlaidUpper } from './mount-state.js'
+import { isAboutSnapshots, MountSnapshots } from './snapshots.js'
 
 /** How long a mount that somebody else has put in our place may take to show that it is alive. */
 const DEAD_MS = 2_000
 
 /** How long open files may keep a mount that was told to end. */
 const GRACE_MS = 4_000
-
-const obstacles: Obstacles = {
-  addon: addonObstacle,
-  fuseNative: () => {
-    const loaded = loadFuseNative()
-    return typeof loaded === 'string' ? loaded : null
-  },
-}
 
 /** How a mount is heard of. */
 interface ServiceVoice {
@@ -69,6 +61,7 @@ export class MountService {
   readonly ended: Promise<number>
   readonly #stem: string | null
   readonly #holding: Freezer
+  readonly #snapshots: MountSnapshots
   #server: ControlServer | null = null
   #stopping = false
   #over = false
@@ -99,8 +92,8 @@ export class MountService {
       waiter,
     )
     if (locks instanceof StratafsError) return locks
-    const refused = overlaidUpper(upper)
-    const service = refused ?? (await MountService.#mount(plan, facts, locks, voice))
+    const ready = overlaidUpper(upper) ?? onSnapshots(plan)
+    const service = ready instanceof StratafsError ? ready : await MountService.#mount(ready, facts, locks, voice)
     if (service instanceof StratafsError) locks.release()
     else await service.#register()
     return service
@@ -139,7 +132,7 @@ export class MountService {
   }
 
   private constructor(
-    readonly state: MountState,
+    public state: MountState,
     private readonly transport: TransportFacts,
     private readonly logger: Logger,
     private readonly locks: DirectoryLocks,
@@ -153,6 +146,13 @@ export class MountService {
     },
   ) {
     this.#holding = new Freezer(engine, logger.log)
+    this.#snapshots = new MountSnapshots({
+      engine,
+      locks,
+      log: logger.log,
+      state: () => this.state,
+      restate: (to) => this.#restate(to),
+    })
     const directory = runDirectory()
     this.#stem = directory === null ? null : takeStem(directory, state.mountpoint)
     this.ended = engine.ended.then((ending) => this.#finish(ending))
@@ -180,6 +180,11 @@ export class MountService {
     }
   }
 
+  #restate(state: MountState): void {
+    this.state = state
+    if (this.#stem !== null && this.#server !== null) writeState(this.#stem, state)
+  }
+
   /** Answers a control request. */
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
@@ -187,6 +192,7 @@ export class MountService {
       const index = this.engine.index?.facts ?? null
       return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
+    if (isAboutSnapshots(request)) return this.#snapshots.answer(request)
     if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
     if (request.command === 'release') return this.#holding.release(peer)
     if (request.command === 'level') return this.#setLevel(request.level)

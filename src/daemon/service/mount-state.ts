@@ -1,11 +1,24 @@
 /** What a mount is registered as, and what refuses it before there is one. */
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
+import { withSnapshots } from '../../snapshots/stack.js'
+import { addonObstacle } from '../../syscalls/native.js'
+import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { mountedOn, overlayOver, readMounts } from '../mount/mountinfo.js'
 import { type MountState, ownIdentity } from '../mount/run-directory.js'
+import type { Obstacles } from '../mount/transport-choice.js'
 import type { MountPlan } from '../options/mount-settings.js'
+
+/** What keeps each transport from being used here. */
+export const obstacles: Obstacles = {
+  addon: addonObstacle,
+  fuseNative: () => {
+    const loaded = loadFuseNative()
+    return typeof loaded === 'string' ? loaded : null
+  },
+}
 
 /** The refusal of an upper that a kernel overlay has mounted; null where none has. */
 export function overlaidUpper(upper: string | null): StratafsError | null {
@@ -16,6 +29,16 @@ export function overlaidUpper(upper: string | null): StratafsError | null {
     'IN_USE',
     'unmount that one first, or name another directory',
   )
+}
+
+/** The plan with the snapshots that the workdir holds; or why they cannot be used. */
+export function onSnapshots(plan: MountPlan): MountPlan | StratafsError {
+  try {
+    return { ...plan, config: withSnapshots(plan.config) }
+  } catch (error) {
+    if (error instanceof StratafsError) return error
+    throw error
+  }
 }
 
 export function newState(plan: MountPlan, engine: EngineHandle): MountState {

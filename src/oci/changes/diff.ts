@@ -56,7 +56,7 @@ function kindOf(type: number): Kind {
 
 /** Every change of the upper, by path. Throws StratafsError. */
 export function diffStack(stack: LayerStack): Change[] {
-  if (stack.upper === null) return []
+  if (stack.upper === null && (stack.config.snapshots ?? 0) === 0) return []
   const root = changeTree(stack, 'brief')
   addHiddenLinks(stack, root)
   return new Teller(stack).root(root)

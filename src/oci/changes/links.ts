@@ -33,7 +33,7 @@ export function addHiddenLinks(stack: LayerStack, root: ChangeNode): void {
 
 /** Adds to `root` the other names of lower inodes that it brings anew. Throws StratafsError. */
 export function addLeftLinks(stack: LayerStack, root: ChangeNode): void {
-  const missing = leftBehind(root)
+  const missing = leftBehind(stack, root)
   if (missing.size === 0) return
   new LinkSearch(stack, root, sum(missing), {
     takes: (_part, _name, known) => known?.present == null && missing.has(inodeKey(native.stat)),
@@ -42,10 +42,10 @@ export function addLeftLinks(stack: LayerStack, root: ChangeNode): void {
 }
 
 /** Inodes in lower layers that have more names than stand in the tree: how many, by the inode's key. */
-function leftBehind(root: ChangeNode): Missing {
+function leftBehind(stack: LayerStack, root: ChangeNode): Missing {
   const missing: Missing = new Map()
   const visit = ({ present, children }: ChangeNode): void => {
-    if (present !== null && present.type !== S_IFDIR && !present.dir.layer.isUpper) {
+    if (present !== null && present.type !== S_IFDIR && !stack.holdsChanges(present.dir.layer)) {
       const links = present.stat[Stat.NLINK]!
       const key = inodeKey(present.stat)
       if (links > 1) missing.set(key, (missing.get(key) ?? links) - 1)

@@ -13,6 +13,7 @@ import type { InspectDocument } from '../../daemon/control/inspect-document.js'
 import { unanswered } from '../../daemon/mount/elsewhere.js'
 import type { FoundMount } from '../../daemon/mount/run-directory.js'
 import { defaultPrefix, redirectsOffline } from '../../layers/marks.js'
+import { layersOfRange, type SnapshotRange } from '../../snapshots/range.js'
 import { type LayerStackConfig, SAME_IDS } from '../../stack/layer-stack.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
@@ -21,7 +22,12 @@ import { redirectsUnder, type UnionConfig } from '../../union/context/config.js'
 
 /** What was asked for. Paths are absolute and latin1. */
 export type SourceRequest =
-  | { readonly merged: string }
+  | {
+      readonly merged: string
+      /** Names of snapshots: the changes since `from` (the lower layers by default), up to `to` (the present). */
+      readonly from?: string | undefined
+      readonly to?: string | undefined
+    }
   | {
       /** Null: the lower layers alone. */
       readonly upper: string | null
@@ -41,7 +47,7 @@ export interface Source {
 
 /** Finds the layers. Throws StratafsError. */
 export async function findSource(wish: SourceRequest): Promise<Source> {
-  if ('merged' in wish) return mountSource(wish.merged)
+  if ('merged' in wish) return mountSource(wish.merged, wish)
   const { upper, lowers, work, userxattr } = wish
   const prefix = defaultPrefix(userxattr)
   const stack: LayerStackConfig = {
@@ -56,15 +62,17 @@ export async function findSource(wish: SourceRequest): Promise<Source> {
   return { stack, name: shown(upper ?? lowers[0] ?? ''), mount: null }
 }
 
-async function mountSource(merged: string): Promise<Source> {
+async function mountSource(merged: string, range: SnapshotRange): Promise<Source> {
   const target = findMount(merged)
   if (target instanceof StratafsError) throw target
   const { daemon, entry } = target
   if (daemon === null) throw unanswered(merged, entry?.device, 'name its layers instead, with --upper and --lower')
   const { state } = daemon
-  const stack = stackOf(state.config, await prefixOf(daemon))
+  const stack = stackOf(layersOfRange(state.config, range), await prefixOf(daemon))
   const path = target.entry === null ? null : target.path
-  return { stack, name: shown(merged), mount: { device: state.device, path, daemon } }
+  // Nobody writes to a snapshot.
+  const mount = range.to === undefined ? { device: state.device, path, daemon } : null
+  return { stack, name: shown(merged), mount }
 }
 
 async function prefixOf({ socket, state }: FoundMount): Promise<string> {
@@ -74,13 +82,14 @@ async function prefixOf({ socket, state }: FoundMount): Promise<string> {
 }
 
 function stackOf(config: UnionConfig, prefix: string): LayerStackConfig {
-  const { upper, work, lowers, dataLowers = [], squashToRoot, xattrPermissions } = config
+  const { upper, work, lowers, snapshots = 0, dataLowers = [], squashToRoot, xattrPermissions } = config
   const { redirectDir } = redirectsUnder(config, prefix)
   const squash = squashToRoot ? 0 : null
   return {
     upper,
     work,
     lowers,
+    snapshots,
     dataLowers,
     prefix,
     redirectDir,

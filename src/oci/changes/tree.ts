@@ -13,7 +13,7 @@ import type { LayerDirs } from '../../stack/parts.js'
 import type { Found, SearchedDirectory } from '../../stack/search.js'
 import { DT_DIR, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { Stat } from '../../syscalls/stat.js'
-import { byName, listPart, mergedNames } from './names.js'
+import { byName, listPart, mergedNames, partsOf } from './names.js'
 
 /** What stood under a name before, in the lower layers. */
 export interface Before {
@@ -62,8 +62,8 @@ export function changeTree(stack: LayerStack, reader: Reader): ChangeNode {
   const below = stack.lowerRoot()
   const root = newNode('', rootPresent(stack, dir), rootBefore(stack, below))
   const walk = new ChangeWalk(stack, reader)
-  if (dir.upper === null) return root
-  if (sameParts(dir.lowers, below.lowers)) walk.changed(root, dir, below)
+  if (stack.upper === null && (stack.config.snapshots ?? 0) === 0) return root
+  if (sameParts(stack.unchanged(dir.lowers), below.lowers)) walk.changed(root, dir, below)
   else walk.replaced(root, dir, below)
   return root
 }
@@ -147,27 +147,25 @@ class ChangeWalk {
     readonly reader: Reader,
   ) {}
 
-  /** The names that the upper part of `dir` holds, against `below`. */
+  /** The names that the changed parts of `dir` hold, against `below`. */
   changed(node: ChangeNode, dir: SearchedDirectory, below: SearchedDirectory | null): void {
-    const names: string[] = []
-    const hidden: string[] = []
-    listPart(
-      this.stack,
-      dir.upper!,
-      (name) => names.push(name),
-      (name) => hidden.push(name),
-    )
-    for (const name of names.sort(byName)) this.#visit(node, dir, below, name)
-    for (const name of hidden.sort(byName)) if (!node.children.has(name)) this.#hide(node, below, name)
+    const names = new Set<string>()
+    const note = (name: string): void => void names.add(name)
+    for (const part of partsOf(dir)) if (this.stack.holdsChanges(part.layer)) listPart(this.stack, part, note, note)
+    for (const name of [...names].sort(byName)) {
+      this.#visit(node, dir, below, name)
+      if (!node.children.has(name)) this.#hide(node, below, name)
+    }
   }
 
   /** A directory that does not show what stands below at its path: opaque, or moved there. */
   replaced(node: ChangeNode, dir: SearchedDirectory, below: SearchedDirectory | null): void {
-    if (this.reader === 'brief' && dir.lowers.length > 0) this.changed(node, dir, { ...dir, upper: null })
+    const lowers = this.stack.unchanged(dir.lowers)
+    if (this.reader === 'brief' && lowers.length > 0) this.changed(node, dir, { ...dir, upper: null, lowers })
     else this.everything(node, dir, below)
     if (below === null) return
     node.opaque = true
-    const shown = dir.lowers.length === 0 ? node.children : mergedNames(this.stack, dir)
+    const shown = lowers.length === 0 ? node.children : mergedNames(this.stack, dir)
     for (const name of mergedNames(this.stack, below).keys()) if (!shown.has(name)) this.#hide(node, below, name)
   }
 
@@ -195,7 +193,7 @@ class ChangeWalk {
     if (found.type !== S_IFDIR) return
     const inside = directoryOf(found)
     const was = previously?.dir ?? null
-    if (sameParts(inside.lowers, was?.lowers ?? [])) this.changed(child, inside, was)
+    if (sameParts(this.stack.unchanged(inside.lowers), was?.lowers ?? [])) this.changed(child, inside, was)
     else this.replaced(child, inside, was)
   }
 

@@ -84,7 +84,7 @@ async function commitUpon(
 ): Promise<Archive & CommittedImage> {
   const found = baseImage(layout, image.tag, image.base)
   refuseWrong(image.words.changes ?? [])
-  if (!wish.squash) checkBelow(source.stack.lowers, found, image.base ?? image.tag)
+  if (!wish.squash) checkBelow(source.stack.lowers.slice(source.stack.snapshots ?? 0), found, image.base ?? image.tag)
   const base = found !== null && wish.squash ? withoutLayers(found) : found
   const archive = await fillNew(
     layout.temporaryBlob(),

@@ -33,6 +33,8 @@ export interface UnionConfig {
   readonly avoid?: readonly string[]
   readonly upper: string | null
   readonly work: string | null
+  /** So many of `lowers`, the topmost, were the upper once: snapshots that the workdir holds. */
+  readonly snapshots?: number
   readonly readonly: boolean
   /** Use `user.overlay.*` for the marks; null: found out by trying. */
   readonly userxattr: boolean | null

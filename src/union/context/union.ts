@@ -79,6 +79,10 @@ export class Union {
   readonly topStat = new Float64Array(STAT_SLOTS)
   /** The name half of the place that `placeOf` returned. */
   locatedName = ''
+  /** Files that are passed through and open for writing. */
+  readonly passedToWriters = new Set<Node>()
+  /** Files that were passed through to be read and written: a mapping may write to them after the last close. */
+  readonly perhapsMapped = new Set<Node>()
   /** Directories with a listing, least recently used first. */
   readonly listings = new Set<Node>()
   /** Lower hard-link groups of which names were hidden while nothing of them was in the upper: key to count. */
@@ -118,10 +122,10 @@ export class Union {
   listedLast = 0
 
   constructor(
-    readonly config: UnionConfig,
-    readonly lowers: readonly Layer[],
+    public config: UnionConfig,
+    public lowers: readonly Layer[],
     /** null: the mount is read-only. */
-    readonly writable: Writable | null,
+    public writable: Writable | null,
     readonly cache: DirCache,
     readonly marks: MarkStore,
     readonly whiteouts: Whiteouts,
@@ -134,7 +138,7 @@ export class Union {
     readonly dataWish: DataModeRequest,
     readonly files: ContentFds,
     readonly dataLayers: readonly Layer[],
-    readonly traps: Traps,
+    public traps: Traps,
   ) {}
 
   /** Says once, in the log and in `inspect`, what this mount does without. */

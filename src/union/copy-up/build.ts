@@ -140,12 +140,18 @@ function copyInodeFlags({ from, fromName }: Job, fd: number, name: string): void
   if (own >= 0) native.setFlags(fd, name, own | (flags & COPIED_FLAGS))
 }
 
+/** In a frozen upper it may have had the number of another inode, as its own marks say. */
+function hasOtherNumber({ u, node, stat }: Job): boolean {
+  const { layer } = node.dir?.lowers.at(0) ?? node.inodeDir!
+  return layer.isSnapshot && u.inodes.ofStat(stat) !== node.ino
+}
+
 /** The mark that keeps st_ino; a filesystem that cannot hold it only loses that (symlinks under `user.*`). */
 function markOrigin(job: Job, fd: number, name: string): number {
   const { u, node } = job
   if (!job.writable.capabilities.xattrs) return 0
   const errno = u.marks.set(fd, name, 'origin', job.origin ?? '')
-  if (job.origin === null) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
+  if (job.origin === null || hasOtherNumber(job)) u.marks.set(fd, name, 'stratafs.ino', String(node.ino))
   // The kernel keeps `user.*` of other files to itself.
   const refused = errno === -Errno.EPERM || errno === -Errno.EOPNOTSUPP
   return refused && node.type !== S_IFREG && node.type !== S_IFDIR ? 0 : errno

@@ -16,7 +16,7 @@ import { locate, statNode, type Union, type Writable } from '../context/union.js
 import { splitNodeid } from '../data/backing.js'
 import { rebindData } from '../data/content-fd.js'
 import { setNlinkMark } from '../lookup/link-counts.js'
-import { placeFile } from '../lookup/lookup.js'
+import { placeAgain } from '../lookup/lookup.js'
 import { listingAdd } from '../lookup/merged-directory.js'
 import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
@@ -147,8 +147,8 @@ export function commit(job: Job): number {
     node.contentDir = node.inodeDir
     node.contentName = node.inodeName
   } else if (job.size !== null) node.contentDir = null
-  if (node.dir === null && !hasLinkIndexEntry(job)) placeFile(node, parent.upper!, node.name)
-  else if (node.dir === null) placeFile(node, job.writable.work.index!, indexName(job.origin!))
+  if (node.dir === null && !hasLinkIndexEntry(job)) placeAgain(node, parent.upper!, node.name)
+  else if (node.dir === null) placeAgain(node, job.writable.work.index!, indexName(job.origin!))
   return 0
 }
 

@@ -58,6 +58,32 @@ function isSafe(node: Node): boolean {
   return layer === undefined || layer.isUpper || layer.isPrivate
 }
 
+/** So many files that may be mapped are remembered before those that nobody can write to any more are found out. */
+const MAPPED_MAX = 512
+
+/** `node` was opened to be read and written, and is passed through. */
+export function noteMappable(u: Union, node: Node): void {
+  u.perhapsMapped.add(node)
+  if (u.perhapsMapped.size > MAPPED_MAX && u.perhapsMapped.size % MAPPED_MAX === 0) forgetUnmapped(u)
+}
+
+/** Of the files that may be mapped those stay that somebody can write to. */
+export function forgetUnmapped(u: Union): void {
+  for (const node of u.perhapsMapped)
+    if (node.writers === 0 && (!node.inUpper || !isWritable(u, node))) u.perhapsMapped.delete(node)
+}
+
+/** Whether anybody has it open for writing, or mapped so; what cannot be told counts as if. */
+function isWritable(u: Union, node: Node): boolean {
+  u.cache.beginOperation()
+  const dir = locate(u, node)
+  const fd = dir < 0 ? dir : native.openFile(dir, u.locatedName, O_RDONLY)
+  if (fd < 0) return true
+  const answer = native.hasWriters(fd)
+  native.close(fd)
+  return answer !== 0
+}
+
 /** The last open of `node` is gone. */
 export function closeBacking(u: Union, node: Node | StaleNodeid): void {
   if (node.backing > 0) u.binding.closeBacking(node.backing)

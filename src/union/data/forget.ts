@@ -29,6 +29,8 @@ function free(u: Union, node: Node): void {
   if (node.parent !== null) dropName(node, node.parent, node.name)
   for (const alias of others) alias.parent.dir!.children.delete(alias.name)
   u.nodes.delete(node)
+  u.passedToWriters.delete(node)
+  u.perhapsMapped.delete(node)
   if (node.claims) u.claims.release(node.ino)
   if (node.dir !== null) {
     u.listings.delete(node)

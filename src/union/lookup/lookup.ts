@@ -61,7 +61,13 @@ function directoryNode(u: Union, found: Found): Node {
  * What a lower layer's own marks say of layers further down is told by the search; only the upper's are this mount's.
  */
 function upperMarks(found: Found): Marks {
-  return (found.upper ?? found.inodeDir)?.layer.isUpper ? found.marks : noMarks
+  const part = found.upper ?? found.inodeDir ?? (Array.isArray(found.lowers) ? found.lowers[0] : null)
+  const layer = (part as LayerDir | null)?.layer
+  if (layer?.isUpper) return found.marks
+  if (!layer?.isSnapshot) return noMarks
+  // What was told when it was the upper is told still.
+  const { origin, inode, protection } = found.marks
+  return { ...noMarks, origin, inode, protection }
 }
 
 /** A node for what `u.topStat` and its marks describe. */

@@ -32,11 +32,16 @@ export class InodeNumbers {
   #lastMinor = -1
 
   constructor(
-    private readonly layers: readonly Layer[],
+    private layers: readonly Layer[],
     /** Whether handles may be opened (CAP_DAC_READ_SEARCH). */
     private readonly mayOpenHandles: boolean,
   ) {
     for (const layer of layers) this.#filesystem(layer.device)
+  }
+
+  /** The layers are these from now on. */
+  useLayers(layers: readonly Layer[]): void {
+    this.layers = layers
   }
 
   /** The merged number of the inode that `stat` describes. */

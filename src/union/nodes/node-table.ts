@@ -63,6 +63,15 @@ export class NodeTable {
     return ghost
   }
 
+  ghosts(): Iterable<StaleNodeid> {
+    return this.#ghosts.values()
+  }
+
+  /** New nodes get nodeids that none of `other`'s has had. */
+  continueAfter(other: NodeTable): void {
+    this.#next = other.#next
+  }
+
   deleteGhost(ghost: StaleNodeid): void {
     if (this.#ghosts.delete(ghost.id)) ghost.node.ghosts--
   }
@@ -82,6 +91,11 @@ export class NodeTable {
     if (this.#byKey.get(key) === node) return
     this.#byKey.set(key, node)
     node.keys = [...(node.keys ?? []), key]
+  }
+
+  /** Those that have, or had, several names, by what they are on disk. */
+  linked(): Iterable<[string, Node]> {
+    return this.#byKey
   }
 
   /** Forgets a node for good. */

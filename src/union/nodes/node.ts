@@ -18,21 +18,71 @@ export class DirState {
   readonly children = new Children<Node>()
   /** Names in the order readdir tells them; kept while somebody reads it. */
   listing: Listing | null = null
-  /** Where the lower parts are, when not under this name: the redirect mark of the upper. */
-  redirect: string | null = null
-  /** The upper carries the impure mark: some children have an origin. */
-  impure = false
+  private redirectMark: string | null = null
+  private impureMark = false
   /** What the index knows of the lower parts. */
   ownerView: OwnerViewSlot = UNTRIED
   /** Names searched without a listing, less those that have to be before one is considered again. */
   searches = 0
 
   constructor(
-    /** null until copied up. */
-    public upper: LayerDir | null,
-    /** Top first; empty for a pure upper. */
-    public lowers: LayerDirs,
+    private upperPart: LayerDir | null,
+    private lowerParts: LayerDirs,
   ) {}
+
+  /** null until copied up. */
+  get upper(): LayerDir | null {
+    this.follow()
+    return this.upperPart
+  }
+  set upper(part: LayerDir | null) {
+    this.follow()
+    this.upperPart = part
+  }
+
+  /** Top first; empty for a pure upper. */
+  get lowers(): LayerDirs {
+    this.follow()
+    return this.lowerParts
+  }
+  set lowers(parts: LayerDirs) {
+    this.follow()
+    this.lowerParts = parts
+  }
+
+  /** Where the lower parts are, when not under this name: the redirect mark of the upper. */
+  get redirect(): string | null {
+    this.follow()
+    return this.redirectMark
+  }
+  set redirect(redirect: string | null) {
+    this.redirectMark = redirect
+  }
+
+  /** The upper carries the impure mark: some children have an origin. */
+  get impure(): boolean {
+    this.follow()
+    return this.impureMark
+  }
+  set impure(impure: boolean) {
+    this.impureMark = impure
+  }
+
+  /**
+   * What was in the upper is in a lower layer once that was frozen (union/snapshot). Each directory finds that out when
+   * it is used next, so that freezing takes no time for those in memory. One that was removed stays as it is.
+   */
+  private follow(): void {
+    const part = this.upperPart
+    if (part !== null && !part.layer.isUpper && !part.pinned) this.sink(part)
+  }
+
+  private sink(part: LayerDir): void {
+    this.upperPart = null
+    this.lowerParts = [part, ...this.lowerParts]
+    this.redirectMark = null
+    this.impureMark = false
+  }
 
   /** Joins an upper with lowers, or several lowers: as OVL_TYPE_MERGE(). */
   get isMerge(): boolean {
@@ -109,7 +159,10 @@ export class Node extends RareFields<Node> {
 
   /** Where the inode lies is the upper. */
   get inUpper(): boolean {
-    return (this.bits & IN_UPPER) !== 0
+    if ((this.bits & IN_UPPER) === 0) return false
+    if (this.place === null || this.type === S_IFDIR || (this.place as LayerDir).layer.isUpper) return true
+    // Without a name it was left out of the layer that its directory has become.
+    return this.removed && this.unlinkedFd >= 0
   }
   set inUpper(value: boolean) {
     this.mark(IN_UPPER, value)

@@ -1,0 +1,40 @@
+/** What the commands about snapshots print with `--json`. */
+import type {
+  SnapshotChange,
+  SnapshotDetails,
+  SnapshotMade,
+  SnapshotRestored,
+  SnapshotSummary,
+} from '../../library/snapshots.js'
+
+export interface SnapshotCreateDocument extends Omit<SnapshotMade, 'id' | 'parent'> {
+  readonly schemaVersion: 1
+}
+
+export interface SnapshotListDocument {
+  readonly schemaVersion: 1
+  /** The oldest first. */
+  readonly snapshots: readonly SnapshotSummary[]
+}
+
+export interface SnapshotShowDocument extends SnapshotDetails {
+  readonly schemaVersion: 1
+}
+
+export interface SnapshotDiffDocument {
+  readonly schemaVersion: 1
+  readonly from: string
+  /** Null: the present. */
+  readonly to: string | null
+  readonly changes: readonly SnapshotChange[]
+}
+
+export interface SnapshotRestoreDocument extends SnapshotRestored {
+  readonly schemaVersion: 1
+}
+
+export interface SnapshotRmDocument {
+  readonly schemaVersion: 1
+  /** Its name. */
+  readonly removed: string
+}

@@ -1,0 +1,90 @@
+/**
+ * A mount that is drained: while the kernel writes out the pages that programs have changed, requests that change the
+ * tree wait, so that what is written then is of one moment. They are put aside with nothing done, and served when it is
+ * over. A change of size is served all the same: the kernel writes nothing of a file while one is under way. So are
+ * times alone, which it hands over with the pages.
+ */
+import { PENDING } from '../../base/errno.js'
+import type { Operations } from '../../operations/contract.js'
+
+type Waiting =
+  | 'symlink'
+  | 'mknod'
+  | 'mkdir'
+  | 'link'
+  | 'unlink'
+  | 'rmdir'
+  | 'rename'
+  | 'create'
+  | 'tmpfile'
+  | 'fsync'
+  | 'setxattr'
+  | 'removexattr'
+  | 'setFlags'
+
+const wait = (): number => PENDING
+
+export class Drain {
+  /** Changes of content that were served since it began. */
+  written = 0
+  #plain: Operations | null = null
+  #isOn = false
+
+  constructor(private readonly operations: Operations) {}
+
+  /** False where it is drained already. */
+  begin(): boolean {
+    if (this.#isOn) return false
+    this.#isOn = true
+    const plain = { ...this.operations }
+    this.#plain = plain
+    const held: Pick<Operations, Waiting> = {
+      symlink: wait,
+      mknod: wait,
+      mkdir: wait,
+      link: wait,
+      unlink: wait,
+      rmdir: wait,
+      rename: wait,
+      create: wait,
+      tmpfile: wait,
+      fsync: wait,
+      setxattr: wait,
+      removexattr: wait,
+      setFlags: wait,
+    }
+    const counted: Pick<Operations, 'setattr' | 'write' | 'fallocate' | 'copyFileRange'> = {
+      setattr: (nodeid, changes) => {
+        const { mode, uid, gid, atime, atimeNow, size } = changes
+        if (size === undefined && [mode, uid, gid, atime, atimeNow].some((each) => each !== undefined)) return PENDING
+        if (size !== undefined) this.written++
+        return plain.setattr(nodeid, changes)
+      },
+      write: (...given) => {
+        this.written++
+        return plain.write(...given)
+      },
+      fallocate: (...given) => {
+        this.written++
+        return plain.fallocate(...given)
+      },
+      copyFileRange: (...given) => {
+        this.written++
+        return plain.copyFileRange(...given)
+      },
+    }
+    Object.assign(this.operations, held, counted)
+    return true
+  }
+
+  /** The operations are another union's by now, and serve. */
+  forget(): void {
+    this.#isOn = false
+  }
+
+  /** Everything is served again. */
+  end(): void {
+    if (this.#isOn) Object.assign(this.operations, this.#plain!)
+    this.#isOn = false
+  }
+}

@@ -1,0 +1,58 @@
+/** From a mount's configuration to the layers that it stands on: the snapshots that its workdir holds come on top. */
+import { StratafsError } from '../base/failure.js'
+import { shown } from '../base/text.js'
+import { chainOf, directoryOf, readJournal, readList } from './records.js'
+import { recover, standsOn } from './recover.js'
+
+/** What is needed of a mount's configuration. Paths are latin1. */
+interface Configured {
+  readonly lowers: readonly string[]
+  readonly layerNames?: readonly string[]
+  readonly upper: string | null
+  readonly work: string | null
+  readonly readonly: boolean
+  readonly snapshots?: number
+  readonly index: 'on' | 'off' | 'immutable'
+  readonly limit?: object | null
+  readonly changelog?: number
+}
+
+/** Lower layers at most, snapshots among them. */
+export const LOWERS_MAX = 500
+
+/**
+ * `config` with the snapshots below its upper, after what was half done in the workdir is finished or undone; the same
+ * where there are none. Throws StratafsError where upper and workdir do not belong together.
+ */
+export function withSnapshots<C extends Configured>(config: C): C {
+  const { upper, work } = config
+  if (upper === null) return config
+  if (work !== null && !config.readonly) recover(upper, work)
+  const list = work === null ? null : readList(work)
+  if (config.readonly && work !== null && readJournal(work) !== null)
+    throw refused(`a snapshot of upperdir ${shown(upper)} is half made`, 'mount it read-write once')
+  checkUpper(upper, list?.base ?? null)
+  if (list === null || list.base === null) return config
+  if ((config.limit ?? null) !== null || (config.changelog ?? 0) > 0)
+    throw refused(`upperdir ${shown(upper)} stands on snapshots`, 'mount it without size=, inodes= and changelog=')
+  const chain = chainOf(list)
+  const lowers = [...chain.map(({ id }) => directoryOf(work!, id)), ...config.lowers]
+  if (lowers.length > LOWERS_MAX) throw refused(`${lowers.length} lower layers, snapshots included`, 'remove some')
+  const layerNames = [...chain.map(({ name }) => Buffer.from(name).toString('latin1')), ...(config.layerNames ?? [])]
+  return { ...config, lowers, layerNames, snapshots: chain.length, index: 'off' }
+}
+
+/** Without its snapshots an upper would show a part of the tree. */
+function checkUpper(upper: string, base: number | null): void {
+  const noted = standsOn(upper)
+  if (noted === base) return
+  if (noted === null)
+    throw refused(`the workdir has snapshots, and upperdir ${shown(upper)} stands on none of them`, BELONG)
+  throw refused(`upperdir ${shown(upper)} stands on snapshot ${noted}, which the workdir does not have on top`, BELONG)
+}
+
+const BELONG = 'name the upperdir and workdir that belong together'
+
+function refused(fault: string, remedy: string): StratafsError {
+  return new StratafsError(fault, 'MOUNT_REFUSED', remedy)
+}
