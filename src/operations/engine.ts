@@ -8,6 +8,7 @@ import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
 import type { LowerStackConfig } from '../stack/lower-stack.js'
+import { native } from '../syscalls/native.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
@@ -17,6 +18,8 @@ import { hurryFilling, placeFilled } from '../union/copy-up/filling.js'
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { setUp, tearDown } from '../union/setup.js'
+import { Ledger } from '../union/state/ledger.js'
+import type { StateMemory } from '../union/state/memory.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
   type HiddenPath,
@@ -39,6 +42,7 @@ import { copyFileRange, fallocate, fsync, fsyncdir, lseek, open, read, release, 
 import { readdir } from './readdir.js'
 import { rmdir, unlink } from './remove.js'
 import { rename } from './rename.js'
+import { type Leftover, resume } from './resume.js'
 import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 
 export interface Engine {
@@ -81,21 +85,44 @@ export interface Engine {
   useChangeLog(recorder: ChangeRecorder): void
   /** Has the change log brought to the database; what Slot.LOGGED will be then. null: there is none. */
   flushChangeLog(): number | null
+  /** What the kernel knows, kept for the next process; null: this mount ends with its own. */
+  readonly ledger: Ledger | null
+  /** Goes on where another engine has died, before anything is served: see operations/resume.ts. */
+  resume(left: Leftover): Operations | null
   /** Syncs, and releases every descriptor. */
   close(): void
 }
 
+/** What outlives the process: memory, and the two ends of the socket in which descriptors are parked. */
+interface KeptState {
+  readonly memory: StateMemory
+  readonly into: number
+  readonly from: number
+}
+
 /** Opens the layers and makes the engine, or says why not. */
-export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | StratafsError {
+export function createEngine(
+  config: UnionConfig,
+  binding: DataBinding,
+  log: LogFunction,
+  kept: KeptState | null = null,
+): Engine | StratafsError {
   const u = setUp(config, binding, log)
   if (u instanceof StratafsError) return u
+  if (kept !== null) keep(u, kept)
   const { metadata } = u.config
   const plain = operationsOf(u)
   applyLimit(u, plain)
   let changes: ChangeRecorder | null = null
+  let parked: ReadonlyMap<number, number> = new Map()
   return {
     operations: metadata === undefined ? plain : metadataView(u, plain, metadata),
     dataWish: u.dataWish,
+    ledger: u.nodes.ledger,
+    resume: (left) =>
+      resume(u, plain, left, (fds) => {
+        parked = fds
+      }),
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
@@ -133,11 +160,19 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     close: () => {
       changes?.flush()
       u.lowerIndex?.flush()
+      for (const fd of parked.values()) native.close(fd)
       tearDown(u)
       // The index may say that it has ended well only when the upper is on disk.
       u.lowerIndex?.close()
     },
   }
+}
+
+function keep(u: Union, { memory, into, from }: KeptState): void {
+  const lost = (errno: number): void =>
+    u.log('warn', 'files without a name are lost should this process die: none can be kept', { errno })
+  u.nodes.ledger = new Ledger(memory, { into, from }, lost)
+  if (!u.config.resumed) memory.nextId = u.root.id + 1
 }
 
 /** The connection has begun. */

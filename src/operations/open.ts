@@ -86,6 +86,11 @@ export function answerOpen(u: Union, node: Node, write: boolean): void {
   const isAnew = u.data.passthrough && node.opens === 0 && node.inUpper && node.contentDir === null
   node.opens++
   if (write) node.writers++
+  const { ledger } = u.nodes
+  if (ledger !== null) {
+    ledger.opened(node)
+    if (node.unlinkedFd >= 0) ledger.park(node, node.unlinkedFd)
+  }
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
   const pages = isAnew ? 0 : OpenedFlag.KEEP_CACHE
@@ -111,8 +116,9 @@ export function release(u: Union, nodeid: number, fh: number): number {
   if (node === undefined || node.opens === 0) return 0
   node.opens--
   if (fh === WRITER && node.writers > 0) node.writers--
+  if (node.opens === 0) closeBacking(u, node)
+  u.nodes.ledger?.opened(node)
   if (node.opens > 0) return 0
-  closeBacking(u, node)
   if (!u.data.noOpen) dropContentFd(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0

@@ -8,15 +8,18 @@ import { sourceStack } from '../../base/source-stack.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
 import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
+import { termsOf } from '../../protocol/init.js'
 import { Session } from '../../session/session.js'
 import { AT_FDCWD, O_WRONLY } from '../../syscalls/constants.js'
 import { type Device, native } from '../../syscalls/native.js'
 import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
+import { StateMemory } from '../../union/state/memory.js'
 import { joinChangeLog, joinIndex } from './attach-index.js'
 import { type AwakeChoice, chooseAwake, idleFacts } from './cpu-latency.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
+import { leftBehind, recoveryOf, resumeServing } from './resume-serving.js'
 
 /** Room for the largest WRITE (1 MiB) and its headers. */
 const BUFFER_BYTES = (1 << 20) + 4096
@@ -55,6 +58,7 @@ export class ServedMount {
     private readonly engine: Engine,
     private readonly binding: LateBinding,
     private readonly changes: ChangeRecorder | null,
+    private readonly memory: StateMemory | null,
   ) {}
 
   /** Opens the layers; null where they cannot be, which is said. */
@@ -66,7 +70,14 @@ export class ServedMount {
   ): ServedMount | null {
     const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
     const binding = new LateBinding()
-    const engine = createEngine(start.config, binding, log)
+    const memory = start.kept === null ? null : StateMemory.map(start.kept.state)
+    if (typeof memory === 'number') {
+      const why = new StratafsError(`the mount's state cannot be mapped (${errnoWords(memory)})`)
+      say({ kind: 'built', refusal: why.toJSON() })
+      return null
+    }
+    const kept = memory === null ? null : { memory, into: start.kept!.into, from: start.kept!.from }
+    const engine = createEngine(start.config, binding, log, kept)
     if (engine instanceof StratafsError) {
       say({ kind: 'built', refusal: engine.toJSON() })
       return null
@@ -74,7 +85,7 @@ export class ServedMount {
     joinIndex(engine, start.index, log)
     const changes = joinChangeLog(engine, start.index, (start.config.changelog ?? 0) > 0)
     say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-    return new ServedMount(id, start, thread, say, engine, binding, changes)
+    return new ServedMount(id, start, thread, say, engine, binding, changes, memory)
   }
 
   get device(): Device | null {
@@ -85,18 +96,28 @@ export class ServedMount {
   begin(fd: number): void {
     const { epoll, wakeFd } = this.thread
     const sibling = this.thread.sibling()
+    const { memory } = this
+    const left = memory === null ? null : leftBehind(memory)
     const device =
-      sibling === null
-        ? new native.Device(fd, wakeFd, BUFFER_BYTES)
-        : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
+      memory !== null
+        ? new native.Device(fd, wakeFd, BUFFER_BYTES, sibling, memory.request)
+        : sibling === null
+          ? new native.Device(fd, wakeFd, BUFFER_BYTES)
+          : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
     device.share(epoll, this.id)
     const session = this.#makeSession(device)
     this.binding.device = dataBinding(device, wakeFd)
     if (this.changes !== null) this.changes.who = () => session.asker
     const trace = this.start.trace ? (line: string) => this.say({ kind: 'trace', line }) : undefined
     const turns = this.start.index === null ? undefined : turnsOf(this.start.index.shared)
-    const connection = new Connection(device, session, { trace, turns })
+    const { ledger } = this.engine
+    const aside = (low: number, high: number, isOn: boolean): void => ledger?.journal.aside(low, high, isOn)
+    const connection = new Connection(device, session, { trace, turns, aside })
     this.#served = { session, device, connection, awake: this.#keepAwake(device), fd }
+    if (this.start.kept?.resumed && left !== null) {
+      const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
+      resumeServing({ engine: this.engine, memory: memory!, session, connection, left, log })
+    }
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
   }
@@ -195,7 +216,8 @@ export class ServedMount {
     if (this.#served === null) return null
     const { agreed } = this.#served.session
     const protocol = agreed === null ? null : `${agreed.major}.${agreed.minor}`
-    return { ...this.engine.describe(), awake: this.#served.awake, protocol }
+    const recovery = recoveryOf(this.memory !== null, agreed)
+    return { ...this.engine.describe(), awake: this.#served.awake, protocol, recovery }
   }
 
   #counters(): Record<string, unknown> | null {
@@ -245,7 +267,12 @@ export class ServedMount {
         data: this.engine.dataWish,
         readdirplus: 'on',
         overlaid: this.start.config.metadata !== undefined,
+        resends: this.memory !== null,
+        agreed: (answer) => {
+          if (this.memory !== null) this.memory.terms = termsOf(answer)
+        },
       },
+      journal: this.engine.ledger?.journal,
       fault: (error, request) => {
         const stack = sourceStack(error)
         this.say({ kind: 'log', level: 'error', message: 'a request failed inside', fields: { request, stack } })

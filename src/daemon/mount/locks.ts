@@ -14,6 +14,8 @@ import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface DirectoryLocks {
+  /** Descriptors that hold them: a lock lasts as long as anybody has one. */
+  readonly fds: readonly number[]
   release(): void
 }
 
@@ -44,7 +46,7 @@ export function lockDirectories(
     }
     held.push(lock)
   }
-  return { release }
+  return { fds: held.map(({ fd }) => fd), release }
 }
 
 function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | StratafsError {

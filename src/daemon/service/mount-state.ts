@@ -18,6 +18,15 @@ export function overlaidUpper(upper: string | null): StratafsError | null {
   )
 }
 
+/** What a mount has for itself, by option and path. */
+export function placesToLock({ config: { upper, work } }: MountPlan): readonly (readonly [string, string])[] {
+  if (!upper || !work) return []
+  return [
+    ['upperdir', upper],
+    ['workdir', work],
+  ]
+}
+
 export function newState(plan: MountPlan, engine: EngineHandle): MountState {
   const { mountpoint, options, config, settings } = plan
   const device = mountedOn(mountpoint, readMounts())?.device ?? ''

@@ -15,6 +15,7 @@ import { notifyIndexOfNode } from '../context/index-updates.js'
 import { locate, statNode, type Union, type Writable } from '../context/union.js'
 import { splitNodeid } from '../data/backing.js'
 import { rebindData } from '../data/content-fd.js'
+import { keepUnlinked } from '../data/forget.js'
 import { setNlinkMark } from '../lookup/link-counts.js'
 import { placeFile } from '../lookup/lookup.js'
 import { listingAdd } from '../lookup/merged-directory.js'
@@ -202,6 +203,8 @@ function commitUnnamed(job: Job): number {
   job.node.inUpper = true
   job.node.inodeDir = null
   job.node.contentDir = null
+  keepUnlinked(job.u, job.node, pin)
+  job.u.nodes.ledger?.renamed(job.node)
   return 0
 }
 
