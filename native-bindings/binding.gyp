@@ -29,6 +29,7 @@
         "src/usage.cc",
         "src/usage-walk.cc",
         "src/allocation.cc",
+        "src/shared.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],
@@ -42,7 +43,7 @@
     {
       "target_name": "launch",
       "type": "executable",
-      "sources": ["src/launch.c", "src/launch-daemon.c", "src/launch-host.c"],
+      "sources": ["src/launch.c", "src/launch-daemon.c", "src/launch-host.c", "src/launch-keep.c"],
       "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-O2", "-Wall", "-Wextra"],
       "conditions": [["OS!='linux'", { "type": "none" }]]

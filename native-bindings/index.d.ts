@@ -302,6 +302,21 @@ export interface Native {
   /** 0: the walk has ended, and its count holds; -EINPROGRESS; -ENOENT: there is none; -EAGAIN: the tree was changed
    * under it; another error. After all but -EINPROGRESS there is none any more. `cancel`: ends it. */
   usageWalked(id: number, cancel: boolean): number
+  // ---- what outlives the process ------------------------------------------------------------------------------
+  /** memfd_create(2). */
+  memfd(): number
+  /** `length` bytes of a memfd from `offset` on (whole pages), which grows to hold them; -EFBIG where the process has a
+   * limit of file sizes; -errno. */
+  mapShared(fd: number, offset: number, length: number): ArrayBuffer | number
+  /** Two connected unix sockets into `pair`: of messages that stay apart (SEQPACKET, with much room), or a stream. */
+  socketPair(messages: boolean, pair: Int32Array): number
+  /** Sends bytes with up to 8 descriptors, never waiting; the number of bytes, or -errno (-EAGAIN: no room). */
+  sendFds(socket: number, bytes: Uint8Array, fds: Int32Array): number
+  /**
+   * Receives bytes and descriptors, which are the caller's then: `fds[0]` is their number, they follow (9 in all).
+   * `peek`: the message stays where it is. `wait`: until there is one. The number of bytes, 0 at the end, or -errno.
+   */
+  receiveFds(socket: number, bytes: Uint8Array, fds: Int32Array, peek: boolean, wait: boolean): number
 
   // ---- the FUSE device ----------------------------------------------------------------------------------------
   readonly Device: DeviceConstructor
@@ -312,6 +327,8 @@ export interface DeviceConstructor {
   new (fd: number, wakeFd: number, bufferBytes: number): Device
   /** With the buffers of `sibling`: both are served by one thread, one request at a time. */
   new (fd: number, wakeFd: number, bufferBytes: number, sibling: Device): Device
+  /** Requests are read into `request` (1 MiB + 4096 bytes at least), which a later process can look at. */
+  new (fd: number, wakeFd: number, bufferBytes: number, sibling: Device | null, request: ArrayBuffer): Device
 }
 
 /**
@@ -334,6 +351,13 @@ export interface Device {
   next(replyBytes: number): number
   /** Writes the first `replyBytes` bytes of `reply`, without reading. */
   send(replyBytes: number): number
+  /** Reads a request that is there already: its length, -EAGAIN where there is none, or another -errno as of `next`. */
+  take(): number
+  /**
+   * FUSE_NOTIFY_RESEND (Linux 6.9): whatever was read from this connection and not answered comes again, before all
+   * else, with bit 63 of its unique set. 0, or -errno (-EINVAL: the kernel knows no such thing).
+   */
+  resend(): number
   /**
    * READs of `nodeid` are answered from `fd`, and WRITEs too where `writable`. Binding again replaces. The descriptor
    * stays the caller's: it must outlive the binding. A WRITE flagged FUSE_WRITE_KILL_SUIDGID (4) clears setuid, and

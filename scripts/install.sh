@@ -152,4 +152,6 @@ for link in "${!target[@]}"; do
   ln -sfn "$home/${target[$link]}" "$link"
 done
 printf 'install: %s\n' "${links[@]}"
+# Mounts that outlive their process are served by this version from now on; what cannot be says so, and goes on.
+"$prefix/bin/stratafs" host upgrade || true
 echo "install: $pages pages of the manual in $prefix/share/man"

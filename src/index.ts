@@ -26,7 +26,14 @@ export {
   type Summary,
 } from './library/changes.js'
 export { checkMounts, type MountHealth } from './library/health.js'
-export { type HostStatus, listHosts, type StoppedHosts, stopHosts } from './library/hosts.js'
+export {
+  type HostStatus,
+  listHosts,
+  type StoppedHosts,
+  stopHosts,
+  type UpgradedHosts,
+  upgradeHosts,
+} from './library/hosts.js'
 export {
   diffImages,
   type ImageChange,

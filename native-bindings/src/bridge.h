@@ -228,6 +228,7 @@ void describeSync(Table& table);
 void describeUsage(Table& table);
 void describeUsageWalk(Table& table);
 void describeFill(Table& table);
+void describeShared(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

@@ -65,10 +65,38 @@ bool shareBuffers(napi_env env, napi_value self, Device& device, napi_value sibl
   return addCounters(env, self, &device.counters);
 }
 
-// new Device(fd, wakeFd, bufferBytes, sibling?)
+// The request buffer is `given`, memory that outlives this process; the reply buffer is the thread's where it has one.
+bool useRequest(napi_env env, napi_value self, Device& device, napi_value given, napi_value sibling, bool hasSibling) {
+  void* data = nullptr;
+  size_t length = 0, unused;
+  if (napi_get_arraybuffer_info(env, given, &data, &length) != napi_ok || length < Device::kLeastReply) return false;
+  napi_property_descriptor row = {"request", nullptr, nullptr, nullptr, nullptr, given, napi_enumerable, nullptr};
+  if (napi_define_properties(env, self, 1, &row) != napi_ok) return false;
+  device.request = static_cast<uint8_t*>(data);
+  device.requestBytes = Device::kLeastReply;
+  if (!hasSibling) {
+    device.replyBytes = Device::kLeastReply;
+    return addBuffer(env, self, "reply", device.replyBytes, &device.reply) && addCounters(env, self, &device.counters);
+  }
+  napi_value reply;
+  if (napi_get_named_property(env, sibling, "reply", &reply) != napi_ok) return false;
+  if (napi_get_arraybuffer_info(env, reply, reinterpret_cast<void**>(&device.reply), &unused) != napi_ok) return false;
+  device.replyBytes = unused;
+  row.utf8name = "reply";
+  row.value = reply;
+  return napi_define_properties(env, self, 1, &row) == napi_ok && addCounters(env, self, &device.counters);
+}
+
+bool isObject(napi_env env, napi_value value) {
+  napi_valuetype kind = napi_undefined;
+  napi_typeof(env, value, &kind);
+  return kind == napi_object;
+}
+
+// new Device(fd, wakeFd, bufferBytes, sibling?, request?)
 napi_value construct(napi_env env, napi_callback_info info) {
-  size_t count = 4;
-  napi_value argv[4], self, target;
+  size_t count = 5;
+  napi_value argv[5], self, target;
   int fd, wakeFd;
   uint32_t bytes;
   napi_get_cb_info(env, info, &count, argv, &self, nullptr);
@@ -81,9 +109,10 @@ napi_value construct(napi_env env, napi_callback_info info) {
     delete device;
     return fail(env, "the device could not be made");
   }
-  napi_valuetype kind = napi_undefined;
-  napi_typeof(env, argv[3], &kind);
-  bool made = kind == napi_object ? shareBuffers(env, self, *device, argv[3]) : addBuffers(env, self, *device, bytes);
+  bool hasSibling = isObject(env, argv[3]);
+  bool made = isObject(env, argv[4]) ? useRequest(env, self, *device, argv[4], argv[3], hasSibling)
+              : hasSibling           ? shareBuffers(env, self, *device, argv[3])
+                                     : addBuffers(env, self, *device, bytes);
   return made ? self : fail(env, "no memory for the device's buffers");
 }
 
@@ -115,6 +144,8 @@ napi_value deviceClass(napi_env env) {
   const napi_property_descriptor rows[] = {
       row("next", method<&Device::next>),
       row("send", method<&Device::send>),
+      row("take", method<&Device::take>),
+      row("resend", method<&Device::resend>),
       row("bind", method<&Device::bind>),
       row("unbind", method<&Device::unbind>),
       row("direct", method<&Device::direct>),

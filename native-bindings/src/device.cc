@@ -94,6 +94,18 @@ int64_t Device::next(uint32_t replyBytes) {
 
 int64_t Device::send(uint32_t replyBytes) { return writeReply(replyBytes); }
 
+// A request that is there already, without waiting: its length, -EAGAIN where there is none, or another -errno.
+int64_t Device::take() { return tryRequest(); }
+
+// FUSE_NOTIFY_RESEND of Linux 6.9: what was read and not answered, by whomever, comes once more.
+int64_t Device::resend() {
+  constexpr int32_t kResend = 7;
+  uint8_t message[kHeader] = {};
+  store<uint32_t>(message, 0, sizeof message);
+  store<int32_t>(message, 4, kResend);
+  return ::write(fd_, message, sizeof message) < 0 ? -errno : 0;
+}
+
 // 0, also when the kernel no longer wants it (ENOENT), or -errno.
 int64_t Device::writeReply(size_t length) {
   if (length < kHeader || length > replyBytes) return -EINVAL;

@@ -39,6 +39,8 @@ class Device {
 
   int64_t next(uint32_t replyBytes);
   int64_t send(uint32_t replyBytes);
+  int64_t take();
+  int64_t resend();
   void bind(double nodeid, int fd, bool writable);
   void unbind(double nodeid);
   bool used(double nodeid);

@@ -50,5 +50,11 @@ int askHost(const struct call* call, const char* package, const char* here, stru
 // After `launch`: takes the lock away where no host came to be.
 void forgetHost(const struct host* host);
 
+// The first argument of a keeper: `--keep PROGRAM ARGUMENT…`.
+#define KEEP "--keep"
+
+// Keeps what mounts need to be served on, over descriptor 3, and runs `command` when whoever serves them has died.
+int keep(char** command);
+
 // The rest of `askHost`, once the call has been sent over `fd`.
 int hearHost(int fd);

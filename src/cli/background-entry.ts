@@ -9,8 +9,10 @@ import { StratafsError } from '../base/failure.js'
 import { sourceStack } from '../base/source-stack.js'
 import { Host } from '../daemon/host/host.js'
 import type { HostCall } from '../daemon/host/host-line.js'
+import { RESUME } from '../daemon/keeper/keeper.js'
 import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
 import { stderrIsJournal } from '../daemon/process/journal.js'
+import { legacies } from '../daemon/process/legacies.js'
 import { addonObstacle } from '../syscalls/native.js'
 import { readMountWords } from './mount/mount-fast-parse.js'
 import { isMountProgramForm, parseMountProgram } from './mount/mount-program.js'
@@ -29,6 +31,7 @@ let isHeard = true
 
 async function main(): Promise<void> {
   const socket = takeHostSocket()
+  if (rawArguments()[0] === RESUME) process.exit(await resumeAll(socket))
   const mount = addonObstacle === null ? prepare(ownCall()) : null
   if (mount === null) {
     answer('other')
@@ -42,6 +45,28 @@ async function main(): Promise<void> {
   const host = socket === null ? null : await Host.begin(socket, prepare)
   if (typeof host === 'string') tell(`say each mount gets a process of its own here: ${host}`)
   process.exit(await served(serveInBackground(order, report, waiter), host))
+}
+
+/** This process follows one that has died: serves its mounts on, and listens where it did. */
+async function resumeAll(socket: string | null): Promise<number> {
+  isHeard = false
+  process.chdir('/')
+  const waiter = { say: () => {}, isWanted: () => true }
+  const orders = legacies(LAUNCHER)
+  const serving = orders.map(async (order) => {
+    try {
+      return await serveInBackground(order, async () => true, waiter)
+    } finally {
+      order.legacy?.kept.end()
+    }
+  })
+  const host = socket === null ? null : await Host.follow(socket, prepare)
+  if (host === null) await Promise.all(serving)
+  else {
+    await Promise.all(serving.map((each) => host.serve(each)))
+    await host.ended
+  }
+  return 0
 }
 
 /** The exit code, once nothing is served any more. */

@@ -45,8 +45,8 @@ export class Workdir {
     this.whiteout = new SharedWhiteout(fd, () => this.temporary())
   }
 
-  /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind. */
-  static open(layer: Layer, baseFd: number, path: string, volatile: boolean): Workdir | StratafsError {
+  /** Opens `work/`, swept; refuses a workdir that a volatile mount left behind, unless that one is `resumed`. */
+  static open(layer: Layer, baseFd: number, path: string, volatile: boolean, resumed = false): Workdir | StratafsError {
     const fd = openOrMake(baseFd, 'work')
     const stamp = fd < 0 ? [] : stampOf(fd)
     if (fd < 0)
@@ -55,7 +55,7 @@ export class Workdir {
         'MOUNT_REFUSED',
         'name a writable directory',
       )
-    if (native.statat(fd, 'incompat') >= 0) {
+    if (!resumed && native.statat(fd, 'incompat') >= 0) {
       native.close(fd)
       return volatileLeft(path)
     }

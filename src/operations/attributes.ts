@@ -4,6 +4,7 @@
  */
 
 import { Errno } from '../base/errno.js'
+import { isOfGroup } from '../layers/caller-groups.js'
 import { formatOverride, storedId } from '../layers/id-mapping.js'
 import { trusts } from '../layers/override-trust.js'
 import { S_IFLNK, S_IFMT, S_IFREG, S_ISGID, S_ISUID, S_SETID, UTIME_NOW, UTIME_OMIT } from '../syscalls/constants.js'
@@ -19,7 +20,6 @@ import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
 import type { Filling } from '../union/nodes/filling.js'
 import type { Node } from '../union/nodes/node.js'
-import { isOfGroup } from './caller-groups.js'
 import type { SetAttr } from './contract.js'
 import { nodeOf } from './directory-of.js'
 

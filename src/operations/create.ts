@@ -43,7 +43,7 @@ function make(u: Union, caller: Caller, parentId: number, name: string, mode: nu
   const parent = directoryOf(u, parentId)
   if (typeof parent === 'number') return parent
   const node = makeNode(u, caller, parent, name, mode, act)
-  return typeof node === 'number' ? node : addLookup(node)
+  return typeof node === 'number' ? node : addLookup(u, node)
 }
 
 /** The node of a new entry, `u.attr` filled; `act` returns 0 or a descriptor to serve it from. */
@@ -55,6 +55,7 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   if (existing < 0) return existing
   const kept = checkImmutable(parent)
   if (kept < 0) return kept
+  u.nodes.ledger?.journal.intendMake(parent.id, name)
   const isDirectory = (mode & S_IFMT) === S_IFDIR
   const made = createUpper(u, caller, parent, name, isDirectory, act)
   if (made < 0) return made
@@ -154,16 +155,16 @@ export function create(u: Union, caller: Caller, parentId: number, name: string,
     noteMappable(u, node)
     u.attr.lasting = false
   }
-  return addLookup(node)
+  return addLookup(u, node)
 }
 
-function openExisting(u: Union, parent: Node, name: string, flags: number): number {
+export function openExisting(u: Union, parent: Node, name: string, flags: number): number {
   const node = childOf(u, parent, name)
   if (typeof node === 'number') return node === 0 ? -Errno.ENOENT : node
   const errno = open(u, node.id, flags & ~(O_CREAT | O_TRUNC))
   if (errno < 0) return errno
   const known = readAttr(u, node)
-  return known < 0 ? known : addLookup(node)
+  return known < 0 ? known : addLookup(u, node)
 }
 
 /** An unnamed file in the upper part of `parent`. */
@@ -193,10 +194,14 @@ function unnamedNode(u: Union, file: number): number {
   node.unlinkedFd = native.openat(file, '', O_PATH, 0)
   if (node.unlinkedFd < 0) return node.unlinkedFd
   keepContentFd(u, node, file, true)
+  u.nodes.ledger?.park(node, node.unlinkedFd)
   fillAttr(u, node, u.topStat)
   answerOpen(u, node, true)
   // A kernel that asks for no open tells of no close.
-  if (u.data.noOpen) node.opens = node.writers = 0
+  if (u.data.noOpen) {
+    node.opens = node.writers = 0
+    u.nodes.ledger?.opened(node)
+  }
   if (node.backing > 0) noteMappable(u, node)
-  return addLookup(node)
+  return addLookup(u, node)
 }

@@ -9,6 +9,7 @@ import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
 import type { LowerStackConfig } from '../stack/lower-stack.js'
+import { native } from '../syscalls/native.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { type DataModeRequest, negotiatedMode } from '../union/context/data-mode.js'
 import type { DataBinding, DataModeAgreed } from '../union/context/results.js'
@@ -21,6 +22,8 @@ import { listingOf } from '../union/lookup/merged-directory.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { type Frozen, freeze } from '../union/snapshot/freeze.js'
 import { leave, type RestoreOrder, restore } from '../union/snapshot/restore.js'
+import { Ledger } from '../union/state/ledger.js'
+import type { StateMemory } from '../union/state/memory.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
   type HiddenPath,
@@ -43,6 +46,7 @@ import { copyFileRange, fallocate, fsync, fsyncdir, lseek, open, read, release, 
 import { readdir } from './readdir.js'
 import { rmdir, unlink } from './remove.js'
 import { rename } from './rename.js'
+import { type Leftover, resume } from './resume.js'
 import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 
 export type { RestoreOrder } from '../union/snapshot/restore.js'
@@ -94,20 +98,38 @@ export interface Engine {
    * names in the root before and after it; or why not. Words are latin1.
    */
   restore(order: RestoreOrder): string[] | StratafsError
+  /** What the kernel knows, kept for the next process; null: this mount ends with its own. */
+  readonly ledger: Ledger | null
+  /** Goes on where another engine has died, before anything is served: see operations/resume.ts. */
+  resume(left: Leftover): Operations | null
   /** Syncs, and releases every descriptor. */
   close(): void
 }
 
+/** What outlives the process: memory, and the two ends of the socket in which descriptors are parked. */
+interface KeptState {
+  readonly memory: StateMemory
+  readonly into: number
+  readonly from: number
+}
+
 /** Opens the layers and makes the engine, or says why not. */
-export function createEngine(config: UnionConfig, binding: DataBinding, log: LogFunction): Engine | StratafsError {
+export function createEngine(
+  config: UnionConfig,
+  binding: DataBinding,
+  log: LogFunction,
+  kept: KeptState | null = null,
+): Engine | StratafsError {
   const made = setUp(config, binding, log)
   if (made instanceof StratafsError) return made
   let u = made
+  if (kept !== null) keep(u, kept)
   const { metadata } = u.config
   const plain = operationsOf(u)
   applyLimit(u, plain)
   let changes: ChangeRecorder | null = null
   const operations = metadata === undefined ? plain : metadataView(u, plain, metadata)
+  let parked: ReadonlyMap<number, number> = new Map()
   return {
     operations,
     freeze: (id, name) => unsettled(u) ?? freeze(u, id, name),
@@ -121,6 +143,11 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
       return turnTo(last, next, operations)
     },
     dataWish: u.dataWish,
+    ledger: u.nodes.ledger,
+    resume: (left) =>
+      resume(u, plain, left, (fds) => {
+        parked = fds
+      }),
     describe: () => describeUnion(u),
     downgrade: (what) => u.degrade(what),
     counters: () => ({ nodes: u.nodes.size, directories: u.cache.size, listings: u.listings.size, ...u.counters }),
@@ -160,6 +187,7 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
     close: () => {
       changes?.flush()
       u.lowerIndex?.flush()
+      for (const fd of parked.values()) native.close(fd)
       tearDown(u)
       // The index may say that it has ended well only when the upper is on disk.
       u.lowerIndex?.close()
@@ -169,6 +197,8 @@ export function createEngine(config: UnionConfig, binding: DataBinding, log: Log
 
 /** A file that is still being copied up lies nowhere yet: in no snapshot, and in nothing that can be gone back from. */
 function unsettled(u: Union): StratafsError | null {
+  if (u.nodes.ledger !== null)
+    return new StratafsError('a mount with recover=on has no snapshots', 'FAILED', 'mount without recover=on')
   const isOnWay = placeFilled(u)
   const [node] = u.filling
   if (node === undefined && !isOnWay) return null
@@ -188,6 +218,13 @@ function turnTo(last: Union, next: Union, operations: Operations): string[] {
   tearDown(last, false)
   Object.assign(operations, operationsOf(next))
   return [...new Set(names)]
+}
+
+function keep(u: Union, { memory, into, from }: KeptState): void {
+  const lost = (errno: number): void =>
+    u.log('warn', 'files without a name are lost should this process die: none can be kept', { errno })
+  u.nodes.ledger = new Ledger(memory, { into, from }, lost)
+  if (!u.config.resumed) memory.nextId = u.root.id + 1
 }
 
 /** The connection has begun. */

@@ -34,11 +34,12 @@ export function link(u: Union, nodeid: number, newParentId: number, newName: str
   if (present !== 0) return typeof present === 'number' ? present : -Errno.EEXIST
   const kept = checkImmutable(parent) < 0 ? -Errno.EPERM : checkChange(node)
   if (kept < 0) return kept
+  u.nodes.ledger?.journal.intendMake(parent.id, newName, node.id)
   const errno = makeLink(u, node, parent, newName)
   if (errno < 0) return errno
   publish(u, node, parent, newName)
   const read = readAttr(u, node)
-  return read < 0 ? read : addLookup(node)
+  return read < 0 ? read : addLookup(u, node)
 }
 
 function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
@@ -58,10 +59,11 @@ function makeLink(u: Union, node: Node, parent: Node, newName: string): number {
 /** One more name: the union's count of a group rises with the upper's own, so its mark stays true. */
 function publish(u: Union, node: Node, parent: Node, name: string): void {
   const upper = parent.dir!.upper!
-  if (node.unlinkedFd >= 0 || node.inodeDir === null) placeAgain(node, upper, name)
+  if (node.unlinkedFd >= 0 || node.inodeDir === null) placeAgain(u, node, upper, name)
   addName(node, parent, name)
   listingAdd(parent, name, node.type)
   notifyIndex(u, parent, name)
+  u.nodes.ledger?.renamed(node)
   if (node.links !== null) node.links.nlink++
   invalidateIfSplit(u, node)
   const fd = u.cache.fd(upper)

@@ -26,15 +26,21 @@ export function lookup(u: Union, parentId: number, name: string): number {
     const errno = readAttr(u, node)
     if (errno < 0) return errno
   }
-  return addLookup(node)
+  return addLookup(u, node)
 }
 
 export function forget(u: Union, nodeid: number, count: number): void {
+  forgetOne(u, nodeid, count)
+  u.nodes.ledger?.journal.forgot()
+}
+
+function forgetOne(u: Union, nodeid: number, count: number): void {
   const ghost = u.nodes.ghost(nodeid)
   if (ghost !== undefined) return forgetGhost(u, ghost, count)
   const node = u.nodes.get(nodeid)
   if (node === undefined || node === u.root) return
   u.cache.beginOperation()
   node.nlookup = Math.max(0, node.nlookup - count)
+  u.nodes.ledger?.forgotten(node)
   if (node.nlookup === 0) forgetUnused(u, node)
 }

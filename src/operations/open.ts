@@ -89,6 +89,11 @@ export function answerOpen(u: Union, node: Node, write: boolean): void {
   node.opens++
   if (write) node.writers++
   if (write && backing > 0) u.passedToWriters.add(node)
+  const { ledger } = u.nodes
+  if (ledger !== null) {
+    ledger.opened(node)
+    if (node.unlinkedFd >= 0) ledger.park(node, node.unlinkedFd)
+  }
   u.opened.fh = write ? WRITER : READER
   u.opened.backing = backing
   const pages = isAnew ? 0 : OpenedFlag.KEEP_CACHE
@@ -114,8 +119,9 @@ export function release(u: Union, nodeid: number, fh: number): number {
   if (node === undefined || node.opens === 0) return 0
   node.opens--
   if (fh === WRITER && node.writers > 0 && --node.writers === 0) u.passedToWriters.delete(node)
+  if (node.opens === 0) closeBacking(u, node)
+  u.nodes.ledger?.opened(node)
   if (node.opens > 0) return 0
-  closeBacking(u, node)
   if (!u.data.noOpen) dropContentFd(u, node)
   if (node.nlookup === 0) forgetUnused(u, node)
   return 0

@@ -7,6 +7,7 @@ import type { Union } from '../union/context/union.js'
 import { forgetUnused } from '../union/data/forget.js'
 import { addLookup, childOf } from '../union/lookup/lookup.js'
 import { listingOf, noteListed } from '../union/lookup/merged-directory.js'
+import { type Listing, OLDEST_COOKIE } from '../union/nodes/listing.js'
 import type { Node } from '../union/nodes/node.js'
 import { prefetchEntry, prefetchWalk } from '../union/read-ahead/walk.js'
 import type { EntrySink } from './contract.js'
@@ -34,7 +35,14 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
     if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), wanted)) break
   }
   listing.unfinished = cookie >= 0
+  if (listing.unfinished) keepOrder(u, nodeid, listing, cookie)
   return 0
+}
+
+/** Whoever reads on may be answered by another process: names that were told must not come again, nor be left out. */
+function keepOrder({ nodes: { ledger } }: Union, nodeid: number, listing: Listing, cookie: number): void {
+  if (ledger !== null && (cookie < OLDEST_COOKIE || !ledger.hasListing(nodeid)))
+    ledger.keepListing(nodeid, listing.order)
 }
 
 interface Wanted {
@@ -56,7 +64,7 @@ function give(u: Union, parent: Node, name: string, cookie: number, type: number
   const told = !plus || (again && child.nlookup > 0)
   const nodeid = !told && (u.attrFresh || readAttr(u, child) >= 0) ? child.id : 0
   const taken = sink.add(name, cookie, child.ino, listed, nodeid)
-  if (taken && nodeid > 0) addLookup(child)
+  if (taken && nodeid > 0) addLookup(u, child)
   else if (child.nlookup === 0) forgetUnused(u, child)
   return taken
 }

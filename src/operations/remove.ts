@@ -12,6 +12,7 @@ import { copyUp } from '../union/copy-up/copy-up.js'
 import { copyUpForUnlink, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
 import { holdsWhiteouts, isEmpty } from '../union/lookup/merged-directory.js'
 import type { Node } from '../union/nodes/node.js'
+import { placeOf } from '../union/state/ledger.js'
 import { directoryOf, existing } from './directory-of.js'
 
 export function unlink(u: Union, parentId: number, name: string): number {
@@ -57,11 +58,19 @@ function removeName(u: Union, parent: Node, name: string, node: Node): number {
   const inUpper = node.isUpper && stands >= 0
   const prepared = prepareUnlink(u, node, parent, name)
   if (prepared < 0) return prepared
+  intendRemoval(u, parent, name, node)
   const errno = hides > 0 ? hide(u, parent, name, node, inUpper) : removeUpper(u, upper, name, node)
   if (errno < 0) return errno
   // From here the name is gone on disk; nothing below may fail.
   publishUnlink(u, node, parent, name, inUpper)
   return 0
+}
+
+function intendRemoval(u: Union, parent: Node, name: string, node: Node): void {
+  const { ledger } = u.nodes
+  if (ledger === null) return
+  const lies = node.isUpper ? null : placeOf(node)
+  ledger.journal.intendRemoval(parent.id, name, node.id, lies)
 }
 
 /** Nothing below: the upper entry goes, a directory with the whiteouts that are all it holds by way of the workdir. */

@@ -6,6 +6,7 @@
 import { Errno } from '../base/errno.js'
 import { RENAME_EXCHANGE, RENAME_NOREPLACE, RENAME_WHITEOUT, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { Stat } from '../syscalls/stat.js'
 import { notifyIndex } from '../union/context/index-updates.js'
 import { checkDelete, checkImmutable } from '../union/context/protection.js'
 import { isLowerPositive } from '../union/context/search.js'
@@ -19,6 +20,7 @@ import { planRename, type RenamePlan, type Target } from '../union/entries/renam
 import { childOf, placeFile } from '../union/lookup/lookup.js'
 import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/lookup/merged-directory.js'
 import { addName, dropName, type Node } from '../union/nodes/node.js'
+import { placeOf } from '../union/state/ledger.js'
 import { directoryOf, existing } from './directory-of.js'
 import { leaveMarked, type MarkedMove } from './leave-marked.js'
 
@@ -188,6 +190,7 @@ function act(m: Move, plan: RenamePlan): number {
   const to = m.newParent.dir!.upper!
   const ready = prepareWhiteout(m, plan)
   if (ready < 0) return ready
+  intendRename(m)
   if (plan.act === 'leave-whiteout' && u.whiteouts.writtenAs === 'xattr') return leaveMarked(move(m))
   if (plan.aufsWhiteoutAtOld) {
     const made = u.whiteouts.make(from, m.oldName)
@@ -207,6 +210,17 @@ function act(m: Move, plan: RenamePlan): number {
   if (typeof aside === 'string' && aside !== '') u.writable!.work.discard(aside)
   if (plan.act === 'leave-whiteout') u.counters.whiteouts++
   return 0
+}
+
+function intendRename({ u, flags, oldParent, oldName, newParent, newName, node, victim }: Move): void {
+  const { ledger } = u.nodes
+  if (ledger === null) return
+  // Where the old name shows something at a moment after the act it does not say whether that has come.
+  const tells = (flags & RENAME_EXCHANGE) === 0 && u.whiteouts.writtenAs !== 'xattr'
+  const ino = tells || native.statat(u.cache.fd(oldParent.dir!.upper!), oldName) < 0 ? 0 : native.stat[Stat.INO_LOW]!
+  const lies = victim === null || victim.isUpper ? null : placeOf(victim)
+  const names = { parent: oldParent.id, name: oldName, newParent: newParent.id, newName }
+  ledger.journal.intendRename({ ...names, node: node.id, victim: victim?.id ?? 0, flags, ino }, lies)
 }
 
 /** A whiteout will stand under the old name, or under the new one for a moment. */
@@ -235,6 +249,8 @@ function publish(m: Move, target: Target): void {
   settle(node, oldParent, oldName, newParent, newName)
   if (victim !== null && exchange) settle(victim, newParent, newName, oldParent, oldName)
   else listingRemove(oldParent, oldName)
+  u.nodes.ledger?.renamed(node)
+  if (victim !== null && exchange) u.nodes.ledger?.renamed(victim)
   listingAdd(newParent, newName, node.type)
   notifyIndex(u, oldParent, oldName, true)
   notifyIndex(u, newParent, newName, true)

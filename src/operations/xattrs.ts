@@ -6,7 +6,7 @@ import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
 import { isForeign } from '../layers/marks.js'
 import { isOverride } from '../layers/override-trust.js'
-import { S_ISGID, XATTR_CAPABILITY } from '../syscalls/constants.js'
+import { S_ISGID, XATTR_CAPABILITY, XATTR_CREATE } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import { layerOf } from '../union/context/attributes.js'
@@ -16,6 +16,7 @@ import { copyUp } from '../union/copy-up/copy-up.js'
 import { copyUpForChange } from '../union/copy-up/fill-and-write.js'
 import { invalidateIfSplit } from '../union/data/backing.js'
 import type { Node } from '../union/nodes/node.js'
+import { Intent } from '../union/state/journal.js'
 import { nodeOf } from './directory-of.js'
 import { layerName } from './layer-name.js'
 
@@ -88,9 +89,17 @@ export function setxattr(
   if (fd < 0) return fd
   const name = u.locatedName
   node.withoutCapabilities = false
+  intendCreation(u, u.marks.stored(attribute), flags, fd, name)
   const stored = attribute.startsWith(ACL) ? mapAcl(value, u.uids, u.gids, 'stored') : value
   const errno = native.setxattr(fd, name, u.marks.stored(attribute), stored, flags)
   return errno >= 0 && killSgid ? clearSetgid(fd, name) : errno
+}
+
+/** Of an attribute that must not be there yet: were this done once more, it would be. */
+function intendCreation(u: Union, stored: string, flags: number, fd: number, name: string): void {
+  if (u.nodes.ledger === null || (flags & XATTR_CREATE) === 0) return
+  if (native.getxattr(fd, name, stored) !== -Errno.ENODATA) return
+  u.nodes.ledger.journal.intendXattr(Intent.SET_XATTR)
 }
 
 export function removexattr(u: Union, nodeid: number, attribute: string): number {
@@ -98,6 +107,7 @@ export function removexattr(u: Union, nodeid: number, attribute: string): number
   if (typeof present === 'number' && present === -Errno.ENODATA) return present
   const node = writableNode(u, nodeid, attribute)
   if (typeof node === 'number') return node
+  u.nodes.ledger?.journal.intendXattr(Intent.REMOVE_XATTR)
   const fd = locate(u, node)
   return fd < 0 ? fd : native.removexattr(fd, u.locatedName, u.marks.stored(attribute))
 }

@@ -61,6 +61,8 @@ export interface InitChoices {
   readonly pageSize: number
   /** A kernel overlay lies above, and is to keep no file handles. */
   readonly overlaid?: boolean | undefined
+  /** The mount outlives its process: unanswered requests are to come again then. */
+  readonly resends?: boolean | undefined
 }
 
 /** What init_out says. */
@@ -131,6 +133,29 @@ function agreedData(offer: InitOffer, wanted: DataChoices): DataModeAgreed {
   return { passthrough, writeback, noOpen: !passthrough && (offer.flags & InitFlag.NO_OPEN_SUPPORT) !== 0 }
 }
 
+const TERMS = [
+  'major',
+  'minor',
+  'maxReadahead',
+  'flags',
+  'flags2',
+  'maxBackground',
+  'congestionThreshold',
+  'maxWrite',
+  'timeGran',
+  'maxPages',
+  'maxStackDepth',
+] as const
+
+/** An agreement as numbers, and back. */
+export function termsOf(answer: InitAnswer): number[] {
+  return TERMS.map((name) => answer[name])
+}
+
+export function answerOf(terms: readonly number[]): InitAnswer {
+  return Object.fromEntries(TERMS.map((name, at) => [name, terms[at]!])) as unknown as InitAnswer
+}
+
 /** What an agreement means for file data. */
 export function dataTerms(answer: InitAnswer): DataModeAgreed {
   return {
@@ -153,7 +178,8 @@ function wantedFlags(choices: InitChoices, data: DataModeAgreed): number {
 function wantedFlags2(choices: InitChoices, data: DataModeAgreed): number {
   const handles = choices.overlaid ? InitFlag2.NO_EXPORT_SUPPORT : 0
   const mapped = choices.directIo ? InitFlag2.DIRECT_IO_ALLOW_MMAP : 0
-  return handles | mapped | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
+  const resends = choices.resends ? InitFlag2.HAS_RESEND : 0
+  return handles | mapped | resends | (data.passthrough ? InitFlag2.PASSTHROUGH : 0)
 }
 
 /** A newer major: name ours and wait; the kernel then sends a second INIT that speaks it. */

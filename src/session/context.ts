@@ -26,6 +26,10 @@ export interface SessionConfig {
   readonly data: DataChoices
   /** The kernel's page size in bytes; 4096 where nothing else is known. */
   readonly pageSize?: number
+  /** Told what INIT has agreed on, before the kernel is. */
+  readonly agreed?: ((answer: InitAnswer) => void) | undefined
+  /** What was read and not answered is asked for again, should this process die. */
+  readonly resends?: boolean | undefined
   /** A kernel overlay lies above. */
   readonly overlaid?: boolean | undefined
 }
@@ -41,7 +45,7 @@ const NOT_AT_ALL = validity(0)
 export class Context {
   readonly request: RequestBuffer
   readonly reply: ReplyBuffer
-  readonly operations: Operations
+  operations: Operations
   readonly port: DataPort
   readonly config: SessionConfig
   readonly entryValid: Validity

@@ -13,6 +13,7 @@ import type { InitAnswer } from '../protocol/init.js'
 import { IN_HEADER, MAX_REPLY_ERRNO, OUT_HEADER, opcodeNames } from '../protocol/opcodes.js'
 import { printArguments } from '../protocol/print.js'
 import { MALFORMED } from '../protocol/requests.js'
+import { resumeTerms } from './connection.js'
 import { Context, type SessionConfig } from './context.js'
 import { Counters } from './counters.js'
 import { type Operation, operations as table } from './opcodes.js'
@@ -29,18 +30,44 @@ interface SessionParts {
   readonly port: DataPort
   readonly config: SessionConfig
   readonly fault: Fault
+  /** Notes how far the request in hand has come, for the process after this one. */
+  readonly journal?: RequestJournal | undefined
+}
+
+interface RequestJournal {
+  begin(uniqueLow: number, uniqueHigh: number, opcode: number): void
+  done(): void
+  isAgain: boolean
 }
 
 export class Session {
   readonly counters = new Counters()
   readonly #context: Context
   readonly #fault: Fault
+  readonly #journal: RequestJournal | undefined
   /** The row of the request in view; undefined when it has none. */
   #row: Operation | undefined
 
   constructor(parts: SessionParts) {
     this.#context = new Context(parts.request, parts.reply, parts.operations, parts.port, parts.config)
     this.#fault = parts.fault
+    this.#journal = parts.journal
+  }
+
+  /** Goes on with what INIT agreed on with the process before this one. */
+  resume(answer: InitAnswer): void {
+    resumeTerms(this.#context, answer)
+  }
+
+  /** As `handle`, of the request that was in hand when that process died, answered by `operations`. */
+  handleAgain(length: number, operations: Operations): number {
+    const context = this.#context
+    const usual = context.operations
+    context.operations = operations
+    if (this.#journal !== undefined) this.#journal.isAgain = true
+    const reply = this.handle(length)
+    context.operations = usual
+    return reply
   }
 
   /** Who sent the request in view. */
@@ -67,7 +94,9 @@ export class Session {
       return 0
     }
     const row = this.#find()
+    this.#journal?.begin(request.words[2]!, request.words[3]!, request.opcode)
     const result = sound ? this.#serve(row) : this.#malformed()
+    this.#journal?.done()
     if (row?.encode.silent || request.unique === 0) return 0
     if (result === PENDING) return PENDING
     return result < 0 ? reply.fail(request, result) : reply.finish(request, result)

@@ -53,6 +53,11 @@ type Surroundings = Pick<
   | 'stopWarming'
   | 'diskBlocksRead'
   | 'hasCapability'
+  | 'memfd'
+  | 'mapShared'
+  | 'socketPair'
+  | 'sendFds'
+  | 'receiveFds'
   | 'Device'
 >
 
@@ -110,6 +115,11 @@ export const surroundings: Surroundings = {
   prefetchDirectory: refuse(Errno.ENOSYS),
   stopWarming: refuse(Errno.ENOSYS),
   diskBlocksRead: () => 0,
+  memfd: refuse(Errno.ENOSYS),
+  mapShared: refuse(Errno.ENOSYS),
+  socketPair: refuse(Errno.ENOSYS),
+  sendFds: refuse(Errno.ENOSYS),
+  receiveFds: refuse(Errno.ENOSYS),
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)

@@ -22,7 +22,7 @@ export function openWritable(config: UnionConfig, engine: number): OpenedUpper |
   if (config.upper === null || config.work === null || config.readonly) return null
   const roots = openUpper(config.upper, config.work, config.noatime)
   if (roots instanceof StratafsError) return roots
-  const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile)
+  const work = Workdir.open(roots.layer, roots.workFd, config.work, config.volatile, config.resumed)
   if (work instanceof StratafsError) return work
   const fits = probeMount(work, roots.layer, config)
   if (fits !== null) return fits

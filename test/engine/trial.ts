@@ -32,7 +32,7 @@ export interface Point {
 class Ended extends Error {}
 
 /** Refuses what the scenario says the upper's filesystem refuses. */
-function refusing(scenario: Scenario, hook: Hook | null): Hook {
+export function refusing(scenario: Scenario, hook: Hook | null): Hook {
   return (name, args, proceed) => {
     if (name === 'mknodat' && scenario.aufs && ((args[2] as number) & S_IFMT) === S_IFCHR && args[3] === 0) return -1
     if (name === 'openat' && scenario.named && ((args[2] as number) & O_TMPFILE) === O_TMPFILE) return -Errno.EOPNOTSUPP

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { InitFlag, InitFlag2 } from '../../src/protocol/flags.js'
-import { dataTerms, type InitAnswer, type InitChoices, negotiate } from '../../src/protocol/init.js'
+import { answerOf, dataTerms, type InitAnswer, type InitChoices, negotiate, termsOf } from '../../src/protocol/init.js'
 
 const data = { passthrough: false, stackDepth: 1, writeback: true } as const
 const choices: InitChoices = { data, acl: true, readdirplus: 'on', directIo: false, maxWrite: 1 << 20, pageSize: 4096 }
@@ -51,6 +51,13 @@ describe('INIT', () => {
       assert.equal(answer.flags2, 0)
       assert.equal(answer.timeGran, 1)
     }
+  })
+
+  it('asks for what was not answered to come again only where a mount outlives its process, and only of 7.40', () => {
+    assert.equal(agreed(offers[45], { resends: true }).flags2, InitFlag2.HAS_RESEND)
+    assert.equal(agreed(offers[38], { resends: true }).flags2, 0)
+    const answer = agreed(offers[45], { resends: true })
+    assert.deepEqual(answerOf(termsOf(answer)), answer)
   })
 
   it('a newer minor is answered with ours', () => {

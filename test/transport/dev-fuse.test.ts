@@ -31,6 +31,15 @@ class ScriptedDevice implements Device {
   }
 
   send = (...args: unknown[]) => this.#called('send', args)
+  /** What `take` reads. */
+  readonly taken: Uint8Array[] = []
+  take = () => {
+    const bytes = this.taken.shift()
+    if (bytes === undefined) return -11
+    new Uint8Array(this.request).set(bytes)
+    return bytes.length
+  }
+  resend = () => 0
   bind = (...args: unknown[]) => void this.#called('bind', args)
   unbind = (...args: unknown[]) => void this.#called('unbind', args)
   used = (...args: unknown[]) => this.#called('used', args)
@@ -134,6 +143,48 @@ describe('the loop over /dev/fuse', () => {
       'rx 3 FORGET n9 {nlookup:1}',
       'rx 4 FLUSH n9',
       'tx 4 ENOSYS',
+    ])
+  })
+
+  it('takes over what another process read, oldest first, and answers for that one', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [])
+    const again = (unique: number) => request({ opcode: Opcode.LOOKUP, unique: BigInt(unique) + (1n << 63n) }, 'a\0')
+    device.taken.push(again(8), forget, again(6), lookup, again(4))
+    const connection = new Connection(device, kernel.session)
+    const taken = connection.takeOver() as Uint8Array[]
+    // What is read for the first time comes after all that is sent again.
+    assert.deepEqual(
+      taken,
+      [lookup, forget, again(6), again(8)].map((bytes) => new Uint8Array(bytes)),
+    )
+    const elsewhere = { ...kernel.operations, lookup: () => 0, attr: kernel.operations.attr }
+    connection.serveTaken(taken[2]!, elsewhere as never)
+    assert.deepEqual(device.calls.slice(-1), [['send', 16 + 128]])
+    assert.equal(new Float64Array(device.reply, 16, 1)[0], 0)
+  })
+
+  it('answers EIO where a kernel sends nothing again', () => {
+    const kernel = new SyntheticKernel()
+    const device = new ScriptedDevice(kernel, [])
+    device.resend = () => -22
+    const connection = new Connection(device, kernel.session)
+    assert.equal(connection.takeOver(), -22)
+    connection.fail(12, 0)
+    assert.deepEqual([...new Int32Array(device.reply, 0, 4)], [16, -5, 12, 0])
+    assert.deepEqual(device.calls.slice(-1), [['send', 16]])
+  })
+
+  it('tells of requests that wait, and that they do not any more', () => {
+    const kernel = new SyntheticKernel()
+    const told: unknown[] = []
+    let turns = 0
+    kernel.operations.answers.lookup = () => (turns++ === 0 ? PENDING : 9)
+    const device = new ScriptedDevice(kernel, [lookup, 0])
+    serve(device, kernel, () => turns > 1, { aside: (...of: unknown[]) => told.push(of) })
+    assert.deepEqual(told, [
+      [2, 0, true],
+      [2, 0, false],
     ])
   })
 

@@ -82,6 +82,8 @@ export interface HostDocument {
   readonly hosts: readonly HostStatus[]
   /** Process ids of those that `stop` has ended. */
   readonly stopped: readonly number[]
+  /** Process ids of those that `upgrade` has replaced, and of those that serve their mounts now. */
+  readonly upgraded: readonly { readonly from: number; readonly to: number }[]
 }
 
 export interface SnapshotterDocument {

@@ -1,5 +1,5 @@
 /** What `stratafs host status` and `stratafs host stop` do. */
-import { listHosts, stopHosts } from '../../library/hosts.js'
+import { listHosts, stopHosts, upgradeHosts } from '../../library/hosts.js'
 import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
@@ -17,7 +17,7 @@ const COLUMNS = [
 export async function runHostStatus(json: boolean): Promise<number> {
   const hosts = await listHosts()
   if (json) {
-    return printDocument('host', { schemaVersion: 1, hosts, stopped: [] })
+    return printDocument('host', { schemaVersion: 1, hosts, stopped: [], upgraded: [] })
   }
   const rows = hosts.map(({ pid, mounts, threads, rss }) => {
     const silent = threads.filter(({ silentMs }) => silentMs > 0).length
@@ -32,9 +32,18 @@ export async function runHostStatus(json: boolean): Promise<number> {
 /** Ends hosts without a mount; fails where one has some. */
 export async function runHostStop(json: boolean): Promise<number> {
   const outcome = await stopHosts()
-  if (json) printDocument('host', { schemaVersion: 1, hosts: outcome.busy, stopped: outcome.stopped })
+  if (json) printDocument('host', { schemaVersion: 1, hosts: outcome.busy, stopped: outcome.stopped, upgraded: [] })
   else for (const pid of outcome.stopped) writeOut(`process ${pid} has ended\n`)
   for (const { pid, mounts } of outcome.busy)
     printError(`process ${pid} serves ${mounts.join(', ')}: unmount first (\`stratafs unmount\`)`)
   return outcome.busy.length > 0 ? Exit.FAILED : Exit.DONE
+}
+
+/** Has this version serve the mounts of every host on; fails where one goes on as it is. */
+export async function runHostUpgrade(json: boolean): Promise<number> {
+  const { upgraded, refused } = await upgradeHosts()
+  if (json) printDocument('host', { schemaVersion: 1, hosts: await listHosts(), stopped: [], upgraded })
+  else for (const { from, to } of upgraded) writeOut(`process ${to} serves the mounts of process ${from}\n`)
+  for (const { pid, why } of refused) printError(`process ${pid} is not replaced: ${why}`)
+  return refused.length > 0 ? Exit.FAILED : Exit.DONE
 }

@@ -64,6 +64,8 @@ interface EngineDocument {
   } | null
   /** Whether it keeps processors from halting, and why. */
   readonly Awake?: { readonly Holds: boolean; readonly Why: string }
+  /** What becomes of it when its process dies (`recover=on`). */
+  readonly Recovery?: { readonly Kind: 'full' | 'partial' | 'none'; readonly Why: string }
   /** `hybrid`: a kernel overlay lies above, of these options and data-only layers. */
   readonly Engine?: 'hybrid'
   readonly Overlay?: { readonly Options: readonly string[]; readonly DataLayers: readonly string[] }
@@ -99,6 +101,7 @@ export interface EngineFacts extends UnionDescription {
   readonly protocol: string | null
   /** Whether idle processors are kept from sleeping; not over fuse-native. */
   readonly awake?: { readonly holds: boolean; readonly why: string }
+  readonly recovery?: { readonly kind: 'full' | 'partial' | 'none'; readonly why: string }
 }
 
 /** As the option is written. */

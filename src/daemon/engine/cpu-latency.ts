@@ -4,6 +4,9 @@
  * gains much and affects nobody else.
  */
 import { readFileSync } from 'node:fs'
+import { errnoWords } from '../../base/errno-words.js'
+import { AT_FDCWD, O_WRONLY } from '../../syscalls/constants.js'
+import { type Device, native } from '../../syscalls/native.js'
 import type { AwakeRequest } from '../options/mount-settings.js'
 
 /** What the kernel tells of its idle processors; null: it does not. */
@@ -76,4 +79,18 @@ function read(path: string): string | null {
   } catch {
     return null
   }
+}
+
+/** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
+const LATENCY = '/dev/cpu_dma_latency'
+
+/** As the mount wishes, where that can be had; what somebody asked for in vain is told to `downgrade`. */
+export function holdAwake(device: Device, wish: AwakeRequest, downgrade: (what: string) => void): AwakeChoice {
+  const choice = chooseAwake(wish, idleFacts())
+  const fd = choice.holds ? native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0) : -1
+  if (fd >= 0) device.keepAwake(fd)
+  if (fd >= 0 || wish === 'off') return choice
+  const why = choice.holds ? `${LATENCY} cannot be opened (${errnoWords(fd)})` : choice.why
+  if (wish === 'on') downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
+  return { holds: false, why }
 }

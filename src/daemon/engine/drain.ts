@@ -5,7 +5,10 @@
  * times alone, which it hands over with the pages.
  */
 import { PENDING } from '../../base/errno.js'
+import { StratafsError } from '../../base/failure.js'
 import type { Operations } from '../../operations/contract.js'
+import type { Engine } from '../../operations/engine.js'
+import type { Question } from './engine-messages.js'
 
 type Waiting =
   | 'symlink'
@@ -86,5 +89,30 @@ export class Drain {
   end(): void {
     if (this.#isOn) Object.assign(this.operations, this.#plain!)
     this.#isOn = false
+  }
+}
+
+export type FreezingQuestion = Extract<Question, { what: 'drain' | 'resume' | 'written' | 'freeze' | 'restore' }>
+
+/**
+ * The steps of a snapshot after `drain`. `written`: what the device has written itself. What was put aside is served
+ * when the messages have been read.
+ */
+export function answerFreezing(question: FreezingQuestion, engine: Engine, drain: Drain, written: number): unknown {
+  if (question.what === 'written') return drain.written + written
+  let stays = false
+  try {
+    if (question.what === 'restore') {
+      const names = engine.restore(question.order)
+      if (names instanceof StratafsError) return { refusal: names.toJSON() }
+      drain.forget()
+      return { names, upperFd: engine.upperFd }
+    }
+    if (question.what !== 'freeze') return true
+    const frozen = engine.freeze(question.id, question.name)
+    stays = question.stays
+    return frozen instanceof StratafsError ? { refusal: frozen.toJSON() } : frozen
+  } finally {
+    if (!stays) drain.end()
   }
 }

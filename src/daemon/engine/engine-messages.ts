@@ -9,6 +9,7 @@ import type { LimitChange } from '../../operations/change-limit.js'
 import type { RestoreOrder } from '../../operations/engine.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
+import type { EngineKept } from '../keeper/kept-mount.js'
 import type { AwakeRequest } from '../options/mount-settings.js'
 
 /** What an engine is built from. */
@@ -21,6 +22,8 @@ export interface EngineStart {
   readonly awake: AwakeRequest
   /** The index of owners, or null where there is none. */
   readonly index: EngineIndex | null
+  /** What the next process will need; null: the mount ends with this one. */
+  readonly kept: EngineKept | null
 }
 
 /** What the engine's thread needs to use the index. */

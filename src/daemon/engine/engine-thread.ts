@@ -95,8 +95,8 @@ export class EngineThread implements EngineHandle {
       await this.#index?.finish('result' in ending)
       return ending
     })
-    const { config, timeout, trace: traced, awake } = start
-    const told = { config, timeout, trace: traced, awake, index: this.#index?.forEngine ?? null }
+    const { config, timeout, trace: traced, awake, kept } = start
+    const told = { config, timeout, trace: traced, awake, kept, index: this.#index?.forEngine ?? null }
     this.#thread.send(this.#number, { kind: 'build', start: told }, this.#index?.transfer ?? [])
   }
 

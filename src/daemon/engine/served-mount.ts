@@ -8,16 +8,18 @@ import { sourceStack } from '../../base/source-stack.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
 import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
+import { termsOf } from '../../protocol/init.js'
 import { Session } from '../../session/session.js'
-import { AT_FDCWD, O_WRONLY } from '../../syscalls/constants.js'
 import { type Device, native } from '../../syscalls/native.js'
 import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
+import { StateMemory } from '../../union/state/memory.js'
 import { joinChangeLog, joinIndex } from './attach-index.js'
-import { type AwakeChoice, chooseAwake, idleFacts } from './cpu-latency.js'
-import { Drain } from './drain.js'
+import { type AwakeChoice, holdAwake } from './cpu-latency.js'
+import { answerFreezing, Drain, type FreezingQuestion } from './drain.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
+import { leftBehind, recoveryOf, resumeServing } from './resume-serving.js'
 
 /** Of the device's counters. */
 const DEVICE_WRITES = 2
@@ -60,6 +62,7 @@ export class ServedMount {
     private readonly engine: Engine,
     private readonly binding: LateBinding,
     private readonly changes: ChangeRecorder | null,
+    private readonly memory: StateMemory | null,
   ) {
     this.#drain = new Drain(engine.operations)
   }
@@ -73,7 +76,14 @@ export class ServedMount {
   ): ServedMount | null {
     const log: LogFunction = (level, message, fields = {}) => say({ kind: 'log', level, message, fields })
     const binding = new LateBinding()
-    const engine = createEngine(start.config, binding, log)
+    const memory = start.kept === null ? null : StateMemory.map(start.kept.state)
+    if (typeof memory === 'number') {
+      const why = new StratafsError(`the mount's state cannot be mapped (${errnoWords(memory)})`)
+      say({ kind: 'built', refusal: why.toJSON() })
+      return null
+    }
+    const kept = memory === null ? null : { memory, into: start.kept!.into, from: start.kept!.from }
+    const engine = createEngine(start.config, binding, log, kept)
     if (engine instanceof StratafsError) {
       say({ kind: 'built', refusal: engine.toJSON() })
       return null
@@ -81,7 +91,7 @@ export class ServedMount {
     joinIndex(engine, start.index, log)
     const changes = joinChangeLog(engine, start.index, (start.config.changelog ?? 0) > 0)
     say({ kind: 'built', refusal: null, stack: engine.stack, upperFd: engine.upperFd })
-    return new ServedMount(id, start, thread, say, engine, binding, changes)
+    return new ServedMount(id, start, thread, say, engine, binding, changes, memory)
   }
 
   get device(): Device | null {
@@ -92,18 +102,29 @@ export class ServedMount {
   begin(fd: number): void {
     const { epoll, wakeFd } = this.thread
     const sibling = this.thread.sibling()
+    const { memory } = this
+    const left = memory === null ? null : leftBehind(memory)
     const device =
-      sibling === null
-        ? new native.Device(fd, wakeFd, BUFFER_BYTES)
-        : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
+      memory !== null
+        ? new native.Device(fd, wakeFd, BUFFER_BYTES, sibling, memory.request)
+        : sibling === null
+          ? new native.Device(fd, wakeFd, BUFFER_BYTES)
+          : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
     device.share(epoll, this.id)
     const session = this.#makeSession(device)
     this.binding.device = dataBinding(device, wakeFd)
     if (this.changes !== null) this.changes.who = () => session.asker
     const trace = this.start.trace ? (line: string) => this.say({ kind: 'trace', line }) : undefined
     const turns = this.start.index === null ? undefined : turnsOf(this.start.index.shared)
-    const connection = new Connection(device, session, { trace, turns })
-    this.#served = { session, device, connection, awake: this.#keepAwake(device), fd }
+    const { ledger } = this.engine
+    const aside = (low: number, high: number, isOn: boolean): void => ledger?.journal.aside(low, high, isOn)
+    const connection = new Connection(device, session, { trace, turns, aside })
+    const awake = holdAwake(device, this.start.awake, (what) => this.engine.downgrade(what))
+    this.#served = { session, device, connection, awake, fd }
+    if (this.start.kept?.resumed && left !== null) {
+      const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
+      resumeServing({ engine: this.engine, memory: memory!, session, connection, left, log })
+    }
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
   }
@@ -202,33 +223,17 @@ export class ServedMount {
     }
   }
 
-  /** The steps of a snapshot. What was put aside is served when the messages have been read. */
-  #freezing(question: Extract<Question, { what: 'drain' | 'resume' | 'written' | 'freeze' | 'restore' }>): unknown {
-    const drain = this.#drain
-    if (question.what === 'drain') return !this.#held && this.#served !== null && drain.begin()
-    if (question.what === 'written') return drain.written + (this.#served?.device.counters[DEVICE_WRITES] ?? 0)
-    let stays = false
-    try {
-      if (question.what === 'resume') return true
-      if (question.what === 'restore') {
-        const names = this.engine.restore(question.order)
-        if (names instanceof StratafsError) return { refusal: names.toJSON() }
-        drain.forget()
-        return { names, upperFd: this.engine.upperFd }
-      }
-      const frozen = this.engine.freeze(question.id, question.name)
-      stays = question.stays
-      return frozen instanceof StratafsError ? { refusal: frozen.toJSON() } : frozen
-    } finally {
-      if (!stays) drain.end()
-    }
+  #freezing(question: FreezingQuestion): unknown {
+    if (question.what === 'drain') return !this.#held && this.#served !== null && this.#drain.begin()
+    return answerFreezing(question, this.engine, this.#drain, this.#served?.device.counters[DEVICE_WRITES] ?? 0)
   }
 
   #describe(): Record<string, unknown> | null {
     if (this.#served === null) return null
     const { agreed } = this.#served.session
     const protocol = agreed === null ? null : `${agreed.major}.${agreed.minor}`
-    return { ...this.engine.describe(), awake: this.#served.awake, protocol }
+    const recovery = recoveryOf(this.memory !== null, agreed)
+    return { ...this.engine.describe(), awake: this.#served.awake, protocol, recovery }
   }
 
   #counters(): Record<string, unknown> | null {
@@ -250,17 +255,6 @@ export class ServedMount {
     }
   }
 
-  /** As the mount wishes, where that can be had; what somebody asked for in vain is said. */
-  #keepAwake(device: Device): AwakeChoice {
-    const choice = chooseAwake(this.start.awake, idleFacts())
-    const fd = choice.holds ? native.openat(AT_FDCWD, LATENCY, O_WRONLY, 0) : -1
-    if (fd >= 0) device.keepAwake(fd)
-    if (fd >= 0 || this.start.awake === 'off') return choice
-    const why = choice.holds ? `${LATENCY} cannot be opened (${errnoWords(fd)})` : choice.why
-    if (this.start.awake === 'on') this.engine.downgrade(`awake=1 is without effect: ${why}; idle processors halt`)
-    return { holds: false, why }
-  }
-
   #makeSession(device: Device): Session {
     const seconds = this.start.timeout ?? Number.POSITIVE_INFINITY
     const { operations } = this.engine
@@ -278,7 +272,12 @@ export class ServedMount {
         data: this.engine.dataWish,
         readdirplus: 'on',
         overlaid: this.start.config.metadata !== undefined,
+        resends: this.memory !== null,
+        agreed: (answer) => {
+          if (this.memory !== null) this.memory.terms = termsOf(answer)
+        },
       },
+      journal: this.engine.ledger?.journal,
       fault: (error, request) => {
         const stack = sourceStack(error)
         this.say({ kind: 'log', level: 'error', message: 'a request failed inside', fields: { request, stack } })
@@ -286,6 +285,3 @@ export class ServedMount {
     })
   }
 }
-
-/** The kernel's own way for a program to say what latency it can bear; whoever opens it holds it until it is closed. */
-const LATENCY = '/dev/cpu_dma_latency'

@@ -2,6 +2,9 @@
 import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { packageRoot } from '../../base/package-files.js'
+import { STATE_FORMAT } from '../../union/state/memory.js'
+import { RESUME } from '../keeper/keeper.js'
 import { privateDirectories } from '../mount/run-directory.js'
 
 /** What a host tells of itself. */
@@ -18,6 +21,9 @@ export interface HostStatus {
 /** `refused`: it has mounts, and goes on. */
 export type StopAnswer = { readonly stopped: number } | { readonly refused: HostStatus }
 
+/** `upgraded`: that process makes way at once; `refused`: it goes on, for that reason. */
+export type UpgradeAnswer = { readonly upgraded: number } | { readonly refused: string; readonly pid: number }
+
 const PATIENCE_MS = 5_000
 
 /** The sockets of this user's hosts; some may be left by hosts that were killed. */
@@ -29,8 +35,15 @@ export function hostSockets(): string[] {
   )
 }
 
+/** Words for `askHost`: this version is to follow. */
+export function upgradeQuestion(): string {
+  const script = join(packageRoot(), 'dist/src/cli/launched-main.cjs')
+  const command = [process.execPath, script, RESUME]
+  return ['upgrade', STATE_FORMAT, command.length, ...command].join('\0')
+}
+
 /** The answer of the host that listens on `path`; null where none does, or it takes too long. */
-export function askHost<T>(path: string, question: 'status' | 'stop'): Promise<T | null> {
+export function askHost<T>(path: string, question: string): Promise<T | null> {
   return new Promise((resolve) => {
     const socket = connect(path)
     let text = ''

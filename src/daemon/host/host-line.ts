@@ -13,7 +13,11 @@ export interface HostCall {
   readonly args: readonly string[]
 }
 
-type HostRequest = { readonly kind: 'mount'; readonly call: HostCall } | { readonly kind: 'status' | 'stop' }
+type HostRequest =
+  | { readonly kind: 'mount'; readonly call: HostCall }
+  | { readonly kind: 'status' | 'stop' }
+  /** Another version is to follow: the format of the state that it takes, and its command. */
+  | { readonly kind: 'upgrade'; readonly format: number; readonly command: readonly string[] }
 
 /** Longest call in bytes: what execve(2) takes at most, by default. */
 const LONGEST = 2 << 20
@@ -88,6 +92,11 @@ function parse(text: string): HostRequest | null {
   const [kind, cwd, name, count] = words
   if (words.length < 2) return null
   if (kind === 'status' || kind === 'stop') return { kind }
+  if (kind === 'upgrade') {
+    const [, format, length, ...command] = words
+    if (command.length <= Number(length)) return null
+    return { kind, format: Number(format), command: command.slice(0, Number(length)) }
+  }
   if (kind !== 'mount' || cwd === undefined || name === undefined || count === undefined) return null
   const args = words.slice(4, -1)
   if (words.length < 5 || args.length < Number(count)) return null

@@ -4,18 +4,20 @@
  * (peer.ts); everybody else gets a process of their own.
  */
 import { rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
-import { AT_FDCWD, LOCK_EX, LOCK_NB, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
+import { AT_FDCWD, LOCK_EX, LOCK_NB, O_CREAT, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { STATE_FORMAT } from '../../union/state/memory.js'
 import { enginePool } from '../engine/engine-pool.js'
+import { keeper } from '../keeper/keeper.js'
 import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
 import { giveBackSoon } from './give-back.js'
-import type { HostStatus } from './host-client.js'
+import type { HostStatus, UpgradeAnswer } from './host-client.js'
 import { type HostCall, HostLine } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
@@ -30,6 +32,8 @@ const IDLE_APART_SECONDS = 3
 /** Somebody is looking for this host right now: it asks again so much later whether it may end. */
 const BUSY_MS = 100
 const TRIES = 20
+/** The answer that this process makes way is out by then. */
+const GOODBYE_MS = 20
 
 /** What a caller's arguments come to; null: nothing for a background process. */
 type PrepareCall = (call: HostCall) => {
@@ -61,8 +65,18 @@ export class Host {
     })
     const host = new Host(server, path, prepare)
     if (!(await listens)) return `its socket ${path} cannot be made`
+    keeper.socket = path
     enginePool.allowMany()
     return host
+  }
+
+  /** The same in a process that follows a host which has died; null where another one has begun meanwhile. */
+  static async follow(path: string, prepare: PrepareCall): Promise<Host | null> {
+    const lock = takeOrMakeLock(path)
+    if (lock === 'busy') return null
+    const host = (await isListening(path)) ? null : await Host.begin(path, prepare)
+    native.close(lock)
+    return host instanceof Host ? host : null
   }
 
   private constructor(
@@ -98,7 +112,24 @@ export class Host {
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
+    else if (request.kind === 'upgrade') line.end(JSON.stringify(this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
+  }
+
+  /** Another version follows, as one would after a death: so nothing has to be brought to an end first. */
+  #makeWay(format: number, command: readonly string[]): UpgradeAnswer {
+    const { pid } = process
+    const alone = this.#active - keeper.size
+    const why =
+      format !== STATE_FORMAT
+        ? `it takes state of format ${format}, and this one has format ${STATE_FORMAT}: unmount, and mount again`
+        : alone > 0
+          ? `${alone} of its mounts end with it: mount them with -o recover=on, or unmount them first`
+          : null
+    if (why !== null) return { refused: why, pid }
+    if (!keeper.makeWay(command)) return { refused: 'its keeper cannot be reached', pid }
+    setTimeout(() => process.kill(pid, 'SIGKILL'), GOODBYE_MS)
+    return { upgraded: pid }
   }
 
   async #mount(call: HostCall, line: HostLine): Promise<number> {
@@ -172,6 +203,24 @@ function takeLock(path: string): number | null | 'busy' {
   if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) return fd
   native.close(fd)
   return 'busy'
+}
+
+function takeOrMakeLock(path: string): number | 'busy' {
+  const fd = native.openat(AT_FDCWD, lockOf(path), O_RDONLY | O_NOFOLLOW | O_CREAT, 0o600)
+  if (fd < 0) return 'busy'
+  if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) return fd
+  native.close(fd)
+  return 'busy'
+}
+
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => socket.destroy())
+    socket.unref()
+  })
 }
 
 /** Node keeps a socket's descriptor to itself; asking who connected needs it. */

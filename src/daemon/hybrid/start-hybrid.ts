@@ -57,7 +57,7 @@ async function startOver(
 ): Promise<EngineHandle | StratafsError> {
   const { timeout, trace: traced, awake } = plan.settings
   const config = lowerConfig(plan.config, roots)
-  const start = { config, timeout, trace: traced, awake, mountpoint: plan.mountpoint }
+  const start = { config, timeout, trace: traced, awake, mountpoint: plan.mountpoint, kept: null }
   const engine = await EngineThread.start(start, log, trace)
   if (engine instanceof StratafsError) return engine
   const refused = await attachBoth(plan, prefix, roots, engine)

@@ -16,6 +16,8 @@ import { Stat } from '../../syscalls/stat.js'
 export interface DirectoryLocks {
   /** Locks one more; why it cannot be locked, or null. */
   add(option: string, path: string): StratafsError | null
+  /** Descriptors that hold them: a lock lasts as long as anybody has one. */
+  readonly fds: readonly number[]
   release(): void
 }
 
@@ -52,7 +54,7 @@ export function lockDirectories(
     held.push(lock)
     return null
   }
-  return { add, release }
+  return { add, fds: held.map(({ fd }) => fd), release }
 }
 
 function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | StratafsError {

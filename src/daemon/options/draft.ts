@@ -63,6 +63,7 @@ function defaultSettings(): Draft['settings'] {
     allowRoot: false,
     engine: 'auto',
     timeout: null,
+    recover: false,
     awake: 'auto',
     logFile: null,
     journal: false,

@@ -35,6 +35,8 @@ export interface MountSettings {
   readonly engine: EngineRequest
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
+  /** The mount outlives the process that serves it. */
+  readonly recover: boolean
   /** Whether idle processors are kept from halting in busy times. */
   readonly awake: AwakeRequest
   /** Absolute latin1 path; null: the daemon's own choice. */

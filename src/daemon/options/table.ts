@@ -169,6 +169,9 @@ const behaviour: Record<string, OptionRow> = {
       settings.awake = word === 'auto' ? word : word === '1' ? 'on' : 'off'
     },
   ),
+  recover: value(onOff, ({ settings }, on) => {
+    settings.recover = on
+  }),
   host: value(
     (given) => oneOf(given, ['auto', 'off']),
     () => {

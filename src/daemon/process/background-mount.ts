@@ -4,12 +4,14 @@
  * mount did not end well.
  */
 import { existsSync, rmSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { StratafsError } from '../../base/failure.js'
 import type { LogTarget } from '../../base/log.js'
 import { pathBytes } from '../../base/text.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import { filesStem, runDirectory } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import type { Legacy } from '../service/legacy.js'
 import { type DaemonVoice, runDaemon, type Served } from './daemon-process.js'
 import { openLog } from './open-log.js'
 
@@ -22,6 +24,8 @@ export interface BackgroundOrder {
   readonly warnings: readonly string[]
   /** Its standard error is the journal: log there. */
   readonly journal: boolean
+  /** Another process has made it and served it. */
+  readonly legacy?: Legacy
 }
 
 /** `mountpoint` is resolved. */
@@ -40,7 +44,8 @@ export async function serveInBackground(
   waiter: Waiter,
 ): Promise<number> {
   const { logFile, journal } = order.plan.settings
-  const own = logFile === null && !journal && !order.journal ? ownLog(order.plan.mountpoint) : null
+  const inherited = order.legacy !== undefined && logFile !== null && isOwnLog(logFile) ? logFile : null
+  const own = inherited ?? (logFile === null && !journal && !order.journal ? ownLog(order.plan.mountpoint) : null)
   const dropLog = () => {
     if (own !== null) for (const end of ['', '.1']) rmSync(pathBytes(`${own}${end}`), { force: true })
   }
@@ -57,11 +62,13 @@ export async function serveInBackground(
 
 /** `own`: where the log goes when nothing else was asked for, if it does. */
 async function serve(
-  { plan, journal, warnings }: BackgroundOrder,
+  { plan, journal, warnings, legacy }: BackgroundOrder,
   own: string | null,
   voice: Pick<DaemonVoice, 'ready' | 'waiter' | 'over'>,
 ): Promise<number> {
-  const logger = openLog(plan, otherwise(own, journal))
+  const opened = openLog(plan, otherwise(own, journal))
+  // A mount that stands is not lost for its log.
+  const logger = legacy !== undefined && opened instanceof StratafsError ? openLog(unlogged(plan), NOWHERE) : opened
   if (logger instanceof StratafsError) {
     await voice.ready(logger)
     return 1
@@ -69,16 +76,27 @@ async function serve(
   const trace = (line: string) => logger.log('info', line)
   const found = { ...plan, settings: { ...plan.settings, logFile: own ?? plan.settings.logFile } }
   try {
-    return await runDaemon(found, { ...voice, logger, warnings, trace })
+    return await runDaemon(found, { ...voice, logger, warnings, trace, mayBeFollowed: true, legacy })
   } finally {
     logger.close()
   }
 }
 
+const NOWHERE: LogTarget = { file: '/dev/null' }
+
+function unlogged(plan: MountPlan): MountPlan {
+  return { ...plan, settings: { ...plan.settings, logFile: null, journal: false } }
+}
+
 /** Where the journal is not reached by its own protocol, systemd takes it from standard error. */
 function otherwise(own: string | null, journal: boolean): LogTarget {
   if (own !== null) return { file: own, limit: LONGEST_LOG }
-  return journal ? { fd: 2, readable: false } : { file: '/dev/null' }
+  return journal ? { fd: 2, readable: false } : NOWHERE
+}
+
+/** Whether the process before this one chose it, by `ownLog`. */
+function isOwnLog(path: string): boolean {
+  return dirname(path) === runDirectory() && /^[0-9a-f]{16}\.\d+\.log$/.test(basename(path))
 }
 
 /** Null without a run directory: then there is no log. */

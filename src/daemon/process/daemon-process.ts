@@ -8,6 +8,7 @@ import type { Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import type { Legacy } from '../service/legacy.js'
 import { MountService } from '../service/mount-service.js'
 import { nameProcess } from './process-name.js'
 import { processSignals } from './process-signals.js'
@@ -43,6 +44,10 @@ export interface DaemonVoice {
   ending?(): void
   /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
   readonly over?: ((code: number) => void) | undefined
+  /** This process is in the background: another one may follow it. */
+  readonly mayBeFollowed?: boolean
+  /** The mount is served on. */
+  readonly legacy?: Legacy | undefined
 }
 
 /** Serves until the mount is gone. The exit code of a process that has no other. */
@@ -51,12 +56,9 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   const signals = listenToSignals(voice)
   const isWanted = (): boolean => processSignals.asked === 0 && voice.waiter.isWanted()
   const waiter = { say: voice.waiter.say, isWanted }
-  const service = await MountService.start(plan, {
-    logger,
-    trace: (line) => voice.trace(line),
-    waiter,
-    over: voice.over,
-  })
+  const { over, legacy, mayBeFollowed = false } = voice
+  const told = { logger, trace: (line: string) => voice.trace(line), waiter, over, mayBeFollowed }
+  const service = await (legacy === undefined ? MountService.start(plan, told) : MountService.resume(legacy, told))
   if (service instanceof StratafsError) {
     signals.forget()
     await voice.ready(service)

@@ -4,6 +4,7 @@
  */
 import type { Logger } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
+import { keeper } from '../keeper/keeper.js'
 
 /** After the second signal the engines get this long to finish the requests in hand. */
 const LAST_MS = 500
@@ -14,6 +15,12 @@ interface Signalled {
   /** Asked to end: once for each signal. */
   end(signal: string, isFirst: boolean): void
   logCounters(): void
+}
+
+/** Nobody is to serve on what is left. */
+function endNow(): void {
+  keeper.leave()
+  process.kill(process.pid, 'SIGKILL')
 }
 
 class ProcessSignals {
@@ -49,7 +56,7 @@ class ProcessSignals {
 
   #end(signal: string): void {
     this.#asked++
-    if (this.#asked > 1) setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_MS)
+    if (this.#asked > 1) setTimeout(endNow, LAST_MS)
     this.#each((mount) => mount.end(signal, this.#asked === 1))
   }
 

@@ -15,10 +15,10 @@ import { Freezer } from '../control/freeze.js'
 import { type EngineFacts, inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
-import { startEngine } from '../engine/start-engine.js'
+import type { KeptMount } from '../keeper/kept-mount.js'
 import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
-import { lockWhenFree, type Waiter } from '../mount/lock-wait.js'
+import { lockWhenFree } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
 import { coveredMount, mountedNow } from '../mount/mountinfo.js'
 import {
@@ -33,8 +33,11 @@ import {
 import { chooseTransport, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import { engineFor } from './engine-for.js'
 import { flushChangeLog } from './flush-change-log.js'
-import { newState, obstacles, onSnapshots, overlaidUpper } from './mount-state.js'
+import { asKept, keptFor, type Legacy } from './legacy.js'
+import { newState, onSnapshots, overlaidUpper, placesToLock } from './mount-state.js'
+import { obstacles, type ServiceVoice, UNCOUNTED } from './service-voice.js'
 import { isAboutSnapshots, MountSnapshots } from './snapshots.js'
 
 /** How long a mount that somebody else has put in our place may take to show that it is alive. */
@@ -42,19 +45,6 @@ const DEAD_MS = 2_000
 
 /** How long open files may keep a mount that was told to end. */
 const GRACE_MS = 4_000
-
-/** How a mount is heard of. */
-interface ServiceVoice {
-  readonly logger: Logger
-  /** Gets one line for each request and reply, when the plan asks for them. */
-  trace(line: string): void
-  /** Hears what is waited for. */
-  readonly waiter: Waiter
-  /** Told once, with the exit code, when all is released and before nobody finds the mount any more. */
-  readonly over?: ((code: number) => void) | undefined
-}
-
-const UNCOUNTED = 'engine=hybrid: the kernel writes to the upper by itself, and nobody counts; mount with engine=fuse'
 
 export class MountService {
   /** The exit code: 0 when unmounted, 1 when the engine failed. Everything has been cleaned up by then. */
@@ -66,9 +56,7 @@ export class MountService {
   #stopping = false
   #over = false
 
-  /**
-   * Mounts and serves, or says why not.
-   */
+  /** Mounts and serves, or says why not. */
   static async start(given: MountPlan, voice: ServiceVoice): Promise<MountService | StratafsError> {
     const { waiter } = voice
     const choice = chooseTransport(given, obstacles)
@@ -81,21 +69,22 @@ export class MountService {
     if (bare instanceof StratafsError) return bare
     const { plan } = bare
     const facts = { ...choice.facts, limits: [...choice.facts.limits, ...bare.notes] }
-    const { upper, work } = plan.config
-    const locks = await lockWhenFree(
-      upper && work
-        ? ([
-            ['upperdir', upper],
-            ['workdir', work],
-          ] as const)
-        : [],
-      waiter,
-    )
+    const locks = await lockWhenFree(placesToLock(plan), waiter)
     if (locks instanceof StratafsError) return locks
-    const ready = overlaidUpper(upper) ?? onSnapshots(plan)
+    const ready = overlaidUpper(plan.config.upper) ?? onSnapshots(plan)
     const service = ready instanceof StratafsError ? ready : await MountService.#mount(ready, facts, locks, voice)
     if (service instanceof StratafsError) locks.release()
     else await service.#register()
+    return service
+  }
+
+  /** Serves a mount on that another process has left; or says why not, and the mount is lost. */
+  static async resume(legacy: Legacy, voice: ServiceVoice): Promise<MountService | StratafsError> {
+    const { plan, transport, kept } = legacy
+    // It has no snapshots, which alone lock more.
+    const locks = { fds: kept.locks, release: () => {}, add: () => null }
+    const service = await MountService.#serve(plan, transport, locks, voice, { kept, covered: null })
+    if (!(service instanceof StratafsError)) await service.#register()
     return service
   }
 
@@ -103,32 +92,40 @@ export class MountService {
     plan: MountPlan,
     transport: TransportFacts,
     locks: DirectoryLocks,
-    { logger, trace, over }: ServiceVoice,
+    voice: ServiceVoice,
   ): Promise<MountService | StratafsError> {
+    const { logger } = voice
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
     const covered = coveredMount(plan.mountpoint)
     if (covered !== null) logger.log('warn', covered)
     for (const limit of transport.limits) logger.log('warn', limit)
-    const started = await MountService.#engineFor(plan, logger, trace)
-    if (started instanceof StratafsError) return started
+    const kept = keptFor(plan, transport, voice.mayBeFollowed ?? false)
+    if (typeof kept === 'string') logger.log('warn', `the mount ends with this process: ${kept}`)
+    if (typeof kept !== 'string') return MountService.#serve(plan, transport, locks, voice, { kept, covered })
+    const limits = [...transport.limits, `recover=on is without effect: ${kept}`]
+    return MountService.#serve(plan, { ...transport, limits }, locks, voice, { kept: null, covered })
+  }
+
+  static async #serve(
+    plan: MountPlan,
+    transport: TransportFacts,
+    locks: DirectoryLocks,
+    { logger, trace, over }: ServiceVoice,
+    extra: { readonly kept: KeptMount | null; readonly covered: string | null },
+  ): Promise<MountService | StratafsError> {
+    const { kept } = extra
+    const keeping = kept === null ? null : { kept, locks: locks.fds }
+    const started = await engineFor(plan, logger, trace, keeping)
+    if (started instanceof StratafsError) {
+      kept?.end()
+      return started
+    }
     const { engine, why } = started
     if (why !== null) logger.log('warn', why)
     const told = why === null ? transport : { ...transport, limits: [...transport.limits, why] }
-    return new MountService(newState(plan, engine), told, logger, locks, engine, { over, otherEngine: why, covered })
-  }
-
-  static async #engineFor(
-    plan: MountPlan,
-    { log }: Logger,
-    trace: (line: string) => void,
-  ): Promise<{ engine: EngineHandle; why: string | null } | StratafsError> {
-    if (plan.settings.engine === 'hybrid') {
-      const { startChosen } = await import('../hybrid/start-chosen.js')
-      return startChosen(plan, log, trace)
-    }
-    const engine = await startEngine(plan, log, trace)
-    return engine instanceof StratafsError ? engine : { engine, why: null }
+    const more = { over, otherEngine: why, ...extra }
+    return new MountService(newState(plan, engine), told, logger, locks, engine, more)
   }
 
   private constructor(
@@ -143,6 +140,8 @@ export class MountService {
       readonly otherEngine: string | null
       /** That it lies above another mount; null: it does not. */
       readonly covered: string | null
+      /** What the next process would need; null: nobody follows. */
+      readonly kept: KeptMount | null
     },
   ) {
     this.#holding = new Freezer(engine, logger.log)
@@ -188,7 +187,7 @@ export class MountService {
   /** Answers a control request. */
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
-      const facts = (await this.engine.ask({ what: 'describe' })) as EngineFacts | null
+      const facts = asKept((await this.engine.ask({ what: 'describe' })) as EngineFacts | null, this.more.kept)
       const index = this.engine.index?.facts ?? null
       return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
@@ -286,6 +285,7 @@ export class MountService {
 
   async #finish(ending: Ending): Promise<number> {
     this.#over = true
+    this.more.kept?.end()
     const stillThere = await this.#isLeft(ending)
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })

@@ -2,23 +2,11 @@
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { withSnapshots } from '../../snapshots/stack.js'
-import { addonObstacle } from '../../syscalls/native.js'
-import { loadFuseNative } from '../../transport/fuse-native/package.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { mountedOn, overlayOver, readMounts } from '../mount/mountinfo.js'
 import { type MountState, ownIdentity } from '../mount/run-directory.js'
-import type { Obstacles } from '../mount/transport-choice.js'
 import type { MountPlan } from '../options/mount-settings.js'
-
-/** What keeps each transport from being used here. */
-export const obstacles: Obstacles = {
-  addon: addonObstacle,
-  fuseNative: () => {
-    const loaded = loadFuseNative()
-    return typeof loaded === 'string' ? loaded : null
-  },
-}
 
 /** The refusal of an upper that a kernel overlay has mounted; null where none has. */
 export function overlaidUpper(upper: string | null): StratafsError | null {
@@ -39,6 +27,15 @@ export function onSnapshots(plan: MountPlan): MountPlan | StratafsError {
     if (error instanceof StratafsError) return error
     throw error
   }
+}
+
+/** What a mount has for itself, by option and path. */
+export function placesToLock({ config: { upper, work } }: MountPlan): readonly (readonly [string, string])[] {
+  if (!upper || !work) return []
+  return [
+    ['upperdir', upper],
+    ['workdir', work],
+  ]
 }
 
 export function newState(plan: MountPlan, engine: EngineHandle): MountState {

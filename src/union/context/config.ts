@@ -84,6 +84,8 @@ export interface UnionConfig {
   readonly indexFill: 'visited' | 'background'
   /** How many changes the log of them keeps; 0: there is none. */
   readonly changelog?: number
+  /** Another process served the mount and has died: its workdir is as it left it. */
+  readonly resumed?: boolean | undefined
   /** Set where a kernel overlay lies above (engine=hybrid). */
   readonly metadata?: MetadataView | undefined
 }

@@ -15,6 +15,7 @@ import { notifyIndexOfNode } from '../context/index-updates.js'
 import { locate, statNode, type Union, type Writable } from '../context/union.js'
 import { splitNodeid } from '../data/backing.js'
 import { rebindData } from '../data/content-fd.js'
+import { keepUnlinked } from '../data/forget.js'
 import { setNlinkMark } from '../lookup/link-counts.js'
 import { placeAgain } from '../lookup/lookup.js'
 import { listingAdd } from '../lookup/merged-directory.js'
@@ -147,8 +148,8 @@ export function commit(job: Job): number {
     node.contentDir = node.inodeDir
     node.contentName = node.inodeName
   } else if (job.size !== null) node.contentDir = null
-  if (node.dir === null && !hasLinkIndexEntry(job)) placeAgain(node, parent.upper!, node.name)
-  else if (node.dir === null) placeAgain(node, job.writable.work.index!, indexName(job.origin!))
+  if (node.dir === null && !hasLinkIndexEntry(job)) placeAgain(u, node, parent.upper!, node.name)
+  else if (node.dir === null) placeAgain(u, node, job.writable.work.index!, indexName(job.origin!))
   return 0
 }
 
@@ -202,6 +203,8 @@ function commitUnnamed(job: Job): number {
   job.node.inUpper = true
   job.node.inodeDir = null
   job.node.contentDir = null
+  keepUnlinked(job.u, job.node, pin)
+  job.u.nodes.ledger?.renamed(job.node)
   return 0
 }
 

@@ -33,6 +33,7 @@ export function backingFor(u: Union, node: Node, write: boolean): number {
   if (!write && node.size <= SMALL && !(node.inUpper && node.contentDir === null)) return 0
   const id = openBacking(u, node)
   if (id <= 0) return 0
+  u.nodes.ledger?.backed(id)
   u.counters.passedThrough++
   node.backing = id
   return id
@@ -113,12 +114,14 @@ export function invalidateIfSplit(u: Union, node: Node): void {
 
 export function forgetGhost(u: Union, ghost: StaleNodeid, count: number): void {
   ghost.nlookup = Math.max(0, ghost.nlookup - count)
+  u.nodes.ledger?.ghostChanged(ghost)
   endGhost(u, ghost)
 }
 
 export function releaseGhost(u: Union, ghost: StaleNodeid): void {
   ghost.opens = Math.max(0, ghost.opens - 1)
   if (ghost.opens === 0) closeBacking(u, ghost)
+  u.nodes.ledger?.ghostChanged(ghost)
   endGhost(u, ghost)
 }
 

@@ -61,5 +61,14 @@ export function pinFile(u: Union, node: Node): number {
   const pin = native.openat(fd, node.inodeName, O_PATH | O_NOFOLLOW, 0)
   if (pin < 0) return pin
   node.unlinkedFd = pin
+  keepUnlinked(u, node, pin)
   return 0
+}
+
+/**
+ * Parks a file that is about to have no name, where the next process may be asked for it. Where opens are told of, one
+ * that is not open is asked for by nobody.
+ */
+export function keepUnlinked(u: Union, node: Node, fd: number): void {
+  if (u.data.noOpen || node.opens > 0 || node.dir !== null) u.nodes.ledger?.park(node, fd)
 }

@@ -5,10 +5,10 @@
 
 import { native } from '../../syscalls/native.js'
 import { notifyIndex } from '../context/index-updates.js'
-import type { Union } from '../context/union.js'
+import { topDir, type Union } from '../context/union.js'
 import { copyUp } from '../copy-up/copy-up.js'
 import { invalidateIfSplit } from '../data/backing.js'
-import { forgetUnused, pinFile } from '../data/forget.js'
+import { forgetUnused, keepUnlinked, pinFile } from '../data/forget.js'
 import { dropLinkIndexEntry, linkIntoUpper, writeUnionNlink } from '../lookup/link-counts.js'
 import { placeFile } from '../lookup/lookup.js'
 import { listingAdd, listingRemove } from '../lookup/merged-directory.js'
@@ -55,6 +55,7 @@ function countKnown(u: Union, node: Node): void {
 export function prepareUnlink(u: Union, node: Node, parent: Node, name: string): number {
   if (node.dir !== null) {
     for (const part of [node.dir.upper, ...node.dir.lowers]) if (part !== null) u.cache.pin(part)
+    if (u.nodes.ledger !== null && node.dir.upper !== null) keepUnlinked(u, node, u.cache.fd(topDir(node)))
     return 0
   }
   if (!node.inUpper) return 0
@@ -85,6 +86,7 @@ export function publishUnlink(u: Union, node: Node, parent: Node, name: string, 
   if (node.links !== null) dropLink(u, node, inUpper)
   invalidateIfSplit(u, node)
   node.removed = node.links !== null ? node.links.nlink <= 0 : !remains
+  u.nodes.ledger?.renamed(node)
   if (node.nlookup === 0 && node.opens === 0) forgetUnused(u, node)
 }
 

@@ -36,6 +36,11 @@ export function childOf(u: Union, parent: Node, name: string): Node | number {
   if (parent.removed || name.startsWith(AUFS_PREFIX)) return 0
   const part = parent.dir!.listing === null ? listedAt(u, parent, name) : parent.dir!.listing.partOf(name)
   if (part === ABSENT) return 0
+  return nodeAt(u, parent, name, part)
+}
+
+/** As `childOf`, of a name that is not known yet; `part`: the one to begin with. */
+export function nodeAt(u: Union, parent: Node, name: string, part: number): Node | number {
   const found = search(u, parent.dir!, name, part)
   if (found.error !== 0) return found.error
   if (found.type === 0) return 0
@@ -44,6 +49,7 @@ export function childOf(u: Union, parent: Node, name: string): Node | number {
   const node = found.type === S_IFDIR ? directoryNode(u, found) : fileNode(u, found)
   if (typeof node === 'number') return node
   addName(node, parent, name)
+  if (node.slot !== 0) u.nodes.ledger?.renamed(node)
   fillAttr(u, node, u.topStat)
   u.attrFresh = true
   return node
@@ -108,10 +114,11 @@ export function placeFile(node: Node, at: LayerDir, name: string): void {
 /**
  * An upper inode that was kept by a descriptor only has a name again: a descriptor per inode is more than there are.
  */
-export function placeAgain(node: Node, at: LayerDir, name: string): void {
+export function placeAgain(u: Union, node: Node, at: LayerDir, name: string): void {
   placeFile(node, at, name)
   if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
   node.unlinkedFd = -1
+  u.nodes.ledger?.parking.release(node.id)
 }
 
 function linkedNode(u: Union, found: Found): Node | number {
@@ -124,7 +131,7 @@ function linkedNode(u: Union, found: Found): Node | number {
 
 /** A known node met under another name: the stat record must be that of where it lies now. */
 function refreshed(u: Union, node: Node, found: Found): Node {
-  if (node.unlinkedFd >= 0 && found.inodeDir!.layer.isUpper) placeAgain(node, found.inodeDir!, found.inodeName)
+  if (node.unlinkedFd >= 0 && found.inodeDir!.layer.isUpper) placeAgain(u, node, found.inodeDir!, found.inodeName)
   if (node.inUpper && statNode(u, node) >= 0) u.topStat.set(native.stat)
   return node
 }
@@ -203,7 +210,8 @@ function unionLinks(u: Union, marks: Marks, upperLinks: number): number | null {
 }
 
 /** The kernel was told of `node` once more. */
-export function addLookup(node: Node): number {
+export function addLookup(u: Union, node: Node): number {
   node.nlookup++
+  u.nodes.ledger?.told(node)
   return node.id
 }

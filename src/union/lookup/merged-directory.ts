@@ -25,8 +25,10 @@ export function listingOf(u: Union, node: Node): Listing | number {
     u.listings.add(node)
     return dir.listing
   }
-  const listing = node.removed ? new Listing() : readParts(u, dir)
-  if (typeof listing === 'number') return listing
+  const read = node.removed ? new Listing() : readParts(u, dir)
+  if (typeof read === 'number') return read
+  const told = u.nodes.ledger?.listingOf(node.id) ?? null
+  const listing = told === null ? read : read.inOrder(told)
   dir.listing = listing
   u.listings.add(node)
   dropOldListings(u, node)
@@ -75,6 +77,7 @@ function dropOldListings(u: Union, newest: Node): void {
       names -= node.dir!.listing?.length ?? 0
       node.dir!.listing = null
       u.listings.delete(node)
+      u.nodes.ledger?.dropListing(node.id)
     }
   }
 }

@@ -15,18 +15,28 @@ const LEAST = 4
 /** So that nobody can choose names that all come to lie in one place. */
 const SEED = randomInt(2 ** 31)
 
+/** Names whose nodes are made when somebody asks for them: those that the process before this one knew. */
+export interface LaterChildren<T> {
+  readonly size: number
+  /** Makes the node of `name`, and has it set; undefined where it is none of these, or is gone. */
+  take(name: string): T | undefined
+  /** `name` means something else from now on, or nothing. */
+  drop(name: string): void
+}
+
 export class Children<T extends Named> {
+  later: LaterChildren<T> | null = null
   /** Empty, or a power of two of places of which at least a fifth is free. */
   #places: (T | undefined)[] = []
   #count = 0
   #further: Map<string, T> | null = null
 
   get size(): number {
-    return this.#count + (this.#further?.size ?? 0)
+    return this.#count + (this.#further?.size ?? 0) + (this.later?.size ?? 0)
   }
 
   get(name: string): T | undefined {
-    return this.#places[this.#find(name)] ?? this.#further?.get(name)
+    return this.#places[this.#find(name)] ?? this.#further?.get(name) ?? this.later?.take(name)
   }
 
   /** `node` has the name `name` here. `isOwn`: the one that it knows itself. */
@@ -43,6 +53,7 @@ export class Children<T extends Named> {
   }
 
   delete(name: string): void {
+    this.later?.drop(name)
     const at = this.#find(name)
     if (this.#places[at] !== undefined) this.#empty(at)
     else this.#further?.delete(name)

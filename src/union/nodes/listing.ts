@@ -10,6 +10,7 @@
 
 /** The cookie of the first name that was there when the directory was read; newer names have those below. */
 const BASE = 2 ** 40
+export const OLDEST_COOKIE = BASE
 
 /** One name; null once it has been removed. `part`: see `Listing.partOf`. */
 interface Slot {
@@ -133,12 +134,49 @@ export class Listing {
     return this.#last?.cookie === cookie ? this.#last : undefined
   }
 
+  /** Names and their cookies as text: those below BASE and those from there on, a gap as an empty name. */
+  get order(): string {
+    const since = [...this.#since].reverse()
+    const first = since[0]?.cookie ?? BASE
+    return `${first - BASE}\0${spaced(since, first)}\0${spaced(this.#read, BASE)}`
+  }
+
+  /** What this listing has, in an `order` that was told before; names that are not in it come below all others. */
+  inOrder(order: string): Listing {
+    const [first = '0', since = '', read = ''] = order.split('\0')
+    const listing = new Listing()
+    const begin = BASE + Number(first)
+    for (const [at, name] of [...since.split('/').entries()].reverse())
+      this.#putAs(listing.#since, name, begin + at, listing)
+    for (const [at, name] of read.split('/').entries()) this.#putAs(listing.#read, name, BASE + at, listing)
+    listing.#nextSince = begin - 1
+    listing.#nextRead = BASE + read.split('/').length
+    for (const [name, { type }] of this.#byName) if (!listing.has(name)) listing.insert(name, type)
+    listing.unfinished = true
+    return listing
+  }
+
+  #putAs(slots: Slot[], name: string, cookie: number, listing: Listing): void {
+    const own = this.#byName.get(name)
+    if (own !== undefined) listing.#put(slots, { name, cookie, type: own.type, part: own.part })
+  }
+
   /** Names in the order of their cookies. */
   names(): string[] {
     const names: string[] = []
     for (let cookie = this.next(0); cookie >= 0; cookie = this.next(cookie)) names.push(this.name(cookie))
     return names
   }
+}
+
+/** The names of `slots`, whose cookies rise from `first`, with an empty one for each cookie that is none's. */
+function spaced(slots: readonly Slot[], first: number): string {
+  const names: string[] = []
+  for (const { name, cookie } of slots) {
+    while (first + names.length < cookie) names.push('')
+    names.push(name ?? '')
+  }
+  return names.join('/')
 }
 
 /** How many of `slots` hold at the front, where `holds` is true of a first part of them and of none after it. */

@@ -5,6 +5,7 @@
 
 import type { LayerDir } from '../../layers/layer-dir.js'
 import { FUSE_ROOT_ID } from '../../protocol/opcodes.js'
+import type { Ledger } from '../state/ledger.js'
 import { ById } from './id-map.js'
 import { type DirState, Node } from './node.js'
 
@@ -13,6 +14,9 @@ import { type DirState, Node } from './node.js'
  * else that is asked of it is asked of the node.
  */
 export class StaleNodeid {
+  /** Where the ledger has it. */
+  slot = 0
+
   constructor(
     readonly id: number,
     readonly node: Node,
@@ -31,6 +35,12 @@ export class NodeTable {
   readonly #byKey = new Map<string, Node>()
   readonly #ghosts = new Map<number, StaleNodeid>()
   #next = FUSE_ROOT_ID
+  /** The nodeid of the next node that is made, where it had one before; 0: a new one. */
+  #reserved = 0
+  /** Keeps what the kernel knows for the next process; null: this mount ends with its own. */
+  ledger: Ledger | null = null
+  /** Finds a node that the process before this one knew; null: there is none left. */
+  missing: ((id: number) => Node | undefined) | null = null
 
   get size(): number {
     return this.#byId.size
@@ -38,7 +48,7 @@ export class NodeTable {
 
   /** Also by a nodeid that has become a ghost. */
   get(id: number): Node | undefined {
-    return this.#byId.get(id) ?? this.#ghosts.get(id)?.node
+    return this.#byId.get(id) ?? this.#ghosts.get(id)?.node ?? this.missing?.(id)
   }
 
   ghost(id: number): StaleNodeid | undefined {
@@ -53,13 +63,14 @@ export class NodeTable {
     const ghost = new StaleNodeid(node.id, node, node.nlookup, node.opens, node.backing, dir, name)
     this.#ghosts.set(node.id, ghost)
     this.#byId.delete(node.id)
-    node.id = this.#next++
+    node.id = this.#newId()
     this.#byId.set(node.id, node)
     node.nlookup = 0
     node.opens = 0
     node.writers = 0
     node.backing = 0
     node.ghosts++
+    this.ledger?.split(ghost, node)
     return ghost
   }
 
@@ -72,14 +83,46 @@ export class NodeTable {
     this.#next = other.#next
   }
 
+  /** A nodeid of `node` as the process before this one left it. */
+  adoptGhost(ghost: StaleNodeid): void {
+    this.#ghosts.set(ghost.id, ghost)
+    ghost.node.ghosts++
+  }
+
   deleteGhost(ghost: StaleNodeid): void {
-    if (this.#ghosts.delete(ghost.id)) ghost.node.ghosts--
+    if (!this.#ghosts.delete(ghost.id)) return
+    ghost.node.ghosts--
+    this.ledger?.ghostFreed(ghost)
   }
 
   create(type: number, ino: number, dir: DirState | null): Node {
-    const node = new Node(this.#next++, type, ino, dir)
+    const node = new Node(this.#newId(), type, ino, dir)
     this.#byId.set(node.id, node)
     return node
+  }
+
+  #newId(): number {
+    const reserved = this.#reserved
+    this.#reserved = 0
+    if (reserved !== 0) return reserved
+    const id = this.#next++
+    if (this.ledger !== null) this.ledger.memory.nextId = this.#next
+    return id
+  }
+
+  /** The next node gets the nodeid `id`; 0: a new one. */
+  reserve(id: number): void {
+    this.#reserved = id
+  }
+
+  /** From now on nodeids begin with `id`. */
+  startAt(id: number): void {
+    this.#next = id
+  }
+
+  /** The node that is known already. */
+  known(id: number): Node | undefined {
+    return this.#byId.get(id)
   }
 
   /** The node of a real inode with several names. */
@@ -91,6 +134,7 @@ export class NodeTable {
     if (this.#byKey.get(key) === node) return
     this.#byKey.set(key, node)
     node.keys = [...(node.keys ?? []), key]
+    this.ledger?.keyed(node)
   }
 
   /** Those that have, or had, several names, by what they are on disk. */
@@ -101,6 +145,7 @@ export class NodeTable {
   /** Forgets a node for good. */
   delete(node: Node): void {
     this.#byId.delete(node.id)
+    this.ledger?.freed(node)
     for (const key of node.keys ?? []) if (this.#byKey.get(key) === node) this.#byKey.delete(key)
   }
 

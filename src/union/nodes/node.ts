@@ -125,6 +125,8 @@ export class Node extends RareFields<Node> {
   private bits: number
   /** Of a directory what it is made of, of anything else where it lies. */
   private place: DirState | LayerDir | null
+  /** Where the ledger has it; 0: nowhere. */
+  slot = 0
 
   constructor(
     public id: number,

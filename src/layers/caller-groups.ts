@@ -3,11 +3,14 @@
  * process, which is seldom needed: for files with setgid that their group may not execute.
  */
 import { readFileSync } from 'node:fs'
-import { type IdMapping, storedId } from '../layers/id-mapping.js'
-import type { SetAttr } from './contract.js'
+import { type IdMapping, storedId } from './id-mapping.js'
 
 /** Whether `writer` is of the group `gid` as the disk holds it. Who cannot be asked is not. */
-export function isOfGroup(gids: IdMapping, writer: NonNullable<SetAttr['writer']>, gid: number): boolean {
+export function isOfGroup(
+  gids: IdMapping,
+  writer: { readonly gid: number; readonly pid: number },
+  gid: number,
+): boolean {
   if (storedId(gids, writer.gid) === gid) return true
   return groupsOf(writer.pid).some((group) => storedId(gids, group) === gid)
 }

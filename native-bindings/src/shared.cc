@@ -1,0 +1,119 @@
+// Memory that outlives its process, and descriptors in sockets: what a mount needs to be served on by a new process
+// (docs/decisions/0035-a-mount-outlives-its-daemon.md). Memory is a memfd, mapped in parts. A descriptor that lies in
+// the queue of a socket is open, whoever has died meanwhile, as long as somebody holds that socket.
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bridge.h"
+
+namespace stratafs {
+
+namespace {
+
+constexpr size_t kMostFds = 8;
+// Of a socket that holds descriptors; the kernel gives an ordinary user less.
+constexpr int kRoom = 64 << 20;
+
+int64_t memfd(Call&) { return result(::memfd_create("stratafs", MFD_CLOEXEC)); }
+
+void unmap(napi_env, void* data, void* length) { ::munmap(data, reinterpret_cast<size_t>(length)); }
+
+// `length` bytes of a memfd from `offset` on (whole pages), which grows to hold them: an ArrayBuffer, or -errno.
+napi_value mapShared(Call& call, int fd, int64_t offset, int64_t length) {
+  struct stat stat;
+  struct rlimit limit;
+  if (::fstat(fd, &stat) != 0) return failed(call, errno);
+  // Growing beyond a limit would end the process (SIGXFSZ), some day.
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) return failed(call, EFBIG);
+  if (stat.st_size < offset + length && ::ftruncate(fd, offset + length) != 0) return failed(call, errno);
+  size_t size = static_cast<size_t>(length);
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+  if (data == MAP_FAILED) return failed(call, errno);
+  napi_value buffer = nullptr;
+  if (napi_create_external_arraybuffer(call.env, data, size, unmap, reinterpret_cast<void*>(size), &buffer) == napi_ok)
+    return buffer;
+  ::munmap(data, size);
+  return failed(call, ENOMEM);
+}
+
+// Two connected unix sockets into `pair`: of messages that stay apart, or a stream.
+int64_t socketPair(Call&, bool messages, Ints pair) {
+  if (pair.length < 2) return -EINVAL;
+  int fds[2];
+  if (::socketpair(AF_UNIX, (messages ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, fds) != 0) return -errno;
+  for (int fd : fds) {
+    int room = kRoom;
+    if (messages && ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0)
+      ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+  }
+  pair.data[0] = fds[0];
+  pair.data[1] = fds[1];
+  return 0;
+}
+
+struct Message {
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMostFds)] = {};
+  struct iovec data = {};
+  struct msghdr head = {};
+  Message(void* bytes, size_t length) {
+    data = {bytes, length};
+    head.msg_iov = &data;
+    head.msg_iovlen = 1;
+    head.msg_control = control;
+    head.msg_controllen = sizeof control;
+  }
+};
+
+// Sends bytes with up to 8 descriptors, never waiting: the number of bytes, or -errno (EAGAIN: there is no room).
+int64_t sendFds(Call&, int socket, Bytes bytes, Ints fds) {
+  if (fds.length > kMostFds) return -EINVAL;
+  Message message(bytes.data, bytes.length);
+  size_t size = sizeof(int) * fds.length;
+  message.head.msg_controllen = size == 0 ? 0 : CMSG_SPACE(size);
+  if (size > 0) {
+    struct cmsghdr* head = CMSG_FIRSTHDR(&message.head);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(head), fds.data, size);
+  }
+  ssize_t sent;
+  do sent = ::sendmsg(socket, &message.head, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (sent < 0 && errno == EINTR);
+  return result(sent);
+}
+
+// Receives bytes, and descriptors of one's own: fds[0] is their number, they follow. `peek`: the message stays where it
+// is. `wait`: until there is one. The number of bytes, 0 at the end, or -errno (EAGAIN: there is none).
+int64_t receiveFds(Call&, int socket, Bytes bytes, Ints fds, bool peek, bool wait) {
+  if (fds.length < kMostFds + 1) return -EINVAL;
+  Message message(bytes.data, bytes.length);
+  int flags = MSG_CMSG_CLOEXEC | (peek ? MSG_PEEK : 0) | (wait ? 0 : MSG_DONTWAIT);
+  ssize_t got;
+  do got = ::recvmsg(socket, &message.head, flags);
+  while (got < 0 && errno == EINTR);
+  fds.data[0] = 0;
+  if (got < 0) return -errno;
+  struct cmsghdr* head = CMSG_FIRSTHDR(&message.head);
+  if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return got;
+  size_t size = head->cmsg_len - CMSG_LEN(0);
+  memcpy(fds.data + 1, CMSG_DATA(head), size);
+  fds.data[0] = static_cast<int32_t>(size / sizeof(int));
+  return got;
+}
+
+}  // namespace
+
+void describeShared(Table& table) {
+  table.add<memfd>("memfd");
+  table.add<mapShared>("mapShared");
+  table.add<socketPair>("socketPair");
+  table.add<sendFds>("sendFds");
+  table.add<receiveFds>("receiveFds");
+}
+
+}  // namespace stratafs

@@ -1,0 +1,96 @@
+/** Kills the server of a mount again and again while a program runs in it, and looks how long nothing is answered. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import * as fs from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { KillGround } from './ground.js'
+import type { KillWorkload } from './workloads.js'
+
+/** A mount that does not answer for so long is lost. */
+const LOST_MS = 30_000
+const MOST_WAIT_MS = 120
+/** How often who follows is killed, too, and how long it may take to come. */
+const TWICE = 0.25
+const MOST_FOLLOWING_MS = 3_000
+
+export interface KillResult {
+  readonly kills: number
+  /** Of each kill, in ms. */
+  readonly pauses: readonly number[]
+  /** What went wrong; null: nothing. */
+  readonly fault: string | null
+}
+
+/** Runs `workload`, and kills so many times. */
+export async function killUnder(
+  ground: KillGround,
+  workload: KillWorkload,
+  kills: number,
+  seed: number,
+): Promise<KillResult> {
+  const [program, ...args] = workload.command(ground, seed)
+  const child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], env: ground.environment })
+  let said = ''
+  child.stderr!.on('data', (chunk) => {
+    said += String(chunk)
+  })
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  const pauses: number[] = []
+  let fault: string | null = null
+  while (pauses.length < kills && fault === null && child.exitCode === null) {
+    await sleep(Math.random() * MOST_WAIT_MS)
+    const pause = await killOnce(ground, pauses.length)
+    if (typeof pause === 'string') fault = pause
+    else pauses.push(pause)
+  }
+  fs.writeFileSync(ground.stop, '')
+  const code = await within(ended, LOST_MS, child)
+  fs.rmSync(ground.stop)
+  if (code !== 0) fault ??= `the program ended with ${code}: ${said.trim().slice(0, 500)}`
+  return { kills: pauses.length, pauses, fault }
+}
+
+async function within(ended: Promise<number | null>, milliseconds: number, child: ChildProcess): Promise<unknown> {
+  const late = sleep(milliseconds, 'nothing, for too long', { ref: false })
+  const code = await Promise.race([ended, late])
+  if (typeof code === 'string') child.kill('SIGKILL')
+  return code
+}
+
+/** The pause in ms, or what went wrong. */
+async function killOnce(ground: KillGround, number: number): Promise<number | string> {
+  const pid = await serverOf(ground)
+  if (pid === 0) return 'nobody serves the mount'
+  const began = performance.now()
+  process.kill(pid, 'SIGKILL')
+  const asked = fs.promises.stat(join(ground.merged, `never-there-${number}`)).then(
+    () => 'it is there',
+    (error: NodeJS.ErrnoException) => error.code ?? '?',
+  )
+  if (Math.random() < TWICE) await killFollower(ground)
+  const answer = await Promise.race([asked, sleep(LOST_MS, 'no answer', { ref: false })])
+  return answer === 'ENOENT' ? performance.now() - began : `after a kill the mount says ${answer}`
+}
+
+/** Kills who is about to serve on, at whatever it does by then. */
+async function killFollower(ground: KillGround): Promise<void> {
+  for (const until = performance.now() + MOST_FOLLOWING_MS; performance.now() < until; await sleep(2)) {
+    const pid = ground.follower
+    if (pid === 0) continue
+    await sleep(Math.random() * MOST_WAIT_MS)
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+    return
+  }
+}
+
+async function serverOf(ground: KillGround): Promise<number> {
+  for (const until = performance.now() + LOST_MS; performance.now() < until; await sleep(5)) {
+    const pid = ground.server
+    if (pid !== 0) return pid
+  }
+  return 0
+}

@@ -1,0 +1,96 @@
+/**
+ * Serving a mount on where another process has died: INIT's terms are taken over, what that process read and did not
+ * answer is asked for again, and the request that it had in hand is answered first.
+ */
+import { errnoWords } from '../../base/errno-words.js'
+import type { Engine } from '../../operations/engine.js'
+import { InitFlag2 } from '../../protocol/flags.js'
+import { answerOf, type InitAnswer } from '../../protocol/init.js'
+import { Opcode } from '../../protocol/opcodes.js'
+import type { Session } from '../../session/session.js'
+import type { Connection } from '../../transport/dev-fuse.js'
+import type { LogFunction } from '../../union/context/union.js'
+import { Journal } from '../../union/state/journal.js'
+import type { StateMemory } from '../../union/state/memory.js'
+
+/** A FORGET that was read last. */
+interface LeftBehind {
+  readonly forgets: readonly (readonly [nodeid: number, count: number])[] | null
+  readonly begun: boolean
+}
+
+interface Resumed {
+  readonly engine: Engine
+  readonly memory: StateMemory
+  readonly session: Session
+  readonly connection: Connection
+  readonly left: LeftBehind
+  readonly log: LogFunction
+}
+
+/**
+ * What lies in the request buffer that nobody will send again. To be asked before the buffer is read into.
+ * fuse_forget_in: u64 nlookup @40 · fuse_batch_forget_in: u32 count @40, then u64 nodeid, u64 nlookup from @48.
+ */
+export function leftBehind(memory: StateMemory): LeftBehind {
+  const view = new DataView(memory.request)
+  const [opcode, low, high] = [view.getUint32(4, true), view.getUint32(8, true), view.getUint32(12, true)]
+  const journal = new Journal(memory)
+  const isForget = opcode === Opcode.FORGET || opcode === Opcode.BATCH_FORGET
+  const begun = journal.isInHand(low, high)
+  if (!isForget || journal.isDone(low, high)) return { forgets: null, begun: false }
+  const at = (offset: number) => Number(view.getBigUint64(offset, true))
+  if (opcode === Opcode.FORGET) return { forgets: [[at(16), at(40)]], begun }
+  const count = Math.min(view.getUint32(40, true), (memory.request.byteLength - 48) >> 4)
+  return { forgets: Array.from({ length: count }, (_, i) => [at(48 + i * 16), at(56 + i * 16)] as const), begun }
+}
+
+export function resumeServing({ engine, memory, session, connection, left, log }: Resumed): void {
+  const began = performance.now()
+  const { terms } = memory
+  if (terms !== null) session.resume(answerOf(terms))
+  const journal = engine.ledger!.journal
+  const taken = connection.takeOver()
+  if (typeof taken === 'number')
+    log('error', 'requests that were under way cannot be asked for again', { errno: errnoWords(taken) })
+  const lost = journal.unanswered
+  if (typeof taken === 'number') for (const [low, high] of lost) connection.fail(low, high)
+  journal.clearAside()
+  const requests = typeof taken === 'number' ? [] : taken
+  const inHand = requests.findIndex((bytes) => isInHand(journal, bytes))
+  const operations = engine.resume({
+    comesAgain: inHand >= 0,
+    forgets: left.forgets,
+    forgetsBegun: left.begun,
+  })
+  const [first] = inHand < 0 ? [] : requests.splice(inHand, 1)
+  if (first !== undefined) connection.serveTaken(first, operations)
+  for (const bytes of requests) connection.serveTaken(bytes, null)
+  const milliseconds = Math.round(performance.now() - began)
+  log('warn', 'the process before this one died: the mount is served on', {
+    lost: typeof taken === 'number' ? lost.length : 0,
+    again: requests.length + (first === undefined ? 0 : 1),
+    done: operations !== null,
+    milliseconds,
+  })
+}
+
+/** What becomes of a mount when its process dies, and why. */
+interface Recovery {
+  /** `partial`: what is under way then ends with EIO. */
+  readonly kind: 'full' | 'partial' | 'none'
+  readonly why: string
+}
+
+export function recoveryOf(isKept: boolean, agreed: InitAnswer | null): Recovery {
+  if (!isKept) return { kind: 'none', why: 'recover=on was not asked for, or is without effect (see Downgrades)' }
+  const resends = agreed !== null && (agreed.flags2 & InitFlag2.HAS_RESEND) !== 0
+  return resends
+    ? { kind: 'full', why: 'the kernel sends again what was not answered' }
+    : { kind: 'partial', why: 'this kernel does not send again what was not answered (Linux 6.9)' }
+}
+
+function isInHand(journal: Journal, bytes: Uint8Array): boolean {
+  const [, , low, high] = new Uint32Array(bytes.buffer, 0, 4)
+  return (high! & 0x8000_0000) !== 0 && journal.isInHand(low!, high!)
+}

@@ -1,0 +1,141 @@
+/**
+ * This process's line to its keeper (native-bindings/src/launch-keep.c), a small process that holds what mounts need to
+ * be served on. It is started with the first mount that shall outlive this process, and started again where it dies. A
+ * keeper whose line ends runs this program once more, with `--resume`, and hands everything over.
+ *
+ * Messages: u32 what · u32 the mount's number; descriptors come along.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { packageRoot, prebuiltFiles } from '../../base/package-files.js'
+import { native } from '../../syscalls/native.js'
+
+const What = { ADD: 0x41, REMOVE: 0x52, GOODBYE: 0x42, PLANNED: 0x55, END: 0x45 } as const
+
+/** The first argument of the program that a keeper starts. */
+export const RESUME = '--resume'
+
+const BUILT = 'native-bindings/build/Release/launch'
+const MOST_FDS = 8
+
+/** What a keeper hands over: a mount's number and its descriptors, the caller's from then on. */
+interface HandedOver {
+  readonly mount: number
+  readonly fds: readonly number[]
+}
+
+class Keeper {
+  readonly #mounts = new Map<number, readonly number[]>()
+  #line = -1
+  #next = 1
+  #isLeaving = false
+  /** Where this process listens for further mounts, for the next one to do so, too; '' where it does not. */
+  socket = ''
+
+  /** Keeps `fds`, which stay the caller's; the mount's number, or why there is no keeper. */
+  add(fds: readonly number[]): number | string {
+    const why = this.#line >= 0 ? null : this.#start()
+    if (why !== null) return why
+    const mount = this.#next++
+    this.#mounts.set(mount, fds)
+    this.#send(What.ADD, mount, fds)
+    return mount
+  }
+
+  /** The mount has ended. */
+  remove(mount: number): void {
+    if (this.#mounts.delete(mount)) this.#send(What.REMOVE, mount, [])
+  }
+
+  /** This process ends on purpose: nobody is to follow it. */
+  leave(): void {
+    this.#isLeaving = true
+    this.#send(What.GOODBYE, 0, [])
+  }
+
+  /** How many mounts it has. */
+  get size(): number {
+    return this.#mounts.size
+  }
+
+  /** The keeper runs `command` once this process has ended, which is to be at once; false where it cannot be told. */
+  makeWay(command: readonly string[]): boolean {
+    const memory = this.#line < 0 ? -1 : native.memfd()
+    if (memory < 0) return false
+    const bytes = Buffer.from(command.map((word) => `${word}\0`).join(''))
+    const isWritten = native.pwrite(memory, bytes, 0, bytes.length, 0) === bytes.length
+    if (isWritten) this.#send(What.PLANNED, 0, [memory])
+    native.close(memory)
+    this.#isLeaving = isWritten
+    return isWritten
+  }
+
+  /** Takes over what the keeper at the other end of `line` has. */
+  resume(line: number): HandedOver[] {
+    const words = new Uint32Array(2)
+    const bytes = new Uint8Array(words.buffer)
+    const fds = new Int32Array(MOST_FDS + 1)
+    const all: HandedOver[] = []
+    while (native.receiveFds(line, bytes, fds, false, true) === bytes.length && words[0] === What.ADD) {
+      const handed = { mount: words[1]!, fds: [...fds.subarray(1, 1 + fds[0]!)] }
+      all.push(handed)
+      this.#mounts.set(handed.mount, handed.fds)
+      this.#next = Math.max(this.#next, handed.mount + 1)
+    }
+    this.#listen(line)
+    return all
+  }
+
+  #send(what: number, mount: number, fds: readonly number[]): void {
+    if (this.#line < 0) return
+    const words = new Uint32Array([what, mount])
+    native.sendFds(this.#line, new Uint8Array(words.buffer), new Int32Array(fds))
+  }
+
+  /** Null, or why there is none. */
+  #start(): string | null {
+    const program = [join(packageRoot(), BUILT), ...prebuiltFiles('launch')].find((path) => existsSync(path))
+    if (program === undefined) return 'the launcher, which is the keeper, too, is not there'
+    const pair = new Int32Array(2)
+    if (native.socketPair(false, pair) < 0) return 'no socket can be had'
+    const script = join(packageRoot(), 'dist/src/cli/launched-main.cjs')
+    const pool = process.execArgv.filter((word) => word.startsWith('--v8-pool-size'))
+    const child = spawn(program, ['--keep', process.execPath, ...pool, script, RESUME], {
+      cwd: '/',
+      detached: true,
+      env: this.socket === '' ? process.env : { ...process.env, STRATAFS_HOST_SOCKET: this.socket },
+      stdio: ['ignore', 'ignore', 'inherit', pair[1]!],
+    })
+    child.on('error', () => {})
+    child.unref()
+    native.close(pair[1]!)
+    if (child.pid === undefined) {
+      native.close(pair[0]!)
+      return 'no process can be started'
+    }
+    this.#listen(pair[0]!)
+    return null
+  }
+
+  #listen(line: number): void {
+    this.#line = line
+    const socket = new Socket({ fd: line, readable: true, writable: false })
+    socket.on('error', () => {})
+    socket.on('close', () => this.#died())
+    socket.resume()
+    socket.unref()
+  }
+
+  /** This process goes on: another keeper gets everything. */
+  #died(): void {
+    this.#line = -1
+    if (this.#isLeaving || this.#mounts.size === 0) return
+    if (this.#start() !== null) return
+    for (const [mount, fds] of this.#mounts) this.#send(What.ADD, mount, fds)
+  }
+}
+
+/** The process's own. */
+export const keeper = new Keeper()

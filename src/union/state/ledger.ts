@@ -1,0 +1,298 @@
+/**
+ * What the kernel knows of a mount, kept where the next process finds it: which nodeid is which name, how often it was
+ * told of it, what is open, under which backing id. The engine calls this one module wherever that changes. A mount
+ * that does not outlive its process has none (`null`), and pays for nothing.
+ *
+ * Counts that a request changes are noted in the journal before: if the kernel never gets its answer it sends the
+ * request again, and they are taken back first.
+ */
+import { Journal } from './journal.js'
+import { type StateMemory, Word } from './memory.js'
+import { Parking } from './parking.js'
+import { Field, type SlotContent, SlotFlag, Slots } from './slots.js'
+
+/** A name of a node, as nodes keep their further ones. */
+interface NameOf {
+  readonly parent: { readonly id: number }
+  readonly name: string
+}
+
+/** Where a lower file lies. */
+interface Placed {
+  readonly layer: { readonly position: number; readonly isUpper: boolean }
+  path(): string
+}
+
+/** What the ledger asks of a node. */
+interface Listed {
+  slot: number
+  readonly id: number
+  readonly type: number
+  readonly ino: number
+  readonly nlookup: number
+  readonly opens: number
+  readonly writers: number
+  readonly backing: number
+  readonly parent: { readonly id: number } | null
+  readonly name: string
+  readonly others: readonly NameOf[] | null
+  readonly removed: boolean
+  readonly keys: readonly string[] | null
+  readonly contentDir: Placed | null
+  readonly inodeDir: Placed | null
+  readonly inodeName: string
+  readonly unlinkedFd: number
+  readonly dir: { readonly upper: Placed | null; readonly lowers: { at(position: number): Placed | undefined } } | null
+}
+
+/** A nodeid that a node had before. */
+interface ListedGhost {
+  slot: number
+  readonly id: number
+  readonly node: { readonly id: number }
+  readonly nlookup: number
+  readonly opens: number
+  readonly backing: number
+  readonly dir: Placed
+  readonly name: string
+}
+
+export class Ledger {
+  readonly slots: Slots
+  readonly journal: Journal
+  readonly parking: Parking
+  /** Of nodes with further names: those names' slots. */
+  readonly #aliases = new Map<number, number[]>()
+  readonly #listings = new Map<number, number>()
+
+  constructor(
+    readonly memory: StateMemory,
+    sockets: { readonly into: number; readonly from: number },
+    lost: (errno: number) => void,
+  ) {
+    this.slots = new Slots(memory)
+    this.journal = new Journal(memory)
+    this.parking = new Parking(sockets.into, sockets.from, lost)
+  }
+
+  /** The kernel is about to be told of `node`: its count has risen. */
+  told(node: Listed): void {
+    if (node.slot === 0) {
+      const content = contentOf(node)
+      content.lookups = 0
+      node.slot = this.slots.write(content)
+      if (node.others !== null) this.#writeAliases(node)
+    }
+    this.journal.note(node.slot, Field.LOOKUPS, node.nlookup - 1)
+    this.slots.set(node.slot, Field.LOOKUPS, node.nlookup)
+  }
+
+  /** Its count has fallen. */
+  forgotten(node: { readonly slot: number; readonly nlookup: number }): void {
+    if (node.slot === 0) return
+    this.journal.noteForget(node.slot, Field.LOOKUPS, this.slots.get(node.slot, Field.LOOKUPS))
+    this.slots.set(node.slot, Field.LOOKUPS, node.nlookup)
+  }
+
+  /** What is open of it has changed. */
+  opened(node: Listed): void {
+    if (node.slot === 0) {
+      const content = contentOf(node)
+      content.opens = 0
+      content.writers = 0
+      content.backing = 0
+      node.slot = this.slots.write(content)
+    }
+    this.#count(node.slot, Field.BACKING, node.backing)
+    this.#count(node.slot, Field.OPENS, node.opens)
+    this.#count(node.slot, Field.WRITERS, node.writers)
+    const flags = this.slots.get(node.slot, Field.FLAGS) & ~SlotFlag.LOWER_BACKING
+    this.slots.set(node.slot, Field.FLAGS, flags | (isLowerBacked(node) ? SlotFlag.LOWER_BACKING : 0))
+  }
+
+  #count(slot: number, field: number, value: number): void {
+    const before = this.slots.get(slot, field)
+    if (before === value) return
+    this.journal.note(slot, field, before)
+    this.slots.set(slot, field, value)
+  }
+
+  /** A backing id is there, of which no slot says so yet. */
+  backed(id: number): void {
+    this.memory.words[Word.LAST_BACKING] = id
+  }
+
+  /** It is found by what it is on disk from now on. */
+  keyed(node: { readonly slot: number }): void {
+    if (node.slot === 0) return
+    this.slots.set(node.slot, Field.FLAGS, this.slots.get(node.slot, Field.FLAGS) | SlotFlag.KEYED)
+  }
+
+  /** Names, or what they say of where it lies, have changed: written anew, and the old slot freed after that. */
+  renamed(node: Listed): void {
+    if (node.slot === 0) return
+    const before = node.slot
+    node.slot = this.slots.write(contentOf(node))
+    this.slots.free(before)
+    this.#freeAliases(node.id)
+    if (node.others !== null) this.#writeAliases(node)
+  }
+
+  #writeAliases(node: Listed): void {
+    const slots = node.others!.map(({ parent, name }) =>
+      this.slots.write({ ...NAMED_ONLY, id: node.id, parent: parent.id, name }),
+    )
+    if (slots.length > 0) this.#aliases.set(node.id, slots)
+  }
+
+  /** Slots of further names, found by a new process. */
+  adoptAlias(id: number, slot: number): void {
+    this.#aliases.set(id, [...(this.#aliases.get(id) ?? []), slot])
+  }
+
+  #freeAliases(id: number): void {
+    for (const slot of this.#aliases.get(id) ?? []) this.slots.free(slot)
+    this.#aliases.delete(id)
+  }
+
+  /** A directory's names have been told in part, in the order that `text` has (nodes/listing.ts). */
+  keepListing(id: number, text: string): void {
+    const before = this.#listings.get(id)
+    this.#listings.set(id, this.slots.write({ ...NAMED_ONLY, flags: SlotFlag.LISTING, id, parent: 0, name: text }))
+    if (before !== undefined) this.slots.free(before)
+  }
+
+  hasListing(id: number): boolean {
+    return this.#listings.has(id)
+  }
+
+  /** The order in which its names were told; null: in none that matters. */
+  listingOf(id: number): string | null {
+    const slot = this.#listings.get(id)
+    return slot === undefined ? null : this.slots.name(slot)
+  }
+
+  dropListing(id: number): void {
+    const slot = this.#listings.get(id)
+    if (slot !== undefined && this.#listings.delete(id)) this.slots.free(slot)
+  }
+
+  /** One that a new process has found. */
+  adoptListing(slot: number): void {
+    this.#listings.set(this.slots.id(slot), slot)
+  }
+
+  /** Nodeids of directories that have one. */
+  get listed(): readonly number[] {
+    return [...this.#listings.keys()]
+  }
+
+  /** The node is gone. */
+  freed(node: Listed): void {
+    this.parking.release(node.id)
+    if (this.#listings.size > 0) this.dropListing(node.id)
+    if (node.slot === 0) return
+    this.slots.free(node.slot)
+    this.#freeAliases(node.id)
+    node.slot = 0
+  }
+
+  /** `node` goes on under a new nodeid, `ghost` has its old one. */
+  split(ghost: ListedGhost, node: Listed): void {
+    ghost.slot = this.slots.write(ghostContent(ghost))
+    if (node.slot !== 0) {
+      const before = node.slot
+      node.slot = this.slots.write(contentOf(node))
+      this.slots.free(before)
+    }
+    const aliases = this.#aliases.get(ghost.id)
+    if (aliases === undefined) return
+    this.#freeAliases(ghost.id)
+    this.#writeAliases(node)
+  }
+
+  ghostChanged(ghost: ListedGhost): void {
+    this.slots.set(ghost.slot, Field.LOOKUPS, ghost.nlookup)
+    this.#count(ghost.slot, Field.OPENS, ghost.opens)
+    this.slots.set(ghost.slot, Field.BACKING, ghost.backing)
+  }
+
+  ghostFreed(ghost: ListedGhost): void {
+    this.slots.free(ghost.slot)
+  }
+
+  /** Before `node` loses its last name while it is in use: `fd` leads to it. */
+  park(node: Listed, fd: number): void {
+    this.parking.park(node.id, fd)
+  }
+}
+
+const NAMED_ONLY = { ino: 0, flags: SlotFlag.ALIAS, lookups: 0, opens: 0, writers: 0, backing: 0 }
+
+function isLowerBacked(node: Listed): boolean {
+  const at = node.contentDir ?? node.inodeDir
+  return node.backing > 0 && at !== null && !at.layer.isUpper
+}
+
+/** One for all: a slot is written for each node that the kernel is told of. */
+const scratch: { -readonly [K in keyof SlotContent]: SlotContent[K] } = {
+  id: 0,
+  parent: 0,
+  ino: 0,
+  flags: 0,
+  lookups: 0,
+  opens: 0,
+  writers: 0,
+  backing: 0,
+  name: '',
+}
+
+function flagsOf(node: Listed): number {
+  let flags = node.type
+  if (node.removed) flags |= SlotFlag.REMOVED
+  if (node.keys !== null) flags |= SlotFlag.KEYED
+  if (node.backing > 0 && isLowerBacked(node)) flags |= SlotFlag.LOWER_BACKING
+  return flags
+}
+
+/** Valid until the next call. */
+function contentOf(node: Listed): typeof scratch {
+  scratch.id = node.id
+  scratch.ino = node.ino
+  scratch.opens = node.opens
+  scratch.writers = node.writers
+  scratch.backing = node.backing
+  scratch.lookups = node.nlookup
+  scratch.flags = flagsOf(node)
+  if (node.parent !== null) {
+    scratch.parent = node.parent.id
+    scratch.name = node.name
+    return scratch
+  }
+  const place = placeOf(node)
+  scratch.parent = place === null ? 0 : place.layer
+  scratch.name = place === null ? '' : place.path
+  scratch.flags |= SlotFlag.NAMELESS | (place === null ? 0 : SlotFlag.PLACED)
+  return scratch
+}
+
+/** Where a node without a name lies: its layer's position, the path there. null: only a descriptor leads to it. */
+export function placeOf(node: Listed): { readonly layer: number; readonly path: string } | null {
+  if (node.unlinkedFd >= 0) return null
+  if (node.dir !== null) {
+    const top = node.dir.upper ?? node.dir.lowers.at(0)
+    return top === undefined || top.layer.isUpper ? null : { layer: top.layer.position, path: top.path() }
+  }
+  const { inodeDir, inodeName } = node
+  if (inodeDir === null) return null
+  return { layer: inodeDir.layer.position, path: joined(inodeDir.path(), inodeName) }
+}
+
+const joined = (path: string, name: string): string => (path === '' ? name : `${path}/${name}`)
+
+function ghostContent(ghost: ListedGhost): SlotContent {
+  const { id, node, nlookup: lookups, opens, backing, dir, name } = ghost
+  const counts = { id, lookups, opens, writers: 0, backing }
+  const path = `${dir.layer.position}:${joined(dir.path(), name)}`
+  return { ...counts, parent: node.id, ino: 0, flags: SlotFlag.GHOST, name: path }
+}

@@ -1,0 +1,121 @@
+/**
+ * What a new process needs to serve a mount on and cannot read from the disk, in memory that outlives this one: a
+ * memfd, which the keeper holds, too. It is written in place as the engine goes. A change is whole or has not happened:
+ * whatever says that something is there is written last. The kernel ends a process between two instructions, so what a
+ * thread has stored is there in the order in which it was stored.
+ *
+ * Layout: header @0 (numbers here, the journal's in journal.ts) · counts to take back @64 KiB · text @192 KiB ·
+ * request buffer @2 MiB · slots @4 MiB (slots.ts).
+ */
+import { native } from '../../syscalls/native.js'
+
+const KIB = 1024
+const HEADER_BYTES = 64 * KIB
+const LOG_AT = HEADER_BYTES
+const LOG_BYTES = 128 * KIB
+const TEXT_AT = LOG_AT + LOG_BYTES
+const TEXT_BYTES = 2048 * KIB - TEXT_AT
+const REQUEST_AT = 2048 * KIB
+/** The largest WRITE with its headers, in whole pages. */
+const REQUEST_BYTES = 1028 * KIB
+export const SLOTS_AT = 4096 * KIB
+
+const MAGIC = 0x73667374
+/** Of all that is laid out here, in journal.ts, slots.ts and in the text. A process of another one does not take it. */
+export const STATE_FORMAT = 1
+
+/** Words of the header. */
+export const Word = {
+  MAGIC: 0,
+  FORMAT: 1,
+  /** Slots that have ever been used. */
+  SLOTS: 2,
+  /** Rises with each slot that is written anew. */
+  SEQUENCE: 3,
+  TEXT_LENGTH: 6,
+  /** INIT has been agreed on. */
+  AGREED: 7,
+  LAST_BACKING: 8,
+} as const
+
+/** Doubles of the header: the next nodeid, and INIT's terms. */
+const NEXT_ID = 2
+const TERMS = 64
+
+export class StateMemory {
+  readonly words: Uint32Array
+  readonly doubles: Float64Array
+  readonly bytes: Buffer
+  readonly log: Uint32Array
+  /** Where requests are read into. */
+  readonly request: ArrayBuffer
+
+  private constructor(
+    readonly fd: number,
+    header: ArrayBuffer,
+    log: ArrayBuffer,
+    request: ArrayBuffer,
+  ) {
+    this.words = new Uint32Array(header)
+    this.doubles = new Float64Array(header)
+    this.bytes = Buffer.from(header)
+    this.log = new Uint32Array(log)
+    this.request = request
+  }
+
+  /** Maps the memfd `fd`, which stays the caller's; or -errno. */
+  static map(fd: number): StateMemory | number {
+    const header = native.mapShared(fd, 0, HEADER_BYTES)
+    const log = native.mapShared(fd, LOG_AT, LOG_BYTES)
+    const request = native.mapShared(fd, REQUEST_AT, REQUEST_BYTES)
+    if (typeof header === 'number') return header
+    if (typeof log === 'number') return log
+    return typeof request === 'number' ? request : new StateMemory(fd, header, log, request)
+  }
+
+  /** Of a memfd that was just made. */
+  begin(): void {
+    this.words[Word.FORMAT] = STATE_FORMAT
+    this.doubles[NEXT_ID] = 1
+    this.words[Word.MAGIC] = MAGIC
+  }
+
+  /** Null where this version can take it over, or why not. */
+  get obstacle(): string | null {
+    if (this.words[Word.MAGIC] !== MAGIC) return 'its state was never written'
+    const format = this.words[Word.FORMAT]!
+    return format === STATE_FORMAT ? null : `its state has format ${format}, and this version format ${STATE_FORMAT}`
+  }
+
+  get nextId(): number {
+    return this.doubles[NEXT_ID]!
+  }
+  set nextId(id: number) {
+    this.doubles[NEXT_ID] = id
+  }
+
+  /** INIT's terms, in the order in which they were given; null before. */
+  get terms(): readonly number[] | null {
+    const count = this.words[Word.AGREED]!
+    return count === 0 ? null : [...this.doubles.subarray(TERMS, TERMS + count)]
+  }
+  set terms(values: readonly number[]) {
+    this.doubles.set(values, TERMS)
+    this.words[Word.AGREED] = values.length
+  }
+
+  /** What the mount is made from, as text; set once. False: it is too long. */
+  setText(text: string): boolean {
+    const bytes = Buffer.from(text)
+    const mapped = bytes.length > TEXT_BYTES ? -1 : native.mapShared(this.fd, TEXT_AT, TEXT_BYTES)
+    if (typeof mapped === 'number') return false
+    Buffer.from(mapped).set(bytes)
+    this.words[Word.TEXT_LENGTH] = bytes.length
+    return true
+  }
+
+  get text(): string {
+    const mapped = native.mapShared(this.fd, TEXT_AT, TEXT_BYTES)
+    return typeof mapped === 'number' ? '' : Buffer.from(mapped).toString('utf8', 0, this.words[Word.TEXT_LENGTH])
+  }
+}
