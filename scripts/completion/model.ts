@@ -70,6 +70,8 @@ const BY_NAME: Readonly<Record<string, Kind>> = {
   base: 'tag',
   platform: 'platform',
   command: 'command',
+  root: 'directory',
+  containerd: 'file',
 }
 /** Where the same name means something else. */
 const BY_COMMAND: Readonly<Record<string, Kind>> = {
@@ -81,6 +83,7 @@ const BY_COMMAND: Readonly<Record<string, Kind>> = {
   'image diff other': 'image',
   'explore target': 'image',
   'explore index': 'file',
+  'snapshotter address': 'file',
 }
 /** What is written freely: a test looks that nothing else is. */
 export const FREE = [
@@ -98,7 +101,7 @@ export const FREE = [
     'user',
   ],
   ...['size', 'inodes', 'since', 'max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
-  ...['filter', 'layer', 'fail-below', 'address', 'view', 'snapshot', 'name', 'from', 'to'],
+  ...['filter', 'layer', 'fail-below', 'address', 'view', 'snapshot', 'name', 'from', 'to', 'metrics'],
 ]
 
 function kindFor(command: string, name: string, { choices }: Options): Value {
