@@ -119,12 +119,15 @@ function putDocuments(root: string, stage: string, { version, maintainer, date }
 function moveLicenses(stage: string): void {
   const home = join(stage, HOME)
   const files = readdirSync(home, { recursive: true, encoding: 'utf8' })
-  const texts = files.filter((path) => /(^|\/)(LICEN[CS]E|NOTICE)[^/]*$/i.test(path)).sort()
+  const isText = (path: string): boolean => /(^|\/)(LICEN[CS]E|NOTICE)[^/]*$/i.test(path)
+  const texts = files.filter((path) => isText(path) && statSync(join(home, path)).isFile()).sort()
   const parts = texts.map((path) => `Files: ${HOME}/${dirname(path)}\n\n${licenseText(join(home, path))}\n`)
   const own = `stratafs is licensed under the Apache License, Version 2.0; on Debian systems its text is in\n/usr/share/common-licenses/Apache-2.0.\n\nCopyright the stratafs authors.\n`
   const place = join(stage, 'usr/share/doc/stratafs/copyright')
   writeFileSync(place, [own, ...parts].join(`\n${'-'.repeat(72)}\n`))
   for (const path of texts) execFileSync('rm', [join(home, path)])
+  // Where those of what was joined into one file lay by themselves.
+  execFileSync('find', [home, '-type', 'd', '-empty', '-delete'])
 }
 
 /** Debian has the long ones already. */

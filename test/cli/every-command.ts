@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MAIN, type Workspace, workspace } from '../daemon/harness.js'
+import { MAIN, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
 
 /** Those of no output of their own: they print how others are used. */
 const ABOUT_COMMANDS = ['help', 'completion']
@@ -43,7 +43,7 @@ export const calls: Readonly<Record<string, string>> = {
   health: 'health --',
   host: 'host -- status',
   limit: 'limit --size 1G -- m',
-  log: 'log -- m',
+  log: 'log --json -- m',
   which: 'which -- m/a',
   ls: 'ls -- m',
   du: 'du -- m',
@@ -72,12 +72,13 @@ export const calls: Readonly<Record<string, string>> = {
   'image rm': 'image rm --store store -- images:b',
   'store list': 'store list --store store --',
   'store prune': 'store prune --store store --dry-run --',
-  'snapshot create': 'snapshot create -- m one',
-  'snapshot list': 'snapshot list -- m',
-  'snapshot show': 'snapshot show -- m one',
-  'snapshot diff': 'snapshot diff -- m one',
-  'snapshot restore': 'snapshot restore -- m one',
-  'snapshot rm': 'snapshot rm -- m before-restore-one',
+  'snapshot create': 'snapshot create -- m3 one',
+  'snapshot list': 'snapshot list -- m3',
+  'snapshot show': 'snapshot show -- m3 one',
+  'snapshot diff': 'snapshot diff --json -- m3 one',
+  'snapshot restore': 'snapshot restore -- m3 one',
+  'snapshot rm': 'snapshot rm --json -- m3 before-restore-one',
+  snapshotter: 'snapshotter --print-config --',
   unmount: 'unmount --json -- m',
 }
 
@@ -104,7 +105,7 @@ export const repeatable = [
 /** A room with what the calls are about. */
 export function room(t: Parameters<typeof workspace>[0]): Workspace {
   const w = workspace(t)
-  for (const name of ['lower', 'm', 'm2', 'box']) mkdirSync(join(w.root, name))
+  for (const name of ['lower', 'm', 'm2', 'm3', 'upper3', 'work3', 'box']) mkdirSync(join(w.root, name))
   writeFileSync(join(w.root, 'lower/a'), 'a\n')
   writeFileSync(join(w.root, 'upper/new'), 'new\n')
   assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)
@@ -114,5 +115,8 @@ export function room(t: Parameters<typeof workspace>[0]): Workspace {
   )
   writeFileSync(join(w.root, 'manifest.json'), '[{"Config":"c.json","RepoTags":["a:1"],"Layers":[]}]')
   assert.equal(spawnSync('tar', ['-cf', 'docker.tar', 'c.json', 'manifest.json'], { cwd: w.root }).status, 0)
+  // One without a limit and a log, for snapshots.
+  if (needsRoot.skip === false)
+    assert.equal(w.run('mount', '--lower', 'lower', '--upper', 'upper3', '--work', 'work3', 'm3').status, 0)
   return w
 }
