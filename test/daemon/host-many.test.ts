@@ -131,24 +131,24 @@ describe('a host with many mounts', needsRoot, () => {
     for (let i = 1; i <= 2; i++) for (const part of ['u', 'w', 'm']) mkdirSync(join(space.root, `${part}${i}`))
     mount(space, 1)
     const inner = join(space.root, 'inner')
-    mkdirSync(join(inner, 'tmp/base'), { recursive: true })
+    mkdirSync(join(inner, 'stage/base'), { recursive: true })
     const made = makeRoot(inner)
     t.after(() => {
       for (const path of made.reverse()) spawnSync('umount', ['-l', path])
     })
-    writeFileSync(join(inner, 'tmp/base/who'), 'the inner one\n')
-    for (const part of ['u', 'w', 'm']) mkdirSync(join(inner, 'tmp', part))
-    const env = { ...space.env, STRATAFS_RUN_DIR: '/tmp/run' }
-    mkdirSync(join(inner, 'tmp/run'), { mode: 0o700 })
-    made.push(join(inner, 'tmp/run'))
-    execFileSync('mount', ['--bind', space.runDirectory, join(inner, 'tmp/run')])
-    const options = 'lowerdir=/tmp/base,upperdir=/tmp/u,workdir=/tmp/w'
-    const { status, stderr } = spawnSync('chroot', [inner, LAUNCH, '-o', options, '/tmp/m'], { encoding: 'utf8', env })
+    writeFileSync(join(inner, 'stage/base/who'), 'the inner one\n')
+    for (const part of ['u', 'w', 'm']) mkdirSync(join(inner, 'stage', part))
+    const env = { ...space.env, STRATAFS_RUN_DIR: '/stage/run' }
+    mkdirSync(join(inner, 'stage/run'), { mode: 0o700 })
+    made.push(join(inner, 'stage/run'))
+    execFileSync('mount', ['--bind', space.runDirectory, join(inner, 'stage/run')])
+    const options = 'lowerdir=/stage/base,upperdir=/stage/u,workdir=/stage/w'
+    const { status, stderr } = spawnSync('chroot', [inner, LAUNCH, '-o', options, '/stage/m'], { encoding: 'utf8', env })
     assert.deepEqual([status, stderr], [0, ''])
-    made.push(join(inner, 'tmp/m'))
-    assert.equal(readFileSync(join(inner, 'tmp/m/who'), 'utf8'), 'the inner one\n')
+    made.push(join(inner, 'stage/m'))
+    assert.equal(readFileSync(join(inner, 'stage/m/who'), 'utf8'), 'the inner one\n')
     assert.equal(new Set(daemonPids(space.runDirectory)).size, 2)
-    assert.equal(spawnSync('umount', [join(inner, 'tmp/m')]).status, 0)
+    assert.equal(spawnSync('umount', [join(inner, 'stage/m')]).status, 0)
   })
 })
 

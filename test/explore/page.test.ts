@@ -248,5 +248,10 @@ test('a live mount: a write appears within a second', { skip: skip || needsRoot.
   // Every view follows the mount.
   writeFileSync(join(w.merged, 'fourth'), 'fourth\n')
   await page.getByRole('treegrid').getByRole('row', { name: 'fourth' }).waitFor({ timeout: 10_000 })
+  assert.equal(w.run('snapshot', 'create', w.merged, 'before', '--message', 'as it was').status, 0)
+  await page.getByRole('link', { name: 'Live' }).click()
+  const snapshot = page.getByRole('list', { name: 'Snapshots' }).getByRole('listitem').first()
+  await shows(snapshot, /before.*as it was.*the present stands on it/s)
+  await shows(page.getByRole('status').first(), /begin the explorer anew/)
   assert.deepEqual(live.faults, [])
 })

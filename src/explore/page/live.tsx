@@ -62,6 +62,11 @@ export function LiveView({ overview }: { readonly overview: Overview }) {
         </ul>
         {changes.length === 0 && <p class="quiet">Nothing has changed since you came.</p>}
       </Section>
+      {news !== null && news.snapshots.length > 0 && (
+        <Section title="Time line">
+          <TimeLine snapshots={news.snapshots} />
+        </Section>
+      )}
       <Section title="Requests">
         <Requests requests={news?.requests ?? []} />
       </Section>
@@ -88,6 +93,23 @@ function Growth({ points }: { readonly points: readonly Point[] }) {
     <svg class="growth" viewBox="0 0 300 60" preserveAspectRatio="none" role="img" aria-label="Size of the upper">
       <polyline points={line} />
     </svg>
+  )
+}
+
+/** Snapshots, oldest first. What stands on another one than the last begins a branch, which is said. */
+function TimeLine({ snapshots }: { readonly snapshots: LiveNews['snapshots'] }) {
+  return (
+    <ol class="events timeline" aria-label="Snapshots">
+      {snapshots.map(({ name, message, created, parent, below }, at) => (
+        <li key={name} class={below ? 'below' : ''}>
+          <time>{created.slice(0, 19).replace('T', ' ')}</time>
+          <b>{name}</b>
+          {parent !== (snapshots[at - 1]?.name ?? null) && <span>{`on ${parent ?? 'the lower layers'}`}</span>}
+          {message !== null && <span>{message}</span>}
+          <span class="facts">{below ? 'the present stands on it' : ''}</span>
+        </li>
+      ))}
+    </ol>
   )
 }
 

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { shown } from '../../base/text.js'
 import { type MountStats, stats } from '../../library/mount.js'
+import { listSnapshots } from '../../library/snapshots.js'
 import type { UpperChange } from '../database/upper-watch.js'
 import type { Explorer } from '../explorer.js'
 import { LiveMount } from '../live-mount.js'
@@ -20,7 +21,7 @@ const ASKING_MS = 1_000
 /** Changes that are told one by one. */
 const MOST = 200
 
-type Asked = Pick<LiveNews, 'requests' | 'copyUps' | 'fault'>
+type Asked = Pick<LiveNews, 'requests' | 'copyUps' | 'snapshots' | 'fault'>
 
 export class LiveFeed {
   readonly #listeners = new Set<ServerResponse>()
@@ -28,7 +29,9 @@ export class LiveFeed {
   #timer: NodeJS.Timeout | null = null
   #isSoon = false
   #counts: ReadonlyMap<string, number> | null = null
-  #asked: Asked = { requests: [], copyUps: 0, fault: null }
+  #asked: Asked = { requests: [], copyUps: 0, snapshots: [], fault: null }
+  /** Snapshots that the present stood on when the explorer began; null: not asked yet. */
+  #stoodOn: string | null = null
   #askedAt = Number.NEGATIVE_INFINITY
 
   constructor(private readonly explorer: Explorer) {
@@ -89,18 +92,36 @@ export class LiveFeed {
   /** Beside the rest: the mount may be busy, and a change is told before it answers. */
   async #ask(): Promise<void> {
     this.#askedAt = performance.now()
+    const merged = Buffer.from(this.explorer.source.merged!, 'latin1')
     try {
-      const found = await stats(Buffer.from(this.explorer.source.merged!, 'latin1'))
+      const found = await stats(merged)
       const all = countsOf(found)
       const before = this.#counts ?? all
       this.#counts = all
       const requests = [...all].map(([kind, count]) => ({ kind, now: count - (before.get(kind) ?? 0), all: count }))
       requests.sort((a, b) => b.all - a.all)
-      this.#asked = { requests, copyUps: found.copyUps, fault: null }
+      const snapshots = snapshotsOf(merged)
+      this.#asked = { requests, copyUps: found.copyUps, snapshots, fault: this.#faultOf(snapshots) }
     } catch (error) {
-      this.#asked = { requests: [], copyUps: 0, fault: (error as Error).message }
+      this.#asked = { ...this.#asked, requests: [], copyUps: 0, fault: (error as Error).message }
     }
     this.#askedAt = performance.now()
+  }
+
+  /** A snapshot that came since is a layer that nobody has read. */
+  #faultOf(snapshots: LiveNews['snapshots']): string | null {
+    const standsOn = JSON.stringify(snapshots.filter(({ below }) => below).map(({ name }) => name))
+    this.#stoodOn ??= standsOn
+    return standsOn === this.#stoodOn ? null : 'The mount stands on other snapshots by now: begin the explorer anew. '
+  }
+}
+
+/** None where there can be none: a mount without a workdir. */
+function snapshotsOf(merged: Buffer): LiveNews['snapshots'] {
+  try {
+    return listSnapshots(merged)
+  } catch {
+    return []
   }
 }
 

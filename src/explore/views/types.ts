@@ -235,5 +235,16 @@ export interface LiveNews {
   /** Requests by kind in the last second, and since the mount began. */
   readonly requests: readonly { readonly kind: string; readonly now: number; readonly all: number }[]
   readonly copyUps: number
+  /** Snapshots of the mount, oldest first. */
+  readonly snapshots: readonly {
+    readonly name: string
+    readonly message: string | null
+    /** ISO time. */
+    readonly created: string
+    /** The one that it stands on; null: the lower layers. */
+    readonly parent: string | null
+    /** The present stands on it. */
+    readonly below: boolean
+  }[]
   readonly fault: string | null
 }

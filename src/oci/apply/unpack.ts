@@ -144,7 +144,8 @@ async function unpackBeside(target: Target, source: ArchiveSource, request: Unpa
     const { policy, signal, seen } = request
     const path = `${named.parentPath}/${named.name}`
     // While all of it is in memory: for every mount that will be over it.
-    request.seenAll?.(await makeLayerRows({ path, prefix: policy.markPrefix, signal, seen }))
+    const isAll = await makeLayerRows({ path, prefix: policy.markPrefix, signal, seen })
+    request.seenAll?.(isAll)
     return unpacked
   } catch (error) {
     throw error instanceof StratafsError ? error.of(shown(source.name)) : error
