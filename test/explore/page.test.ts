@@ -252,6 +252,6 @@ test('a live mount: a write appears within a second', { skip: skip || needsRoot.
   await page.getByRole('link', { name: 'Live' }).click()
   const snapshot = page.getByRole('list', { name: 'Snapshots' }).getByRole('listitem').first()
   await shows(snapshot, /before.*as it was.*the present stands on it/s)
-  await shows(page.getByRole('status').first(), /begin the explorer anew/)
+  await shows(page.locator('.live').getByRole('status'), /begin the explorer anew/)
   assert.deepEqual(live.faults, [])
 })
