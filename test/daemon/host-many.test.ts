@@ -143,7 +143,10 @@ describe('a host with many mounts', needsRoot, () => {
     made.push(join(inner, 'stage/run'))
     execFileSync('mount', ['--bind', space.runDirectory, join(inner, 'stage/run')])
     const options = 'lowerdir=/stage/base,upperdir=/stage/u,workdir=/stage/w'
-    const { status, stderr } = spawnSync('chroot', [inner, LAUNCH, '-o', options, '/stage/m'], { encoding: 'utf8', env })
+    const { status, stderr } = spawnSync('chroot', [inner, LAUNCH, '-o', options, '/stage/m'], {
+      encoding: 'utf8',
+      env,
+    })
     assert.deepEqual([status, stderr], [0, ''])
     made.push(join(inner, 'stage/m'))
     assert.equal(readFileSync(join(inner, 'stage/m/who'), 'utf8'), 'the inner one\n')
