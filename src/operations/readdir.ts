@@ -7,7 +7,7 @@ import type { Union } from '../union/context/union.js'
 import { forgetUnused } from '../union/data/forget.js'
 import { addLookup, childOf } from '../union/lookup/lookup.js'
 import { listingOf, noteListed } from '../union/lookup/merged-directory.js'
-import { type Listing, OLDEST_COOKIE } from '../union/nodes/listing.js'
+import { END_COOKIE, type Listing } from '../union/nodes/listing.js'
 import type { Node } from '../union/nodes/node.js'
 import { prefetchEntry, prefetchWalk } from '../union/read-ahead/walk.js'
 import type { EntrySink } from './contract.js'
@@ -28,21 +28,32 @@ export function readdir(u: Union, nodeid: number, offset: number, plus: boolean,
   if (typeof listing === 'number') return listing
   if (isRead) prefetchWalk(u, node, listing)
   else if (offset === 0) noteListed(u, node.dir!)
-  let cookie = listing.next(Math.max(DOTS, offset))
-  for (; cookie >= 0; cookie = listing.next(cookie)) {
-    u.cache.beginOperation()
-    if (plus && listing.type(cookie) === DT_DIR) prefetchEntry(u, node, listing, cookie)
-    if (!give(u, node, listing.name(cookie), cookie, listing.type(cookie), wanted)) break
-  }
-  listing.unfinished = cookie >= 0
-  if (listing.unfinished) keepOrder(u, nodeid, listing, cookie)
+  const first = listing.next(Math.max(DOTS, offset))
+  listing.unfinished = giveFrom(u, node, listing, first, wanted) >= 0
+  if (first >= 0) keepOrder(u, nodeid, listing)
   return 0
 }
 
-/** Whoever reads on may be answered by another process: names that were told must not come again, nor be left out. */
-function keepOrder({ nodes: { ledger } }: Union, nodeid: number, listing: Listing, cookie: number): void {
-  if (ledger !== null && (cookie < OLDEST_COOKIE || !ledger.hasListing(nodeid)))
-    ledger.keepListing(nodeid, listing.order)
+/** Offers names from `cookie` on; the cookie of the first that the sink has no room for, -1 where all are taken. */
+function giveFrom(u: Union, node: Node, listing: Listing, first: number, wanted: Wanted): number {
+  for (let cookie = first, next = -1; cookie >= 0; cookie = next) {
+    const [name, type] = [listing.name(cookie), listing.type(cookie)]
+    u.cache.beginOperation()
+    if (wanted.plus && type === DT_DIR) prefetchEntry(u, node, listing, cookie)
+    next = listing.next(cookie)
+    if (!give(u, node, name, next < 0 ? END_COOKIE : cookie, type, wanted)) return cookie
+  }
+  return -1
+}
+
+/**
+ * Whoever reads on may be answered by another process: names that were told must not come again, nor be left out. A
+ * reader with a small buffer (musl's has 2 KiB) comes again inside of what it has been told, so whole listings count.
+ */
+function keepOrder({ nodes: { ledger } }: Union, nodeid: number, listing: Listing): void {
+  if (ledger === null || (listing.isKept && ledger.hasListing(nodeid))) return
+  ledger.keepListing(nodeid, listing.order)
+  listing.isKept = true
 }
 
 interface Wanted {

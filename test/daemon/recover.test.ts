@@ -82,6 +82,24 @@ async function killServer(space: Kept): Promise<number> {
   return space.server()
 }
 
+/** Names of directory ARGV[0], asked for with a buffer of ARGV[1] bytes; after the first answer it waits for a line. */
+const SLOW_READER = `
+  $| = 1;
+  my $number = {x86_64 => 217, aarch64 => 61}->{(split " ", \`uname -m\`)[0]};
+  sysopen(my $dir, $ARGV[0], 0200000) or die $!;
+  for (my $turn = 0; ; $turn++) {
+    my $buffer = "\\0" x $ARGV[1];
+    my $got = syscall($number, fileno($dir), $buffer, $ARGV[1]);
+    die $! if $got < 0;
+    last if $got == 0;
+    for (my $at = 0; $at < $got; ) {
+      my (undef, undef, $length, undef, $name) = unpack("QQSCZ*", substr($buffer, $at));
+      print "$name\\n" unless $name =~ /^\\./;
+      $at += $length;
+    }
+    <STDIN> if $turn == 0;
+  }`
+
 describe('a mount outlives its process', needsRoot, () => {
   it('a host is killed, then its keeper, then the host that followed', async (t) => {
     const space = kept(t)
@@ -143,6 +161,27 @@ describe('a mount outlives its process', needsRoot, () => {
     assert.deepEqual([seen.length, new Set(seen).size], [names.length, names.length])
     await space.unmount()
   })
+
+  for (const size of [256, 32_768])
+    it(`a reader of ${size} bytes at a time sees each name once, although the names fit one answer`, async (t) => {
+      const space = kept(t)
+      space.mount()
+      const directory = join(space.merged, 'small')
+      fs.mkdirSync(directory)
+      assert.deepEqual(fs.readdirSync(directory), [])
+      const names = Array.from({ length: 30 }, (_, i) => `n${i}`)
+      for (const name of names) fs.writeFileSync(join(directory, name), '')
+      const reader = spawn('perl', ['-e', SLOW_READER, directory, String(size)], { stdio: ['pipe', 'pipe', 'inherit'] })
+      let seen = ''
+      reader.stdout.on('data', (bytes) => (seen += String(bytes)))
+      const code = new Promise((resolve) => reader.once('close', resolve))
+      assert.equal(await eventually(() => seen.includes('n'), 10_000), true)
+      await killServer(space)
+      reader.stdin.end('on\n')
+      assert.equal(await code, 0)
+      assert.deepEqual(seen.trim().split(/\s+/).sort(), names.sort())
+      await space.unmount()
+    })
 
   it('after too many deaths in a minute it is given up, and says so as today', async (t) => {
     const space = kept(t, '2')

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { Listing } from '../../src/union/nodes/listing.js'
+import { END_COOKIE, Listing } from '../../src/union/nodes/listing.js'
 
 /** One reader: goes on where it stopped, as readdir does with its cookie. */
 class Reader {
@@ -84,6 +84,23 @@ describe('a listing', () => {
     listing.add('a', 8, 0)
     listing.insert('b', 8)
     assert.deepEqual(listing.names().sort(), ['a', 'b'])
+  })
+
+  it('goes on in the order that was told, whoever has read the directory anew', () => {
+    const [told, anew] = [new Listing(), new Listing()]
+    for (const n of ['a', 'b', 'c', 'gone']) told.add(n, 8, 0)
+    told.insert('d', 8)
+    told.remove('gone')
+    for (const n of ['new', 'd', 'c', 'b', 'a']) anew.add(n, 8, 0)
+    const reader = new Reader()
+    reader.read(told, 2)
+    assert.equal(told.isKept, false)
+    const followed = anew.inOrder(told.order)
+    reader.read(followed, 9)
+    assert.deepEqual(reader.seen, ['d', 'a', 'b', 'c'])
+    assert.deepEqual([followed.has('new'), followed.isKept], [true, false])
+    assert.equal(anew.inOrder(followed.order).isKept, true)
+    assert.equal(followed.next(END_COOKIE), -1)
   })
 
   it('knows what it holds', () => {

@@ -10,7 +10,8 @@
 
 /** The cookie of the first name that was there when the directory was read; newer names have those below. */
 const BASE = 2 ** 40
-export const OLDEST_COOKIE = BASE
+/** What is told with the last name: who comes again with it is at the end, in whatever order the names are by then. */
+export const END_COOKIE = 2 ** 50
 
 /** One name; null once it has been removed. `part`: see `Listing.partOf`. */
 interface Slot {
@@ -34,6 +35,8 @@ export class Listing {
    * Somebody has read a part of it and will come for the rest: it is not to be read anew, in another order, meanwhile.
    */
   unfinished = false
+  /** Its order is in the ledger, with each cookie that there is. */
+  isKept = false
 
   get size(): number {
     return this.#byName.size
@@ -65,7 +68,9 @@ export class Listing {
 
   /** A name that has come into being since, or stands elsewhere in the stack now. */
   insert(name: string, type: number): void {
-    if (!this.#change(name, type, 0)) this.#put(this.#since, { name, cookie: this.#nextSince--, type, part: 0 })
+    if (this.#change(name, type, 0)) return
+    this.#put(this.#since, { name, cookie: this.#nextSince--, type, part: 0 })
+    this.isKept = false
   }
 
   #change(name: string, type: number, part: number): boolean {
@@ -151,6 +156,7 @@ export class Listing {
     for (const [at, name] of read.split('/').entries()) this.#putAs(listing.#read, name, BASE + at, listing)
     listing.#nextSince = begin - 1
     listing.#nextRead = BASE + read.split('/').length
+    listing.isKept = true
     for (const [name, { type }] of this.#byName) if (!listing.has(name)) listing.insert(name, type)
     listing.unfinished = true
     return listing
