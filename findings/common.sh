@@ -2,6 +2,8 @@
 [ "$(id -u)" = 0 ] || { echo "$0: needs root" >&2; exit 2; }
 [ -n "${FINDING_NAMESPACE:-}" ] || exec env FINDING_NAMESPACE=1 unshare -m --propagation private -- bash "$0" "$@"
 set -u
+findings=$(cd "$(dirname "$0")" && pwd)
+export PYTHONPATH=$findings PYTHONDONTWRITEBYTECODE=1
 folder=$(mktemp -d)
 cd "$folder" || exit 2
 leave() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The disk that the layers of an overlay lie on can be unmounted below it. One would expect EBUSY, as for a disk with an
-# open file. umount says 0 and the disk leaves /proc/mounts, while the overlay has a mount of its own and goes on writing
-# to it. Whoever believes umount and pulls or copies the disk has half of the data.
+# open file. umount says 0 and the disk leaves /proc/mounts, but the overlay has a mount of its own and goes on writing.
+# Whoever believes umount and pulls or copies the disk has half of the data.
 source "$(dirname "$0")/common.sh"
 kernel
 mkdir disk merged && truncate -s 64M image && mkfs.ext4 -q image && mount -o loop image disk || exit 2

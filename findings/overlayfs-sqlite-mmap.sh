@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SQLite with mmap_size on kernel overlayfs: a connection that has read a database of a lower layer never sees what
-# another one commits later, without an error. The first write copies the file up, and the mapping stays with the lower
-# file; the change counter that would tell of the commit is read through that mapping. The locks do work, as they are the
-# overlay's. With mmap_size 0 the same connection reads the new file.
+# another one commits later, and gets no error. The first write copies the file up, and the mapping stays with the lower
+# file. The change counter that would tell of the commit is read through that mapping. With mmap_size 0 the same
+# connection reads the new file.
 source "$(dirname "$0")/common.sh"
 kernel
+echo "version:  SQLite $(python3 -c 'import sqlite3; print(sqlite3.sqlite_version)')"
 mkdir lower merged
 cat >try.py <<'P'
 import sqlite3, subprocess, sys

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Whiteouts that are empty files with an attribute, in a directory that is marked for them (opaque = x), hide a name when
-# they are in a lower layer. overlayfs.rst describes them for the upper layer as well. There they half work: the name
-# cannot be looked up, and is listed all the same. So the directory cannot be removed, not even by rm -rf, until somebody
-# makes a file of that name.
+# A whiteout may be an empty file with an attribute, in a directory marked for that (opaque = x). In a lower layer it
+# hides the name. overlayfs.rst describes it for the upper layer, too, where it half works: the name cannot be looked up
+# and is listed all the same. So the directory cannot be removed, not even by rm -rf.
 source "$(dirname "$0")/common.sh"
 kernel
 mkdir -p bottom/d marked/d work merged
