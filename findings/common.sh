@@ -24,6 +24,14 @@ debian() {
   [ "$seen" = "$2" ] || { echo "not the version that was looked at ($2)" >&2; exit 1; }
 }
 
+# What the finding cannot be shown without, a command or a device file: needs NAME…
+needs() {
+  local name
+  for name; do
+    [ -e "$name" ] || command -v "$name" >/dev/null || { echo "$0: needs $name" >&2; exit 2; }
+  done
+}
+
 kernel() { echo "version:  Linux $(uname -r | cut -d. -f1,2)"; }
 
 # Says what was expected and seen; fails when what is seen is no longer what was found: found EXPECTED FOUND SEEN.

@@ -4,6 +4,7 @@
 # keeps the descriptors in it open, and /proc/*/fd does not show them. When the socket is closed the connection ends.
 # Whoever hands a mount over must see to it that the heir takes the message, or goes.
 source "$(dirname "$0")/common.sh"
+needs python3 /dev/fuse
 kernel
 mkdir mounted
 cat >try.py <<'P'

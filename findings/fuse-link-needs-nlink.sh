@@ -2,6 +2,7 @@
 # A FUSE server that leaves the number of links of its files at 0 has files that are listed, read and written. ln of one
 # is "No such file or directory", and the server is not asked: the kernel takes no links for a file that is gone.
 source "$(dirname "$0")/common.sh"
+needs python3 /dev/fuse
 kernel
 mkdir mounted
 cat >try.py <<'P'

@@ -3,6 +3,7 @@
 # filled with zeros, unless the file is direct_io. That is so with the writeback cache only. Without, which is the
 # default, the answer is the end of the file: cat stops without an error, while stat still gives the whole size.
 source "$(dirname "$0")/common.sh"
+needs python3 /dev/fuse
 kernel
 mkdir mounted
 cat >try.py <<'P'

@@ -3,6 +3,7 @@
 # SYNCFS, which the server of an ordinary mount is not sent. So `sync -f` makes nothing durable that a server keeps
 # back; fsync(2) of each file does.
 source "$(dirname "$0")/common.sh"
+needs python3 /dev/fuse
 kernel
 mkdir mounted
 cat >try.py <<'P'

@@ -6,7 +6,8 @@ the names of the requests that came. What is given beside the client takes the p
 import ctypes, errno, os, struct
 
 libc = ctypes.CDLL(None, use_errno=True)
-LOOKUP, FORGET, GETATTR, OPEN, READ, WRITE, RELEASE, FSYNC, FLUSH, INIT = 1, 2, 3, 14, 15, 16, 18, 20, 25, 26
+LOOKUP, GETATTR, OPEN, READ, WRITE, RELEASE, FSYNC, FLUSH, INIT = 1, 3, 14, 15, 16, 18, 20, 25, 26
+NO_ANSWER = 2, 36, 42  # FORGET, INTERRUPT, BATCH_FORGET
 NAMES = {13: 'LINK', READ: 'READ', WRITE: 'WRITE', FSYNC: 'FSYNC', 50: 'SYNCFS'}
 
 
@@ -25,7 +26,7 @@ class Server:
         _, code, unique, node = struct.unpack_from('=IIQQ', request)
         self.seen.append(NAMES.get(code, ''))
         answer = self.answer(code, node, request[40:])
-        if code == FORGET: return
+        if code in NO_ANSWER: return
         failed = -answer if isinstance(answer, int) else 0
         body = b'' if failed else answer
         os.write(self.device, struct.pack('=IiQ', 16 + len(body), failed, unique) + body)

@@ -4,6 +4,7 @@
 # and cannot take the image on the overlay driver, where a file and its whiteout are one name. containerd 1.6's
 # overlayfs snapshotter fails like that, too.
 source "$(dirname "$0")/common.sh"
+needs python3
 debian umoci '0.4.7+ds-3+b7'
 debian buildah '1.28.2+ds1-3+deb12u1+b3'
 python3 - <<'P'

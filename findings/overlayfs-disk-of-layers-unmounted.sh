@@ -3,6 +3,7 @@
 # open file. umount says 0 and the disk leaves /proc/mounts, but the overlay has a mount of its own and goes on writing.
 # Whoever believes umount and pulls or copies the disk has half of the data.
 source "$(dirname "$0")/common.sh"
+needs mkfs.ext4 losetup
 kernel
 mkdir disk merged && truncate -s 64M image && mkfs.ext4 -q image && mount -o loop image disk || exit 2
 mkdir disk/lower disk/upper disk/work

@@ -3,6 +3,7 @@
 # descriptor, while the descriptor that open_tree returned is open, too. When that is closed the directory's own still
 # reads, so one would think that it keeps the mount. As a layer, or for another clone, it is EINVAL.
 source "$(dirname "$0")/common.sh"
+needs python3
 kernel
 mkdir -p tree/sub other
 echo hello >tree/sub/file

@@ -3,6 +3,7 @@
 # of a remount is dropped, right or wrong; with fsconfig(2) the same is EINVAL. So a script that adds a layer like that
 # starts to fail, rightly, when mount(8) goes over to the new calls (util-linux 2.39).
 source "$(dirname "$0")/common.sh"
+needs python3
 kernel
 mkdir lower other upper work merged
 touch other/file

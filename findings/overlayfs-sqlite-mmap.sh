@@ -4,6 +4,7 @@
 # file. The change counter that would tell of the commit is read through that mapping. With mmap_size 0 the same
 # connection reads the new file.
 source "$(dirname "$0")/common.sh"
+needs python3
 kernel
 echo "version:  SQLite $(python3 -c 'import sqlite3; print(sqlite3.sqlite_version)')"
 mkdir lower merged

@@ -4,6 +4,7 @@
 # databases spread their writing out with, returns 0 and writes nothing, and cachestat(2) counts no page as cached.
 # fsync(2) and mincore(2) are handed on. What is on the disk is told by FIEMAP: DELALLOC means only in memory.
 source "$(dirname "$0")/common.sh"
+needs python3 mkfs.ext4
 kernel
 mkdir disk && truncate -s 64M image && mkfs.ext4 -q image && mount -o loop image disk && cd disk || exit 2
 mkdir lower upper work merged

@@ -3,6 +3,7 @@
 # hides the name. overlayfs.rst describes it for the upper layer, too, where it half works: the name cannot be looked up
 # and is listed all the same. So the directory cannot be removed, not even by rm -rf.
 source "$(dirname "$0")/common.sh"
+needs setfattr
 kernel
 mkdir -p bottom/d marked/d work merged
 echo hello >bottom/d/f
