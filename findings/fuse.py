@@ -62,7 +62,7 @@ def run(folder, client, **changes):
     try:
         while True: server.one()
     except OSError as error:
-        if error.errno != errno.ENODEV: raise
+        if error.errno not in (errno.ENODEV, errno.ECONNABORTED): raise  # unmounted
     os.close(server.device)
     os.wait()
     return os.read(result, 1000).decode(), [each for each in server.seen if each]
