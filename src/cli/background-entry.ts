@@ -1,8 +1,7 @@
 /**
  * What the launched background process does once it is on its feet (see launched-main.ts): reads its arguments, tells
  * the launcher what the command would tell, over descriptor 3, and serves. What it does not take, the launcher gives to
- * the command: wrong usage, whatever stays in the foreground, the other transport. So there is one place for the words
- * about each of these.
+ * the command: wrong usage, whatever stays in the foreground. So there is one place for the words about each of these.
  */
 import { closeSync, writeSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
@@ -32,7 +31,7 @@ let isHeard = true
 async function main(): Promise<void> {
   const socket = takeHostSocket()
   if (rawArguments()[0] === RESUME) process.exit(await resumeAll(socket))
-  const mount = addonObstacle === null ? prepare(ownCall()) : null
+  const mount = addonObstacle === null ? prepare(ownCall(), socket === null) : null
   if (mount === null) {
     answer('other')
     process.exit(0)
@@ -42,7 +41,7 @@ async function main(): Promise<void> {
   const order = { ...mount, journal: stderrIsJournal() }
   const waiter = { say: (words: string) => void tell(`say ${words}`), isWanted: () => tell('wait') }
   // Others find the host before this mount answers. The engine's thread takes longer to load.
-  const host = socket === null ? null : await Host.begin(socket, prepare)
+  const host = socket === null ? null : await Host.begin(socket, (call) => prepare(call))
   if (typeof host === 'string') tell(`say each mount gets a process of its own here: ${host}`)
   process.exit(await served(serveInBackground(order, report, waiter), host))
 }
@@ -89,13 +88,16 @@ function ownCall(): HostCall {
   return { name, args, cwd: currentDirectory() }
 }
 
-/** What is to be mounted, and what to say about it first; null: that is the command's. */
-function prepare(call: HostCall): Pick<Prepared, 'plan' | 'warnings'> | null {
+/**
+ * What is to be mounted, and what to say about it first; null: that is the command's. The other transport serves on the
+ * main thread, which only a process of `one` mount can give it.
+ */
+function prepare(call: HostCall, one = false): Pick<Prepared, 'plan' | 'warnings'> | null {
   const read = readRequest(call)
   if (read === null) return null
   const prepared = prepareMount(read.request)
-  if (prepared instanceof StratafsError || prepared.here || prepared.plan.settings.transport === 'fuse-native')
-    return null
+  if (prepared instanceof StratafsError || prepared.here) return null
+  if (prepared.plan.settings.transport === 'fuse-native' && !one) return null
   return { plan: prepared.plan, warnings: [...read.warnings, ...prepared.warnings] }
 }
 

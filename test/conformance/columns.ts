@@ -5,7 +5,7 @@
  * seen only by that user, inside a mount namespace of its own.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants as os, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -161,18 +161,22 @@ export function awaitDaemonEnd(layers: Layers): void {
 /** Where a column's host has its socket; gone with this process, as the host is a second after its last mount. */
 let runDirectory: string | null = null
 
-function ownRunDirectory(): string {
+function ownRunDirectory(uid = 0): string {
   if (runDirectory !== null) return runDirectory
   const made = mkdtempSync(join(tmpdir(), 'stratafs-column-'))
+  if (uid !== 0) chownSync(made, uid, uid)
   runDirectory = made
   process.once('exit', () => rmSync(made, { recursive: true, force: true }))
   return made
 }
 
+/** A host that ends a second after its last mount. */
+const BRIEF = { STRATAFS_HOST_IDLE: '1' }
+
 /** Mounts as an install does, by the launcher: in the host that serves all mounts, or each in a process of its own. */
 function launch(layers: Layers, options: MountOptions, host: 'on' | 'off'): void {
   const [, ...words] = ourWords(layers, options)
-  const own = host === 'off' ? { STRATAFS_HOST: 'off' } : { STRATAFS_HOST_IDLE: '1' }
+  const own = host === 'off' ? { STRATAFS_HOST: 'off' } : BRIEF
   must(LAUNCH, words, { STRATAFS_NAME: 'stratafs', STRATAFS_RUN_DIR: ownRunDirectory(), ...own })
 }
 
@@ -223,8 +227,9 @@ const fuseNative: Column = {
     return tried.status === 0 || `fuse-native cannot be loaded: ${tried.stderr.trim().split('\n').at(-1)}`
   },
   mount(layers, options) {
-    const [program = '', command = '', ...words] = ourWords(layers, options)
-    must(process.execPath, [program, command, '--transport', 'fuse-native', '--accept-limits', ...words])
+    const [, ...words] = ourWords(layers, options)
+    const own = { STRATAFS_NAME: 'stratafs', STRATAFS_RUN_DIR: ownRunDirectory(), STRATAFS_HOST: 'off' }
+    must(LAUNCH, [...words, '--transport', 'fuse-native', '--accept-limits'], own)
   },
 }
 
@@ -239,10 +244,10 @@ const cached: Column = {
 export const NOBODY = 65534
 
 /** The words that run a program as the ordinary user where the actor's mount namespace is. */
-function asUser(actor: Probe, words: readonly string[]): void {
+function asUser(actor: Probe, words: readonly string[], more: NodeJS.ProcessEnv = {}): void {
   const user = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
   const home = ['env', 'HOME=/nonexistent', `XDG_RUNTIME_DIR=${dirname(words.at(-1)!)}`]
-  must('nsenter', ['-t', String(actor.process.pid), '-m', 'setpriv', ...user, ...home, ...words])
+  must('nsenter', ['-t', String(actor.process.pid), '-m', 'setpriv', ...user, ...home, ...words], more)
 }
 
 /** Shell words that take the copies of other tests' mounts out of a new mount namespace. */
@@ -252,7 +257,7 @@ export const withoutOthers =
 
 const user: Column = {
   name: 'user',
-  title: 'stratafs as an ordinary user (data=cached)',
+  title: 'stratafs as an ordinary user (data=cached), in a host of that user',
   capabilities: new Set<Capability>(['layers', 'kernel-marks', 'docker-marks', 'ours']),
   xattrPrefix: 'user.',
   uid: NOBODY,
@@ -289,11 +294,13 @@ const user: Column = {
   mount(layers, options, actor) {
     // Its answer says that its mount namespace, with the device in it, is there.
     actor.pid()
-    asUser(actor, [process.execPath, ...ourWords(layers, options)])
+    const [, ...words] = ourWords(layers, options)
+    const directory = ownRunDirectory(NOBODY)
+    asUser(actor, [LAUNCH, ...words], { STRATAFS_NAME: 'stratafs', STRATAFS_RUN_DIR: directory, ...BRIEF })
   },
   unmount(layers, actor) {
     asUser(actor, ['fusermount3', '-u', layers.merged])
-    awaitDaemonEnd(layers)
+    awaitEnd(layers)
   },
 }
 

@@ -52,7 +52,7 @@ function isPlain(value: string): boolean {
 function collect(given: Map<Option, string[]>, merged: string, acceptLimits: boolean): MountArguments | null {
   const one = (option: Option) => given.get(option)?.at(-1)
   const transport = one('--transport')
-  if (transport !== undefined && transport !== 'dev-fuse') return null
+  if (transport !== undefined && transport !== 'dev-fuse' && transport !== 'fuse-native') return null
   const log = one('--log')
   if (log !== undefined && log !== 'journal') return null
   for (const [option, values] of given) if (option !== '--lower' && option !== '-o' && values.length > 1) return null
