@@ -33,6 +33,8 @@ export const further: OwnWorkload = {
     { id: 'start-further', title: 'a further mount, one standing already', unit: 's' },
     { id: 'end-further', title: 'its unmount', unit: 's' },
     { id: 'pss-further', title: 'memory (PSS) of each of 30 mounts, all of one image, at rest', unit: 'MB' },
+    { id: 'pss-next', title: 'of it what each mount after the first one adds', unit: 'MB' },
+    { id: 'pss-next-walk', title: 'the same after a walk of its tree', unit: 'MB' },
   ],
   async run(stage) {
     const standing = await one(stage, 'standing')
@@ -49,19 +51,27 @@ export const further: OwnWorkload = {
       await stage.clear({ ...mounted, end: async () => {} }, layers)
     }
     await stage.clear(standing.mounted, standing.layers)
-    return { 'start-further': median(begun), 'end-further': median(ended), 'pss-further': await memoryOfMany(stage) }
+    return { 'start-further': median(begun), 'end-further': median(ended), ...(await memoryOfMany(stage)) }
   },
 }
 
 const MANY = 30
+const WALKED = 10
 
-async function memoryOfMany(stage: Stage): Promise<number> {
-  const mounts: Awaited<ReturnType<typeof one>>[] = []
-  for (let i = 0; i < MANY; i++) mounts.push(await one(stage, `many-${i}`))
-  await stage.step({ run: 'sleep 2' }, mounts[0]!.layers.merged)
-  const { pss } = memoryOf(mounts.flatMap(({ mounted }) => mounted.daemons))
+async function memoryOfMany(stage: Stage): Promise<Record<string, number>> {
+  const mounts = [await one(stage, 'many-0')]
+  const settled = async (run = 'sleep 2'): Promise<number> => {
+    await stage.step({ run }, mounts[0]!.layers.merged)
+    return memoryOf(mounts.flatMap(({ mounted }) => mounted.daemons)).pss
+  }
+  const alone = await settled()
+  while (mounts.length < MANY) mounts.push(await one(stage, `many-${mounts.length}`))
+  const all = await settled()
+  for (const { layers } of mounts.slice(-WALKED)) await stage.step({ run: 'find "$M" -xdev -ls' }, layers.merged)
+  const walked = await settled()
   for (const { mounted, layers } of mounts.reverse()) await stage.clear(mounted, layers)
-  return pss / MANY
+  const next = (all - alone) / (MANY - 1)
+  return { 'pss-further': all / MANY, 'pss-next': next, 'pss-next-walk': next + (walked - all) / WALKED }
 }
 
 async function one(stage: Stage, name: string): Promise<{ layers: Layers; mounted: Mounted }> {

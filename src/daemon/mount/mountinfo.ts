@@ -60,8 +60,19 @@ function plain(field: string): string {
 export function mountedNow(path: string): MountEntry | undefined {
   const text = readFileSync('/proc/self/mountinfo', 'latin1')
   // A name that is written as it is stands between two spaces; others are found by reading every line.
-  if (!/[ \t\n\\]/.test(path) && !text.includes(` ${path} `)) return undefined
-  return mountedOn(path, parseMounts(text))
+  const isPlain = !/[ \t\n\\]/.test(path)
+  return mountedOn(path, parseMounts(isPlain ? linesWith(text, ` ${path} `) : text))
+}
+
+/** The lines of `text` that have `words` in them. */
+function linesWith(text: string, words: string): string {
+  const lines: string[] = []
+  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at)) {
+    const end = text.indexOf('\n', at)
+    lines.push(text.slice(text.lastIndexOf('\n', at) + 1, end < 0 ? text.length : end))
+    at = end < 0 ? text.length : end
+  }
+  return lines.join('\n')
 }
 
 /** What is mounted on `path` itself, topmost; undefined when nothing is. */
@@ -87,7 +98,9 @@ export function isOurType(entry: MountEntry): boolean {
 
 /** Where a kernel overlay with the upper directory `upper` is mounted; undefined: nowhere here. */
 export function overlayOver(upper: string, text = readFileSync('/proc/self/mountinfo', 'latin1')): string | undefined {
-  const lines = text.split('\n').map((line) => line.split(' - '))
+  const lines = linesWith(text, ' - overlay ')
+    .split('\n')
+    .map((line) => line.split(' - '))
   const found = lines.find(([, after]) => {
     const [type, , options = ''] = after?.split(' ') ?? []
     return type === 'overlay' && options.split(',').some((word) => plain(word) === `upperdir=${upper}`)
@@ -97,7 +110,7 @@ export function overlayOver(upper: string, text = readFileSync('/proc/self/mount
 
 /** That a mount on `path` covers one of ours, in a sentence; null where it does not. */
 export function coveredMount(path: string): string | null {
-  const under = mountedOn(path, readMounts())
+  const under = mountedNow(path)
   if (under === undefined || !isOurType(under)) return null
   return `a stratafs mount is on ${shown(path)} already: this one covers it until it is unmounted`
 }
