@@ -43,12 +43,17 @@ export function isLevel(word: string): word is Level {
 export function createLogger(target: LogTarget, level: Level): Logger {
   const sink = openSink(target)
   const options = { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
-  const logger = pino({ ...options, formatters: { level: (label) => ({ level: label }) } }, sink)
+  let made: ReturnType<typeof pino> | null = null
+  // Most of a mount's start to the answer needs none, and making one takes half a millisecond.
+  const logger = () => {
+    made ??= pino({ ...options, formatters: { level: (label) => ({ level: label }) } }, sink)
+    return made
+  }
   return {
-    log: (at, message, fields) => logger[at](fields ?? {}, message),
-    level: () => logger.level as Level,
+    log: (at, message, fields) => logger()[at](fields ?? {}, message),
+    level: () => logger().level as Level,
     setLevel: (next) => {
-      logger.level = next
+      logger().level = next
     },
     close: () => sink.close(),
   }

@@ -64,11 +64,13 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
     await voice.ready(service)
     return 1
   }
-  for (const warning of voice.warnings) logger.log('warn', warning)
   const { mountpoint, device, config } = service.state
-  logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
   signals.serve(service)
-  const wanted = await voice.ready({ mountpoint, notice: service.notice })
+  const heard = voice.ready({ mountpoint, notice: service.notice })
+  // The log can wait until whoever mounted goes on.
+  for (const warning of voice.warnings) logger.log('warn', warning)
+  logger.log('info', 'mounted', { mountpoint: shown(mountpoint), device, layers: config.lowers.length })
+  const wanted = await heard
   setTimeout(nameProcess, NAMED_MS).unref()
   setTimeout(() => setFlagsFromString(SMALL_HEAP), LOADED_MS).unref()
   if (!wanted) await service.stop()
