@@ -11,7 +11,7 @@ const KILLS = 50
 const MODES = ['recover=on', 'recover=on,data=cached', 'recover=on,data=cached,writeback=1'] as const
 
 async function one(options: string, workload: KillWorkload, kills: number): Promise<KillResult> {
-  const ground = new KillGround(options)
+  const ground = new KillGround(options, workload)
   try {
     const before = ground.lowerSum()
     ground.mount()
@@ -50,9 +50,10 @@ async function main(): Promise<number> {
     for (const workload of killWorkloads) {
       if (!`${options} ${workload.name}`.includes(only)) continue
       if (workload.needs.some((program) => spawnSync('which', [program]).status !== 0)) continue
-      const { kills, pauses, fault } = await one(options, workload, Number(count))
+      const { kills, pauses, done, fault } = await one(options, workload, Number(count))
       if (fault !== null) faults++
-      process.stdout.write(`${options}: ${workload.name}: ${kills} kills, ${figures(pauses)}, ${fault ?? 'no error'}\n`)
+      const said = `${done}; ${kills} kills, ${figures(pauses)}, ${fault ?? 'no error'}`
+      process.stdout.write(`${options}: ${workload.name}: ${said}\n`)
     }
   const said = 'fuse-overlayfs'.includes(only) ? peer() : null
   if (said !== null) process.stdout.write(`fuse-overlayfs: after the first kill a program is told: ${said}\n`)

@@ -1,12 +1,14 @@
 /** A mount to be killed under: layers, material, and who serves it at the moment. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkoutRoot } from '../checkout.js'
-import type { WorkPlaces } from './workloads.js'
+import type { WorkPlaces } from './places.js'
+import type { KillWorkload } from './workloads.js'
 
 const FILES = 300
+const COMMAND_MS = 60_000
 
 /** A tree of small files in directories. */
 function makeTree(root: string): void {
@@ -22,18 +24,24 @@ function makeTree(root: string): void {
 export class KillGround implements WorkPlaces {
   readonly root = fs.mkdtempSync(join(tmpdir(), 'stratafs-kill-'))
   readonly merged = join(this.root, 'merged')
+  readonly lower = join(this.root, 'lower')
+  readonly kernel = join(this.root, 'kernel')
   readonly model = join(this.root, 'model')
   readonly stop = join(this.root, 'stop')
   readonly material = join(this.root, 'material')
   readonly #run = join(this.root, 'run')
 
-  constructor(private readonly options: string) {
+  /** `workload`: what the lower layer is to have besides. */
+  constructor(
+    private readonly options: string,
+    workload: Pick<KillWorkload, 'fill'> = {},
+  ) {
     for (const name of ['merged', 'upper', 'work', 'lower', 'material']) fs.mkdirSync(join(this.root, name))
     const tree = join(this.material, 'tree')
     makeTree(tree)
     execFileSync('tar', ['cf', join(this.material, 'tree.tar'), '-C', this.material, 'tree'])
     this.#makeRepository()
-    const lower = join(this.root, 'lower')
+    const { lower } = this
     execFileSync('cp', ['-a', tree, join(lower, 'big')])
     const sum = execFileSync('sh', ['-c', 'cd "$1" && find big -type f | sort | xargs cat | cksum', 'sh', lower])
     fs.writeFileSync(join(this.material, 'sum'), sum)
@@ -42,6 +50,7 @@ export class KillGround implements WorkPlaces {
       fs.writeFileSync(join(lower, i % 2 ? 'low' : 'low/sub', `n${i}`), `lower ${i}\n`.repeat(i * 50))
     for (let i = 0; i < 4; i++) fs.writeFileSync(join(lower, `n${i}`), `${i}`.repeat(i * 30_000))
     execFileSync('cp', ['-a', lower, this.model])
+    workload.fill?.(this)
   }
 
   #makeRepository(): void {
@@ -58,10 +67,16 @@ export class KillGround implements WorkPlaces {
   }
 
   mount(): void {
-    const launch = join(checkoutRoot(), 'native-bindings/build/Release/launch')
     const at = (name: string) => join(this.root, name)
     const words = `${this.options},lowerdir=${at('lower')},upperdir=${at('upper')},workdir=${at('work')}`
-    execFileSync(launch, ['mount', '-o', words, this.merged], { env: this.environment, stdio: 'inherit' })
+    const { status, stderr } = this.launch('mount', '-o', words, this.merged)
+    if (status !== 0) throw new Error(`cannot mount: ${stderr}`)
+  }
+
+  /** Runs a command of ours. */
+  launch(...words: string[]): SpawnSyncReturns<string> {
+    const program = join(checkoutRoot(), 'native-bindings/build/Release/launch')
+    return spawnSync(program, words, { env: this.environment, encoding: 'utf8', timeout: COMMAND_MS })
   }
 
   /** Mounts the same by fuse-overlayfs: its pid, or null where that is not installed. */
@@ -93,18 +108,26 @@ export class KillGround implements WorkPlaces {
     return 0
   }
 
-  /** A process that is about to serve on, and does not say so yet; 0: there is none. */
-  get follower(): number {
-    for (const entry of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+  /** A process that is about to serve on, or may be asked to, and does not say so yet; 0: there is none. */
+  follower(server: number): number {
+    const isIt = (words: string) => words.includes('--resume') && !words.includes('--keep')
+    return this.processes(isIt).find((pid) => pid !== server) ?? 0
+  }
+
+  /** Processes that serve the mount, keep it or may follow. */
+  processes(isIt = (words: string) => words.includes('--resume') || /launched-main|background-main/.test(words)) {
+    const own = (pid: string): boolean => {
       try {
-        const words = fs.readFileSync(`/proc/${entry}/cmdline`, 'latin1')
-        if (!words.includes('--resume') || words.includes('--keep')) continue
-        if (fs.readFileSync(`/proc/${entry}/environ`, 'latin1').includes(this.root)) return Number(entry)
+        if (!isIt(fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1'))) return false
+        return fs.readFileSync(`/proc/${pid}/environ`, 'latin1').includes(this.root)
       } catch {
-        // It is gone.
+        return false
       }
     }
-    return 0
+    return fs
+      .readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && own(name))
+      .map(Number)
   }
 
   /** The sum of all that is in the lower layer. */
@@ -115,7 +138,7 @@ export class KillGround implements WorkPlaces {
   }
 
   remove(): void {
-    spawnSync('umount', ['-l', this.merged])
+    for (const mountpoint of [this.merged, this.kernel]) spawnSync('umount', ['-l', mountpoint])
     fs.rmSync(this.root, { recursive: true, force: true })
   }
 }

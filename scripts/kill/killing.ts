@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KillGround } from './ground.js'
+import { leftovers } from './leftovers.js'
 import type { KillWorkload } from './workloads.js'
 
 /** A mount that does not answer for so long is lost. */
@@ -17,6 +18,8 @@ export interface KillResult {
   readonly kills: number
   /** Of each kill, in ms. */
   readonly pauses: readonly number[]
+  /** What the program said it had done. */
+  readonly done: string
   /** What went wrong; null: nothing. */
   readonly fault: string | null
 }
@@ -28,9 +31,14 @@ export async function killUnder(
   kills: number,
   seed: number,
 ): Promise<KillResult> {
+  workload.begin?.(ground)
   const [program, ...args] = workload.command(ground, seed)
-  const child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], env: ground.environment })
+  const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: ground.environment })
   let said = ''
+  let done = ''
+  child.stdout!.on('data', (chunk) => {
+    done = String(chunk).trim()
+  })
   child.stderr!.on('data', (chunk) => {
     said += String(chunk)
   })
@@ -47,7 +55,8 @@ export async function killUnder(
   const code = await within(ended, LOST_MS, child)
   fs.rmSync(ground.stop)
   if (code !== 0) fault ??= `the program ended with ${code}: ${said.trim().slice(0, 500)}`
-  return { kills: pauses.length, pauses, fault }
+  fault ??= await leftovers(ground)
+  return { kills: pauses.length, pauses, done, fault }
 }
 
 async function within(ended: Promise<number | null>, milliseconds: number, child: ChildProcess): Promise<unknown> {
@@ -67,15 +76,15 @@ async function killOnce(ground: KillGround, number: number): Promise<number | st
     () => 'it is there',
     (error: NodeJS.ErrnoException) => error.code ?? '?',
   )
-  if (Math.random() < TWICE) await killFollower(ground)
+  if (Math.random() < TWICE) await killFollower(ground, pid)
   const answer = await Promise.race([asked, sleep(LOST_MS, 'no answer', { ref: false })])
   return answer === 'ENOENT' ? performance.now() - began : `after a kill the mount says ${answer}`
 }
 
 /** Kills who is about to serve on, at whatever it does by then. */
-async function killFollower(ground: KillGround): Promise<void> {
+async function killFollower(ground: KillGround, dead: number): Promise<void> {
   for (const until = performance.now() + MOST_FOLLOWING_MS; performance.now() < until; await sleep(2)) {
-    const pid = ground.follower
+    const pid = ground.follower(dead)
     if (pid === 0) continue
     await sleep(Math.random() * MOST_WAIT_MS)
     try {

@@ -2,29 +2,55 @@
  * What runs in a mount while its server is killed: each begins again until the stop file is there, and ends with an
  * error when anything went wrong.
  */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { checkoutRoot } from '../checkout.js'
+import { makeChroot } from './chroot.js'
+import { makeCluster } from './cluster.js'
+import { makeStressTree, mountKernel } from './kernel-side.js'
+import type { WorkPlaces } from './places.js'
 
 export interface KillWorkload {
   readonly name: string
   /** Programs it takes. */
   readonly needs: readonly string[]
+  /** Adds to the lower layer what it works on. */
+  readonly fill?: (places: WorkPlaces) => void
+  /** Before it runs, and the mount is there. */
+  readonly begin?: (places: WorkPlaces) => void
   /** The command; `stop`: the file that ends it. */
   command(places: WorkPlaces, seed: number): readonly string[]
 }
 
-export interface WorkPlaces {
-  readonly merged: string
-  /** Beside the mount, empty or as the merged tree was. */
-  readonly model: string
-  readonly stop: string
-  /** A tree to be packed, cloned or copied, outside. */
-  readonly material: string
-}
-
 function script(lines: string): KillWorkload['command'] {
-  const body = `set -e; cd "$1"; i=0; while [ ! -e "$2" ]; do i=$((i+1)); ${lines}\ndone`
+  const body = `set -e; exec 4>&1; cd "$1"; i=0; while [ ! -e "$2" ]; do i=$((i+1)); ${lines}\ndone; echo $i turns >&4`
   return ({ merged, stop, material }) => ['sh', '-c', body, 'sh', merged, stop, material]
 }
+
+/** A program of this folder in Python: the arguments that `arguments` names. */
+function python(file: string, words: (places: WorkPlaces, seed: number) => string[]): KillWorkload['command'] {
+  return (places, seed) => ['python3', join(checkoutRoot(), 'scripts/kill', file), ...words(places, seed)]
+}
+
+const DPKG = [
+  'for version in 1 2; do chroot . dpkg -i /debs/kill-$version.deb; [ -z "$(chroot . dpkg -V killed)" ]',
+  '[ "$(cat usr/share/killed/version)" = $version ]; done',
+  'chroot . dpkg --purge killed; [ ! -e usr/share/killed ]; [ ! -e etc/killed.conf ]; [ -z "$(chroot . dpkg --audit)" ]',
+].join('; ')
+
+/** $1: the mount; a second cluster life with each turn, ended without a checkpoint in every other one. */
+const POSTGRES = `
+  cd pg; bin=$(pg_config --bindir); as="setpriv --reuid=postgres --regid=postgres --clear-groups"
+  $as $bin/pg_ctl -D data -w -t 90 -l "$3/pg.log" -o "-c listen_addresses= -k $3" start >/dev/null
+  trap '$as $bin/pg_ctl -D data -m immediate stop >/dev/null 2>&1' EXIT
+  n=0; while [ ! -e "$2" ] && [ $n -lt 6 ]; do n=$((n+1))
+    $as pgbench -h "$3" -c 3 -T 1 bench 2>&1 | tee "$3/pgbench.log" | grep -q 'failed transactions: 0'
+    ! grep -i 'abort|error' "$3/pgbench.log"; done
+  [ "$($as psql -h "$3" -Atc 'select sum(abalance)-(select sum(bbalance) from pgbench_branches) from pgbench_accounts' bench)" = 0 ]
+  $as $bin/pg_amcheck -h "$3" --heapallindexed --install-missing bench
+  [ $((i%2)) = 0 ] && mode=immediate || mode=fast
+  $as $bin/pg_ctl -D data -w -t 90 -m $mode stop >/dev/null; trap - EXIT
+  [ $mode = immediate ] || $as $bin/pg_checksums --check -D data >/dev/null; ! grep 'PANIC|FATAL:.*could not' "$3/pg.log"; cd ..`
 
 const SQL = [
   'PRAGMA journal_mode=WAL; CREATE TABLE IF NOT EXISTS t(a INTEGER PRIMARY KEY, b TEXT);',
@@ -49,7 +75,7 @@ export const killWorkloads: readonly KillWorkload[] = [
     name: 'SQLite in WAL mode',
     needs: ['sqlite3'],
     command: script(
-      `sqlite3 db "${SQL}" >/dev/null; [ "$(sqlite3 db 'PRAGMA integrity_check')" = ok ]; [ $i -lt 30 ] || { rm db*; i=0; }`,
+      `sqlite3 db "${SQL}" >/dev/null; [ "$(sqlite3 db 'PRAGMA integrity_check')" = ok ]; [ $((i%30)) -ne 0 ] || rm db*`,
     ),
   },
   {
@@ -76,5 +102,34 @@ export const killWorkloads: readonly KillWorkload[] = [
     name: 'find and read all',
     needs: ['find', 'cksum'],
     command: script('[ "$(find big -type f | sort | xargs cat | cksum)" = "$(cat "$3/sum")" ]; ls -lR big >/dev/null'),
+  },
+  {
+    name: 'fsx',
+    needs: ['python3'],
+    command: python('fsx.py', ({ merged, stop }, seed) => [merged, String(seed), stop]),
+  },
+  {
+    name: 'stress in step with kernel overlayfs',
+    needs: ['python3'],
+    fill: makeStressTree,
+    begin: mountKernel,
+    command: python('stress.py', ({ merged, kernel, stop }, seed) => [merged, kernel, String(seed), stop]),
+  },
+  {
+    name: 'locks',
+    needs: ['python3'],
+    command: python('locks.py', ({ merged, stop }) => [merged, stop]),
+  },
+  {
+    name: 'dpkg in a chroot',
+    needs: ['dpkg-deb', 'chroot', 'ldd'],
+    fill: makeChroot,
+    command: script(`exec >/dev/null; ${DPKG}`),
+  },
+  {
+    name: 'postgres with pgbench',
+    needs: ['pg_config', 'pgbench', 'setpriv'],
+    fill: makeCluster,
+    command: script(POSTGRES),
   },
 ]

@@ -18,11 +18,11 @@ const runs = [
 describe('fifty kills', needsRoot, () => {
   for (const { options, name, kills } of runs)
     it(`${name}, ${options}`, async () => {
-      const ground = new KillGround(options)
+      const workload = killWorkloads.find((each) => each.name === name)!
+      const ground = new KillGround(options, workload)
       try {
         const before = ground.lowerSum()
         ground.mount()
-        const workload = killWorkloads.find((each) => each.name === name)!
         const seed = Date.now() & 0xffff
         const { kills: done, fault } = await killUnder(ground, workload, kills, seed)
         assert.deepEqual([fault, done], [null, kills], `seed ${seed}`)
