@@ -43,7 +43,8 @@
     {
       "target_name": "launch",
       "type": "executable",
-      "sources": ["src/launch.c", "src/launch-daemon.c", "src/launch-host.c", "src/launch-keep.c"],
+      "sources": ["src/launch.c", "src/launch-daemon.c", "src/launch-host.c", "src/launch-keep.c",
+        "src/launch-spare.c"],
       "defines": ["_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],
       "cflags": ["-O2", "-Wall", "-Wextra"],
       "conditions": [["OS!='linux'", { "type": "none" }]]

@@ -54,7 +54,7 @@ void forgetHost(const struct host* host);
 #define KEEP "--keep"
 
 // Keeps what mounts need to be served on, over descriptor 3, and runs `command` when whoever serves them has died.
-int keep(char** command);
+int keep(char** given);
 
 // The rest of `askHost`, once the call has been sent over `fd`.
 int hearHost(int fd);

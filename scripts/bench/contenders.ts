@@ -17,7 +17,9 @@ type Maybe = Side | string
 export async function contenders(args: Arguments): Promise<Contenders> {
   const peers = args.peers.map(({ name, command }) => program(name, command.split(' '), `\`${command}\``))
   const all: Maybe[] = [kernelOverlayfs(), debians(), ...peers, ...(await ours())]
-  const wanted = (side: Maybe) => typeof side === 'string' || args.sides.length === 0 || args.sides.includes(side.name)
+  const usual = (side: Side) => !side.name.endsWith(' recover')
+  const named = (side: Side) => (args.sides.length === 0 ? usual(side) : args.sides.includes(side.name))
+  const wanted = (side: Maybe) => typeof side === 'string' || named(side)
   return {
     sides: all.filter((side): side is Side => typeof side !== 'string' && wanted(side)),
     missing: all.filter((side): side is string => typeof side === 'string'),
@@ -36,10 +38,19 @@ async function ours(): Promise<Maybe[]> {
     : 'stratafs cached: this build has no data=cached'
   const about = 'as root, with `-o engine=hybrid`: kernel overlayfs above the lower layers as stratafs shows them'
   const hybrid = counted(program('stratafs hybrid', ownCommand(), about, ',engine=hybrid'))
-  return [own, asleep(), cached, hybrid, await asUser(), overFuseNative()]
+  return [own, asleep(), cached, ...kept(), hybrid, await asUser(), overFuseNative()]
 }
 
 const counted = (side: Side): Side => ({ ...side, counting: ownCommand() })
+
+/** What outliving the serving process costs: in a run that asks for them by name (`--side`). */
+function kept(): Side[] {
+  const side = (data: string) => {
+    const about = `as root, with \`-o data=${data},recover=on\``
+    return program(`stratafs ${data} recover`, ownCommand(), about, `,data=${data},recover=on`)
+  }
+  return [side('passthrough'), side('cached')]
+}
 
 /** Where idle processors are kept from halting by default: what that is worth. */
 function asleep(): Maybe {

@@ -9,7 +9,9 @@ import type { KillWorkload } from './workloads.js'
 
 /** A mount that does not answer for so long is lost. */
 const LOST_MS = 30_000
-const MOST_WAIT_MS = 120
+const MOST_WAIT_MS = 600
+/** At which of its first milliseconds who follows is killed, too. */
+const MOST_FOLLOWED_MS = 120
 /** How often who follows is killed, too, and how long it may take to come. */
 const TWICE = 0.25
 const MOST_FOLLOWING_MS = 3_000
@@ -86,7 +88,7 @@ async function killFollower(ground: KillGround, dead: number): Promise<void> {
   for (const until = performance.now() + MOST_FOLLOWING_MS; performance.now() < until; await sleep(2)) {
     const pid = ground.follower(dead)
     if (pid === 0) continue
-    await sleep(Math.random() * MOST_WAIT_MS)
+    await sleep(Math.random() * MOST_FOLLOWED_MS)
     try {
       process.kill(pid, 'SIGKILL')
     } catch {

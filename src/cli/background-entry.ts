@@ -6,9 +6,10 @@
 import { closeSync, writeSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { sourceStack } from '../base/source-stack.js'
+import { enginePool } from '../daemon/engine/engine-pool.js'
 import { Host } from '../daemon/host/host.js'
 import type { HostCall } from '../daemon/host/host-line.js'
-import { RESUME } from '../daemon/keeper/keeper.js'
+import { keeper, RESUME } from '../daemon/keeper/keeper.js'
 import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
 import { stderrIsJournal } from '../daemon/process/journal.js'
 import { legacies } from '../daemon/process/legacies.js'
@@ -46,15 +47,29 @@ async function main(): Promise<void> {
   process.exit(await served(serveInBackground(order, report, waiter), host))
 }
 
-/** This process follows one that has died: serves its mounts on, and listens where it did. */
+/**
+ * This process follows one that has died, or waits until one does (docs/decisions/0044-a-spare-process.md): serves its
+ * mounts on, and listens where it did.
+ */
 async function resumeAll(socket: string | null): Promise<number> {
   isHeard = false
   process.chdir('/')
   const waiter = { say: () => {}, isWanted: () => true }
+  if (!keeper.isCalled(LAUNCHER)) {
+    await enginePool.warm()
+    keeper.ready(LAUNCHER)
+  }
   const orders = legacies(LAUNCHER)
+  // Nobody needs who waited: the keeper has ended.
+  if (orders.length === 0) return 0
+  let waiting = orders.length
+  const report = async () => {
+    if (--waiting === 0) keeper.serving()
+    return true
+  }
   const serving = orders.map(async (order) => {
     try {
-      return await serveInBackground(order, async () => true, waiter)
+      return await serveInBackground(order, report, waiter)
     } finally {
       order.legacy?.kept.end()
     }

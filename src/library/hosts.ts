@@ -6,7 +6,7 @@ import {
   hostSockets,
   type StopAnswer,
   type UpgradeAnswer,
-  upgradeQuestion,
+  upgradeQuestions,
 } from '../daemon/host/host-client.js'
 
 export type { HostStatus } from '../daemon/host/host-client.js'
@@ -42,11 +42,10 @@ const PATIENCE_MS = 20_000
 
 /** Has the mounts of every host of this user served on by this version. What cannot be is refused, and goes on. */
 export async function upgradeHosts(): Promise<UpgradedHosts> {
-  const question = upgradeQuestion()
   const upgraded: { from: number; to: number }[] = []
   const refused: { pid: number; why: string }[] = []
   for (const socket of hostSockets()) {
-    const answer = await askHost<UpgradeAnswer>(socket, question)
+    const answer = await askToMakeWay(socket)
     if (answer === null) continue
     if ('refused' in answer) {
       refused.push({ pid: answer.pid, why: answer.refused })
@@ -57,6 +56,17 @@ export async function upgradeHosts(): Promise<UpgradedHosts> {
     else upgraded.push({ from: answer.upgraded, to })
   }
   return { upgraded, refused }
+}
+
+/** A host of an older version goes for one that takes its own format alone: so each that this one takes is tried. */
+async function askToMakeWay(socket: string): Promise<UpgradeAnswer | null> {
+  let first: UpgradeAnswer | null = null
+  for (const question of upgradeQuestions()) {
+    const answer = await askHost<UpgradeAnswer>(socket, question)
+    first ??= answer
+    if (answer !== null && 'upgraded' in answer) return answer
+  }
+  return first
 }
 
 /** The pid of the process that listens on `socket` in place of `before`. */

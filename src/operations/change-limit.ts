@@ -41,6 +41,7 @@ export function changeLimit(u: Union, operations: Operations, change: LimitChang
   if (u.limit === null) begin(u, operations)
   const usage = u.limit as unknown as UpperUsage
   usage.change(change.size ?? usage.size, change.inodes ?? usage.inodes)
+  u.nodes.ledger?.memory.setLimit(usage.size, usage.inodes)
   if (change.recount === true) usage.count()
   return usage.report()
 }

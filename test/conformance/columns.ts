@@ -137,6 +137,9 @@ const plain: Column = {
   unmount: () => {},
 }
 
+/** More options for every mount of ours, as CONFORMANCE_OPTIONS=recover=on: for runs by hand. */
+const further = process.env.CONFORMANCE_OPTIONS ?? ''
+
 /** The words that mount `layers`. */
 export function ourWords(layers: Layers, options: MountOptions): string[] {
   const lowers = layers.lowers.flatMap((lower) => ['--lower', lower])
@@ -144,7 +147,7 @@ export function ourWords(layers: Layers, options: MountOptions): string[] {
   // Our index needs no option, and hard links hold together without one.
   const { index: _, ...rest } = options
   const defaults: MountOptions = layers.upper === null ? {} : { redirect_dir: 'on' }
-  const words = optionWords({ ...defaults, ...rest })
+  const words = [...optionWords({ ...defaults, ...rest }), ...(further === '' ? [] : [further])]
   return [stratafs, 'mount', ...lowers, ...writable, ...(words.length ? ['-o', words.join(',')] : []), layers.merged]
 }
 

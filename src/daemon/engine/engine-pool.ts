@@ -18,6 +18,12 @@ const LATER_MS = 1000
 const WATCH_MS = 2_000
 const SILENT_MS = 2_000
 
+/**
+ * Room for descriptors made while the engine loads: more than directories and files kept, where the process may have
+ * that many.
+ */
+export const RESERVED = 4096
+
 /** What a mount hears from its thread. */
 interface MountListener {
   heard(message: FromMount): void
@@ -36,6 +42,7 @@ export class PoolThread {
   /** When it was asked for a sign of life that has not come yet; 0: nothing is owed. */
   #probedAt = 0
   #isTold = false
+  #answered: () => void = () => {}
 
   constructor(output: WorkerOptions = {}) {
     this.#wake = new OwnedFd(native.eventfd())
@@ -94,7 +101,16 @@ export class PoolThread {
     for (const listener of this.#mounts.values()) listener.silent()
   }
 
+  /** Asks for a sign of life, and waits for it. */
+  answers(): Promise<void> {
+    this.send(0, { kind: 'probe' })
+    return new Promise((resolve) => {
+      this.#answered = resolve
+    })
+  }
+
   #alive(): void {
+    this.#answered()
     this.#probedAt = 0
     this.#isTold = false
   }
@@ -138,6 +154,14 @@ class EnginePool {
    */
   begin(): void {
     if (this.#threads.length === 0) this.#begin({ stdout: true, stderr: true })
+  }
+
+  /** The first thread has loaded what it is made of, and what takes a while at its first use has been used. */
+  async warm(): Promise<void> {
+    native.reserveDescriptors(RESERVED)
+    // A log asks for the time zone, which is read from files.
+    new Date().getTimezoneOffset()
+    await this.#threads[0]?.answers()
   }
 
   #begin(output: WorkerOptions = {}): PoolThread {

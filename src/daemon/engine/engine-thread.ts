@@ -11,18 +11,12 @@ import { native } from '../../syscalls/native.js'
 import { detach } from '../mount/mounter.js'
 import type { Ending, EngineHandle, Held } from './engine-handle.js'
 import type { EngineStart, FromMount, Question, ToMount } from './engine-messages.js'
-import { enginePool, type PoolThread } from './engine-pool.js'
+import { enginePool, type PoolThread, RESERVED } from './engine-pool.js'
 import { IndexThread } from './index-thread.js'
 import { hasRemoteLayer } from './remote.js'
 
 /** How long an answer may take while the engine is busy with one long operation. */
 const PATIENCE_MS = 10_000
-
-/**
- * Room for descriptors made while the engine loads: more than directories and files kept, where the process may have
- * that many.
- */
-const RESERVED = 4096
 
 /** What whoever starts an engine says; the rest comes about here. */
 interface EngineWish extends Omit<EngineStart, 'index'> {

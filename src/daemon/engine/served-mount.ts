@@ -83,7 +83,9 @@ export class ServedMount {
       return null
     }
     const kept = memory === null ? null : { memory, into: start.kept!.into, from: start.kept!.from }
-    const engine = createEngine(start.config, binding, log, kept)
+    const limit = memory?.limit ?? null
+    const config = limit === null ? start.config : { ...start.config, limit }
+    const engine = createEngine(config, binding, log, kept)
     if (engine instanceof StratafsError) {
       say({ kind: 'built', refusal: engine.toJSON() })
       return null

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { packageRoot } from '../../base/package-files.js'
+import { convertibleFormats } from '../../union/state/formats.js'
 import { STATE_FORMAT } from '../../union/state/memory.js'
 import { RESUME } from '../keeper/keeper.js'
 import { privateDirectories } from '../mount/run-directory.js'
@@ -35,11 +36,12 @@ export function hostSockets(): string[] {
   )
 }
 
-/** Words for `askHost`: this version is to follow. */
-export function upgradeQuestion(): string {
+/** Words for `askHost`: this version is to follow. One for each format that it takes, its own first. */
+export function upgradeQuestions(): string[] {
   const script = join(packageRoot(), 'dist/src/cli/launched-main.cjs')
   const command = [process.execPath, script, RESUME]
-  return ['upgrade', STATE_FORMAT, command.length, ...command].join('\0')
+  const formats = [STATE_FORMAT, ...convertibleFormats()]
+  return formats.map((format) => ['upgrade', format, command.length, ...command].join('\0'))
 }
 
 /** The answer of the host that listens on `path`; null where none does, or it takes too long. */

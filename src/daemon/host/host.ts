@@ -10,9 +10,9 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_CREAT, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { STATE_FORMAT } from '../../union/state/memory.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { keeper } from '../keeper/keeper.js'
+import { followerObstacle, leaveAs } from '../keeper/kept-mount.js'
 import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
@@ -112,23 +112,27 @@ export class Host {
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
-    else if (request.kind === 'upgrade') line.end(JSON.stringify(this.#makeWay(request.format, request.command)))
+    else if (request.kind === 'upgrade') line.end(JSON.stringify(await this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
   }
 
   /** Another version follows, as one would after a death: so nothing has to be brought to an end first. */
-  #makeWay(format: number, command: readonly string[]): UpgradeAnswer {
+  async #makeWay(format: number, command: readonly string[]): Promise<UpgradeAnswer> {
     const { pid } = process
     const alone = this.#active - keeper.size
+    const other = followerObstacle(format)
     const why =
-      format !== STATE_FORMAT
-        ? `it takes state of format ${format}, and this one has format ${STATE_FORMAT}: unmount, and mount again`
+      other !== null
+        ? `a mount cannot be handed over: ${other}; unmount, and mount again`
         : alone > 0
           ? `${alone} of its mounts end with it: mount them with -o recover=on, or unmount them first`
           : null
-    if (why !== null) return { refused: why, pid }
-    if (!keeper.makeWay(command)) return { refused: 'its keeper cannot be reached', pid }
-    setTimeout(() => process.kill(pid, 'SIGKILL'), GOODBYE_MS)
+    const stays = why ?? (await keeper.makeWay(command))
+    if (stays !== null) return { refused: stays, pid }
+    setTimeout(() => {
+      leaveAs(format)
+      process.kill(pid, 'SIGKILL')
+    }, GOODBYE_MS)
     return { upgraded: pid }
   }
 

@@ -1,7 +1,8 @@
 /**
  * This process's line to its keeper (native-bindings/src/launch-keep.c), a small process that holds what mounts need to
  * be served on. It is started with the first mount that shall outlive this process, and started again where it dies. A
- * keeper whose line ends runs this program once more, with `--resume`, and hands everything over.
+ * keeper whose line ends hands everything over to a process of this program with `--resume`, which mostly waits for it
+ * already.
  *
  * Messages: u32 what · u32 the mount's number; descriptors come along.
  */
@@ -9,10 +10,16 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import { Errno } from '../../base/errno.js'
 import { packageRoot, prebuiltFiles } from '../../base/package-files.js'
 import { native } from '../../syscalls/native.js'
 
 const What = { ADD: 0x41, REMOVE: 0x52, GOODBYE: 0x42, PLANNED: 0x55, END: 0x45 } as const
+/** A process that may follow waits from now on · it serves · the other version's process waits · there is none. */
+const Say = { READY: 0x4b, SERVING: 0x53, MAKE_WAY: 0x47, STAY: 0x58 } as const
+
+/** A keeper of an older version does not answer whether the next process is there. */
+const UNANSWERED_MS = 4_000
 
 /** The first argument of the program that a keeper starts. */
 export const RESUME = '--resume'
@@ -31,6 +38,8 @@ class Keeper {
   #line = -1
   #next = 1
   #isLeaving = false
+  #heard = Buffer.alloc(0)
+  #answered: (what: number | null) => void = () => {}
   /** Where this process listens for further mounts, for the next one to do so, too; '' where it does not. */
   socket = ''
 
@@ -60,19 +69,44 @@ class Keeper {
     return this.#mounts.size
   }
 
-  /** The keeper runs `command` once this process has ended, which is to be at once; false where it cannot be told. */
-  makeWay(command: readonly string[]): boolean {
+  /**
+   * The keeper has `command` follow once this process has ended, which is to be at once then: null. Or why this process
+   * stays: nothing has changed.
+   */
+  async makeWay(command: readonly string[]): Promise<string | null> {
     const memory = this.#line < 0 ? -1 : native.memfd()
-    if (memory < 0) return false
+    if (memory < 0) return 'its keeper cannot be reached'
     const bytes = Buffer.from(command.map((word) => `${word}\0`).join(''))
     const isWritten = native.pwrite(memory, bytes, 0, bytes.length, 0) === bytes.length
+    const answer = new Promise<number | null>((resolve) => {
+      this.#answered = resolve
+      setTimeout(() => resolve(null), UNANSWERED_MS)
+    })
     if (isWritten) this.#send(What.PLANNED, 0, [memory])
     native.close(memory)
-    this.#isLeaving = isWritten
-    return isWritten
+    if (!isWritten) return 'its keeper cannot be told'
+    if ((await answer) === Say.STAY) return `the process that was to follow does not come up: ${command.join(' ')}`
+    this.#isLeaving = true
+    return null
   }
 
-  /** Takes over what the keeper at the other end of `line` has. */
+  /** This process, started by a keeper, can take over from now on. */
+  ready(line: number): void {
+    sendOver(line, Say.READY, 0, [])
+  }
+
+  /** All that was taken over is served. */
+  serving(): void {
+    this.#send(Say.SERVING, 0, [])
+  }
+
+  /** Whether there is something to be taken over at the other end of `line`, or nothing ever will be. */
+  isCalled(line: number): boolean {
+    const bytes = new Uint8Array(8)
+    return native.receiveFds(line, bytes, new Int32Array(MOST_FDS + 1), true, false) !== -Errno.EAGAIN
+  }
+
+  /** Takes over what the keeper at the other end of `line` has; waits until that is to be. */
   resume(line: number): HandedOver[] {
     const words = new Uint32Array(2)
     const bytes = new Uint8Array(words.buffer)
@@ -89,9 +123,7 @@ class Keeper {
   }
 
   #send(what: number, mount: number, fds: readonly number[]): void {
-    if (this.#line < 0) return
-    const words = new Uint32Array([what, mount])
-    native.sendFds(this.#line, new Uint8Array(words.buffer), new Int32Array(fds))
+    if (this.#line >= 0) sendOver(this.#line, what, mount, fds)
   }
 
   /** Null, or why there is none. */
@@ -124,8 +156,16 @@ class Keeper {
     const socket = new Socket({ fd: line, readable: true, writable: false })
     socket.on('error', () => {})
     socket.on('close', () => this.#died())
-    socket.resume()
+    socket.on('data', (bytes) => this.#hear(bytes))
     socket.unref()
+  }
+
+  #hear(bytes: Buffer): void {
+    this.#heard = Buffer.concat([this.#heard, bytes])
+    for (; this.#heard.length >= 8; this.#heard = this.#heard.subarray(8)) {
+      const what = this.#heard.readUInt32LE(0)
+      if (what === Say.MAKE_WAY || what === Say.STAY) this.#answered(what)
+    }
   }
 
   /** This process goes on: another keeper gets everything. */
@@ -135,6 +175,11 @@ class Keeper {
     if (this.#start() !== null) return
     for (const [mount, fds] of this.#mounts) this.#send(What.ADD, mount, fds)
   }
+}
+
+function sendOver(line: number, what: number, mount: number, fds: readonly number[]): void {
+  const words = new Uint32Array([what, mount])
+  native.sendFds(line, new Uint8Array(words.buffer), new Int32Array(fds))
 }
 
 /** The process's own. */

@@ -6,7 +6,8 @@ import { Errno } from '../../base/errno.js'
 import { errnoWords } from '../../base/errno-words.js'
 import { native } from '../../syscalls/native.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
-import { StateMemory } from '../../union/state/memory.js'
+import { convertState, formatObstacle } from '../../union/state/formats.js'
+import { STATE_FORMAT, StateMemory } from '../../union/state/memory.js'
 import { keeper } from './keeper.js'
 
 /** Descriptors as an engine's thread needs them. */
@@ -27,6 +28,23 @@ function whyNot(memory: StateMemory | number): string {
   return memory === -Errno.EFBIG ? 'a limit of file sizes (ulimit -f) is in the way' : errnoWords(memory)
 }
 
+/** Those that outlive this process. */
+const all = new Set<KeptMount>()
+
+/** Why a process that takes state of format `to` cannot follow this one; null: it can. */
+export function followerObstacle(to: number): string | null {
+  for (const { memory } of all) {
+    const why = formatObstacle(memory, to)
+    if (why !== null) return why
+  }
+  return null
+}
+
+/** The last that this process does: leaves everything as one of format `to` takes it. */
+export function leaveAs(to: number): void {
+  for (const { memory } of all) convertState(memory, to)
+}
+
 export class KeptMount {
   #number = 0
   #isTaken = false
@@ -38,6 +56,7 @@ export class KeptMount {
     /** The device where it has been taken over; -1: the mount is still to be made. */
     private readonly device: number,
     private readonly given: readonly number[],
+    readonly memory: StateMemory,
   ) {}
 
   /** For a mount that is about to be made of what `text` says; or why it cannot outlive this process. */
@@ -57,6 +76,7 @@ export class KeptMount {
       false,
       -1,
       [],
+      memory,
     )
   }
 
@@ -66,15 +86,16 @@ export class KeptMount {
     if (device === undefined || state === undefined || into === undefined || from === undefined)
       return 'too little was kept'
     const memory = StateMemory.map(state)
-    const why = typeof memory === 'number' ? 'its state cannot be mapped' : memory.obstacle
+    const why = typeof memory === 'number' ? 'its state cannot be mapped' : convertState(memory, STATE_FORMAT)
     if (why !== null || typeof memory === 'number') {
       for (const fd of fds) native.close(fd)
       keeper.remove(mount)
       return why ?? ''
     }
     const owned = [state, into, from, ...locks].map((fd) => new OwnedFd(fd))
-    const kept = new KeptMount(owned, true, device, fds)
+    const kept = new KeptMount(owned, true, device, fds, memory)
     kept.#number = mount
+    all.add(kept)
     return { kept, text: memory.text }
   }
 
@@ -88,7 +109,10 @@ export class KeptMount {
     if (this.resumed) return null
     const number = keeper.add([device, ...this.fds.map(({ fd }) => fd), ...locks])
     if (typeof number === 'string') this.#obstacle = number
-    else this.#number = number
+    else {
+      this.#number = number
+      all.add(this)
+    }
     return this.#obstacle
   }
 
@@ -110,6 +134,7 @@ export class KeptMount {
 
   /** The mount has ended. */
   end(): void {
+    all.delete(this)
     if (this.#number !== 0) keeper.remove(this.#number)
     this.#number = 0
     const { device } = this

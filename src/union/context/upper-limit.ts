@@ -38,6 +38,8 @@ export interface UpperLimit {
   closed(node: Node): void
   /** `node` is about to be forgotten. */
   leaves(node: Node): void
+  /** An inode without a name, which another process has kept by `fd`. */
+  parked(fd: number): void
   /** The descriptor that kept an inode without a name is about to be closed. */
   freed(fd: number): void
   /** Something that was waited for may be there. */

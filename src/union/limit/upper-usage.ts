@@ -79,7 +79,7 @@ export class UpperUsage implements UpperLimit {
     const { layer, work } = this.u.writable!
     if (native.usageWalk(this.id, layer.rootFd, work.index?.fd ?? -1, wakeFd) < 0) return
     // Files without a name are met by no walk.
-    for (const node of this.u.nodes.values()) if (node.unlinkedFd >= 0) native.usageNote(this.id, node.unlinkedFd, '')
+    for (const node of this.u.nodes.values()) if (node.unlinkedFd >= 0) this.parked(node.unlinkedFd)
     if (wakeFd < 0) this.tend()
   }
 
@@ -158,6 +158,10 @@ export class UpperUsage implements UpperLimit {
 
   leaves(node: Node): void {
     if (this.#closed.delete(node)) this.#noteFile(node)
+  }
+
+  parked(fd: number): void {
+    if (native.statat(fd, '') >= 0) this.came(native.stat)
   }
 
   freed(fd: number): void {

@@ -52,11 +52,20 @@ export class Restorer {
     for (const [id, fd] of this.parked) {
       const slot = index.slotOf(id)
       // Of those that have a name after all, or are forgotten, nothing is kept.
-      if (slot !== 0 && (slots.get(slot, Field.FLAGS) & SlotFlag.NAMELESS) !== 0) continue
+      if (slot !== 0 && (slots.get(slot, Field.FLAGS) & SlotFlag.NAMELESS) !== 0) {
+        if (u.limit !== null) this.#count(id, fd)
+        continue
+      }
       this.ledger.parking.release(id)
       native.close(fd)
       this.parked.delete(id)
     }
+  }
+
+  /** No walk through the upper meets it: only who is a node is counted. */
+  #count(id: number, fd: number): void {
+    this.u.nodes.get(id)
+    this.u.limit!.parked(fd)
   }
 
   #node(id: number): Node | undefined {

@@ -21,8 +21,8 @@ const REQUEST_BYTES = 1028 * KIB
 export const SLOTS_AT = 4096 * KIB
 
 const MAGIC = 0x73667374
-/** Of all that is laid out here, in journal.ts, slots.ts and in the text. A process of another one does not take it. */
-export const STATE_FORMAT = 1
+/** Of all that is laid out here, in journal.ts, slots.ts and in the text; formats.ts knows those before. */
+export const STATE_FORMAT = 2
 
 /** Words of the header. */
 export const Word = {
@@ -36,11 +36,15 @@ export const Word = {
   /** INIT has been agreed on. */
   AGREED: 7,
   LAST_BACKING: 8,
+  /** Which of two places has the limit; 0: the mount has what it was made with. */
+  LIMIT: 9,
 } as const
 
 /** Doubles of the header: the next nodeid, and INIT's terms. */
 const NEXT_ID = 2
 const TERMS = 64
+/** Two places of two: size in bytes, inodes. */
+const LIMITS = 54
 
 export class StateMemory {
   readonly words: Uint32Array
@@ -80,11 +84,22 @@ export class StateMemory {
     this.words[Word.MAGIC] = MAGIC
   }
 
-  /** Null where this version can take it over, or why not. */
-  get obstacle(): string | null {
-    if (this.words[Word.MAGIC] !== MAGIC) return 'its state was never written'
-    const format = this.words[Word.FORMAT]!
-    return format === STATE_FORMAT ? null : `its state has format ${format}, and this version format ${STATE_FORMAT}`
+  /** Null: nothing was ever written. */
+  get format(): number | null {
+    return this.words[Word.MAGIC] === MAGIC ? this.words[Word.FORMAT]! : null
+  }
+
+  /** As `stratafs limit` has said last; null: it never has. */
+  get limit(): { readonly size: number; readonly inodes: number } | null {
+    const place = this.words[Word.LIMIT]!
+    const at = LIMITS + 2 * place
+    return place === 0 ? null : { size: this.doubles[at]!, inodes: this.doubles[at + 1]! }
+  }
+  setLimit(size: number, inodes: number): void {
+    const place = this.words[Word.LIMIT] === 1 ? 2 : 1
+    this.doubles[LIMITS + 2 * place] = size
+    this.doubles[LIMITS + 2 * place + 1] = inodes
+    this.words[Word.LIMIT] = place
   }
 
   get nextId(): number {
