@@ -1,17 +1,27 @@
 /**
- * `npm run bench:kill [-- KILLS [WORKLOAD]]`: kill -9 of the serving process at random instants under programs that
+ * `npm run bench:kill [-- KILLS [WORDS]]` (WORDS: a part of `OPTIONS (PLACE): WORKLOAD`): kill -9 of the serving process at random instants under programs that
  * notice what is lost. Prints the kills, what went wrong, and how long nothing was answered.
  */
 import { spawnSync } from 'node:child_process'
 import { KillGround } from './kill/ground.js'
 import { type KillResult, killUnder } from './kill/killing.js'
+import { type Surroundings, surroundingsNamed } from './kill/surroundings.js'
 import { type KillWorkload, killWorkloads } from './kill/workloads.js'
 
 const KILLS = 50
-const MODES = ['recover=on', 'recover=on,data=cached', 'recover=on,data=cached,writeback=1'] as const
+/** Options, and where the mount is made. */
+const MODES = [
+  ['recover=on', 'root'],
+  ['recover=on,data=cached', 'root'],
+  ['recover=on,data=cached,writeback=1', 'root'],
+  ['recover=on,host=off', 'root'],
+  ['recover=on,size=1G', 'root'],
+  ['recover=on', 'user namespace'],
+  ['recover=on,redirect_dir=on', 'ordinary user'],
+] as const
 
-async function one(options: string, workload: KillWorkload, kills: number): Promise<KillResult> {
-  const ground = new KillGround(options, workload)
+async function one(options: string, workload: KillWorkload, kills: number, around: Surroundings): Promise<KillResult> {
+  const ground = new KillGround(options, workload, around)
   try {
     const before = ground.lowerSum()
     ground.mount()
@@ -43,18 +53,33 @@ function peer(): string | null {
   }
 }
 
+/** Every workload in one of the modes; how many found a fault. */
+async function all([options, place]: (typeof MODES)[number], kills: number, only: string): Promise<number> {
+  const name = place === 'root' ? options : `${options} (${place})`
+  const wanted = killWorkloads.filter((workload) => `${name}: ${workload.name}`.includes(only))
+  const possible = wanted.filter(({ needs }) => needs.every((program) => spawnSync('which', [program]).status === 0))
+  const around = possible.length === 0 ? null : await surroundingsNamed(place)
+  if (around === null) return 0
+  let faults = 0
+  for (const workload of possible) {
+    if (workload.ofRoot && place !== 'root') continue
+    const { pauses, done, fault, ...result } = await one(options, workload, kills, around)
+    if (fault !== null) faults++
+    everyPause.push(...pauses)
+    const said = `${done}; ${result.kills} kills, ${figures(pauses)}, ${fault ?? 'no error'}`
+    process.stdout.write(`${name}: ${workload.name}: ${said}\n`)
+  }
+  around.end()
+  return faults
+}
+
+const everyPause: number[] = []
+
 async function main(): Promise<number> {
   const [count = String(KILLS), only = ''] = process.argv.slice(2)
   let faults = 0
-  for (const options of MODES)
-    for (const workload of killWorkloads) {
-      if (!`${options} ${workload.name}`.includes(only)) continue
-      if (workload.needs.some((program) => spawnSync('which', [program]).status !== 0)) continue
-      const { kills, pauses, done, fault } = await one(options, workload, Number(count))
-      if (fault !== null) faults++
-      const said = `${done}; ${kills} kills, ${figures(pauses)}, ${fault ?? 'no error'}`
-      process.stdout.write(`${options}: ${workload.name}: ${said}\n`)
-    }
+  for (const mode of MODES) faults += await all(mode, Number(count), only)
+  process.stdout.write(`${everyPause.length} kills, ${figures(everyPause)}, ${faults} faults\n`)
   const said = 'fuse-overlayfs'.includes(only) ? peer() : null
   if (said !== null) process.stdout.write(`fuse-overlayfs: after the first kill a program is told: ${said}\n`)
   return faults === 0 ? 0 : 1

@@ -1,10 +1,18 @@
 /** A mount to be killed under: layers, material, and who serves it at the moment. */
-import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import {
+  type ChildProcess,
+  execFileSync,
+  type SpawnSyncReturns,
+  type StdioOptions,
+  spawn,
+  spawnSync,
+} from 'node:child_process'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checkoutRoot } from '../checkout.js'
 import type { WorkPlaces } from './places.js'
+import { AS_ROOT, type Surroundings } from './surroundings.js'
 import type { KillWorkload } from './workloads.js'
 
 const FILES = 300
@@ -35,6 +43,7 @@ export class KillGround implements WorkPlaces {
   constructor(
     private readonly options: string,
     workload: Pick<KillWorkload, 'fill'> = {},
+    readonly around: Surroundings = AS_ROOT,
   ) {
     for (const name of ['merged', 'upper', 'work', 'lower', 'material']) fs.mkdirSync(join(this.root, name))
     const tree = join(this.material, 'tree')
@@ -63,10 +72,12 @@ export class KillGround implements WorkPlaces {
   }
 
   get environment(): NodeJS.ProcessEnv {
-    return { ...process.env, STRATAFS_RUN_DIR: this.#run, STRATAFS_HOST_IDLE: '0', STRATAFS_DEATHS: '0' }
+    const own = { STRATAFS_RUN_DIR: this.#run, STRATAFS_HOST_IDLE: '0', STRATAFS_DEATHS: '0' }
+    return { ...process.env, ...own, ...(this.around.movesAll ? {} : { KILL_EXDEV: '1' }) }
   }
 
   mount(): void {
+    this.around.give(this.root)
     const at = (name: string) => join(this.root, name)
     const words = `${this.options},lowerdir=${at('lower')},upperdir=${at('upper')},workdir=${at('work')}`
     const { status, stderr } = this.launch('mount', '-o', words, this.merged)
@@ -76,7 +87,8 @@ export class KillGround implements WorkPlaces {
   /** Runs a command of ours. */
   launch(...words: string[]): SpawnSyncReturns<string> {
     const program = join(checkoutRoot(), 'native-bindings/build/Release/launch')
-    return spawnSync(program, words, { env: this.environment, encoding: 'utf8', timeout: COMMAND_MS })
+    const [command, ...rest] = this.around.wrap([program, ...words]) as [string, ...string[]]
+    return spawnSync(command, rest, { env: this.environment, encoding: 'utf8', timeout: COMMAND_MS })
   }
 
   /** Mounts the same by fuse-overlayfs: its pid, or null where that is not installed. */
@@ -92,6 +104,17 @@ export class KillGround implements WorkPlaces {
       }
     }
     return Number(fs.readdirSync('/proc').find((name) => /^\d+$/.test(name) && isIt(name)) ?? 0) || null
+  }
+
+  /** Runs a program where the mount is seen. */
+  start(argv: readonly string[], stdio: StdioOptions): ChildProcess {
+    const [command, ...rest] = this.around.wrap(argv) as [string, ...string[]]
+    return spawn(command, rest, { stdio, env: this.environment })
+  }
+
+  unmount(): SpawnSyncReturns<string> {
+    const [command, ...rest] = this.around.wrap([...this.around.unmount, this.merged]) as [string, ...string[]]
+    return spawnSync(command, rest, { encoding: 'utf8' })
   }
 
   /** Who serves it; 0: nobody says so at the moment. */
@@ -138,7 +161,9 @@ export class KillGround implements WorkPlaces {
   }
 
   remove(): void {
-    for (const mountpoint of [this.merged, this.kernel]) spawnSync('umount', ['-l', mountpoint])
+    const [command, ...rest] = this.around.wrap([...this.around.lazily, this.merged]) as [string, ...string[]]
+    spawnSync(command, rest)
+    spawnSync('umount', ['-l', this.kernel])
     fs.rmSync(this.root, { recursive: true, force: true })
   }
 }

@@ -1,10 +1,11 @@
 /** Kills the server of a mount again and again while a program runs in it, and looks how long nothing is answered. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KillGround } from './ground.js'
 import { leftovers } from './leftovers.js'
+import { AS_ROOT } from './surroundings.js'
 import type { KillWorkload } from './workloads.js'
 
 /** A mount that does not answer for so long is lost. */
@@ -34,8 +35,7 @@ export async function killUnder(
   seed: number,
 ): Promise<KillResult> {
   workload.begin?.(ground)
-  const [program, ...args] = workload.command(ground, seed)
-  const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: ground.environment })
+  const child = ground.start(workload.command(ground, seed), ['ignore', 'pipe', 'pipe'])
   let said = ''
   let done = ''
   child.stdout!.on('data', (chunk) => {
@@ -74,13 +74,26 @@ async function killOnce(ground: KillGround, number: number): Promise<number | st
   if (pid === 0) return 'nobody serves the mount'
   const began = performance.now()
   process.kill(pid, 'SIGKILL')
-  const asked = fs.promises.stat(join(ground.merged, `never-there-${number}`)).then(
-    () => 'it is there',
-    (error: NodeJS.ErrnoException) => error.code ?? '?',
-  )
+  const asked = ask(ground, `never-there-${number}`)
   if (Math.random() < TWICE) await killFollower(ground, pid)
   const answer = await Promise.race([asked, sleep(LOST_MS, 'no answer', { ref: false })])
   return answer === 'ENOENT' ? performance.now() - began : `after a kill the mount says ${answer}`
+}
+
+/** What the mount says of a name that it never had. */
+function ask(ground: KillGround, name: string): Promise<string> {
+  const path = join(ground.merged, name)
+  if (ground.around === AS_ROOT)
+    return fs.promises.stat(path).then(
+      () => 'it is there',
+      (error: NodeJS.ErrnoException) => error.code ?? '?',
+    )
+  return new Promise((resolve) => {
+    const child = ground.start(['stat', path], ['ignore', 'ignore', 'pipe'])
+    let said = ''
+    child.stderr!.on('data', (chunk) => (said += String(chunk)))
+    child.once('close', () => resolve(said.includes('No such file') ? 'ENOENT' : said.trim() || 'it is there'))
+  })
 }
 
 /** Kills who is about to serve on, at whatever it does by then. */

@@ -1,5 +1,4 @@
 /** What a mount that was killed under must not leave: nodes, descriptors, processes, files in its workdir. */
-import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,10 +11,9 @@ const MOST_NODES = 2
 
 /** Looks, and unmounts; null: nothing is left, or what is. */
 export async function leftovers(ground: KillGround): Promise<string | null> {
-  const { server } = ground
-  const kept = (await nodesLeft(ground)) ?? descriptorsLeft(server) ?? indexDiffers(ground)
+  const kept = (await nodesLeft(ground)) ?? descriptorsLeft(ground.server) ?? indexDiffers(ground)
   if (kept !== null) return kept
-  const { status, stderr } = spawnSync('umount', [ground.merged], { encoding: 'utf8' })
+  const { status, stderr } = ground.unmount()
   if (status !== 0) return `it cannot be unmounted: ${stderr.trim()}`
   for (let left = ground.processes(); left.length > 0; left = ground.processes()) {
     // A copy of the mount in a namespace that somebody else has made is none of its business.

@@ -14,6 +14,8 @@ export interface KillWorkload {
   readonly name: string
   /** Programs it takes. */
   readonly needs: readonly string[]
+  /** It acts as several users, or makes devices. */
+  readonly ofRoot?: true
   /** Adds to the lower layer what it works on. */
   readonly fill?: (places: WorkPlaces) => void
   /** Before it runs, and the mount is there. */
@@ -110,6 +112,7 @@ export const killWorkloads: readonly KillWorkload[] = [
   },
   {
     name: 'stress in step with kernel overlayfs',
+    ofRoot: true,
     needs: ['python3'],
     fill: makeStressTree,
     begin: mountKernel,
@@ -122,12 +125,14 @@ export const killWorkloads: readonly KillWorkload[] = [
   },
   {
     name: 'dpkg in a chroot',
+    ofRoot: true,
     needs: ['dpkg-deb', 'chroot', 'ldd'],
     fill: makeChroot,
     command: script(`exec >/dev/null; ${DPKG}`),
   },
   {
     name: 'postgres with pgbench',
+    ofRoot: true,
     needs: ['pg_config', 'pgbench', 'setpriv'],
     fill: makeCluster,
     command: script(POSTGRES),
