@@ -315,6 +315,7 @@ export interface Native {
   /**
    * Receives bytes and descriptors, which are the caller's then: `fds[0]` is their number, they follow (9 in all).
    * `peek`: the message stays where it is. `wait`: until there is one. The number of bytes, 0 at the end, or -errno.
+   * An empty `fds`: descriptors that come along are let go of.
    */
   receiveFds(socket: number, bytes: Uint8Array, fds: Int32Array, peek: boolean, wait: boolean): number
 

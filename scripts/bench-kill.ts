@@ -1,6 +1,7 @@
 /**
- * `npm run bench:kill [-- KILLS [WORDS]]` (WORDS: a part of `OPTIONS (PLACE): WORKLOAD`): kill -9 of the serving process at random instants under programs that
- * notice what is lost. Prints the kills, what went wrong, and how long nothing was answered.
+ * `npm run bench:kill [-- KILLS [WORDS]]`: kill -9 of the serving process at random instants under programs that notice
+ * what is lost. Prints the kills, what went wrong, and how long nothing was answered. WORDS: a part of what is printed
+ * before the figures, as "data=cached: fsx" or "ordinary user".
  */
 import { spawnSync } from 'node:child_process'
 import { KillGround } from './kill/ground.js'

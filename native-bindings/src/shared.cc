@@ -88,16 +88,19 @@ int64_t sendFds(Call&, int socket, Bytes bytes, Ints fds) {
 }
 
 // Receives bytes, and descriptors of one's own: fds[0] is their number, they follow. `peek`: the message stays where it
-// is. `wait`: until there is one. The number of bytes, 0 at the end, or -errno (EAGAIN: there is none).
+// is. `wait`: until there is one. The number of bytes, 0 at the end, or -errno (EAGAIN: there is none). Without room in
+// `fds` the descriptors are let go of before they are anybody's.
 int64_t receiveFds(Call&, int socket, Bytes bytes, Ints fds, bool peek, bool wait) {
-  if (fds.length < kMostFds + 1) return -EINVAL;
+  if (fds.length < kMostFds + 1 && fds.length != 0) return -EINVAL;
   Message message(bytes.data, bytes.length);
+  if (fds.length == 0) message.head.msg_controllen = 0;
   int flags = MSG_CMSG_CLOEXEC | (peek ? MSG_PEEK : 0) | (wait ? 0 : MSG_DONTWAIT);
   ssize_t got;
   do got = ::recvmsg(socket, &message.head, flags);
   while (got < 0 && errno == EINTR);
-  fds.data[0] = 0;
   if (got < 0) return -errno;
+  if (fds.length == 0) return got;
+  fds.data[0] = 0;
   struct cmsghdr* head = CMSG_FIRSTHDR(&message.head);
   if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return got;
   size_t size = head->cmsg_len - CMSG_LEN(0);

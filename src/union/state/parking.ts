@@ -9,6 +9,7 @@ import { native } from '../../syscalls/native.js'
 /** How many that live on are moved to the back for one that is let go of. */
 const MOVED = 4
 const MARK = 0
+const NO_FDS = new Int32Array(0)
 
 export class Parking {
   readonly #tag = new Float64Array(1)
@@ -74,16 +75,14 @@ export class Parking {
   /** Nothing lives on of what is in the queue. */
   #empty(): void {
     while (this.#gone.size > 0) {
-      const fd = this.#receive(false)
-      if (fd === null) return this.#gone.clear()
-      if (fd >= 0) native.close(fd)
+      if (!this.#drop()) return this.#gone.clear()
       this.#gone.delete(this.#tag[0]!)
     }
   }
 
-  #drop(): void {
-    const fd = this.#receive(false)
-    if (fd !== null && fd >= 0) native.close(fd)
+  /** Takes the first message away; its descriptor never becomes ours. False: there is none. */
+  #drop(): boolean {
+    return native.receiveFds(this.from, this.#bytes, NO_FDS, false, false) > 0
   }
 
   /** All that are parked, by nodeid: descriptors of the caller's own. They stay parked. For a new process. */
