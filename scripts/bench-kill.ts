@@ -1,15 +1,17 @@
 /**
  * `npm run bench:kill [-- KILLS [WORDS]]`: kill -9 of the serving process at random instants under programs that notice
  * what is lost. Prints the kills, what went wrong, and how long nothing was answered. WORDS: a part of what is printed
- * before the figures, as "data=cached: fsx" or "ordinary user".
+ * before the figures, as "data=cached: fsx", "ordinary user" or "upgrade".
  */
 import { spawnSync } from 'node:child_process'
 import { KillGround } from './kill/ground.js'
 import { type KillResult, killUnder } from './kill/killing.js'
 import { type Surroundings, surroundingsNamed } from './kill/surroundings.js'
+import { upgradeUnder } from './kill/upgrading.js'
 import { type KillWorkload, killWorkloads } from './kill/workloads.js'
 
 const KILLS = 50
+const UPGRADES = 10
 /** Options, and where the mount is made. */
 const MODES = [
   ['recover=on', 'root'],
@@ -38,6 +40,20 @@ function figures(pauses: readonly number[]): string {
   const sorted = [...pauses].sort((a, b) => a - b)
   const at = (part: number) => (sorted[Math.floor(part * (sorted.length - 1))] ?? 0).toFixed(0)
   return `pause ${at(0.5)} ms median, ${at(1)} ms worst`
+}
+
+/** Upgrades in a row under load; whether all was well. */
+async function upgrades(): Promise<boolean> {
+  const workload = killWorkloads[0]!
+  const ground = new KillGround('recover=on', workload)
+  try {
+    ground.mount()
+    const { pauses, fault } = await upgradeUnder(ground, workload, UPGRADES)
+    process.stdout.write(`upgrade: ${workload.name}: ${pauses.length}, ${figures(pauses)}, ${fault ?? 'no error'}\n`)
+    return fault === null
+  } finally {
+    ground.remove()
+  }
 }
 
 /** What a program in a mount of fuse-overlayfs is told after the first kill; null where that is not installed. */
@@ -81,6 +97,7 @@ async function main(): Promise<number> {
   let faults = 0
   for (const mode of MODES) faults += await all(mode, Number(count), only)
   process.stdout.write(`${everyPause.length} kills, ${figures(everyPause)}, ${faults} faults\n`)
+  if ('upgrade'.includes(only) && !(await upgrades())) faults++
   const said = 'fuse-overlayfs'.includes(only) ? peer() : null
   if (said !== null) process.stdout.write(`fuse-overlayfs: after the first kill a program is told: ${said}\n`)
   return faults === 0 ? 0 : 1

@@ -76,6 +76,15 @@ export class KillGround implements WorkPlaces {
     return { ...process.env, ...own, ...(this.around.movesAll ? {} : { KILL_EXDEV: '1' }) }
   }
 
+  /** The same, beside whatever goes on here. */
+  command(...words: string[]): Promise<{ readonly code: number | null; readonly said: string }> {
+    const program = join(checkoutRoot(), 'native-bindings/build/Release/launch')
+    const child = this.start([program, ...words], ['ignore', 'pipe', 'pipe'])
+    let said = ''
+    for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk) => (said += String(chunk)))
+    return new Promise((resolve) => child.once('close', (code) => resolve({ code, said })))
+  }
+
   mount(): void {
     this.around.give(this.root)
     const at = (name: string) => join(this.root, name)

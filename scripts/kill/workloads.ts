@@ -45,7 +45,7 @@ const POSTGRES = `
   cd pg; bin=$(pg_config --bindir); as="setpriv --reuid=postgres --regid=postgres --clear-groups"
   $as $bin/pg_ctl -D data -w -t 90 -l "$3/pg.log" -o "-c listen_addresses= -k $3" start >/dev/null
   trap '$as $bin/pg_ctl -D data -m immediate stop >/dev/null 2>&1' EXIT
-  n=0; while [ ! -e "$2" ] && [ $n -lt 6 ]; do n=$((n+1))
+  n=0; while [ ! -e "$2" ] && [ $n -lt 3 ]; do n=$((n+1))
     $as pgbench -h "$3" -c 3 -T 1 bench 2>&1 | tee "$3/pgbench.log" | grep -q 'failed transactions: 0'
     ! grep -i 'abort|error' "$3/pgbench.log"; done
   [ "$($as psql -h "$3" -Atc 'select sum(abalance)-(select sum(bbalance) from pgbench_branches) from pgbench_accounts' bench)" = 0 ]
