@@ -27,12 +27,13 @@ export interface KillResult {
   readonly fault: string | null
 }
 
-/** Runs `workload`, and kills so many times. */
+/** Runs `workload`, and kills so many times; `mostWait`: between two of them, in ms. */
 export async function killUnder(
   ground: KillGround,
   workload: KillWorkload,
   kills: number,
   seed: number,
+  mostWait = MOST_WAIT_MS,
 ): Promise<KillResult> {
   workload.begin?.(ground)
   const child = ground.start(workload.command(ground, seed), ['ignore', 'pipe', 'pipe'])
@@ -48,7 +49,7 @@ export async function killUnder(
   const pauses: number[] = []
   let fault: string | null = null
   while (pauses.length < kills && fault === null && child.exitCode === null) {
-    await sleep(Math.random() * MOST_WAIT_MS)
+    await sleep(Math.random() * mostWait)
     const pause = await killOnce(ground, pauses.length)
     if (typeof pause === 'string') fault = pause
     else pauses.push(pause)

@@ -9,6 +9,8 @@ import { killUnder } from '../../scripts/kill/killing.js'
 import { killWorkloads } from '../../scripts/kill/workloads.js'
 import { needsRoot } from '../daemon/harness.js'
 
+const MOST_WAIT_MS = 120
+
 const runs = [
   { options: 'recover=on', name: 'random acts in step with a model', kills: 20 },
   { options: 'recover=on,data=cached', name: 'random acts in step with a model', kills: 15 },
@@ -24,7 +26,7 @@ describe('fifty kills', needsRoot, () => {
         const before = ground.lowerSum()
         ground.mount()
         const seed = Date.now() & 0xffff
-        const { kills: done, fault } = await killUnder(ground, workload, kills, seed)
+        const { kills: done, fault } = await killUnder(ground, workload, kills, seed, MOST_WAIT_MS)
         assert.deepEqual([fault, done], [null, kills], `seed ${seed}`)
         assert.equal(ground.lowerSum(), before)
       } finally {
