@@ -146,6 +146,10 @@ export class KillGround implements WorkPlaces {
     return this.processes(isIt).find((pid) => pid !== server) ?? 0
   }
 
+  keepers(): number[] {
+    return this.processes((words) => words.includes('--keep'))
+  }
+
   /** Processes that serve the mount, keep it or may follow. */
   processes(isIt = (words: string) => words.includes('--resume') || /launched-main|background-main/.test(words)) {
     const own = (pid: string): boolean => {

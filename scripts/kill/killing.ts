@@ -13,6 +13,9 @@ const LOST_MS = 30_000
 const MOST_WAIT_MS = 600
 /** At which of its first milliseconds who follows is killed, too. */
 const MOST_FOLLOWED_MS = 120
+/** How often the keeper is killed before; the process that lives starts another one, which has all soon after. */
+const KEEPER = 0.1
+const KEPT_MS = 500
 /** How often who follows is killed, too, and how long it may take to come. */
 const TWICE = 0.25
 const MOST_FOLLOWING_MS = 3_000
@@ -73,12 +76,26 @@ async function within(ended: Promise<number | null>, milliseconds: number, child
 async function killOnce(ground: KillGround, number: number): Promise<number | string> {
   const pid = await serverOf(ground)
   if (pid === 0) return 'nobody serves the mount'
+  if (Math.random() < KEEPER && !(await killKeeper(ground))) return 'no other keeper is started'
   const began = performance.now()
   process.kill(pid, 'SIGKILL')
   const asked = ask(ground, `never-there-${number}`)
   if (Math.random() < TWICE) await killFollower(ground, pid)
   const answer = await Promise.race([asked, sleep(LOST_MS, 'no answer', { ref: false })])
   return answer === 'ENOENT' ? performance.now() - began : `after a kill the mount says ${answer}`
+}
+
+/** False where no other one follows. */
+async function killKeeper(ground: KillGround): Promise<boolean> {
+  const [before] = ground.keepers()
+  if (before === undefined) return false
+  process.kill(before, 'SIGKILL')
+  for (const until = performance.now() + LOST_MS; performance.now() < until; await sleep(5)) {
+    if (!ground.keepers().some((pid) => pid !== before)) continue
+    await sleep(KEPT_MS)
+    return true
+  }
+  return false
 }
 
 /** What the mount says of a name that it never had. */
