@@ -27,7 +27,7 @@
 enum { kLine = 3, kMostMounts = 8192, kMinute = 60000, kUsualDeaths = 5, kMostRemembered = 64 };
 
 // In ms: how long after a mount its spare is started, and after a death where nobody says that he serves.
-enum { kAfterMount = 300, kAfterDeath = 1000 };
+enum { kAfterMount = 300, kAfterDeath = 3000 };
 
 struct kept {
   uint32_t mount;  // 0: free

@@ -58,23 +58,6 @@ void tell(int line, uint32_t what, uint32_t mount, const int* fds, int count) {
   while (sent < 0 && errno == EINTR);
 }
 
-// Another version follows: the words of its command, each ended by a NUL, are the file's content. NULL: they are not.
-// The command before it may be needed still: there are two places.
-static char** readCommand(int fd) {
-  static char texts[2][8192];
-  static char* all[2][64];
-  static int turn;
-  char* text = texts[turn ^= 1];
-  char** words = all[turn];
-  ssize_t length = pread(fd, text, sizeof texts[0] - 1, 0);
-  close(fd);
-  if (length <= 0 || text[length - 1] != '\0') return NULL;
-  int count = 0;
-  for (char* at = text; at < text + length && count < 63; at += strlen(at) + 1) words[count++] = at;
-  words[count] = NULL;
-  return words;
-}
-
 // ---- Starting it ----
 
 int64_t now(void) {
@@ -115,6 +98,23 @@ static struct {
   int64_t due;    // when one is to be started, or, with `planned`, is not waited for any more; 0: never
   int64_t again;  // how long to wait where it dies
 } spare = {-1, 0, kAfterSpare};
+
+// The words of a command, each ended by a NUL, are the content of the file `fd`. NULL: they are not.
+static char** readCommand(int fd) {
+  static char texts[3][8192];
+  static char* all[3][64];
+  int place = 0;
+  while (all[place] == command || all[place] == before) place++;
+  char* text = texts[place];
+  char** words = all[place];
+  ssize_t length = pread(fd, text, sizeof texts[0] - 1, 0);
+  close(fd);
+  if (length <= 0 || text[length - 1] != '\0') return NULL;
+  int count = 0;
+  for (char* at = text; at < text + length && count < 63; at += strlen(at) + 1) words[count++] = at;
+  words[count] = NULL;
+  return words;
+}
 
 void beginWith(char** given) {
   command = given;

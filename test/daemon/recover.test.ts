@@ -306,6 +306,9 @@ describe('a mount outlives its process', needsRoot, () => {
     const command = [process.execPath, join(dirname(MAIN), 'launched-main.cjs'), '--resume']
     assert.match(await upgradeTo(space, STATE_FORMAT - 1, ...command), new RegExp(`"upgraded":${before}`))
     assert.match(ask(space), /No such file/)
+    assert.equal(await eventually(() => ![0, before].includes(space.server()), 10_000), true)
+    for (let turn = 0; turn < 2; turn++) assert.match(await upgradeTo(space, STATE_FORMAT, '/bin/false'), /refused/)
+    await killServer(space)
     await space.unmount()
   })
 
