@@ -256,7 +256,7 @@ describe('a mount outlives its process', needsRoot, () => {
 
   it('a limit holds after a death, as it was changed last, and counts files without a name', async (t) => {
     const space = kept(t)
-    space.mount(',size=1M')
+    space.mount(',size=1M,changelog=1')
     const limit = (...words: string[]) => {
       const report = () => JSON.parse(String(space.launch('limit', space.merged, '--json', ...words).stdout))
       let last = report()
@@ -281,6 +281,9 @@ describe('a mount outlives its process', needsRoot, () => {
     fs.writeFileSync(at('more'), Buffer.alloc(500_000))
     fs.closeSync(held)
     assert.equal(await eventually(() => limit().usedBytes < 900_000, 5_000), true)
+    // What was not written down yet is told as lost.
+    const log = String(space.launch('log', space.merged).stdout)
+    assert.match(log, /lost[\s\S]*created[^\n]*more/)
     await space.unmount()
   })
 

@@ -16,9 +16,7 @@ export function keptFor(plan: MountPlan, transport: TransportFacts, mayBeFollowe
   if (!recover) return null
   if (transport.name !== 'dev-fuse') return `the transport ${transport.name} cannot be handed over`
   if (engine === 'hybrid') return 'a kernel overlay above it cannot be handed over'
-  const { changelog = 0, snapshots = 0 } = plan.config
-  if (changelog > 0) return 'what is logged (changelog) cannot be handed over'
-  if (snapshots > 0) return 'it stands on snapshots'
+  if ((plan.config.snapshots ?? 0) > 0) return 'it stands on snapshots'
   if (!mayBeFollowed || trace) return 'it is served in the foreground'
   return KeptMount.create(JSON.stringify({ plan, transport }))
 }
