@@ -116,13 +116,9 @@ static char** readCommand(int fd) {
   return words;
 }
 
-void beginWith(char** given) {
-  command = given;
-}
+void beginWith(char** given) { command = given; }
 
-int spareLine(void) {
-  return spare.line;
-}
+int spareLine(void) { return spare.line; }
 
 int spareWait(void) {
   if (spare.due == 0) return -1;

@@ -23,6 +23,7 @@ import {
   prepareMount,
   programRequest,
 } from './mount/mount-request.js'
+import { rehearsal } from './mount/rehearsal.js'
 import { currentDirectory, rawArguments } from './terminal/arguments.js'
 import { Exit } from './terminal/errors.js'
 
@@ -56,7 +57,9 @@ async function resumeAll(socket: string | null): Promise<number> {
   process.chdir('/')
   const waiter = { say: () => {}, isWanted: () => true }
   if (!keeper.isCalled(LAUNCHER)) {
-    await enginePool.warm()
+    const own = rehearsal()
+    await enginePool.warm(own?.start ?? null)
+    own?.end()
     keeper.ready(LAUNCHER)
   }
   const orders = legacies(LAUNCHER)

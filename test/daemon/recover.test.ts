@@ -8,6 +8,8 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { rehearsal } from '../../src/cli/mount/rehearsal.js'
+import { rehearse } from '../../src/daemon/engine/resume-serving.js'
 import { askHost } from '../../src/daemon/host/host-client.js'
 import { STATE_FORMAT } from '../../src/union/state/memory.js'
 import { eventually, isGone, LAUNCH, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
@@ -340,4 +342,10 @@ describe('a mount outlives its process', needsRoot, () => {
     assert.equal(spawnSync('umount', [join(space.root, 'm2')]).status, 0)
     await space.unmount()
   })
+})
+
+it('what is rehearsed by a process that waits comes to its end', needsRoot, () => {
+  const { start, end } = rehearsal()!
+  assert.equal(rehearse(start), true)
+  end()
 })

@@ -88,6 +88,8 @@ export type ToMount =
   | { readonly kind: 'close' }
   /** Of no mount: is the thread alive? */
   | { readonly kind: 'probe' }
+  /** Before any mount: what a mount does first is done once (resume-serving.ts), and then a sign of life is given. */
+  | { readonly kind: 'rehearse'; readonly start: EngineStart | null }
   /** Of no mount: collect what earlier ones left, in the next lull. */
   | { readonly kind: 'give-back' }
 

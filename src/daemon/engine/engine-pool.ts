@@ -8,7 +8,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { sourceStack } from '../../base/source-stack.js'
 import { native } from '../../syscalls/native.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
-import type { FromEngine, FromMount, ToMount } from './engine-messages.js'
+import type { EngineStart, FromEngine, FromMount, ToMount } from './engine-messages.js'
 import { WORKER_LIMITS } from './worker-limits.js'
 
 const MOST_THREADS = 8
@@ -101,9 +101,9 @@ export class PoolThread {
     for (const listener of this.#mounts.values()) listener.silent()
   }
 
-  /** Asks for a sign of life, and waits for it. */
-  answers(): Promise<void> {
-    this.send(0, { kind: 'probe' })
+  /** Rehearses a mount, and waits for its end. */
+  rehearse(start: EngineStart | null): Promise<void> {
+    this.send(0, { kind: 'rehearse', start })
     return new Promise((resolve) => {
       this.#answered = resolve
     })
@@ -156,12 +156,15 @@ class EnginePool {
     if (this.#threads.length === 0) this.#begin({ stdout: true, stderr: true })
   }
 
-  /** The first thread has loaded what it is made of, and what takes a while at its first use has been used. */
-  async warm(): Promise<void> {
+  /**
+   * The first thread has loaded what it is made of, and what takes a while when it is done first has been done;
+   * `start`: what a mount is rehearsed with; null: nothing is.
+   */
+  async warm(start: EngineStart | null): Promise<void> {
     native.reserveDescriptors(RESERVED)
     // A log asks for the time zone, which is read from files.
     new Date().getTimezoneOffset()
-    await this.#threads[0]?.answers()
+    await this.#threads[0]?.rehearse(start)
   }
 
   #begin(output: WorkerOptions = {}): PoolThread {

@@ -11,6 +11,7 @@ import { Errno } from '../../base/errno.js'
 import { sourceStack } from '../../base/source-stack.js'
 import { type Device, native } from '../../syscalls/native.js'
 import type { FromMount, ToEngine } from './engine-messages.js'
+import { rehearse } from './resume-serving.js'
 import { ServedMount } from './served-mount.js'
 
 /**
@@ -91,7 +92,8 @@ function wake(): void {
 
 function take(message: ToEngine): void {
   const say = (told: FromMount): void => port.postMessage({ mount: message.mount, ...told })
-  if (message.kind === 'probe') return say({ kind: 'alive' })
+  if (message.kind === 'rehearse' && message.start !== null) rehearse(message.start)
+  if (message.kind === 'probe' || message.kind === 'rehearse') return say({ kind: 'alive' })
   if (message.kind === 'give-back') return owe()
   if (message.kind === 'build') {
     const built = ServedMount.build(message.mount, message.start, thread, say)

@@ -3,15 +3,18 @@
  * answer is asked for again, and the request that it had in hand is answered first.
  */
 import { errnoWords } from '../../base/errno-words.js'
-import type { Engine } from '../../operations/engine.js'
+import { StratafsError } from '../../base/failure.js'
+import { createEngine, type Engine } from '../../operations/engine.js'
 import { InitFlag2 } from '../../protocol/flags.js'
 import { answerOf, type InitAnswer } from '../../protocol/init.js'
-import { Opcode } from '../../protocol/opcodes.js'
+import { FUSE_ROOT_ID, Opcode } from '../../protocol/opcodes.js'
 import type { Session } from '../../session/session.js'
 import type { Connection } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
 import { Journal } from '../../union/state/journal.js'
-import type { StateMemory } from '../../union/state/memory.js'
+import { StateMemory } from '../../union/state/memory.js'
+import type { EngineStart } from './engine-messages.js'
+import { LateBinding } from './late-binding.js'
 
 /** A FORGET that was read last. */
 interface LeftBehind {
@@ -93,4 +96,32 @@ export function recoveryOf(isKept: boolean, agreed: InitAnswer | null): Recovery
 function isInHand(journal: Journal, bytes: Uint8Array): boolean {
   const [, , low, high] = new Uint32Array(bytes.buffer, 0, 4)
   return (high! & 0x8000_0000) !== 0 && journal.isInHand(low!, high!)
+}
+
+const NAME = 'package.json'
+const TERMS = { passthrough: false, noOpen: false, writeback: false }
+
+/**
+ * Makes an engine of `start`, takes it over as one whose process has died, and asks it: by a process that waits for
+ * that. V8 makes code of a function when it runs first, which takes longer than what the function does, and after a
+ * death somebody waits for it. Whether it came to its end.
+ */
+export function rehearse({ config, kept }: EngineStart): boolean {
+  const memory = kept === null ? -1 : StateMemory.map(kept.state)
+  if (kept === null || typeof memory === 'number') return false
+  // The second one finds what the first one left.
+  for (const resumed of [false, true]) {
+    const { into, from } = kept
+    const engine = createEngine({ ...config, resumed }, new LateBinding(), () => {}, { memory, into, from })
+    if (engine instanceof StratafsError) return false
+    const { operations } = engine
+    operations.begin(TERMS)
+    if (resumed) engine.resume({ comesAgain: false, forgets: null, forgetsBegun: false })
+    const isFound = operations.lookup(FUSE_ROOT_ID, NAME) > 0
+    operations.lookup(FUSE_ROOT_ID, `no-${NAME}`)
+    operations.getattr(FUSE_ROOT_ID)
+    engine.close()
+    if (!isFound) return false
+  }
+  return true
 }
