@@ -26,8 +26,9 @@
 
 enum { kLine = 3, kMostMounts = 8192, kMinute = 60000, kUsualDeaths = 5, kMostRemembered = 64 };
 
-// In ms: how long after a mount its spare is started, and after a death where nobody says that he serves.
-enum { kAfterMount = 300, kAfterDeath = 3000 };
+// In ms: how long after a mount its spare is started, and after a death where nobody says that he serves; the least
+// wait after one that has never served.
+enum { kAfterMount = 300, kAfterDeath = 3000, kAfterNothing = 20 };
 
 struct kept {
   uint32_t mount;  // 0: free
@@ -170,7 +171,10 @@ int keep(char** given) {
     if (end == kLeft || isEmpty()) return 0;
     int wait = end == kReplaced ? 0 : borne();
     if (wait < 0) return giveUp("the serving process has died too often");
-    if (end == kDied && !hasServed) goBack();
+    if (end == kDied && !hasServed) {
+      goBack();
+      if (wait < kAfterNothing) wait = kAfterNothing;
+    }
     if (wait > 0) poll(NULL, 0, wait);
     line = follower();
     if (line < 0) return giveUp("no serving process can be started");
