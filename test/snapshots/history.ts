@@ -6,7 +6,15 @@
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { createSnapshot, listSnapshots, mount, restoreSnapshot, showSnapshot, unmount } from '../../src/index.js'
+import {
+  createSnapshot,
+  listSnapshots,
+  mount,
+  removeSnapshot,
+  restoreSnapshot,
+  showSnapshot,
+  unmount,
+} from '../../src/index.js'
 import { AT_FDCWD } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { eventually, isGone } from '../daemon/harness.js'
@@ -87,9 +95,10 @@ class History {
     await this.#mount()
     for (let step = 0; step < this.options.steps; step++) {
       const which = this.#random(100)
-      if (which < 84) this.#change()
-      else if (which < 92) await this.#snapshot()
-      else if (which < 94) await this.#restore()
+      if (which < 81) this.#change()
+      else if (which < 89) await this.#snapshot()
+      else if (which < 93) await this.#remove()
+      else if (which < 95) await this.#restore()
       else await this.#remount(which >= 97)
     }
     await this.#snapshot()
@@ -158,6 +167,25 @@ class History {
     cp(join(this.at, `plain-${name}`), this.#plain)
     this.#compare(`after going back to ${name}`)
     fail(`times after going back to ${name}`, differences(this.#times.get(name)!, timesOf(this.#merged)))
+  }
+
+  /** One of the snapshots goes: nothing else changes for anybody. */
+  async #remove(): Promise<void> {
+    const snapshots = listSnapshots(this.#merged)
+    const { name } = snapshots[this.#random(snapshots.length)] ?? {}
+    if (name === undefined) return
+    const before = identitiesOf(this.#merged, this.options.root)
+    const { done, why } = await removeSnapshot(this.#merged, name)
+    this.#told.push(`rm ${name}: ${done ? 'done' : why}`)
+    fs.rmSync(join(this.at, `plain-${name}`), { recursive: true })
+    if (!done && !/is still open|being written to/.test(why ?? '')) throw new Error(`${name} is not removed: ${why}`)
+    fail(
+      `inodes and times after ${name} is removed`,
+      differences(before, identitiesOf(this.#merged, this.options.root)),
+    )
+    if (this.#random(3) === 0) dropCaches()
+    this.#compare(`after ${name} is removed`)
+    fail(`inodes and times then`, differences(before, identitiesOf(this.#merged, this.options.root)))
   }
 
   #compare(when: string): void {

@@ -3,6 +3,7 @@ import type {
   SnapshotChange,
   SnapshotDetails,
   SnapshotMade,
+  SnapshotRemoved,
   SnapshotRestored,
   SnapshotSummary,
 } from '../../library/snapshots.js'
@@ -33,8 +34,6 @@ export interface SnapshotRestoreDocument extends SnapshotRestored {
   readonly schemaVersion: 1
 }
 
-export interface SnapshotRmDocument {
+export interface SnapshotRmDocument extends SnapshotRemoved {
   readonly schemaVersion: 1
-  /** Its name. */
-  readonly removed: string
 }

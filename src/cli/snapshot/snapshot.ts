@@ -89,16 +89,17 @@ const restore: Add = (parser, outcome) =>
 const rm: Add = (parser, outcome) =>
   parser.command(
     ['rm <merged> <name>', 'remove'],
-    'remove a snapshot on which neither the present nor another one stands',
+    'remove a snapshot; its layer goes into the one above it',
     (command) =>
       command
         .positional('merged', MERGED)
         .positional('name', NAME)
+        .option('background', { type: 'boolean', describe: 'do not wait until its layer has gone' })
         .option('json', JSON_TOO)
-        .example('$0 snapshot rm merged before-restore-first', ''),
+        .example('$0 snapshot rm merged before-upgrade', 'the tree and the other snapshots stay what they are'),
     async (given) => {
       const { runSnapshotRm } = await import('./snapshot-run.js')
-      outcome.code = await runSnapshotRm(given.merged, given.name, given.json === true)
+      outcome.code = await runSnapshotRm(given.merged, given.name, given.background === true, given.json === true)
     },
   )
 

@@ -12,6 +12,16 @@ export interface SnapshotMade extends SnapshotRecord {
   readonly milliseconds: { readonly frozen: number; readonly all: number }
 }
 
+/** What becomes of the layers of snapshots that were removed. */
+export interface MergeStatus {
+  /** The snapshot whose layer goes into the one above now, '' between two; null: nothing is done. */
+  readonly merging: string | null
+  /** So many of its entries have been looked at. */
+  readonly looked: number
+  /** Those whose layers stay for now, and why. */
+  readonly waiting: readonly { readonly name: string; readonly why: string }[]
+}
+
 export interface SnapshotRestored {
   readonly name: string
   /** The snapshot that what was done since is kept as; null: it was thrown away. */
