@@ -178,7 +178,8 @@ export class MergePlanner {
 
   #mark(path: string, mark: string, value: string | null): void {
     const name = `${this.upper.marks.prefix}${mark}`
-    const before = native.getxattr(this.upper.dir(path), '', name)
+    const slash = path.lastIndexOf('/')
+    const before = native.getxattr(this.upper.dir(path.slice(0, Math.max(0, slash))), path.slice(slash + 1), name)
     this.#pushMark(path, name, value, before)
   }
 
