@@ -10,6 +10,15 @@ export { type FailureCode, StratafsError } from './base/failure.js'
 export { type Breach, type CheckRules, checkImage, type ImageCheck } from './explore/check.js'
 export { explore, type Target as ExploreTarget } from './explore/explorer.js'
 export type { NamedDirectories } from './explore/sources/directories.js'
+export {
+  type BranchCreated,
+  type BranchOptions,
+  type BranchSummary,
+  createBranch,
+  listBranches,
+  mountBranch,
+  removeBranch,
+} from './library/branches.js'
 export { type ChangeLogOptions, changeLog, type LoggedChange } from './library/change-log.js'
 export {
   type Archive,
@@ -94,6 +103,7 @@ export {
   type Unpacked,
 } from './library/layers.js'
 export { type LimitOptions, limit, type UpperLimitReport } from './library/limit.js'
+export { type BranchMerged, type MergeConflict, type MergeOptions, mergeBranch } from './library/merge-branch.js'
 export {
   type InspectDocument,
   inspect,
@@ -129,6 +139,7 @@ export {
   which,
 } from './library/owners.js'
 export type { Path } from './library/paths.js'
+export { type PruneSnapshotsOptions, pruneSnapshots, type SnapshotsPruned } from './library/prune-snapshots.js'
 export {
   createSnapshot,
   diffSnapshots,

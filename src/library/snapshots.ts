@@ -180,7 +180,7 @@ function listOf(mountpoint: Path): { work: string; list: SnapshotList; config: U
   throw new StratafsError(`${toText(mountpoint)} has no snapshots: it is mounted without a workdir`)
 }
 
-function daemonOf(mountpoint: Path): FoundMount {
+export function daemonOf(mountpoint: Path): FoundMount {
   const { daemon } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
   if (daemon !== null) return daemon
   throw new StratafsError(`${toText(mountpoint)}: its daemon is dead or another user’s`, 'DAEMON_DEAD')

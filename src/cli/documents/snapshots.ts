@@ -1,4 +1,5 @@
 /** What the commands about snapshots print with `--json`. */
+import type { SnapshotsPruned } from '../../library/prune-snapshots.js'
 import type {
   SnapshotChange,
   SnapshotDetails,
@@ -36,4 +37,10 @@ export interface SnapshotRestoreDocument extends SnapshotRestored {
 
 export interface SnapshotRmDocument extends SnapshotRemoved {
   readonly schemaVersion: 1
+}
+
+export interface SnapshotPruneDocument extends SnapshotsPruned {
+  readonly schemaVersion: 1
+  /** Nothing was removed. */
+  readonly dryRun: boolean
 }

@@ -103,7 +103,32 @@ const rm: Add = (parser, outcome) =>
     },
   )
 
-const SUBCOMMANDS: readonly Add[] = [create, list, show, diff, restore, rm]
+const prune: Add = (parser, outcome) =>
+  parser.command(
+    'prune <merged>',
+    'remove old snapshots; those that a branch or another mount stands on stay',
+    (command) =>
+      command
+        .positional('merged', MERGED)
+        .option('keep', { type: 'string', requiresArg: true, describe: 'so many of the newest stay' })
+        .option('older-than', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'only those made that long ago: 12h, 30d',
+        })
+        .option('dry-run', { type: 'boolean', describe: 'only tell what would go' })
+        .option('json', JSON_TOO)
+        .example('$0 snapshot prune merged --keep 10', '')
+        .example('$0 snapshot prune merged --older-than 30d --dry-run', ''),
+    async (given) => {
+      const { runSnapshotPrune } = await import('./prune-run.js')
+      const { merged, json } = given
+      const words = { keep: last(given.keep), olderThan: last(given['older-than']), dryRun: given['dry-run'] === true }
+      outcome.code = await runSnapshotPrune(merged, words, json === true)
+    },
+  )
+
+const SUBCOMMANDS: readonly Add[] = [create, list, show, diff, restore, rm, prune]
 
 export const snapshotCommand: Add = (parser, outcome) =>
   parser.command('snapshot <command>', 'keep the tree of a mount in use as it is at one moment', (command) =>

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errorWords } from '../../base/errno-words.js'
 import { failureFrom, StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
+import { heldByBranches } from '../../snapshots/branches.js'
 import { beginMerge, finishMerge, type Merge, planBeside, resumeMerge } from '../../snapshots/merge.js'
 import type { MergePlan } from '../../snapshots/merge-plan.js'
 import { recordOf } from '../../snapshots/names.js'
@@ -57,6 +58,9 @@ export class SnapshotMerges {
   /** Takes `name` from the list of `work`, and begins to remove its layer. Throws StratafsError where it is needed. */
   remove(work: string, name: string): null {
     const record = recordOf(readList(work), name)
+    const branch = heldByBranches(work).get(record.id)
+    if (branch !== undefined)
+      throw new StratafsError(`branch ${branch} stands on snapshot ${name}`, 'IN_USE', 'remove the branch first')
     const user = this.#userOf(work, record)
     if (user !== null) throw new StratafsError(`${user} uses snapshot ${name}`, 'IN_USE', 'unmount that first')
     markRemoved(work, record)
@@ -108,6 +112,8 @@ export class SnapshotMerges {
     const { record } = step
     const work = this.others.mount.state().config.work!
     try {
+      const branch = heldByBranches(work).get(record.id)
+      if (branch !== undefined) throw new StratafsError(`branch ${branch} stands on it`, 'IN_USE')
       const user = this.#userOf(work, record)
       if (user !== null) throw new StratafsError(`${user} uses it`, 'IN_USE')
       if (step.act === 'rest') await this.others.alone(() => this.others.freezeRest())
