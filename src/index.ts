@@ -18,7 +18,14 @@ export {
   listBranches,
   mountBranch,
   removeBranch,
-} from './library/branches.js'
+} from './library/branches/branches.js'
+export {
+  type BranchMerged,
+  type MergeConflict,
+  type MergeOptions,
+  mergeBranch,
+} from './library/branches/merge-branch.js'
+export { type PruneSnapshotsOptions, pruneSnapshots, type SnapshotsPruned } from './library/branches/prune-snapshots.js'
 export { type ChangeLogOptions, changeLog, type LoggedChange } from './library/change-log.js'
 export {
   type Archive,
@@ -103,7 +110,6 @@ export {
   type Unpacked,
 } from './library/layers.js'
 export { type LimitOptions, limit, type UpperLimitReport } from './library/limit.js'
-export { type BranchMerged, type MergeConflict, type MergeOptions, mergeBranch } from './library/merge-branch.js'
 export {
   type InspectDocument,
   inspect,
@@ -139,7 +145,6 @@ export {
   which,
 } from './library/owners.js'
 export type { Path } from './library/paths.js'
-export { type PruneSnapshotsOptions, pruneSnapshots, type SnapshotsPruned } from './library/prune-snapshots.js'
 export {
   createSnapshot,
   diffSnapshots,

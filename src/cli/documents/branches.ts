@@ -1,6 +1,6 @@
 /** What the commands about branches print with `--json`. */
-import type { BranchCreated, BranchSummary } from '../../library/branches.js'
-import type { BranchMerged } from '../../library/merge-branch.js'
+import type { BranchCreated, BranchSummary } from '../../library/branches/branches.js'
+import type { BranchMerged } from '../../library/branches/merge-branch.js'
 
 export interface BranchCreateDocument extends BranchCreated {
   readonly schemaVersion: 1

@@ -1,5 +1,5 @@
 /** What the commands about snapshots print with `--json`. */
-import type { SnapshotsPruned } from '../../library/prune-snapshots.js'
+import type { SnapshotsPruned } from '../../library/branches/prune-snapshots.js'
 import type {
   SnapshotChange,
   SnapshotDetails,

@@ -1,8 +1,14 @@
 /** What `stratafs branch …` do. Arguments are latin1 strings. */
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, printable, shown } from '../../base/text.js'
-import { type BranchSummary, createBranch, listBranches, mountBranch, removeBranch } from '../../library/branches.js'
-import { type MergeConflict, type MergeOptions, mergeBranch } from '../../library/merge-branch.js'
+import {
+  type BranchSummary,
+  createBranch,
+  listBranches,
+  mountBranch,
+  removeBranch,
+} from '../../library/branches/branches.js'
+import { type MergeConflict, type MergeOptions, mergeBranch } from '../../library/branches/merge-branch.js'
 import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
@@ -65,7 +71,8 @@ export async function runBranchMerge(
   for (const conflict of outcome.conflicts) printError(wordsOf(conflict))
   if (!isRefused) return Exit.DONE
   const count = outcome.conflicts.length
-  const fault = `the mount and branch ${name} have both changed ${count === 1 ? '1 path' : `${count} paths`}: nothing was done`
+  const paths = count === 1 ? '1 path' : `${count} paths`
+  const fault = `the mount and branch ${name} have both changed ${paths}: nothing was done`
   throw new StratafsError(fault, 'IN_USE', 'say --ours or --theirs')
 }
 

@@ -1,7 +1,7 @@
 /** What `stratafs snapshot prune` does. Arguments are latin1 strings. */
 import { StratafsError } from '../../base/failure.js'
 import { pathBytes, printable } from '../../base/text.js'
-import { pruneSnapshots } from '../../library/prune-snapshots.js'
+import { pruneSnapshots } from '../../library/branches/prune-snapshots.js'
 import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'

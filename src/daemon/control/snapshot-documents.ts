@@ -1,7 +1,7 @@
 /** What a daemon says of a snapshot that it has made. */
 import type { SnapshotRecord } from '../../snapshots/records.js'
 
-export interface SnapshotMade extends SnapshotRecord {
+export interface SnapshotMade extends Omit<SnapshotRecord, 'removed'> {
   /** The directory, a lower layer. */
   readonly path: string
   /** Files that were open for writing, with a copy of each in the snapshot; paths in the mount. */

@@ -141,7 +141,7 @@ export class SnapshotMerges {
   async #carryOut(merge: Merge, plan: MergePlan): Promise<void> {
     const { mount } = this.others
     const { work, id, into } = merge
-    if (!isAsPlanned(readList(work), id, into!)) return
+    if (!isAsPlanned(readList(work), id, into!) || heldByBranches(work).has(id)) return
     beginMerge(merge, plan)
     const path = directoryOf(work, id)
     if (!mount.state().config.lowers.includes(path)) return resumeMerge(merge.upper, work, { id, into })

@@ -6,7 +6,7 @@ import { Stat } from '../../syscalls/stat.js'
 import { isDirectory, isSame, stateAt, type TreeState } from './tree-state.js'
 
 /** Roots, latin1. */
-export interface Trees {
+interface Trees {
   readonly base: string
   readonly ours: string
   readonly theirs: string

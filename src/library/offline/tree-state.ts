@@ -65,7 +65,7 @@ export function isSame(a: TreeState | null, b: TreeState | null): boolean {
   return a.type !== S_IFREG || hasSameContent(a.path, b.path)
 }
 
-const BLOCK = 1 << 20
+const BLOCK = 1 << 16
 
 function hasSameContent(a: string, b: string): boolean {
   const answer = withFd(sure(a, native.openFile(AT_FDCWD, a, O_RDONLY)), (left) =>
@@ -76,7 +76,7 @@ function hasSameContent(a: string, b: string): boolean {
 
 /** 1: equal. */
 function compare(left: number, right: number): number {
-  const [one, other] = [Buffer.alloc(BLOCK), Buffer.alloc(BLOCK)]
+  const [one, other] = [Buffer.allocUnsafe(BLOCK), Buffer.allocUnsafe(BLOCK)]
   for (let offset = 0; ; ) {
     const [read, also] = [native.pread(left, one, 0, BLOCK, offset), native.pread(right, other, 0, BLOCK, offset)]
     if (read < 0 || read !== also || !one.subarray(0, read).equals(other.subarray(0, read))) return 0

@@ -5,12 +5,12 @@
 
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StratafsError } from '../base/failure.js'
-import { pathBytes, printable, shown } from '../base/text.js'
-import { listMounts, type MountState } from '../daemon/mount/run-directory.js'
-import { escapePath } from '../daemon/options/split.js'
-import { removeAside } from '../snapshots/aside.js'
-import { makeBranchPlace } from '../snapshots/branch-place.js'
+import { StratafsError } from '../../base/failure.js'
+import { pathBytes, printable, shown } from '../../base/text.js'
+import { listMounts, type MountState } from '../../daemon/mount/run-directory.js'
+import { escapePath } from '../../daemon/options/split.js'
+import { removeAside } from '../../snapshots/aside.js'
+import { makeBranchPlace } from '../../snapshots/branch-place.js'
 import {
   type BranchRecord,
   branchDirectory,
@@ -18,12 +18,13 @@ import {
   heldByBranches,
   readBranches,
   writeBranches,
-} from '../snapshots/branches.js'
-import { freeName, recordOf } from '../snapshots/names.js'
-import { chainOf, directoryOf, readList, type SnapshotRecord } from '../snapshots/records.js'
-import { mount, unmount } from './mount.js'
-import { absolute, type Path, resolved, toText } from './paths.js'
-import { createSnapshot, daemonOf, removeSnapshot } from './snapshots.js'
+} from '../../snapshots/branches.js'
+import { freeName, recordOf } from '../../snapshots/names.js'
+import { chainOf, directoryOf, readJournal, readList, type SnapshotRecord } from '../../snapshots/records.js'
+import { MountClient } from '../../snapshotter/mounts/mount-client.js'
+import { unmount } from '../mount.js'
+import { absolute, type Path, resolved, toText } from '../paths.js'
+import { createSnapshot, daemonOf, removeSnapshot } from '../snapshots.js'
 
 export interface BranchOptions {
   /**
@@ -97,11 +98,15 @@ export async function createBranch(
   return { ...summaryOf(work, record), milliseconds: performance.now() - begun }
 }
 
-/** Mounts a branch again that was unmounted. */
+/** Mounts a branch again that was unmounted; nothing where it is mounted there. */
 export async function mountBranch(mountpoint: Path, name: string, directory: Path): Promise<BranchSummary> {
   const { work } = parentOf(mountpoint).config
   checkPlace(directory)
   const record = { ...branchOf(work, name), mountpoint: resolved(directory) }
+  const at = mountedAt(work, record)
+  if (at === record.mountpoint) return summaryOf(work, record)
+  if (at !== null)
+    throw new StratafsError(`branch ${name} is mounted on ${shown(at)}`, 'IN_USE', 'unmount it there first')
   await mountRecord(mountpoint, record)
   writeBranches(
     work,
@@ -174,25 +179,43 @@ async function snapshotFor(
 /** Words that say what a mount consists of, and what a branch has of its own or cannot have. */
 const NOT_TAKEN = /^(?:lowerdir|datadir|upperdir|workdir|size|inodes|changelog|index|index-fill|ro|rw)(?:\+?=|$)/
 
+/** Mounts it; once more where one of its layers was merged away meanwhile. */
 async function mountRecord(mountpoint: Path, record: BranchRecord): Promise<void> {
-  const { config, options } = parentOf(mountpoint)
-  const { work, lowers, layerNames = [], dataLowers = [], snapshots = 0 } = config
-  const chain = chainOf(readList(work), record.snapshot)
-  const data = dataLowers.map((path) => `datadir+=${shown(escapePath(path))}`)
-  const words = [...options.filter((word) => !NOT_TAKEN.test(word)).map(shown), ...data]
-  const place = branchDirectory(work, record.id)
-  await mount(pathBytes(record.mountpoint), {
-    lower: [...chain.map(({ id }) => directoryOf(work, id)), ...lowers.slice(snapshots)].map(pathBytes),
-    names: [...chain.map(({ name }) => name), ...namesOf(layerNames.slice(snapshots), lowers.length - snapshots)],
-    upper: pathBytes(`${place}/upper`),
-    work: pathBytes(`${place}/work`),
-    ...(words.length === 0 ? {} : { options: words.join(',') }),
-  })
+  const parent = parentOf(mountpoint)
+  const { work } = parent.config
+  for (;;) {
+    await settled(work)
+    const chain = chainOf(readList(work), record.snapshot)
+    await mountOn(parent, chain, record)
+    await settled(work)
+    const now = chainOf(readList(work), record.snapshot)
+    if (chain.map(({ id }) => id).join() === now.map(({ id }) => id).join()) return
+    await unmount(pathBytes(record.mountpoint))
+  }
 }
 
-/** As many as there are layers. */
-function namesOf(names: readonly string[], count: number): string[] {
-  return Array.from({ length: count }, (_, at) => shown(names[at] ?? ''))
+/** Nothing is being done with the snapshots, which takes moments. */
+async function settled(work: string): Promise<void> {
+  for (const until = Date.now() + ENDING_MS; readJournal(work) !== null && Date.now() < until; ) await sleep(1)
+}
+
+/** By the host, where there is one: that takes milliseconds. */
+async function mountOn(
+  { config, options }: Parent,
+  chain: readonly SnapshotRecord[],
+  { id, mountpoint }: BranchRecord,
+): Promise<void> {
+  const { work, lowers, dataLowers = [], snapshots = 0 } = config
+  const place = branchDirectory(work, id)
+  await new MountClient().mount({
+    mountpoint,
+    lowers: [...chain.map((record) => directoryOf(work, record.id)), ...lowers.slice(snapshots)],
+    upper: { path: `${place}/upper`, work: `${place}/work` },
+    options: [
+      ...options.filter((word) => !NOT_TAKEN.test(word)),
+      ...dataLowers.map((path) => `datadir+=${escapePath(path)}`),
+    ],
+  })
 }
 
 /** Where a branch is mounted now; null: nowhere. Latin1. */

@@ -1,7 +1,7 @@
 /** Removing snapshots that nobody is going to go back to: the oldest first, by their number or their age. */
-import { StratafsError } from '../base/failure.js'
-import type { Path } from './paths.js'
-import { listSnapshots, type RemoveOptions, removeSnapshot, type SnapshotSummary } from './snapshots.js'
+import { StratafsError } from '../../base/failure.js'
+import type { Path } from '../paths.js'
+import { listSnapshots, type RemoveOptions, removeSnapshot, type SnapshotSummary } from '../snapshots.js'
 
 export interface PruneSnapshotsOptions {
   /** So many of the newest stay. */
