@@ -1,5 +1,6 @@
 /** What has been moved out of the way in a workdir's `snapshots/`, and is to go: beside whoever has it to do. */
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { removeTree } from '../layers/workdir.js'
@@ -7,7 +8,7 @@ import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDWR, S_IFMT, S_IFREG } from '../sysca
 import { native } from '../syscalls/native.js'
 import { withFd } from '../syscalls/owned-fd.js'
 import { Stat } from '../syscalls/stat.js'
-import { storeOf } from './records.js'
+import { directoryOf, storeOf } from './records.js'
 
 /** Removes `names`, with all that is in them, by another process; at once where the path is no text. */
 export function removeAside(work: string, names: readonly string[]): void {
@@ -21,11 +22,17 @@ export function removeAside(work: string, names: readonly string[]): void {
   if (opened >= 0) withFd(opened, (fd) => names.map((name) => removeTree(fd, name)).length)
 }
 
+/** The layer `id` is to go, and another one may have its number at once. */
+export function moveAside(work: string, id: number): void {
+  const aside = `${storeOf(work)}/old-${id}x${randomUUID().replaceAll('-', '')}`
+  native.renameat(AT_FDCWD, directoryOf(work, id), AT_FDCWD, aside, 0)
+}
+
 /** Inodes whose numbers are those of files in a snapshot, or in the present: nothing new is to get them. */
 export const NUMBERS = 'numbers'
 
 /** What is kept for its number alone is emptied: beside whoever has it to do, and but for files that are still open. */
-export function sweepNumbers(work: string): void {
+function sweepNumbers(work: string): void {
   const store = storeOf(work)
   const cwd = shown(store)
   const opened = native.openat(AT_FDCWD, `${store}/${NUMBERS}`, O_PATH | O_DIRECTORY, 0)

@@ -11,7 +11,8 @@ import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../syscalls/constants
 import { native } from '../syscalls/native.js'
 import { withFd } from '../syscalls/owned-fd.js'
 import { Stat } from '../syscalls/stat.js'
-import { NUMBERS, removeAside, sweepNumbers } from './aside.js'
+import { moveAside, NUMBERS, sweepAside } from './aside.js'
+import { heldByBranches } from './branches.js'
 import { applyMerge } from './merge-apply.js'
 import { type MergePlan, MergePlanner } from './merge-plan.js'
 import { LayerSide } from './merge-side.js'
@@ -129,15 +130,14 @@ export function finishMerge(merge: Merge): void {
   if (native.statat(AT_FDCWD, place) >= 0) {
     const { kept } = readPlan(work)
     keepNumbers(work, id, kept)
-    if (native.statat(AT_FDCWD, place) >= 0) native.renameat(AT_FDCWD, place, AT_FDCWD, `${storeOf(work)}/old-${id}`, 0)
+    moveAside(work, id)
   }
   const list = readList(work)
   const parent = list.snapshots.find((record) => record.id === id)?.parent
   if (into === null && parent !== undefined) markUpper(merge.upper, parent)
   if (parent !== undefined) writeList(work, without(list, id, parent))
   removeJournal(work)
-  removeAside(work, [`old-${id}`])
-  sweepNumbers(work)
+  sweepAside(work)
 }
 
 function without(list: SnapshotList, id: number, parent: number | null): SnapshotList {
@@ -177,7 +177,7 @@ export function mergeIntoUpper(upper: string, work: string): void {
   for (let list = readList(work); ; list = readList(work)) {
     const record = list.snapshots.find(({ id }) => id === list.base)
     if (record?.removed === undefined || list.snapshots.some(({ parent }) => parent === record.id)) return
-    if (hasIndex(work)) return
+    if (hasIndex(work) || heldByBranches(work).has(record.id)) return
     const merge = { upper, work, id: record.id, into: null }
     try {
       beginMerge(merge, planAtOnce(merge))

@@ -1,8 +1,6 @@
 /** Taking away snapshots: which of their layers go, and how. */
-import { AT_FDCWD } from '../syscalls/constants.js'
-import { native } from '../syscalls/native.js'
-import { removeAside } from './aside.js'
-import { directoryOf, readList, type SnapshotList, type SnapshotRecord, storeOf, writeList } from './records.js'
+import { moveAside, sweepAside } from './aside.js'
+import { readList, type SnapshotList, type SnapshotRecord, writeList } from './records.js'
 
 /** What is to be done about the layer of a removed snapshot. */
 export type RemovalStep =
@@ -37,8 +35,8 @@ export function markRemoved(work: string, { id, name }: SnapshotRecord): void {
 /** Removes the layer of `record`, on which nothing stands. */
 export function dropLayer(work: string, record: SnapshotRecord): void {
   // The list last: a record without its directory can be removed again, a directory without a record cannot.
-  native.renameat(AT_FDCWD, directoryOf(work, record.id), AT_FDCWD, `${storeOf(work)}/old-${record.id}`, 0)
+  moveAside(work, record.id)
   const list = readList(work)
   writeList(work, { ...list, snapshots: list.snapshots.filter(({ id }) => id !== record.id) })
-  removeAside(work, [`old-${record.id}`])
+  sweepAside(work)
 }

@@ -30,6 +30,8 @@ export function withSnapshots<C extends Configured>(config: C): C {
   if (upper === null) return config
   if (work !== null && !config.readonly) {
     recover(upper, work)
+    // Not into an upper that is another workdir's.
+    checkUpper(upper, readList(work).base)
     mergeIntoUpper(upper, work)
   }
   const list = work === null ? null : readList(work)
