@@ -201,6 +201,8 @@ export interface Native {
   flock(fd: number, operation: number): number
   /** 1 while anybody has the file `fd` (opened to be read) open for writing, or mapped so, else 0; by a read lease. */
   hasWriters(fd: number): number
+  /** 1 where nobody else has the file `fd` open or mapped, else 0; by a write lease. */
+  isAlone(fd: number): number
 
   // ---- the caller's identity ----------------------------------------------------------------------------------
   /** Once per engine thread: unshare(CLONE_FS), umask 0, SECBIT_NO_SETUID_FIXUP where permitted (so that a change of

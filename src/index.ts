@@ -10,6 +10,22 @@ export { type FailureCode, StratafsError } from './base/failure.js'
 export { type Breach, type CheckRules, checkImage, type ImageCheck } from './explore/check.js'
 export { explore, type Target as ExploreTarget } from './explore/explorer.js'
 export type { NamedDirectories } from './explore/sources/directories.js'
+export {
+  type BranchCreated,
+  type BranchOptions,
+  type BranchSummary,
+  createBranch,
+  listBranches,
+  mountBranch,
+  removeBranch,
+} from './library/branches/branches.js'
+export {
+  type BranchMerged,
+  type MergeConflict,
+  type MergeOptions,
+  mergeBranch,
+} from './library/branches/merge-branch.js'
+export { type PruneSnapshotsOptions, pruneSnapshots, type SnapshotsPruned } from './library/branches/prune-snapshots.js'
 export { type ChangeLogOptions, changeLog, type LoggedChange } from './library/change-log.js'
 export {
   type Archive,
@@ -133,6 +149,7 @@ export {
   createSnapshot,
   diffSnapshots,
   listSnapshots,
+  type RemoveOptions,
   type RestoreOptions,
   removeSnapshot,
   restoreSnapshot,
@@ -140,6 +157,7 @@ export {
   type SnapshotDetails,
   type SnapshotMade,
   type SnapshotOptions,
+  type SnapshotRemoved,
   type SnapshotRestored,
   type SnapshotSummary,
   showSnapshot,

@@ -65,6 +65,14 @@ int64_t hasWriters(Call&, int fd) {
   return result(fcntl(fd, F_SETLEASE, F_UNLCK));
 }
 
+// A write lease is refused while anybody else has the file open, or mapped.
+int64_t isAlone(Call&, int fd) {
+  if (fcntl(fd, F_SETSIG, SIGURG) != 0) return -errno;
+  if (fcntl(fd, F_SETLEASE, F_WRLCK) != 0) return errno == EAGAIN ? 0 : -errno;
+  int done = fcntl(fd, F_SETLEASE, F_UNLCK);
+  return done < 0 ? -errno : 1;
+}
+
 }  // namespace
 
 void describeFiles(Table& table) {
@@ -79,6 +87,7 @@ void describeFiles(Table& table) {
   table.add<copyFileRange>("copyFileRange");
   table.add<flock>("flock");
   table.add<hasWriters>("hasWriters");
+  table.add<isAlone>("isAlone");
 }
 
 }  // namespace stratafs

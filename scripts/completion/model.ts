@@ -102,6 +102,7 @@ export const FREE = [
   ],
   ...['size', 'inodes', 'since', 'max-size', 'max-entries', 'max-wasted', 'max-wasted-ratio', 'max-layers', 'allow'],
   ...['filter', 'layer', 'fail-below', 'address', 'view', 'snapshot', 'name', 'from', 'to', 'metrics'],
+  ...['keep', 'older-than'],
 ]
 
 function kindFor(command: string, name: string, { choices }: Options): Value {

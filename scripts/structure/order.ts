@@ -29,6 +29,7 @@ const ORDER = [
   'explore/views',
   'explore/database',
   'explore/sources',
+  'library/branches',
   'library',
   'library/offline',
   'snapshotter',

@@ -21,6 +21,7 @@ import { hostCommand } from './mounts/host.js'
 import { limitCommand } from './mounts/limit.js'
 import { listCommand } from './mounts/list.js'
 import { logCommand } from './mounts/log.js'
+import { branchCommand } from './snapshot/branch.js'
 import { snapshotCommand } from './snapshot/snapshot.js'
 import { snapshotterCommand } from './snapshotter/snapshotter.js'
 import { type Add, last, list, type Outcome } from './terminal/command.js'
@@ -95,6 +96,7 @@ export function describe(parser: Argv, args: readonly string[], outcome: Outcome
     ...asked,
     ...layers,
     snapshotCommand,
+    branchCommand,
     bundleCommand,
     snapshotterCommand,
     completionCommand,

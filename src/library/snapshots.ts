@@ -1,14 +1,15 @@
 /** The library's functions for snapshots of a mount in use: make one, list them, look at one. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { askDaemon } from '../daemon/control/control-client.js'
 import { findMount } from '../daemon/control/find-mount.js'
-import type { SnapshotMade, SnapshotRestored } from '../daemon/control/snapshot-documents.js'
+import type { MergeStatus, SnapshotMade, SnapshotRestored } from '../daemon/control/snapshot-documents.js'
 import type { FoundMount } from '../daemon/mount/run-directory.js'
 import { escapePath } from '../daemon/options/split.js'
 import { type Change, diffSource } from '../oci/changes/diff.js'
 import { recordOf } from '../snapshots/names.js'
-import { chainOf, directoryOf, readList, type SnapshotList, type SnapshotRecord } from '../snapshots/records.js'
+import { chainOf, directoryOf, listed, readList, type SnapshotList, type SnapshotRecord } from '../snapshots/records.js'
 import type { UnionConfig } from '../union/context/config.js'
 import { usedBelow } from './offline/layer-space.js'
 import { absolute, type Path, toText, unwrap } from './paths.js'
@@ -72,18 +73,57 @@ export async function restoreSnapshot(
   throw new StratafsError(`${toText(mountpoint)} does not go back to ${name}: ${reply.error}`)
 }
 
-/** Removes the snapshot `name`, on which nothing may stand: neither the present nor another snapshot. */
-export async function removeSnapshot(mountpoint: Path, name: string): Promise<void> {
+export interface SnapshotRemoved {
+  readonly removed: string
+  /** Its layer is gone; false: it stays for now. */
+  readonly done: boolean
+  /** Why it stays; null: it does not, or it is being merged. */
+  readonly why: string | null
+}
+
+export interface RemoveOptions {
+  /** The layer may go after the answer. */
+  readonly background?: boolean | undefined
+  /** Told now and then how many entries have been looked at. */
+  readonly onProgress?: ((looked: number) => void) | undefined
+}
+
+/**
+ * Removes the snapshot `name`: its layer goes into the one that stands on it. The tree stays what it is, and so do the
+ * other snapshots.
+ */
+export async function removeSnapshot(
+  mountpoint: Path,
+  name: string,
+  options: RemoveOptions = {},
+): Promise<SnapshotRemoved> {
   const { socket } = daemonOf(mountpoint)
   const reply = await askDaemon(socket, { command: 'forget', name })
   if (!reply.ok) throw new StratafsError(`${toText(mountpoint)}: ${reply.error}`, 'IN_USE')
+  if (options.background === true) return { removed: name, done: false, why: null }
+  for (;;) {
+    const status = await mergeStatus(socket, mountpoint)
+    const waits = status.waiting.find((each) => each.name === name)
+    if (status.merging === null) return { removed: name, done: waits === undefined, why: waits?.why ?? null }
+    options.onProgress?.(status.looked)
+    await sleep(MERGING_MS)
+  }
+}
+
+/** How often a merge is asked how far it is. */
+const MERGING_MS = 20
+
+async function mergeStatus(socket: string, mountpoint: Path): Promise<MergeStatus> {
+  const reply = await askDaemon(socket, { command: 'merging' })
+  if (reply.ok) return reply.result as MergeStatus
+  throw new StratafsError(`${toText(mountpoint)}: ${reply.error}`)
 }
 
 /** The snapshots of the mount on `mountpoint`, the oldest first. */
 export function listSnapshots(mountpoint: Path): SnapshotSummary[] {
   const { work, list } = listOf(mountpoint)
   const below = new Set(chainOf(list).map(({ id }) => id))
-  return list.snapshots.map((record) => summaryOf(work, list, record, below))
+  return listed(list).map((record) => summaryOf(work, list, record, below))
 }
 
 /** What the snapshot `name` is. Reads its directories. */
@@ -119,7 +159,7 @@ export async function diffSnapshots(mountpoint: Path, from?: string, to?: string
 
 function summaryOf(
   work: string,
-  { snapshots }: SnapshotList,
+  list: SnapshotList,
   { id, name, message, created, parent }: SnapshotRecord,
   below: ReadonlySet<number>,
 ): SnapshotSummary {
@@ -127,7 +167,7 @@ function summaryOf(
     name,
     message,
     created,
-    parent: snapshots.find((each) => each.id === parent)?.name ?? null,
+    parent: (parent === null ? [] : chainOf(list, parent)).find(({ removed }) => removed === undefined)?.name ?? null,
     below: below.has(id),
     path: shown(directoryOf(work, id)),
   }
@@ -140,7 +180,7 @@ function listOf(mountpoint: Path): { work: string; list: SnapshotList; config: U
   throw new StratafsError(`${toText(mountpoint)} has no snapshots: it is mounted without a workdir`)
 }
 
-function daemonOf(mountpoint: Path): FoundMount {
+export function daemonOf(mountpoint: Path): FoundMount {
   const { daemon } = unwrap(findMount(absolute(mountpoint)), 'NOT_A_MOUNT')
   if (daemon !== null) return daemon
   throw new StratafsError(`${toText(mountpoint)}: its daemon is dead or another user’s`, 'DAEMON_DEAD')

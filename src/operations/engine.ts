@@ -8,6 +8,7 @@ import { shown } from '../base/text.js'
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
+import type { MergePlan } from '../snapshots/merge-plan.js'
 import type { LowerStackConfig } from '../stack/lower-stack.js'
 import { native } from '../syscalls/native.js'
 import type { UnionConfig } from '../union/context/config.js'
@@ -21,6 +22,7 @@ import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { listingOf } from '../union/lookup/merged-directory.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { type Frozen, freeze } from '../union/snapshot/freeze.js'
+import { type Merged, mergeLayer } from '../union/snapshot/merge-layer.js'
 import { leave, type RestoreOrder, restore } from '../union/snapshot/restore.js'
 import { Ledger } from '../union/state/ledger.js'
 import type { StateMemory } from '../union/state/memory.js'
@@ -98,6 +100,8 @@ export interface Engine {
    * names in the root before and after it; or why not. Words are latin1.
    */
   restore(order: RestoreOrder): string[] | StratafsError
+  /** Makes one of two layers that are snapshots, with nobody the wiser; or says why not. */
+  merge(plan: MergePlan): Merged | StratafsError
   /** What the kernel knows, kept for the next process; null: this mount ends with its own. */
   readonly ledger: Ledger | null
   /** Goes on where another engine has died, before anything is served: see operations/resume.ts. */
@@ -133,6 +137,7 @@ export function createEngine(
   return {
     operations,
     freeze: (id, name) => unsettled(u) ?? freeze(u, id, name),
+    merge: (plan) => unsettled(u) ?? mergeLayer(u, plan),
     restore: (order) => {
       const last = u
       const obstacle = unsettled(last)

@@ -1,7 +1,7 @@
 /** What snapshots may be called. */
 import { StratafsError } from '../base/failure.js'
 import { printable } from '../base/text.js'
-import type { SnapshotList, SnapshotRecord } from './records.js'
+import { listed, type SnapshotList, type SnapshotRecord } from './records.js'
 
 const LONGEST = 128
 
@@ -30,7 +30,7 @@ export function freeName(list: SnapshotList, name: string | null, now: Date): st
 
 /** The one called `name`. Throws StratafsError. */
 export function recordOf(list: SnapshotList, name: string): SnapshotRecord {
-  const found = list.snapshots.find((record) => record.name === name)
+  const found = listed(list).find((record) => record.name === name)
   if (found !== undefined) return found
   throw new StratafsError(`there is no snapshot ${printable(name)}`, 'NOT_FOUND', '`stratafs snapshot list` shows them')
 }

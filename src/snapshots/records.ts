@@ -3,10 +3,11 @@
  * which snapshot each stands on. The directories beside it, called by number, are what the upper was then, each a lower
  * layer. `snapshots/journal.json` is there while one is being made, or gone back to.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, shown } from '../base/text.js'
+import type { MergePlan } from './merge-plan.js'
 
 export interface SnapshotRecord {
   /** Its directory's name. */
@@ -17,6 +18,11 @@ export interface SnapshotRecord {
   readonly created: string
   /** The one that it stands on; null: the lower layers. */
   readonly parent: number | null
+  /**
+   * It is in no list any more, and its layer goes into the one above as soon as that can be. `rest`: it never was in
+   * one; what the upper held when a snapshot below it went. Its name is none that a snapshot can have.
+   */
+  readonly removed?: 'snapshot' | 'rest'
 }
 
 export interface SnapshotList {
@@ -27,10 +33,14 @@ export interface SnapshotList {
   readonly snapshots: readonly SnapshotRecord[]
 }
 
-/** A snapshot is being made, or the present is going back to one: `token` tells its new upper from any other. */
+/**
+ * A snapshot is being made, or the present is going back to one: `token` tells its new upper from any other. Or the
+ * layer `id` becomes one with `into` (null: the upper), as `merge.json` has it.
+ */
 type Journal =
   | { readonly create: SnapshotRecord }
   | { readonly restore: { readonly id: number; readonly token: string } }
+  | { readonly merge: { readonly id: number; readonly into: number | null } }
 
 const NONE: SnapshotList = { version: 1, base: null, snapshots: [] }
 
@@ -72,7 +82,27 @@ export function writeJournal(work: string, journal: Journal): void {
 }
 
 export function removeJournal(work: string): void {
-  rmSync(pathBytes(`${storeOf(work)}/journal.json`), { force: true })
+  for (const name of ['journal.json', MERGE]) rmSync(pathBytes(`${storeOf(work)}/${name}`), { force: true })
+}
+
+const MERGE = 'merge.json'
+
+/** On disk before the journal, and with it until all of it is done. */
+export function writePlan(work: string, plan: MergePlan): void {
+  writeDocument(work, MERGE, plan, 0)
+}
+
+/** Throws StratafsError where there is none. */
+export function readPlan(work: string): MergePlan {
+  const path = `${storeOf(work)}/${MERGE}`
+  const plan = readDocument(path) as MergePlan | null
+  if (plan?.version === 1) return plan
+  throw damaged(path, 'it is no plan of a merge')
+}
+
+/** Those that a person is shown. */
+export function listed({ snapshots }: SnapshotList): SnapshotRecord[] {
+  return snapshots.filter(({ removed }) => removed === undefined)
 }
 
 /** The list with one more, on which the present stands. */
@@ -109,11 +139,11 @@ function readDocument(path: string): unknown {
 }
 
 /** In one step: a reader sees the whole of it, or what was there before. */
-function writeDocument(work: string, name: string, document: unknown): void {
+function writeDocument(work: string, name: string, document: unknown, indent = 2): void {
   const path = `${storeOf(work)}/${name}`
   const fd = openSync(pathBytes(`${path}.new`), 'w', 0o600)
   try {
-    writeSync(fd, `${JSON.stringify(document, null, 2)}\n`)
+    writeFileSync(fd, `${JSON.stringify(document, null, indent)}\n`)
     fsyncSync(fd)
   } finally {
     closeSync(fd)
@@ -137,7 +167,12 @@ function isRecord(value: unknown): value is SnapshotRecord {
 }
 
 function isJournal(value: unknown): value is Journal {
-  const { create, restore } = (value ?? {}) as { create?: unknown; restore?: { id?: unknown; token?: unknown } }
+  const { create, restore, merge } = (value ?? {}) as {
+    create?: unknown
+    restore?: { id?: unknown; token?: unknown }
+    merge?: { id?: unknown; into?: unknown }
+  }
+  if (merge !== undefined) return isId(merge.id) && isReference(merge.into)
   return isRecord(create) || (isId(restore?.id) && typeof restore.token === 'string' && /^\w+$/.test(restore.token))
 }
 

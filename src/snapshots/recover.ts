@@ -12,6 +12,7 @@ import { native } from '../syscalls/native.js'
 import { withFd } from '../syscalls/owned-fd.js'
 import { Stat } from '../syscalls/stat.js'
 import { sweepAside } from './aside.js'
+import { resumeMerge } from './merge.js'
 import {
   directoryOf,
   readJournal,
@@ -42,6 +43,7 @@ function markOf(path: string): string | null {
 export function recover(upper: string, work: string): void {
   const journal = readJournal(work)
   if (journal === null) return sweepAside(work)
+  if ('merge' in journal) return resumeMerge(upper, work, journal.merge)
   const opened = native.openat(AT_FDCWD, storeOf(work), O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   if (opened < 0) throw unfinished(work, opened)
   withFd(opened, (store) => {

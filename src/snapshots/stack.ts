@@ -1,6 +1,7 @@
 /** From a mount's configuration to the layers that it stands on: the snapshots that its workdir holds come on top. */
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
+import { mergeIntoUpper } from './merge.js'
 import { chainOf, directoryOf, readJournal, readList } from './records.js'
 import { recover, standsOn } from './recover.js'
 
@@ -27,7 +28,12 @@ export const LOWERS_MAX = 500
 export function withSnapshots<C extends Configured>(config: C): C {
   const { upper, work } = config
   if (upper === null) return config
-  if (work !== null && !config.readonly) recover(upper, work)
+  if (work !== null && !config.readonly) {
+    recover(upper, work)
+    // Not into an upper that is another workdir's.
+    checkUpper(upper, readList(work).base)
+    mergeIntoUpper(upper, work)
+  }
   const list = work === null ? null : readList(work)
   if (config.readonly && work !== null && readJournal(work) !== null)
     throw refused(`a snapshot of upperdir ${shown(upper)} is half made`, 'mount it read-write once')

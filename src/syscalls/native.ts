@@ -38,7 +38,7 @@ function load(): Native | string {
 }
 
 /** The call that came last: an addon without it was built of older sources. */
-const LATEST = 'mapShared'
+const LATEST = 'isAlone'
 
 function checked(addon: Native): Native {
   if (LATEST in addon) return addon

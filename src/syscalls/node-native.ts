@@ -217,6 +217,7 @@ type Files = Pick<
   | 'copyContent'
   | 'flock'
   | 'hasWriters'
+  | 'isAlone'
 >
 
 const files: Files = {
@@ -232,4 +233,5 @@ const files: Files = {
   copyContent: (from, to, size) => attempt(() => copyBytes(from, to, size)),
   flock: (fd, operation) => programs.flock(fd, operation),
   hasWriters: refuse(Errno.EOPNOTSUPP),
+  isAlone: refuse(Errno.EOPNOTSUPP),
 }

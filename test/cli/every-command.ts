@@ -78,6 +78,12 @@ export const calls: Readonly<Record<string, string>> = {
   'snapshot diff': 'snapshot diff --json -- m3 one',
   'snapshot restore': 'snapshot restore -- m3 one',
   'snapshot rm': 'snapshot rm --json -- m3 before-restore-one',
+  'branch create': 'branch create --json -- m3 try m4',
+  'branch list': 'branch list -- m3',
+  'branch merge': 'branch merge --dry-run -- m3 try',
+  'branch mount': 'branch mount --json -- m3 try m4',
+  'branch rm': 'branch rm --json -- m3 try',
+  'snapshot prune': 'snapshot prune --json --keep 0 -- m3',
   snapshotter: 'snapshotter --print-config --',
   unmount: 'unmount --json -- m',
 }
@@ -105,7 +111,7 @@ export const repeatable = [
 /** A room with what the calls are about. */
 export function room(t: Parameters<typeof workspace>[0]): Workspace {
   const w = workspace(t)
-  for (const name of ['lower', 'm', 'm2', 'm3', 'upper3', 'work3', 'box']) mkdirSync(join(w.root, name))
+  for (const name of ['lower', 'm', 'm2', 'm3', 'm4', 'upper3', 'work3', 'box']) mkdirSync(join(w.root, name))
   writeFileSync(join(w.root, 'lower/a'), 'a\n')
   writeFileSync(join(w.root, 'upper/new'), 'new\n')
   assert.equal(spawnSync('tar', ['-cf', 'layer.tar', '-C', 'lower', 'a'], { cwd: w.root }).status, 0)

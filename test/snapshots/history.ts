@@ -6,7 +6,18 @@
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
-import { createSnapshot, listSnapshots, mount, restoreSnapshot, showSnapshot, unmount } from '../../src/index.js'
+import {
+  createBranch,
+  createSnapshot,
+  listSnapshots,
+  mergeBranch,
+  mount,
+  removeBranch,
+  removeSnapshot,
+  restoreSnapshot,
+  showSnapshot,
+  unmount,
+} from '../../src/index.js'
 import { AT_FDCWD } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { eventually, isGone } from '../daemon/harness.js'
@@ -87,9 +98,11 @@ class History {
     await this.#mount()
     for (let step = 0; step < this.options.steps; step++) {
       const which = this.#random(100)
-      if (which < 84) this.#change()
-      else if (which < 92) await this.#snapshot()
-      else if (which < 94) await this.#restore()
+      if (which < 81) this.#change()
+      else if (which < 89) await this.#snapshot()
+      else if (which < 91) await this.#remove()
+      else if (which < 93) await this.#branch()
+      else if (which < 95) await this.#restore()
       else await this.#remount(which >= 97)
     }
     await this.#snapshot()
@@ -100,7 +113,7 @@ class History {
 
   async end(): Promise<void> {
     this.#closeAll()
-    for (const place of ['view', 'merged']) spawnSync('umount', ['-l', join(this.at, place)])
+    for (const place of ['view', 'branch', 'merged']) spawnSync('umount', ['-l', join(this.at, place)])
     if (this.#pid > 0) kill(this.#pid)
   }
 
@@ -157,7 +170,57 @@ class History {
     } else fs.rmSync(this.#plain, { recursive: true })
     cp(join(this.at, `plain-${name}`), this.#plain)
     this.#compare(`after going back to ${name}`)
-    fail(`times after going back to ${name}`, differences(this.#times.get(name)!, timesOf(this.#merged)))
+    const wanted = this.#times.get(name)!
+    if (wanted.size > 0) fail(`times after going back to ${name}`, differences(wanted, timesOf(this.#merged)))
+  }
+
+  /** One of the snapshots goes: nothing else changes for anybody. */
+  async #remove(): Promise<void> {
+    const snapshots = listSnapshots(this.#merged)
+    const { name } = snapshots[this.#random(snapshots.length)] ?? {}
+    if (name === undefined) return
+    const before = identitiesOf(this.#merged, this.options.root)
+    const { done, why } = await removeSnapshot(this.#merged, name)
+    this.#told.push(`rm ${name}: ${done ? 'done' : why}`)
+    fs.rmSync(join(this.at, `plain-${name}`), { recursive: true })
+    if (!done && !/is still open|being written to/.test(why ?? '')) throw new Error(`${name} is not removed: ${why}`)
+    fail(
+      `inodes and times after ${name} is removed`,
+      differences(before, identitiesOf(this.#merged, this.options.root)),
+    )
+    if (this.#random(3) === 0) dropCaches()
+    this.#compare(`after ${name} is removed`)
+    fail(`inodes and times then`, differences(before, identitiesOf(this.#merged, this.options.root)))
+  }
+
+  /** A branch is what the tree is; what is changed in it alone comes back by a merge, and it goes. */
+  async #branch(): Promise<void> {
+    const [place, copy] = ['branch', 'plain-branch'].map((name) => join(this.at, name)) as [string, string]
+    const name = `b${++this.#count}`
+    this.#told.push(`branch ${name}`)
+    // The plain tree is another one afterwards.
+    this.#closeAll()
+    fs.mkdirSync(place)
+    cp(this.#plain, copy)
+    await createBranch(this.#merged, name, place)
+    fail(`branch ${name}`, differences(contentsOf(copy), contentsOf(place)))
+    for (let count = this.#random(12); count > 0; count--) this.#change(copy, place)
+    fail(`branch ${name}, changed`, differences(contentsOf(copy), contentsOf(place)))
+    const { conflicts, before } = await mergeBranch(this.#merged, name)
+    this.#told.push(`merged ${name}: ${conflicts.map(({ path }) => path).join(' ')}`)
+    if (conflicts.length > 0) throw new Error(`${name} is refused: ${JSON.stringify(conflicts)}`)
+    await removeBranch(this.#merged, name)
+    if (before !== null) {
+      this.#times.set(before, new Map())
+      cp(this.#plain, join(this.at, `plain-${before}`))
+      // A merge goes by names: hard links across what was changed and what was not stay as they were.
+      cp(this.#merged, `${this.#plain}-next`)
+      fail(`${name}, merged`, differences(withoutLinks(copy), withoutLinks(this.#merged)))
+      fs.rmSync(this.#plain, { recursive: true })
+      fs.renameSync(`${this.#plain}-next`, this.#plain)
+    }
+    fs.rmSync(copy, { recursive: true })
+    fs.rmdirSync(place)
   }
 
   #compare(when: string): void {
@@ -170,7 +233,8 @@ class History {
     const { unmount: end } = await mount(view, { lower: lowerdir.split(':') })
     const expected = contentsOf(join(this.at, `plain-${name}`))
     fail(`snapshot ${name}`, differences(expected, contentsOf(view)))
-    fail(`times of snapshot ${name}`, differences(this.#times.get(name)!, timesOf(view)))
+    const times = this.#times.get(name)!
+    if (times.size > 0) fail(`times of snapshot ${name}`, differences(times, timesOf(view)))
     await end()
     if (!this.options.root) return
     const { status, stderr } = spawnSync(
@@ -188,11 +252,11 @@ class History {
   }
 
   /** One change, the same in both trees. */
-  #change(): void {
-    const paths = pathsBelow(this.#plain)
+  #change(inPlain = this.#plain, inOurs = this.#merged): void {
+    const paths = pathsBelow(inPlain)
     const pick = (list: readonly string[]): string => list[this.#random(list.length)] ?? 'none'
-    const files = paths.filter((path) => fs.lstatSync(join(this.#plain, path)).isFile())
-    const dirs = ['.', ...paths.filter((path) => fs.lstatSync(join(this.#plain, path)).isDirectory())]
+    const files = paths.filter((path) => fs.lstatSync(join(inPlain, path)).isFile())
+    const dirs = ['.', ...paths.filter((path) => fs.lstatSync(join(inPlain, path)).isDirectory())]
     const fresh = join(pick(dirs), `n${this.#random(30)}`)
     const text = `${this.options.seed} ${this.#told.length} `.repeat(1 + this.#random(400))
     const changes: (() => [string, (root: string) => void])[] = [
@@ -212,11 +276,12 @@ class History {
       () => this.#on('setxattr', pick([...files, ...dirs]), (path) => setAttribute(path, text.slice(0, 30))),
       () => this.#on('chown', pick(paths), (path) => this.options.root && fs.lchownSync(path, 7, this.#told.length)),
     ]
-    if (this.#random(6) === 0) this.#open(pick([...files, fresh]), text)
-    else if (this.#random(5) === 0) this.#useHeld(text)
+    const isBranch = inPlain !== this.#plain
+    if (!isBranch && this.#random(6) === 0) this.#open(pick([...files, fresh]), text)
+    else if (!isBranch && this.#random(5) === 0) this.#useHeld(text)
     else {
       const [words, act] = changes[this.#random(changes.length)]!()
-      this.#both(words, act)
+      this.#both(words, act, inPlain, inOurs)
     }
   }
 
@@ -233,9 +298,9 @@ class History {
     return [`${words} ${from} ${to}`, (root) => act(join(root, from), join(root, to))]
   }
 
-  #both(words: string, act: (root: string) => void): void {
-    const plain = outcome(() => act(this.#plain))
-    const ours = outcome(() => act(this.#merged))
+  #both(words: string, act: (root: string) => void, inPlain: string, inOurs: string): void {
+    const plain = outcome(() => act(inPlain))
+    const ours = outcome(() => act(inOurs))
     this.#told.push(`${words}: ${plain}`)
     if (plain !== ours) throw new Error(`${words}: ${plain} in a plain directory, ${ours} in the mount`)
   }
@@ -267,6 +332,11 @@ class History {
     for (const fd of [held.ours, held.plain]) fs.closeSync(fd)
     this.#told.push(`close ${at}`)
   }
+}
+
+/** But for which names are one file. */
+function withoutLinks(root: string): Map<string, string> {
+  return new Map([...contentsOf(root)].map(([path, words]) => [path, words.replace(/ links \d+ \S*/, '')]))
 }
 
 function fail(when: string, words: string): void {

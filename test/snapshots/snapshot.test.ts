@@ -102,7 +102,6 @@ test('back to a snapshot, and forward again', needsRoot, (t) => {
   const textOf = (name: string): string => readFileSync(at(w, name), 'utf8')
   assert.deepEqual(['a', 'new'].map(textOf), ['top a\n', 'first'])
   assert.ok(!existsSync(at(w, 'later')))
-  assert.match(refused(w, 'snapshot', 'rm', w.merged, 'one'), /the present stands on snapshot one/)
   writeFileSync(at(w, 'thrown away'), '')
   done(w, 'snapshot', 'restore', w.merged, 'before-restore-one', '--discard')
   assert.deepEqual(['later', 'new'].map(textOf), ['later', 'second'])
@@ -165,3 +164,83 @@ for (const data of ['passthrough', 'cached'])
     assert.equal(head(at(w, 'mapped')), 'after!')
     assert.ok(!existsSync(join(w.work, 'snapshots/kept-1')))
   })
+
+test('removed in the middle, by age and number, and below the present', needsRoot, (t) => {
+  const w = mounted(t)
+  for (const name of ['one', 'two', 'three', 'four']) {
+    writeFileSync(at(w, 'changing'), name)
+    writeFileSync(at(w, name), name)
+    done(w, 'snapshot', 'create', w.merged, name)
+  }
+  const names = (): string[] =>
+    JSON.parse(done(w, 'snapshot', 'list', w.merged, '--json')).snapshots.map(({ name }: { name: string }) => name)
+  const removed = JSON.parse(done(w, 'snapshot', 'rm', w.merged, 'two', '--json'))
+  assert.deepEqual(removed, { schemaVersion: 1, removed: 'two', done: true, why: null })
+  assert.ok(!existsSync(join(w.work, 'snapshots/2')))
+  assert.equal(readFileSync(join(w.work, 'snapshots/3/two'), 'utf8'), 'two')
+  assert.deepEqual(lettersOf(done(w, 'snapshot', 'diff', w.merged, 'one', 'three')), [
+    'C /changing',
+    'A /three',
+    'A /two',
+  ])
+  assert.match(refused(w, 'snapshot', 'prune', w.merged), /say --keep or --older-than/)
+  assert.match(refused(w, 'snapshot', 'prune', w.merged, '--older-than', 'old'), /give one like 12h/)
+  assert.equal(done(w, 'snapshot', 'prune', w.merged, '--keep', '1', '--dry-run'), 'one\nthree\n')
+  assert.equal(done(w, 'snapshot', 'prune', w.merged, '--older-than', '1d'), '')
+  assert.deepEqual(names(), ['one', 'three', 'four'])
+  done(w, 'snapshot', 'prune', w.merged, '--keep', '1')
+  assert.deepEqual(names(), ['four'])
+  done(w, 'snapshot', 'rm', w.merged, 'four')
+  const shows = (): string[] => ['changing', 'one', 'two', 'a'].map((name) => readFileSync(at(w, name), 'utf8'))
+  assert.deepEqual(shows(), ['four', 'one', 'two', 'top a\n'])
+  done(w, 'unmount', w.merged)
+  done(w, 'mount', '-o', w.options, w.merged)
+  assert.deepEqual(shows(), ['four', 'one', 'two', 'top a\n'])
+  // The next mount has joined all with the upper.
+  assert.equal(readFileSync(join(w.upper, 'one'), 'utf8'), 'one')
+  assert.deepEqual(JSON.parse(readFileSync(join(w.work, 'snapshots/snapshots.json'), 'utf8')).snapshots, [])
+})
+
+test('branches: made, listed, merged, removed', needsRoot, (t) => {
+  const w = mounted(t)
+  const [first, second, third] = ['first', 'second', 'third'].map((name) => join(w.root, name)) as [
+    string,
+    string,
+    string,
+  ]
+  for (const place of [first, second, third]) mkdirSync(place)
+  t.after(() => {
+    for (const place of [third, second, first]) spawnSync('umount', ['-l', place])
+  })
+  writeFileSync(at(w, 'both'), 'at first')
+  done(w, 'branch', 'create', w.merged, 'one', first)
+  done(w, 'branch', 'create', w.merged, 'two', second, '--from', 'one')
+  assert.match(refused(w, 'branch', 'create', w.merged, 'one', second), /there is a branch one already/)
+  assert.match(refused(w, 'snapshot', 'rm', w.merged, 'one'), /branch (one|two) stands on snapshot one/)
+  writeFileSync(join(first, 'both'), 'in the branch')
+  writeFileSync(join(first, 'new'), 'new')
+  rmSync(join(first, 'b'))
+  assert.equal(readFileSync(at(w, 'both'), 'utf8'), 'at first')
+  writeFileSync(at(w, 'both'), 'in the mount')
+  const refusal = w.run('branch', 'merge', w.merged, 'one')
+  assert.match(refusal.stderr, /\/both: changed in the mount, changed in the branch\n.*have both changed 1 path/s)
+  assert.ok(refusal.status === 1 && !existsSync(at(w, 'new')))
+  done(w, 'branch', 'merge', w.merged, 'one', '--ours')
+  assert.deepEqual(
+    ['both', 'new'].map((name) => readFileSync(at(w, name), 'utf8')),
+    ['in the mount', 'new'],
+  )
+  assert.ok(!existsSync(at(w, 'b')) && existsSync(join(second, 'b')))
+  // A branch of a branch.
+  done(w, 'branch', 'create', second, 'deeper', third)
+  writeFileSync(join(third, 'deep'), 'deep')
+  done(w, 'branch', 'merge', second, 'deeper')
+  assert.equal(readFileSync(join(second, 'deep'), 'utf8'), 'deep')
+  assert.match(refused(w, 'branch', 'rm', w.merged, 'two'), /branch deeper branches off branch two/)
+  done(w, 'branch', 'rm', second, 'deeper')
+  done(w, 'unmount', second)
+  done(w, 'branch', 'mount', w.merged, 'two', third)
+  assert.equal(readFileSync(join(third, 'deep'), 'utf8'), 'deep')
+  for (const name of ['one', 'two']) done(w, 'branch', 'rm', w.merged, name)
+  assert.deepEqual(JSON.parse(done(w, 'branch', 'list', w.merged, '--json')).branches, [])
+})

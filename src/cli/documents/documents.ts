@@ -3,6 +3,7 @@
  * (`npm run schemas`); docs/json.md says what programs may rely on.
  */
 import { printJson } from '../terminal/print.js'
+import type * as branches from './branches.js'
 import type * as images from './images.js'
 import type * as layers from './layers.js'
 import type * as mounts from './mounts.js'
@@ -32,6 +33,12 @@ export interface Documents {
   readonly 'snapshot diff': snapshots.SnapshotDiffDocument
   readonly 'snapshot restore': snapshots.SnapshotRestoreDocument
   readonly 'snapshot rm': snapshots.SnapshotRmDocument
+  readonly 'snapshot prune': snapshots.SnapshotPruneDocument
+  readonly 'branch create': branches.BranchCreateDocument
+  readonly 'branch list': branches.BranchListDocument
+  readonly 'branch mount': branches.BranchMountDocument
+  readonly 'branch merge': branches.BranchMergeDocument
+  readonly 'branch rm': branches.BranchRmDocument
   readonly diff: layers.DiffDocument
   readonly commit: layers.CommitDocument
   readonly apply: layers.ApplyDocument

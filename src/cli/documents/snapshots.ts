@@ -1,8 +1,10 @@
 /** What the commands about snapshots print with `--json`. */
+import type { SnapshotsPruned } from '../../library/branches/prune-snapshots.js'
 import type {
   SnapshotChange,
   SnapshotDetails,
   SnapshotMade,
+  SnapshotRemoved,
   SnapshotRestored,
   SnapshotSummary,
 } from '../../library/snapshots.js'
@@ -33,8 +35,12 @@ export interface SnapshotRestoreDocument extends SnapshotRestored {
   readonly schemaVersion: 1
 }
 
-export interface SnapshotRmDocument {
+export interface SnapshotRmDocument extends SnapshotRemoved {
   readonly schemaVersion: 1
-  /** Its name. */
-  readonly removed: string
+}
+
+export interface SnapshotPruneDocument extends SnapshotsPruned {
+  readonly schemaVersion: 1
+  /** Nothing was removed. */
+  readonly dryRun: boolean
 }

@@ -38,6 +38,7 @@ export const COMMANDS = [
   'log',
   'diff',
   'snapshot',
+  'branch',
   'commit',
   'apply',
   'image',

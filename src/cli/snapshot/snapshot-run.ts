@@ -13,6 +13,7 @@ import {
 import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { writeOut } from '../terminal/output.js'
+import { entryCounter } from '../terminal/progress.js'
 import { printTable } from '../terminal/table.js'
 import { durationText, sizeText } from '../terminal/units.js'
 
@@ -107,8 +108,17 @@ export async function runSnapshotRestore(
 }
 
 /** Removes one; the exit code. */
-export async function runSnapshotRm(merged: string, given: string, json: boolean): Promise<number> {
+export async function runSnapshotRm(
+  merged: string,
+  given: string,
+  background: boolean,
+  json: boolean,
+): Promise<number> {
   const name = shown(given)
-  await removeSnapshot(pathBytes(merged), name)
-  return json ? printDocument('snapshot rm', { schemaVersion: 1, removed: name }) : Exit.DONE
+  const counter = entryCounter(`merging ${printable(name)}`)
+  const removed = await removeSnapshot(pathBytes(merged), name, { background, onProgress: counter.show })
+  counter.clear()
+  if (json) return printDocument('snapshot rm', { schemaVersion: 1, ...removed })
+  if (removed.why !== null) printError(`the layer of ${name} stays for now: ${removed.why}`)
+  return Exit.DONE
 }

@@ -89,20 +89,46 @@ const restore: Add = (parser, outcome) =>
 const rm: Add = (parser, outcome) =>
   parser.command(
     ['rm <merged> <name>', 'remove'],
-    'remove a snapshot on which neither the present nor another one stands',
+    'remove a snapshot; its layer goes into the one above it',
     (command) =>
       command
         .positional('merged', MERGED)
         .positional('name', NAME)
+        .option('background', { type: 'boolean', describe: 'do not wait until its layer has gone' })
         .option('json', JSON_TOO)
-        .example('$0 snapshot rm merged before-restore-first', ''),
+        .example('$0 snapshot rm merged before-upgrade', 'the tree and the other snapshots stay what they are'),
     async (given) => {
       const { runSnapshotRm } = await import('./snapshot-run.js')
-      outcome.code = await runSnapshotRm(given.merged, given.name, given.json === true)
+      outcome.code = await runSnapshotRm(given.merged, given.name, given.background === true, given.json === true)
     },
   )
 
-const SUBCOMMANDS: readonly Add[] = [create, list, show, diff, restore, rm]
+const prune: Add = (parser, outcome) =>
+  parser.command(
+    'prune <merged>',
+    'remove old snapshots; those that a branch or another mount stands on stay',
+    (command) =>
+      command
+        .positional('merged', MERGED)
+        .option('keep', { type: 'string', requiresArg: true, describe: 'so many of the newest stay' })
+        .option('older-than', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'only those made that long ago: 12h, 30d',
+        })
+        .option('dry-run', { type: 'boolean', describe: 'only tell what would go' })
+        .option('json', JSON_TOO)
+        .example('$0 snapshot prune merged --keep 10', '')
+        .example('$0 snapshot prune merged --older-than 30d --dry-run', ''),
+    async (given) => {
+      const { runSnapshotPrune } = await import('./prune-run.js')
+      const { merged, json } = given
+      const words = { keep: last(given.keep), olderThan: last(given['older-than']), dryRun: given['dry-run'] === true }
+      outcome.code = await runSnapshotPrune(merged, words, json === true)
+    },
+  )
+
+const SUBCOMMANDS: readonly Add[] = [create, list, show, diff, restore, rm, prune]
 
 export const snapshotCommand: Add = (parser, outcome) =>
   parser.command('snapshot <command>', 'keep the tree of a mount in use as it is at one moment', (command) =>

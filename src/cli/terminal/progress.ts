@@ -35,6 +35,33 @@ export function progressBar(label: string, stream: NodeJS.WriteStream = process.
   }
 }
 
+/** A count of entries behind `label`, from the second second on; nothing where nobody would see it. */
+export function entryCounter(label: string, stream: NodeJS.WriteStream = process.stderr): CounterLine {
+  const begun = Date.now()
+  let last = begun + SECOND_MS - INTERVAL_MS
+  let drawn = false
+  return {
+    show: (entries) => {
+      const now = Date.now()
+      if (!stream.isTTY || now - last < INTERVAL_MS) return
+      last = now
+      drawn = true
+      stream.write(`\r${label}: ${entries} entries\x1b[K`)
+    },
+    clear: () => {
+      if (drawn) stream.write('\r\x1b[K')
+    },
+  }
+}
+
+interface CounterLine {
+  show(entries: number): void
+  /** Takes the line away. */
+  clear(): void
+}
+
+const SECOND_MS = 1000
+
 /** The line. Pure. */
 function barText(label: string, done: number, total: number | null, columns: number): string {
   const amount = total === null ? sizeText(done) : `${sizeText(done)} of ${sizeText(total)}`

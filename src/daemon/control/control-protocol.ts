@@ -6,8 +6,9 @@
  * is in the database when the reply comes), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
  * many seconds), snapshot (`name` and `message`, text or null; answered when it is made), restore (`name`; `keep`: what
- * was done since, as a snapshot), forget (`name` of a snapshot), release and end (unmount, as SIGTERM does: the
- * connection closes when the daemon has gone). Paths in it are latin1 strings, as everywhere inside.
+ * was done since, as a snapshot), forget (`name` of a snapshot), merging (what becomes of those), release and end
+ * (unmount, as SIGTERM does: the connection closes when the daemon has gone). Paths in it are latin1 strings, as
+ * everywhere inside.
  */
 
 import type { LimitChange } from '../../operations/change-limit.js'
@@ -24,6 +25,7 @@ export type ControlRequest =
   | { readonly command: 'snapshot'; readonly name: string | null; readonly message: string | null }
   | { readonly command: 'restore'; readonly name: string; readonly keep: boolean }
   | { readonly command: 'forget'; readonly name: string }
+  | { readonly command: 'merging' }
   | { readonly command: 'hold'; readonly seconds: number }
   | { readonly command: 'release' }
   | { readonly command: 'end' }
@@ -64,6 +66,7 @@ export function parseRequest(line: string): ControlRequest | null {
     if (command === 'restore' && typeof value.name === 'string' && typeof value.keep === 'boolean')
       return { command, name: value.name, keep: value.keep }
     if (command === 'forget' && typeof value.name === 'string') return { command, name: value.name }
+    if (command === 'merging') return { command }
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {

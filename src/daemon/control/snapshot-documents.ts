@@ -1,7 +1,7 @@
 /** What a daemon says of a snapshot that it has made. */
 import type { SnapshotRecord } from '../../snapshots/records.js'
 
-export interface SnapshotMade extends SnapshotRecord {
+export interface SnapshotMade extends Omit<SnapshotRecord, 'removed'> {
   /** The directory, a lower layer. */
   readonly path: string
   /** Files that were open for writing, with a copy of each in the snapshot; paths in the mount. */
@@ -10,6 +10,16 @@ export interface SnapshotMade extends SnapshotRecord {
   readonly settled: boolean
   /** For how long nothing was served, and how long all of it took. */
   readonly milliseconds: { readonly frozen: number; readonly all: number }
+}
+
+/** What becomes of the layers of snapshots that were removed. */
+export interface MergeStatus {
+  /** The snapshot whose layer goes into the one above now, '' between two; null: nothing is done. */
+  readonly merging: string | null
+  /** So many of its entries have been looked at. */
+  readonly looked: number
+  /** Those whose layers stay for now, and why. */
+  readonly waiting: readonly { readonly name: string; readonly why: string }[]
 }
 
 export interface SnapshotRestored {

@@ -92,7 +92,10 @@ export class Drain {
   }
 }
 
-export type FreezingQuestion = Extract<Question, { what: 'drain' | 'resume' | 'written' | 'freeze' | 'restore' }>
+export type FreezingQuestion = Extract<
+  Question,
+  { what: 'drain' | 'resume' | 'written' | 'freeze' | 'merge' | 'restore' }
+>
 
 /**
  * The steps of a snapshot after `drain`. `written`: what the device has written itself. What was put aside is served
@@ -100,6 +103,10 @@ export type FreezingQuestion = Extract<Question, { what: 'drain' | 'resume' | 'w
  */
 export function answerFreezing(question: FreezingQuestion, engine: Engine, drain: Drain, written: number): unknown {
   if (question.what === 'written') return drain.written + written
+  if (question.what === 'merge') {
+    const merged = engine.merge(question.plan)
+    return merged instanceof StratafsError ? { refusal: merged.toJSON() } : merged
+  }
   let stays = false
   try {
     if (question.what === 'restore') {

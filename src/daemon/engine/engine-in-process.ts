@@ -76,7 +76,7 @@ export class EngineHere implements EngineHandle {
     if (question.what === 'which') return this.engine.which(question.path)
     const { what } = question
     if (what === 'drain' || what === 'resume' || what === 'written' || what === 'settle') return null
-    if (what === 'freeze' || what === 'restore') return null
+    if (what === 'freeze' || what === 'restore' || what === 'merge') return null
     if (question.what === 'owners') return this.engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
     if (question.what === 'changelog') return { told: this.engine.flushChangeLog() }
     if (question.what === 'limit') return this.engine.limit(question.change)

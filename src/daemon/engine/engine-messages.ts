@@ -7,6 +7,7 @@ import type { FailureRecord } from '../../base/failure.js'
 import type { Level } from '../../base/log.js'
 import type { LimitChange } from '../../operations/change-limit.js'
 import type { RestoreOrder } from '../../operations/engine.js'
+import type { MergePlan } from '../../snapshots/merge-plan.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { EngineKept } from '../keeper/kept-mount.js'
@@ -61,6 +62,8 @@ export type Question =
   | { readonly what: 'written' }
   /** Freezes the upper; a FreezeAnswer. `stays`: what was put aside waits on, until `restore` or `resume`. */
   | { readonly what: 'freeze'; readonly id: number; readonly name: string; readonly stays: boolean }
+  /** Makes one of two snapshots' layers; a MergeAnswer. */
+  | { readonly what: 'merge'; readonly plan: MergePlan }
   /** Goes back to a snapshot; a RestoreAnswer. */
   | { readonly what: 'restore'; readonly order: RestoreOrder }
 
@@ -68,6 +71,8 @@ export type Question =
 export type FreezeAnswer =
   | { readonly copied: readonly string[]; readonly unfinished: boolean; readonly milliseconds: number }
   | { readonly refusal: FailureRecord }
+
+export type MergeAnswer = { readonly milliseconds: number } | { readonly refusal: FailureRecord }
 
 /** The names in the root before and after. Words are latin1. */
 export type RestoreAnswer =

@@ -5,12 +5,9 @@
  * the next mount finishes or undoes (src/snapshots/recover.ts).
  */
 import { randomUUID } from 'node:crypto'
-import { open } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { errorWords } from '../../base/errno-words.js'
 import { failureFrom, StratafsError } from '../../base/failure.js'
-import type { Log } from '../../base/log.js'
-import { fromText, pathBytes, shown } from '../../base/text.js'
+import { fromText, shown } from '../../base/text.js'
 import { removeDatabase } from '../../owner-index/database/in-use.js'
 import { forgetTree } from '../../protocol/notifications.js'
 import { removeAside } from '../../snapshots/aside.js'
@@ -28,85 +25,84 @@ import {
   writeJournal,
   writeList,
 } from '../../snapshots/records.js'
-import { removeSnapshot } from '../../snapshots/remove.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
-import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
-import type { EngineHandle } from '../engine/engine-handle.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'
-import type { DirectoryLocks } from '../mount/locks.js'
-import { mountedOn, readMounts } from '../mount/mountinfo.js'
-import { listMounts, type MountState } from '../mount/run-directory.js'
+import { drain, openMount, type SnapshotMount, settleCopies } from './snapshot-drain.js'
+import { SnapshotMerges } from './snapshot-merges.js'
 
-/** How often pages are written out until none were left to write. */
-const ROUNDS = 4
+type SnapshotRequest = Extract<ControlRequest, { command: 'snapshot' | 'restore' | 'forget' | 'merging' }>
 
-type SnapshotRequest = Extract<ControlRequest, { command: 'snapshot' | 'restore' | 'forget' }>
+const COMMANDS = ['snapshot', 'restore', 'forget', 'merging']
 
 export function isAboutSnapshots(request: ControlRequest): request is SnapshotRequest {
-  return request.command === 'snapshot' || request.command === 'restore' || request.command === 'forget'
+  return COMMANDS.includes(request.command)
 }
 
-/** How long copies of large files are waited for, and how often they are asked about. */
-const COPIES_MS = 60_000
-const SETTLE_MS = 20
+/** What is frozen only because a snapshot below it went: no snapshot can be called so. */
+const REST = '(removed)'
 
-/** The mount whose snapshots these are. */
-interface Mount {
-  readonly engine: EngineHandle
-  readonly locks: DirectoryLocks
-  readonly log: Log
-  state(): MountState
-  /** It stands on other layers now. */
-  restate(state: MountState): void
-}
+/** After a mount has begun it has other things to do. */
+const SOON_MS = 500
 
 export class MountSnapshots {
-  #busy = false
+  /** What is being done ends before the next thing begins. */
+  #last: Promise<unknown> = Promise.resolve()
+  readonly #merges: SnapshotMerges
 
-  constructor(private readonly mount: Mount) {}
-
-  /** A SnapshotMade, a SnapshotRestored, or null. */
-  answer(request: SnapshotRequest): Promise<ControlReply> {
-    return this.#alone<unknown>(() => {
-      if (request.command === 'snapshot') return this.#create(request.name, request.message, false)
-      if (request.command === 'restore') return this.#restore(request.name, request.keep)
-      return this.#remove(request.name)
+  constructor(private readonly mount: SnapshotMount) {
+    this.#merges = new SnapshotMerges({
+      mount,
+      alone: (act) => this.#alone(act),
+      freezeRest: async () => {
+        await this.#create(REST, null, { stays: false, removed: 'rest' })
+      },
     })
+    // What was removed before goes on.
+    setTimeout(() => this.#merges.begin(), SOON_MS).unref()
   }
 
-  async #remove(name: string): Promise<null> {
-    const work = this.#workdir()
-    const path = directoryOf(work, recordOf(readList(work), name).id)
-    const user = listMounts().find(({ state }) => state.config.lowers.includes(path))
-    if (user !== undefined && user.state.mountpoint !== this.mount.state().mountpoint)
-      throw new StratafsError(`the mount on ${shown(user.state.mountpoint)} uses snapshot ${name}`, 'IN_USE')
-    removeSnapshot(work, name)
-    return null
-  }
-
-  async #alone<T>(act: () => Promise<T>): Promise<ControlReply> {
-    if (this.#busy) return { ok: false, error: 'another snapshot is being made' }
-    this.#busy = true
+  /** A SnapshotMade, a SnapshotRestored, a MergeStatus, or null. */
+  async answer(request: SnapshotRequest): Promise<ControlReply> {
     try {
-      return { ok: true, result: await act() }
+      const result = await (request.command === 'merging'
+        ? this.#merges.status()
+        : this.#alone(() => this.#do(request)))
+      if (request.command !== 'merging') this.#merges.begin()
+      return { ok: true, result }
     } catch (error) {
       return { ok: false, error: error instanceof StratafsError ? error.message : errorWords(error) }
-    } finally {
-      this.#busy = false
     }
   }
 
+  async #do(request: Exclude<SnapshotRequest, { command: 'merging' }>): Promise<unknown> {
+    if (request.command === 'snapshot') return this.#create(request.name, request.message, { stays: false })
+    if (request.command === 'restore') return this.#restore(request.name, request.keep)
+    return this.#merges.remove(this.#workdir(), request.name)
+  }
+
+  #alone<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(act)
+    this.#last = done.catch(() => undefined)
+    return done
+  }
+
   /** `stays`: what was put aside waits on. */
-  async #create(name: string | null, message: string | null, stays: boolean): Promise<SnapshotMade> {
+  async #create(
+    name: string | null,
+    message: string | null,
+    { stays, removed }: { stays: boolean; removed?: 'rest' },
+  ): Promise<SnapshotMade> {
     const work = this.#workdir()
     const list = readList(work)
-    const free = freeName(list, name, new Date())
+    const free = removed === undefined ? freeName(list, name, new Date()) : REST
     if (free instanceof StratafsError) throw free
-    const record = { id: nextId(list), name: free, message, created: new Date().toISOString(), parent: list.base }
+    const created = new Date().toISOString()
+    const hidden = removed === undefined ? {} : { removed }
+    const record = { id: nextId(list), name: free, message, created, parent: list.base, ...hidden }
     writeJournal(work, { create: record })
     try {
       return await this.#make(work, list, record, stays)
@@ -132,13 +128,13 @@ export class MountSnapshots {
 
   async #make(work: string, list: SnapshotList, record: SnapshotRecord, stays: boolean): Promise<SnapshotMade> {
     const begun = performance.now()
-    const pages = await this.#openMount()
+    const pages = await openMount(this.mount)
     let settled = true
     let answer: FreezeAnswer | null = null
     try {
       if (pages !== null) await native.syncfsBeside(pages.fd)
-      await this.#settleCopies()
-      settled = await this.#drain(pages?.fd ?? -1)
+      await settleCopies(this.mount)
+      settled = await drain(this.mount, pages?.fd ?? -1)
       answer = (await this.mount.engine.ask(
         { what: 'freeze', id: record.id, name: fromText(record.name), stays },
         true,
@@ -173,10 +169,10 @@ export class MountSnapshots {
     const begun = performance.now()
     const work = this.#workdir()
     const { id } = recordOf(readList(work), name)
-    const kept = keep ? await this.#create(this.#nameBefore(work, name), null, true) : null
+    const kept = keep ? await this.#create(this.#nameBefore(work, name), null, { stays: true }) : null
     if (kept === null) {
-      await this.#settleCopies()
-      await this.#drain(-1)
+      await settleCopies(this.mount)
+      await drain(this.mount, -1)
     }
     const token = randomUUID().replaceAll('-', '')
     const config = this.#configOn(work, id)
@@ -231,36 +227,6 @@ export class MountSnapshots {
     removeJournal(work)
     removeAside(work, [`old-${token}`, `index-${token}`])
     mount.log('info', 'went back to a snapshot', { id })
-  }
-
-  /** The mount itself, whose pages are to be written; null where it is not mounted here. */
-  async #openMount(): Promise<Awaited<ReturnType<typeof open>> | null> {
-    const { mountpoint, device } = this.mount.state()
-    if (mountedOn(mountpoint, readMounts())?.device !== device) return null
-    return open(pathBytes(mountpoint), O_RDONLY | O_DIRECTORY)
-  }
-
-  /** Waits for files that are being copied up while they are written to; what is left then is refused later. */
-  async #settleCopies(): Promise<void> {
-    for (const until = Date.now() + COPIES_MS; Date.now() < until; ) {
-      if ((await this.mount.engine.ask({ what: 'settle' })) !== true) return
-      await sleep(SETTLE_MS)
-    }
-  }
-
-  /** False where a program wrote all the time, so that pages of it may be in the snapshot and earlier ones not. */
-  async #drain(pages: number): Promise<boolean> {
-    const { engine } = this.mount
-    const begun = await engine.ask({ what: 'drain' })
-    if (begun === null)
-      throw new StratafsError('this mount cannot be drained: it is served by fuse-native, or too busy')
-    if (begun === false) throw new StratafsError('the mount is held still by another', 'IN_USE', 'wait for its end')
-    for (let round = 0; pages >= 0 && round < ROUNDS; round++) {
-      const before = await engine.ask({ what: 'written' })
-      await native.syncfsBeside(pages)
-      if ((await engine.ask({ what: 'written' })) === before) return true
-    }
-    return pages < 0
   }
 
   /** The exchange has been made: what says so follows. */

@@ -86,6 +86,11 @@ export class Listing {
     this.#byName.set(slot.name, slot)
   }
 
+  /** The part at `at` and the one above it are one from now on. */
+  joinParts(at: number): void {
+    for (const slot of this.#byName.values()) if (slot.part >= at) slot.part--
+  }
+
   remove(name: string): void {
     const slot = this.#byName.get(name)
     if (slot === undefined) return

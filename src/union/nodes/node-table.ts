@@ -24,8 +24,8 @@ export class StaleNodeid {
     public opens: number,
     public backing: number,
     /** Where the content lies. */
-    readonly dir: LayerDir,
-    readonly name: string,
+    public dir: LayerDir,
+    public name: string,
   ) {}
 }
 
@@ -135,6 +135,13 @@ export class NodeTable {
     this.#byKey.set(key, node)
     node.keys = [...(node.keys ?? []), key]
     this.ledger?.keyed(node)
+  }
+
+  /** `node` is found under `after` where it was found under `before`: it is another inode on disk. */
+  changeKey(node: Node, before: string, after: string): void {
+    this.#byKey.delete(before)
+    node.keys = (node.keys ?? []).filter((key) => key !== before)
+    this.addKey(node, after)
   }
 
   /** Those that have, or had, several names, by what they are on disk. */

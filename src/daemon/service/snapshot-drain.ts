@@ -1,0 +1,60 @@
+/**
+ * What has to be quiet before a mount's upper is frozen: pages that programs have written go out, and what is being
+ * copied up comes to its end.
+ */
+import { open } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StratafsError } from '../../base/failure.js'
+import type { Log } from '../../base/log.js'
+import { pathBytes } from '../../base/text.js'
+import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import type { EngineHandle } from '../engine/engine-handle.js'
+import type { DirectoryLocks } from '../mount/locks.js'
+import { mountedOn, readMounts } from '../mount/mountinfo.js'
+import type { MountState } from '../mount/run-directory.js'
+
+/** How often pages are written out until none were left to write. */
+const ROUNDS = 4
+
+/** How long copies of large files are waited for, and how often they are asked about. */
+const COPIES_MS = 60_000
+const SETTLE_MS = 20
+
+/** The mount whose snapshots these are. */
+export interface SnapshotMount {
+  readonly engine: EngineHandle
+  readonly locks: DirectoryLocks
+  readonly log: Log
+  state(): MountState
+  /** It stands on other layers now. */
+  restate(state: MountState): void
+}
+
+/** The mount itself, whose pages are to be written; null where it is not mounted here. */
+export async function openMount(mount: SnapshotMount): Promise<Awaited<ReturnType<typeof open>> | null> {
+  const { mountpoint, device } = mount.state()
+  if (mountedOn(mountpoint, readMounts())?.device !== device) return null
+  return open(pathBytes(mountpoint), O_RDONLY | O_DIRECTORY)
+}
+
+/** Waits for files that are being copied up while they are written to; what is left then is refused later. */
+export async function settleCopies(mount: SnapshotMount): Promise<void> {
+  for (const until = Date.now() + COPIES_MS; Date.now() < until; ) {
+    if ((await mount.engine.ask({ what: 'settle' })) !== true) return
+    await sleep(SETTLE_MS)
+  }
+}
+
+/** False where a program wrote all the time, so that pages of it may be in the snapshot and earlier ones not. */
+export async function drain({ engine }: SnapshotMount, pages: number): Promise<boolean> {
+  const begun = await engine.ask({ what: 'drain' })
+  if (begun === null) throw new StratafsError('this mount cannot be drained: it is served by fuse-native, or too busy')
+  if (begun === false) throw new StratafsError('the mount is held still by another', 'IN_USE', 'wait for its end')
+  for (let round = 0; pages >= 0 && round < ROUNDS; round++) {
+    const before = await engine.ask({ what: 'written' })
+    await native.syncfsBeside(pages)
+    if ((await engine.ask({ what: 'written' })) === before) return true
+  }
+  return pages < 0
+}

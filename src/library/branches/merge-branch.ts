@@ -1,0 +1,139 @@
+/**
+ * Merging a branch: what was changed in it since it began is changed in the mount that it branched off, through that
+ * mount, so that programs in it go on. What both have changed is refused, path by path, with nothing done, unless
+ * somebody says whose word counts. A snapshot that is made before leads back.
+ */
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { StratafsError } from '../../base/failure.js'
+import { fromText, pathBytes, shown } from '../../base/text.js'
+import { type Change, diffSource } from '../../oci/changes/diff.js'
+import { type BranchRecord, branchOf } from '../../snapshots/branches.js'
+import { chainOf, directoryOf, readList } from '../../snapshots/records.js'
+import { AT_FDCWD } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { mount } from '../mount.js'
+import { TreeApplication } from '../offline/tree-apply.js'
+import { type MergeConflict, type MergeOutcome, TreeMerge } from '../offline/tree-merge.js'
+import { isDirectory, stateAt } from '../offline/tree-state.js'
+import type { Path } from '../paths.js'
+import { createSnapshot, listSnapshots } from '../snapshots.js'
+import { mountedAt, parentOf } from './branches.js'
+
+export type { MergeConflict } from '../offline/tree-merge.js'
+
+export interface MergeOptions {
+  /** Whose word counts where both have changed something: the mount's (`ours`), or the branch's (`theirs`). */
+  readonly side?: 'ours' | 'theirs' | undefined
+  /** Only tells what would be done. */
+  readonly dryRun?: boolean | undefined
+}
+
+export interface BranchMerged {
+  readonly name: string
+  /** Paths that were changed in the mount, with a leading slash. */
+  readonly changed: readonly string[]
+  /** What both have changed; without a side nothing was done then. */
+  readonly conflicts: readonly MergeConflict[]
+  /** What the mount showed before; null: nothing was done. */
+  readonly before: string | null
+}
+
+/** Applies what was changed in the branch `name` to the mount on `mountpoint`. The branch stays as it is. */
+export async function mergeBranch(mountpoint: Path, name: string, options: MergeOptions = {}): Promise<BranchMerged> {
+  const { work, lowers, snapshots = 0 } = parentOf(mountpoint).config
+  const { mountpoint: ours } = parentOf(mountpoint)
+  const record = branchOf(work, name)
+  const theirs = mountedAt(work, record)
+  if (theirs === null)
+    throw new StratafsError(`branch ${name} is not mounted`, 'NOT_A_MOUNT', 'mount it with `stratafs branch mount`')
+  for (const path of [ours, theirs]) flush(path)
+  const since = readList(work).snapshots.find(({ id }) => id === record.snapshot)!
+  const [changes, changedByUs] = await Promise.all([
+    diffSource({ merged: theirs }),
+    diffSource({ merged: ours, from: since.name }),
+  ])
+  const chain = chainOf(readList(work), record.snapshot).map(({ id }) => directoryOf(work, id))
+  const merge = { ours, theirs, changes, changedByUs, side: options.side ?? null }
+  const outcome = await withBase([...chain, ...lowers.slice(snapshots)], (base) => outcomeOf({ ...merge, base }))
+  const isRefused = outcome.conflicts.length > 0 && options.side === undefined
+  const told = { name, conflicts: outcome.conflicts.map(shownConflict) }
+  const changed = outcome.actions.map(({ path }) => shown(path || '/'))
+  if (options.dryRun === true || isRefused || changed.length === 0)
+    return { ...told, changed: isRefused ? [] : changed, before: null }
+  const before = await snapshotBefore(mountpoint, record)
+  new TreeApplication(ours, theirs).run(outcome.actions, outcome.looked)
+  return { ...told, changed, before }
+}
+
+function shownConflict(conflict: MergeConflict): MergeConflict {
+  return { ...conflict, path: shown(conflict.path || '/') }
+}
+
+/** What programs have written is on its way. */
+function flush(path: string): void {
+  const fd = native.openat(AT_FDCWD, path, 0, 0)
+  if (fd < 0) return
+  native.syncfs(fd)
+  native.close(fd)
+}
+
+/** Runs `act` with the tree that both come from, mounted to be read. */
+async function withBase<T>(lowers: readonly string[], act: (base: string) => T): Promise<T> {
+  const place = mkdtempSync(join(tmpdir(), 'stratafs-base-'))
+  try {
+    const base = await mount(place, { lower: lowers.map(pathBytes), options: 'ro' })
+    try {
+      return act(fromText(base.mountpoint))
+    } finally {
+      await base.unmount()
+    }
+  } finally {
+    rmdirSync(place)
+  }
+}
+
+interface Given {
+  readonly base: string
+  readonly ours: string
+  readonly theirs: string
+  readonly changes: readonly Change[]
+  readonly changedByUs: readonly Change[]
+  readonly side: 'ours' | 'theirs' | null
+}
+
+function outcomeOf({ base, ours, theirs, changes, changedByUs, side }: Given): MergeOutcome {
+  const trees = { base, ours, theirs }
+  return new TreeMerge(trees, pathsOf(theirs, changes), pathsOf(ours, changedByUs), side).plan()
+}
+
+/** Where something may be other than it was, sorted; a renamed directory with all that is in it. */
+function pathsOf(root: string, changes: readonly Change[]): string[] {
+  const paths = new Set<string>()
+  for (const { path, from, change } of changes) {
+    if (path.includes('\ufffd'))
+      throw new StratafsError(`${path} has a name that is no text, and cannot be merged`, 'INVALID_ARGUMENT')
+    paths.add(fromText(path === '/' ? '' : path))
+    if (from !== undefined && change !== 'D') addBelow(root, fromText(path), paths)
+  }
+  return [...paths].sort((a, b) => (`${a}/` < `${b}/` ? -1 : 1))
+}
+
+function addBelow(root: string, path: string, paths: Set<string>): void {
+  const entries = isDirectory(stateAt(root + path)) ? native.readDirectory(AT_FDCWD, root + path) : -1
+  if (typeof entries === 'number') return
+  for (const name of entries.names) {
+    paths.add(`${path}/${name}`)
+    addBelow(root, `${path}/${name}`, paths)
+  }
+}
+
+async function snapshotBefore(mountpoint: Path, { name }: BranchRecord): Promise<string> {
+  const taken = new Set(listSnapshots(mountpoint).map((each) => each.name))
+  const first = `before-merge-${name}`.slice(0, 120)
+  let free = first
+  for (let count = 2; taken.has(free); count++) free = `${first}-${count}`
+  await createSnapshot(mountpoint, { name: free, message: `before branch ${name} was merged` })
+  return free
+}

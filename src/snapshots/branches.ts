@@ -1,0 +1,77 @@
+/**
+ * The branches of a mount, as its workdir keeps them: `branches/branches.json` is for people, too. Each has a directory
+ * beside it, with its upper and workdir. What a branch stands on is a snapshot of the mount, which cannot go before it.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { errorWords } from '../base/errno-words.js'
+import { StratafsError } from '../base/failure.js'
+import { pathBytes, printable, shown } from '../base/text.js'
+import { chainOf, readList } from './records.js'
+
+export interface BranchRecord {
+  /** Its directory's name. */
+  readonly id: number
+  readonly name: string
+  /** The number of the snapshot that it stands on. */
+  readonly snapshot: number
+  /** The snapshot was made for it, and goes with it. */
+  readonly own: boolean
+  /** ISO time. */
+  readonly created: string
+  /** Where it was mounted last; latin1. */
+  readonly mountpoint: string
+}
+
+/** Where they lie (latin1, as all paths here). */
+export function branchStore(work: string): string {
+  return `${work}/branches`
+}
+
+export function branchDirectory(work: string, id: number): string {
+  return `${branchStore(work)}/${id}`
+}
+
+/** The oldest first. Throws StratafsError where the list cannot be read. */
+export function readBranches(work: string): BranchRecord[] {
+  const path = `${branchStore(work)}/branches.json`
+  try {
+    const list = JSON.parse(readFileSync(pathBytes(path), 'utf8')) as { version?: unknown; branches?: BranchRecord[] }
+    if (list.version === 1 && Array.isArray(list.branches)) return list.branches
+    throw new SyntaxError()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    const why = error instanceof SyntaxError ? 'it is no list of branches' : errorWords(error)
+    throw new StratafsError(`${shown(path)} cannot be used: ${why}`, 'DAMAGED', 'put back what it was')
+  }
+}
+
+/** In one step: a reader sees the whole of it, or what was there before. */
+export function writeBranches(work: string, branches: readonly BranchRecord[]): void {
+  const path = `${branchStore(work)}/branches.json`
+  mkdirSync(pathBytes(branchStore(work)), { recursive: true, mode: 0o700 })
+  const fd = openSync(pathBytes(`${path}.new`), 'w', 0o600)
+  try {
+    writeFileSync(fd, `${JSON.stringify({ version: 1, branches }, null, 2)}\n`)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(pathBytes(`${path}.new`), pathBytes(path))
+}
+
+/** The one called `name`. Throws StratafsError. */
+export function branchOf(work: string, name: string): BranchRecord {
+  const found = readBranches(work).find((record) => record.name === name)
+  if (found !== undefined) return found
+  throw new StratafsError(`there is no branch ${printable(name)}`, 'NOT_FOUND', '`stratafs branch list` shows them')
+}
+
+/** Snapshots that branches stand on, by way of others too, each with the name of one. */
+export function heldByBranches(work: string): Map<number, string> {
+  const list = readList(work)
+  const held = new Map<number, string>()
+  for (const { name, snapshot } of readBranches(work))
+    if (list.snapshots.some(({ id }) => id === snapshot))
+      for (const { id } of chainOf(list, snapshot)) held.set(id, name)
+  return held
+}
