@@ -51,7 +51,7 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   const client = ownHost(places)
   const records = new Records(openDatabase(places.database))
   const snapshotter = makeSnapshotter(settings, places, records, client, logger.log)
-  recover(snapshotter.parts)
+  recover(snapshotter.parts, await client.waiting())
   const containerd = new Containerd(settings.containerd)
   const metrics = settings.metrics === null ? null : new Metrics(snapshotter)
   const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)

@@ -59,8 +59,8 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     await rejects(s.call('Remove', { key: 'base' }), status.FAILED_PRECONDITION, /cannot remove snapshot with child/)
     await rejects(s.call('Remove', { key: 'gone' }), status.NOT_FOUND, /gone/)
     await rejects(s.call('Stat', { key: 'gone' }), status.NOT_FOUND, /gone/)
-    const sized = { key: 'sized', parent: 'next', labels: { 'containerd.io/snapshot/max-size': '5' } }
-    await rejects(s.call('Prepare', sized), status.UNIMPLEMENTED, /no quotas/)
+    const sized = { key: 'sized', parent: 'next', labels: { 'containerd.io/snapshot/max-size': 'much' } }
+    await rejects(s.call('Prepare', sized), status.INVALID_ARGUMENT, /max-size: much must be a number of bytes/)
     assert.equal((await s.list()).has('sized'), false)
     assert.deepEqual(
       readdirSync(join(s.root, 'snapshots')).length,
@@ -114,6 +114,44 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     const view = await s.mountsOf('View', 'look', 'next')
     assert.deepEqual(readdirSync(view.source), ['a', 'b'])
   })
+
+  await t.test('a mount that nobody asked anything has no engine yet, and outlives the snapshotter', async () => {
+    const { source } = await s.mountsOf('Prepare', 'idle', 'next')
+    const files = () => readdirSync(join(s.place, 'run')).filter((name) => name.endsWith('.json')).length
+    const [lines, before] = [s.mountLine(source), files()]
+    assert.ok(lines.includes('fuse'))
+    await s.end('SIGKILL')
+    await s.start()
+    assert.deepEqual(await s.call('Usage', { key: 'idle' }), { size: 4096, inodes: 1 })
+    assert.deepEqual((await s.mountsOf('Mounts', 'idle')).source, source)
+    assert.deepEqual([s.mountLine(source), files()], [lines, before])
+    assert.deepEqual(readdirSync(source), ['a', 'b'])
+    assert.equal(files(), before + 1)
+    await s.call('Remove', { key: 'idle' })
+  })
+
+  await t.test(
+    'a snapshot has the size that its label allows, and its usage is what its mount has counted',
+    async () => {
+      const labels = { 'containerd.io/snapshot/max-size': '1M' }
+      for (const [key, parent] of [
+        ['sized', 'next'],
+        ['alone', ''],
+      ] as const) {
+        const { source } = await s.mountsOf('Prepare', key, parent, labels)
+        writeFileSync(join(source, 'fits'), Buffer.alloc(512 << 10))
+        assert.throws(() => writeFileSync(join(source, 'large'), Buffer.alloc(1 << 20)), /ENOSPC/)
+        const fs = source.replace(/merged$/, 'fs')
+        const du = (...words: string[]) =>
+          Number(execFileSync('du', ['-s', ...words, fs], { encoding: 'utf8' }).split('\t')[0])
+        assert.deepEqual(await s.call('Usage', { key }), { size: du('-B1'), inodes: du('--inodes') })
+        const more = { 'containerd.io/snapshot/max-size': '4M' }
+        await s.call('Update', { info: { name: key, labels: more }, updateMask: { paths: ['labels'] } })
+        writeFileSync(join(source, 'large'), Buffer.alloc(1 << 20))
+        await s.call('Remove', { key })
+      }
+    },
+  )
 
   await t.test('a mount whose host was killed is made anew', async () => {
     const pid = Number(

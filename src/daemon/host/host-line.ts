@@ -14,7 +14,8 @@ export interface HostCall {
 }
 
 type HostRequest =
-  | { readonly kind: 'mount'; readonly call: HostCall }
+  /** `door`: the mount gets its engine when somebody asks it something. */
+  | { readonly kind: 'mount' | 'door'; readonly call: HostCall }
   | { readonly kind: 'status' | 'stop' }
   /** Another version is to follow: the format of the state that it takes, and its command. */
   | { readonly kind: 'upgrade'; readonly format: number; readonly command: readonly string[] }
@@ -97,8 +98,9 @@ function parse(text: string): HostRequest | null {
     if (command.length <= Number(length)) return null
     return { kind, format: Number(format), command: command.slice(0, Number(length)) }
   }
-  if (kind !== 'mount' || cwd === undefined || name === undefined || count === undefined) return null
+  if ((kind !== 'mount' && kind !== 'door') || cwd === undefined || name === undefined || count === undefined)
+    return null
   const args = words.slice(4, -1)
   if (words.length < 5 || args.length < Number(count)) return null
-  return { kind: 'mount', call: { cwd, name, args: args.slice(0, Number(count)) } }
+  return { kind, call: { cwd, name, args: args.slice(0, Number(count)) } }
 }

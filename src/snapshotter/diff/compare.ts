@@ -4,8 +4,8 @@
  * otherwise to each other are left to the next differ.
  */
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { fromText, shown } from '../../base/text.js'
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { shown } from '../../base/text.js'
 import type { SourceRequest } from '../../oci/changes/source.js'
 import { commitArchive } from '../../oci/commit/commit.js'
 import type { Compression } from '../../oci/encoding/compression.js'
@@ -35,9 +35,11 @@ export async function compareMounts(
   const top = right.active?.id ?? right.chain[0]
   of()
   // What is read is neither committed nor removed meanwhile.
-  return snapshotter.serial.run(top!, () =>
-    storeDiff(snapshotter, content, of(), { mediaType, compression, request, caller }),
-  )
+  return snapshotter.serial.run(top!, async () => {
+    // It is held still, which takes an engine.
+    await snapshotter.parts.unions.awaken(top!)
+    return storeDiff(snapshotter, content, of(), { mediaType, compression, request, caller })
+  })
 }
 
 interface Wish {
@@ -57,12 +59,22 @@ async function storeDiff(
   try {
     const timestamp = request.sourceDateEpoch?.seconds ?? null
     const wish = { source, squash: false, live: false, timestamp, compression, signal: caller.signal }
-    const { digest, diffID, size } = await commitArchive(wish, fromText(path))
+    const { digest, diffID, size } = await intoFile(path, (fd) => commitArchive(wish, fd))
     const labels = compression === 'none' ? request.labels : { ...request.labels, [UNCOMPRESSED]: diffID }
     await content.store({ path, digest, size, labels, ref: request.ref }, caller)
     return { mediaType, digest, size }
   } finally {
     rmSync(path, { force: true })
+  }
+}
+
+/** It goes with its name, so it need not come to the disk. */
+async function intoFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    return await fill(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { connect, type Socket } from 'node:net'
 import { StratafsError } from '../../base/failure.js'
 import { prebuiltFiles } from '../../base/package-files.js'
-import { shown } from '../../base/text.js'
+import { fromText, shown } from '../../base/text.js'
 import { askHost, type HostStatus, hostSockets } from '../../daemon/host/host-client.js'
 import { mountAnswers } from '../../daemon/mount/liveness.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
@@ -23,6 +23,8 @@ interface MountWish {
   /** Null: read-only. */
   readonly upper: { readonly path: string; readonly work: string } | null
   readonly options: readonly string[]
+  /** It gets its engine when somebody asks it something; until then it costs next to nothing. */
+  readonly mayWait: boolean
 }
 
 const PATIENCE_MS = 30_000
@@ -49,6 +51,16 @@ export class MountClient {
     }
   }
 
+  /** What is mounted and waits for its engine, by mountpoint (latin1): the pid of the host. */
+  async waiting(): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    for (const socket of hostSockets()) {
+      const status = await askHost<HostStatus>(socket, 'status')
+      for (const mountpoint of status?.mounts ?? []) found.set(fromText(mountpoint), status!.pid)
+    }
+    return found
+  }
+
   /** Ends the host where it has no mount left. */
   async stop(): Promise<void> {
     if (this.#socket !== null) await askHost(this.#socket, 'stop')
@@ -71,7 +83,10 @@ export class MountClient {
     const line = await lineTo(path)
     if (line === null) return null
     const args = ['mount', ...wordsOf(wish)]
-    line.write(`${['mount', '/', 'stratafs', String(args.length), ...args].join('\0')}\0`, 'latin1')
+    line.write(
+      `${[wish.mayWait ? 'door' : 'mount', '/', 'stratafs', String(args.length), ...args].join('\0')}\0`,
+      'latin1',
+    )
     const said: string[] = []
     try {
       for await (const word of wordsFrom(line)) {
@@ -95,7 +110,8 @@ function refusedBy({ mountpoint }: MountWish, said: readonly string[]): Stratafs
 
 /** The mount's own answer is the last word. */
 async function confirmed(line: Socket, wish: MountWish, said: readonly string[]): Promise<number> {
-  const silence = await mountAnswers(wish.mountpoint, PATIENCE_MS)
+  // To ask it would be to have its engine made.
+  const silence = wish.mayWait ? null : await mountAnswers(wish.mountpoint, PATIENCE_MS)
   if (silence !== null) {
     line.end('undo\0')
     throw new StratafsError(`${silence}: the mount was taken away again (${said.join('; ')})`, 'MOUNT_REFUSED')
