@@ -105,6 +105,8 @@ async function listen(
   const server = new Server({
     'grpc.max_receive_message_length': LONGEST_MESSAGE,
     'grpc.max_send_message_length': LONGEST_MESSAGE,
+    // Nobody asks for it, and it is noted with every call.
+    'grpc.enable_channelz': 0,
   })
   server.addService(serviceOf(SNAPSHOTS).service, snapshotsService(snapshotter, handling))
   server.addService(serviceOf(DIFF).service, diffService(snapshotter, content, handling))

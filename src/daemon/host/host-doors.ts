@@ -31,15 +31,11 @@ export class HostDoors {
     const door = makeDoor(plan)
     if (door instanceof StratafsError) {
       line.say(`say ${door.message}`)
-      line.end('exit 1')
+      line.say('exit 1')
       return 1
     }
-    const first = this.#first(door)
-    const isWanted = line.finish(`ready ${door.plan.mountpoint}`, 'latin1')
-    void isWanted.then((wanted) => {
-      if (!wanted && this.#closed.has(door)) detach(door.plan.mountpoint, true)
-    })
-    const request = await first
+    line.say(`ready ${door.plan.mountpoint}`, 'latin1')
+    const request = await this.#first(door)
     if (request !== null) return this.#open(door, request)
     door.device.close()
     return 0

@@ -114,7 +114,7 @@ export class Host {
     const request = await line.request()
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
-    else if (request.kind === 'door') await this.serve(this.#wait(request.call, line))
+    else if (request.kind === 'door') await this.#doorAfterDoor(request.call, line)
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
     else if (request.kind === 'upgrade') line.end(JSON.stringify(await this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
@@ -157,10 +157,16 @@ export class Host {
     return serveInBackground({ ...prepared, journal: false }, report, waiter)
   }
 
-  /** A mount that waits for its engine, until somebody asks it something. */
-  #wait(call: HostCall, line: HostLine): Promise<number> {
-    const prepared = this.prepare(call)
-    return prepared !== null && mayWait(prepared.plan) ? this.#doors.serve(prepared, line) : this.#mount(call, line)
+  /** Mounts that wait for their engines: a connection is good for any number. */
+  async #doorAfterDoor(first: HostCall, line: HostLine): Promise<void> {
+    for (let call: HostCall | null = first; call !== null && !this.#isClosing; ) {
+      const prepared = this.prepare(call)
+      if (prepared === null || !mayWait(prepared.plan)) return void (await this.serve(this.#mount(call, line)))
+      void this.serve(this.#doors.serve(prepared, line))
+      const next = await line.request(Number.POSITIVE_INFINITY)
+      call = next?.kind === 'door' ? next.call : null
+    }
+    line.destroy()
   }
 
   #status(): HostStatus {

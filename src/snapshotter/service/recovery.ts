@@ -48,7 +48,7 @@ function sweep({ places, trash, log }: Parts, known: ReadonlyMap<number, Snapsho
     const id = Number(name)
     if (known.has(id)) continue
     log('warn', 'a directory without a snapshot is removed', { path: shown(`${places.snapshots}/${name}`) })
-    if (Number.isSafeInteger(id) && String(id) === name) trash.add(id, Promise.resolve())
+    if (Number.isSafeInteger(id) && String(id) === name) trash.add(id, Promise.resolve(), true)
     else rmSync(pathBytes(`${places.snapshots}/${name}`), { recursive: true, force: true })
   }
 }

@@ -33,6 +33,9 @@ export class Snapshotter {
   /** Of layers that were unpacked here and not touched since. */
   readonly #unpacked = new Map<number, Usage>()
 
+  /** Those that have been read for a commit: there are rows of them. */
+  readonly #read = new Set<number>()
+
   constructor(readonly parts: Parts) {}
 
   /** A new snapshot above `parent`: what to mount for it. */
@@ -88,9 +91,11 @@ export class Snapshotter {
       const lowers = records.chain(id).map((below) => places.fs(below))
       settleLinks({ upper: places.fs(id), work: places.work(id), lowers })
       if (parent !== '') settleImplied(places.of(id), this.#layersFrom(parent))
+      this.#read.add(id)
       const usage = this.#unpacked.get(id) ?? (await readLayer(places.fs(id)))
       const { id: committed } = records.commit(key, name, parent, labels, usage)
       this.#unpacked.delete(id)
+      this.#read.delete(id)
       void unions.drop(committed)
       log('debug', 'committed', { key: name, ...usage })
     })
@@ -109,10 +114,10 @@ export class Snapshotter {
     await this.serial.run(id, () => this.#discard(records.remove(key)))
   }
 
-  #discard({ id }: Snapshot): void {
+  #discard({ id, kind }: Snapshot): void {
     const { unions, trash } = this.parts
     this.#unpacked.delete(id)
-    trash.add(id, unions.drop(id))
+    trash.add(id, unions.drop(id), kind === Kind.COMMITTED || this.#read.delete(id))
   }
 
   stat(key: string): Snapshot {
