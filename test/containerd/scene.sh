@@ -11,6 +11,12 @@ snapshots() { ctr snapshots --snapshotter stratafs "$@"; }
 ok() { echo "ok $1"; }
 fail() {
   echo "not ok $1"
+  # Who is there, and who listens: a refused connection has one of these for its cause.
+  for pid in $snapshotter $containerd; do
+    echo "--- process $pid: $(tr '\0' ' ' 2>/dev/null </proc/$pid/cmdline || echo gone)"
+  done
+  ls -l /run/s.sock /run/c.sock; awk '$8 ~ /^\/run\/[sc].sock$/ { print $6, $8 }' /proc/net/unix | sort | uniq -c
+  echo "--- calls that failed last"; tail -5 "$place/probe.log" "$place/load.log" 2>/dev/null || true
   echo "--- snapshotter"; tail -60 "$place/snapshotter.log"; echo "--- containerd"; tail -15 "$place/containerd.log"
   exit 1
 }
@@ -28,7 +34,7 @@ answers() {
   for _ in $(seq 400); do
     local key=probe-$RANDOM$RANDOM
     if [ "$(grep -c 'serves containerd' "$place/snapshotter.log")" -ge $starts ] &&
-      snapshots view $key >/dev/null 2>&1; then
+      snapshots view $key >/dev/null 2>>"$place/probe.log"; then
       snapshots rm $key >/dev/null 2>&1 || true
       return
     fi

@@ -197,6 +197,9 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.deepEqual(await ask(health, 'Check', { service: '' }), { status: 1 })
     await rejects(ask(health, 'Check', { service: 'nobody' }), status.NOT_FOUND, /nobody/)
     const socketPath = s.options[1]!.slice('unix:'.length)
+    await rejects(s.call('Remove', { key: 'gone' }), status.NOT_FOUND, /gone/)
+    const labels = { 'containerd.io/snapshot/max-size': '1M' }
+    readdirSync((await s.mountsOf('Prepare', 'measured', 'next', labels)).source)
     const text = await new Promise<string>((resolve, reject) => {
       get({ socketPath, path: '/metrics' }, async (answer) => {
         let body = ''
@@ -206,6 +209,11 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     })
     assert.match(text, /stratafs_snapshotter_snapshots\{kind="committed"\} 2/)
     assert.match(text, /stratafs_snapshotter_call_seconds_count\{method="Mounts",code="OK"\} [1-9]/)
+    assert.match(text, /stratafs_snapshotter_errors_total\{method="Remove",code="NOT_FOUND"\} [1-9]/)
+    assert.match(text, /stratafs_host_mounts\{pid="\d+"\} [1-9]/)
+    assert.match(text, /stratafs_host_resident_bytes\{pid="\d+"\} \d{7}/)
+    assert.match(text, /stratafs_mount_usage_bytes\{snapshot="measured"\} \d{4}/)
+    await s.call('Remove', { key: 'measured' })
     assert.match(text, /stratafs_mount_requests_total\{snapshot="ns\/9\/box"\} [1-9]/)
   })
 

@@ -56,11 +56,15 @@ export class MountClient {
   /** What is mounted and waits for its engine, by mountpoint (latin1): the pid of the host. */
   async waiting(): Promise<Map<string, number>> {
     const found = new Map<string, number>()
-    for (const socket of hostSockets()) {
-      const status = await askHost<HostStatus>(socket, 'status')
-      for (const mountpoint of status?.mounts ?? []) found.set(fromText(mountpoint), status!.pid)
-    }
+    for (const { mounts, pid } of await this.hosts())
+      for (const mountpoint of mounts) found.set(fromText(mountpoint), pid)
     return found
+  }
+
+  /** Every host of this user's that answers. */
+  async hosts(): Promise<HostStatus[]> {
+    const all = await Promise.all(hostSockets().map((socket) => askHost<HostStatus>(socket, 'status')))
+    return all.filter((status) => status !== null)
   }
 
   /** Ends the host where it has no mount left. */

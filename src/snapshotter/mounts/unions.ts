@@ -7,6 +7,7 @@ import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { askDaemon, untilGone } from '../../daemon/control/control-client.js'
+import type { HostStatus } from '../../daemon/host/host-client.js'
 import { mountAnswers } from '../../daemon/mount/liveness.js'
 import { detach } from '../../daemon/mount/mounter.js'
 import { isOurType, readMounts } from '../../daemon/mount/mountinfo.js'
@@ -48,6 +49,12 @@ export class Unions {
     private readonly client: MountClient,
     private readonly log: Log,
   ) {}
+
+  /** The hosts that serve them. */
+  async hosts(): Promise<HostStatus[]> {
+    const pids = new Set([...this.#served.values()].map(({ pid }) => pid))
+    return (await this.client.hosts()).filter(({ pid }) => pids.has(pid))
+  }
 
   /** How many there are. */
   get count(): number {
