@@ -1,4 +1,4 @@
-/** What the host tells of itself, in Prometheus' terms: it serves the mounts, and lives on when the snapshotter ends. */
+/** What the host tells of itself, in Prometheus’ terms: it serves the mounts, and outlives the snapshotter. */
 import { Gauge, type Registry } from 'prom-client'
 import type { HostStatus } from '../../daemon/host/host-client.js'
 
