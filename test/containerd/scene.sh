@@ -30,9 +30,12 @@ start_snapshotter() {
   snapshotter=$!
 }
 # It has said so; containerd, which waits longer and longer for what did not answer, has come back to it.
+# A machine with much to do may take long for both; a snapshotter that has ended by itself is a fault at once.
 answers() {
-  for _ in $(seq 400); do
-    local key=probe-$RANDOM$RANDOM
+  local deadline=$((SECONDS + 180)) key
+  while [ $SECONDS -lt $deadline ]; do
+    kill -0 $snapshotter 2>/dev/null || fail "$1: the snapshotter has ended by itself"
+    key=probe-$RANDOM$RANDOM
     if [ "$(grep -c 'serves containerd' "$place/snapshotter.log")" -ge $starts ] &&
       snapshots view $key >/dev/null 2>>"$place/probe.log"; then
       snapshots rm $key >/dev/null 2>&1 || true
@@ -146,7 +149,8 @@ killing() {
   load b >>"$place/load.log" 2>&1 & loads="$loads $!"
   for i in $(seq "$rounds"); do
     sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
-    kill -9 $snapshotter; wait $snapshotter 2>/dev/null || true
+    kill -9 $snapshotter 2>/dev/null || fail "the snapshotter had ended by itself before kill $i"
+    wait $snapshotter 2>/dev/null || true
     start_snapshotter
     answers "it answers after kill $i"
   done
