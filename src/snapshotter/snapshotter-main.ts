@@ -57,9 +57,11 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)
   const handling = { log: logger.log, observe: metrics?.observe ?? (() => {}) }
   const server = await listen(settings.address, snapshotter, containerd, handling)
+  // Whoever hears that it is ready may tell it to end.
+  const over = ended()
   manager.ready(fromText(settings.root))
   logger.log('info', 'serves containerd', { address: settings.address, root: settings.root })
-  await ended()
+  await over
   manager.stopping()
   await shutDown(server)
   rmSync(settings.address, { force: true })

@@ -2,7 +2,8 @@
 # Images and containers through a private containerd with our snapshotter, in namespaces of their own (test/attach's
 # ground.sh). Prints `ok NAME` for what holds, and ends with 1 at the first thing that does not.
 #
-# Usage: scene.sh PLACE STRATAFS short|kill [ROUNDS]    (PLACE has base.tar, the archives of images)
+# Usage: scene.sh PLACE STRATAFS short|fuse3|kill [ROUNDS]    (PLACE has base.tar, the archives of images)
+# The containerd in PATH is taken.
 set -euo pipefail
 place=$1 stratafs=$2 mode=$3 rounds=${4:-200}
 export STRATAFS_RUN_DIR=/run/stratafs-test STRATAFS_HOST_IDLE=5
@@ -22,10 +23,20 @@ fail() {
 }
 same() { [ "$2" = "$3" ] || fail "$1: \"$2\" and not \"$3\""; ok "$1"; }
 
+mounts=bind
+if [ "$mode" = fuse3 ]; then
+  # mount.fuse3 looks for the program in PATH.
+  mounts=fuse3
+  mkdir "$place/bin"
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$stratafs" >"$place/bin/stratafs"
+  chmod +x "$place/bin/stratafs"
+  PATH=$place/bin:$PATH
+fi
+
 starts=0
 start_snapshotter() {
   starts=$((starts + 1))
-  "$stratafs" snapshotter --root "$place/root" --address /run/s.sock --containerd /run/c.sock \
+  "$stratafs" snapshotter --root "$place/root" --address /run/s.sock --containerd /run/c.sock --mounts $mounts \
     >>"$place/snapshotter.log" 2>&1 &
   snapshotter=$!
 }
@@ -53,7 +64,8 @@ state = "/run/c"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
 [grpc]
   address = "/run/c.sock"
-$("$stratafs" snapshotter --print-config --for 1.6 --address /run/s.sock | sed -n '/^\[proxy_plugins/,/^$/p')
+$("$stratafs" snapshotter --print-config --json --address /run/s.sock | node -p '
+  JSON.parse(require("fs").readFileSync(0)).config.replace(/^version.*$/m, "")')
 TOML
 start_snapshotter
 containerd -c "$place/containerd.toml" >"$place/containerd.log" 2>&1 </dev/null &
@@ -127,6 +139,18 @@ short() {
   nothing_left 'nothing is left'
 }
 
+# containerd calls mount.fuse3 for each mount; what it made belongs to whoever made it.
+fuse3() {
+  import app
+  said=$(run test/app:1 box /bin/sh -c \
+    'cat /data/plain /data/new; ls /data/deep 2>&1 | wc -l; grep -c " / fuse" /proc/mounts')
+  same 'run on a mount of mount.fuse3' "$said" "$(printf 'base\nnew\n0\n1')"
+  ctr run --snapshotter stratafs test/app:1 kept /bin/sh -c 'rm /data/plain; echo more >/data/more' </dev/null
+  said=$(snapshots diff kept | tar -tzf - | grep -v '/$' | sort | tr '\n' ' ')
+  same 'what a container changed' "$said" 'data/.wh.plain data/more '
+  nothing_left 'nothing is left of mount.fuse3'
+}
+
 # Load of all kinds, over and over, while the snapshotter is killed; what fails is done once more.
 through() { echo "$1" >>"$place/through"; }
 load() {
@@ -180,7 +204,7 @@ if [ "$mode" = kill ]; then
   run test/app:1 first /bin/sh -c "$sums" >"$place/sums"
   killing
 else
-  short
+  $mode
 fi
 kill $containerd $snapshotter
 wait $containerd $snapshotter 2>/dev/null || true

@@ -11,7 +11,7 @@ import { commitArchive } from '../../oci/commit/commit.js'
 import type { Compression } from '../../oci/encoding/compression.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Snapshotter } from '../service/snapshotter.js'
-import type { Caller } from '../wire/handlers.js'
+import { type Caller, inNamespaceOf } from '../wire/handlers.js'
 import type { DescriptorMessage, DiffRequest, MountMessage } from '../wire/messages.js'
 import { notOurs } from '../wire/refusal.js'
 import type { ContentStore } from './content.js'
@@ -25,7 +25,7 @@ export async function compareMounts(
   snapshotter: Snapshotter,
   content: ContentStore,
   request: DiffRequest,
-  caller: Caller,
+  from: Caller,
 ): Promise<DescriptorMessage> {
   const mediaType = request.mediaType || GZIPPED
   const compression = compressionOf(mediaType)
@@ -34,6 +34,7 @@ export async function compareMounts(
   const of = () => sourceOf(snapshotter, chainOf(snapshotter, request.left), right)
   const top = right.active?.id ?? right.chain[0]
   of()
+  const caller = inNamespaceOf(from, snapshotter.parts.records.withId(top!)?.key ?? '')
   // What is read is neither committed nor removed meanwhile.
   return snapshotter.serial.run(top!, async () => {
     // It is held still, which takes an engine.
