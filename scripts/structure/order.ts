@@ -50,6 +50,7 @@ const ORDER = [
   'oci/encoding',
   'oci/changes',
   'daemon/host',
+  'daemon/doors',
   'daemon/process',
   'daemon/service',
   'daemon/control',

@@ -51,15 +51,17 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   const client = ownHost(places)
   const records = new Records(openDatabase(places.database))
   const snapshotter = makeSnapshotter(settings, places, records, client, logger.log)
-  recover(snapshotter.parts)
+  recover(snapshotter.parts, await client.waiting())
   const containerd = new Containerd(settings.containerd)
   const metrics = settings.metrics === null ? null : new Metrics(snapshotter)
   const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)
   const handling = { log: logger.log, observe: metrics?.observe ?? (() => {}) }
   const server = await listen(settings.address, snapshotter, containerd, handling)
+  // Whoever hears that it is ready may tell it to end.
+  const over = ended()
   manager.ready(fromText(settings.root))
   logger.log('info', 'serves containerd', { address: settings.address, root: settings.root })
-  await ended()
+  await over
   manager.stopping()
   await shutDown(server)
   rmSync(settings.address, { force: true })
@@ -105,6 +107,8 @@ async function listen(
   const server = new Server({
     'grpc.max_receive_message_length': LONGEST_MESSAGE,
     'grpc.max_send_message_length': LONGEST_MESSAGE,
+    // Nobody asks for it, and it is noted with every call.
+    'grpc.enable_channelz': 0,
   })
   server.addService(serviceOf(SNAPSHOTS).service, snapshotsService(snapshotter, handling))
   server.addService(serviceOf(DIFF).service, diffService(snapshotter, content, handling))

@@ -19,7 +19,7 @@ const needs = {
   timeout: 3_600_000,
 }
 
-function play(t: TestContext, mode: 'short' | 'kill', seconds: number): string {
+function play(t: TestContext, mode: 'short' | 'fuse3' | 'kill', seconds: number): string {
   const place = mkdtempSync(join(tmpdir(), 'stratafs-containerd-'))
   t.after(() => rmSync(place, { recursive: true, force: true }))
   mkdirSync(join(place, 'rootfs-room'))
@@ -45,13 +45,20 @@ function play(t: TestContext, mode: 'short' | 'kill', seconds: number): string {
   return stdout
 }
 
+const all = process.env.STRATAFS_CONTAINERD_TESTS === 'all'
+
 test('images and containers through containerd', needs, (t) => {
   const said = play(t, 'short', 120)
   t.diagnostic(said.replaceAll('\n', '; '))
   assert.match(said, /ok nothing is left\n$/)
 })
 
-const all = process.env.STRATAFS_CONTAINERD_TESTS === 'all'
+test('mounts that containerd makes by mount.fuse3', {
+  ...needs,
+  skip: needs.skip || notInstalled('mount.fuse3') || (!all && 'npm run test:containerd does it'),
+}, (t) => {
+  assert.match(play(t, 'fuse3', 120), /ok nothing is left of mount.fuse3\n$/)
+})
 
 test('killed 200 times under load', {
   ...needs,

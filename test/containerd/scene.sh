@@ -2,7 +2,8 @@
 # Images and containers through a private containerd with our snapshotter, in namespaces of their own (test/attach's
 # ground.sh). Prints `ok NAME` for what holds, and ends with 1 at the first thing that does not.
 #
-# Usage: scene.sh PLACE STRATAFS short|kill [ROUNDS]    (PLACE has base.tar, the archives of images)
+# Usage: scene.sh PLACE STRATAFS short|fuse3|kill [ROUNDS]    (PLACE has base.tar, the archives of images)
+# The containerd in PATH is taken.
 set -euo pipefail
 place=$1 stratafs=$2 mode=$3 rounds=${4:-200}
 export STRATAFS_RUN_DIR=/run/stratafs-test STRATAFS_HOST_IDLE=5
@@ -11,24 +12,43 @@ snapshots() { ctr snapshots --snapshotter stratafs "$@"; }
 ok() { echo "ok $1"; }
 fail() {
   echo "not ok $1"
+  # Who is there, and who listens: a refused connection has one of these for its cause.
+  for pid in $snapshotter $containerd; do
+    echo "--- process $pid: $(tr '\0' ' ' 2>/dev/null </proc/$pid/cmdline || echo gone)"
+  done
+  ls -l /run/s.sock /run/c.sock; awk '$8 ~ /^\/run\/[sc].sock$/ { print $6, $8 }' /proc/net/unix | sort | uniq -c
+  echo "--- calls that failed last"; tail -5 "$place/probe.log" "$place/load.log" 2>/dev/null || true
   echo "--- snapshotter"; tail -60 "$place/snapshotter.log"; echo "--- containerd"; tail -15 "$place/containerd.log"
   exit 1
 }
 same() { [ "$2" = "$3" ] || fail "$1: \"$2\" and not \"$3\""; ok "$1"; }
 
+mounts=bind
+if [ "$mode" = fuse3 ]; then
+  # mount.fuse3 looks for the program in PATH.
+  mounts=fuse3
+  mkdir "$place/bin"
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$stratafs" >"$place/bin/stratafs"
+  chmod +x "$place/bin/stratafs"
+  PATH=$place/bin:$PATH
+fi
+
 starts=0
 start_snapshotter() {
   starts=$((starts + 1))
-  "$stratafs" snapshotter --root "$place/root" --address /run/s.sock --containerd /run/c.sock \
+  "$stratafs" snapshotter --root "$place/root" --address /run/s.sock --containerd /run/c.sock --mounts $mounts \
     >>"$place/snapshotter.log" 2>&1 &
   snapshotter=$!
 }
 # It has said so; containerd, which waits longer and longer for what did not answer, has come back to it.
+# A machine with much to do may take long for both; a snapshotter that has ended by itself is a fault at once.
 answers() {
-  for _ in $(seq 400); do
-    local key=probe-$RANDOM$RANDOM
+  local deadline=$((SECONDS + 180)) key
+  while [ $SECONDS -lt $deadline ]; do
+    kill -0 $snapshotter 2>/dev/null || fail "$1: the snapshotter has ended by itself"
+    key=probe-$RANDOM$RANDOM
     if [ "$(grep -c 'serves containerd' "$place/snapshotter.log")" -ge $starts ] &&
-      snapshots view $key >/dev/null 2>&1; then
+      snapshots view $key >/dev/null 2>>"$place/probe.log"; then
       snapshots rm $key >/dev/null 2>&1 || true
       return
     fi
@@ -44,7 +64,8 @@ state = "/run/c"
 disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
 [grpc]
   address = "/run/c.sock"
-$("$stratafs" snapshotter --print-config --for 1.6 --address /run/s.sock | sed -n '/^\[proxy_plugins/,/^$/p')
+$("$stratafs" snapshotter --print-config --json --address /run/s.sock | node -p '
+  JSON.parse(require("fs").readFileSync(0)).config.replace(/^version.*$/m, "")')
 TOML
 start_snapshotter
 containerd -c "$place/containerd.toml" >"$place/containerd.log" 2>&1 </dev/null &
@@ -118,6 +139,18 @@ short() {
   nothing_left 'nothing is left'
 }
 
+# containerd calls mount.fuse3 for each mount; what it made belongs to whoever made it.
+fuse3() {
+  import app
+  said=$(run test/app:1 box /bin/sh -c \
+    'cat /data/plain /data/new; ls /data/deep 2>&1 | wc -l; grep -c " / fuse" /proc/mounts')
+  same 'run on a mount of mount.fuse3' "$said" "$(printf 'base\nnew\n0\n1')"
+  ctr run --snapshotter stratafs test/app:1 kept /bin/sh -c 'rm /data/plain; echo more >/data/more' </dev/null
+  said=$(snapshots diff kept | tar -tzf - | grep -v '/$' | sort | tr '\n' ' ')
+  same 'what a container changed' "$said" 'data/.wh.plain data/more '
+  nothing_left 'nothing is left of mount.fuse3'
+}
+
 # Load of all kinds, over and over, while the snapshotter is killed; what fails is done once more.
 through() { echo "$1" >>"$place/through"; }
 load() {
@@ -140,7 +173,8 @@ killing() {
   load b >>"$place/load.log" 2>&1 & loads="$loads $!"
   for i in $(seq "$rounds"); do
     sleep "0.$((RANDOM % 9))$((RANDOM % 9))"
-    kill -9 $snapshotter; wait $snapshotter 2>/dev/null || true
+    kill -9 $snapshotter 2>/dev/null || fail "the snapshotter had ended by itself before kill $i"
+    wait $snapshotter 2>/dev/null || true
     start_snapshotter
     answers "it answers after kill $i"
   done
@@ -170,7 +204,7 @@ if [ "$mode" = kill ]; then
   run test/app:1 first /bin/sh -c "$sums" >"$place/sums"
   killing
 else
-  short
+  $mode
 fi
 kill $containerd $snapshotter
 wait $containerd $snapshotter 2>/dev/null || true

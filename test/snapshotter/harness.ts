@@ -95,6 +95,12 @@ export class Snapshots {
     return found
   }
 
+  /** The line of the mount table about `path`. */
+  mountLine(path: string): string {
+    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    return lines.find((line) => line.split(' ')[4] === path) ?? ''
+  }
+
   /** Mountpoints below the root. */
   mounted(): string[] {
     const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')

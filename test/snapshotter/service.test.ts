@@ -59,8 +59,8 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     await rejects(s.call('Remove', { key: 'base' }), status.FAILED_PRECONDITION, /cannot remove snapshot with child/)
     await rejects(s.call('Remove', { key: 'gone' }), status.NOT_FOUND, /gone/)
     await rejects(s.call('Stat', { key: 'gone' }), status.NOT_FOUND, /gone/)
-    const sized = { key: 'sized', parent: 'next', labels: { 'containerd.io/snapshot/max-size': '5' } }
-    await rejects(s.call('Prepare', sized), status.UNIMPLEMENTED, /no quotas/)
+    const sized = { key: 'sized', parent: 'next', labels: { 'containerd.io/snapshot/max-size': 'much' } }
+    await rejects(s.call('Prepare', sized), status.INVALID_ARGUMENT, /max-size: much must be a number of bytes/)
     assert.equal((await s.list()).has('sized'), false)
     assert.deepEqual(
       readdirSync(join(s.root, 'snapshots')).length,
@@ -115,6 +115,44 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.deepEqual(readdirSync(view.source), ['a', 'b'])
   })
 
+  await t.test('a mount that nobody asked anything has no engine yet, and outlives the snapshotter', async () => {
+    const { source } = await s.mountsOf('Prepare', 'idle', 'next')
+    const files = () => readdirSync(join(s.place, 'run')).filter((name) => name.endsWith('.json')).length
+    const [lines, before] = [s.mountLine(source), files()]
+    assert.ok(lines.includes('fuse'))
+    await s.end('SIGKILL')
+    await s.start()
+    assert.deepEqual(await s.call('Usage', { key: 'idle' }), { size: 4096, inodes: 1 })
+    assert.deepEqual((await s.mountsOf('Mounts', 'idle')).source, source)
+    assert.deepEqual([s.mountLine(source), files()], [lines, before])
+    assert.deepEqual(readdirSync(source), ['a', 'b'])
+    assert.equal(files(), before + 1)
+    await s.call('Remove', { key: 'idle' })
+  })
+
+  await t.test(
+    'a snapshot has the size that its label allows, and its usage is what its mount has counted',
+    async () => {
+      const labels = { 'containerd.io/snapshot/max-size': '1M' }
+      for (const [key, parent] of [
+        ['sized', 'next'],
+        ['alone', ''],
+      ] as const) {
+        const { source } = await s.mountsOf('Prepare', key, parent, labels)
+        writeFileSync(join(source, 'fits'), Buffer.alloc(512 << 10))
+        assert.throws(() => writeFileSync(join(source, 'large'), Buffer.alloc(1 << 20)), /ENOSPC/)
+        const fs = source.replace(/merged$/, 'fs')
+        const du = (...words: string[]) =>
+          Number(execFileSync('du', ['-s', ...words, fs], { encoding: 'utf8' }).split('\t')[0])
+        assert.deepEqual(await s.call('Usage', { key }), { size: du('-B1'), inodes: du('--inodes') })
+        const more = { 'containerd.io/snapshot/max-size': '4M' }
+        await s.call('Update', { info: { name: key, labels: more }, updateMask: { paths: ['labels'] } })
+        writeFileSync(join(source, 'large'), Buffer.alloc(1 << 20))
+        await s.call('Remove', { key })
+      }
+    },
+  )
+
   await t.test('a mount whose host was killed is made anew', async () => {
     const pid = Number(
       execFileSync('sh', ['-c', `grep -ho '"pid":[0-9]*' ${s.place}/run/*.json | head -1 | cut -d: -f2`]),
@@ -159,6 +197,9 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.deepEqual(await ask(health, 'Check', { service: '' }), { status: 1 })
     await rejects(ask(health, 'Check', { service: 'nobody' }), status.NOT_FOUND, /nobody/)
     const socketPath = s.options[1]!.slice('unix:'.length)
+    await rejects(s.call('Remove', { key: 'gone' }), status.NOT_FOUND, /gone/)
+    const labels = { 'containerd.io/snapshot/max-size': '1M' }
+    readdirSync((await s.mountsOf('Prepare', 'measured', 'next', labels)).source)
     const text = await new Promise<string>((resolve, reject) => {
       get({ socketPath, path: '/metrics' }, async (answer) => {
         let body = ''
@@ -168,6 +209,11 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     })
     assert.match(text, /stratafs_snapshotter_snapshots\{kind="committed"\} 2/)
     assert.match(text, /stratafs_snapshotter_call_seconds_count\{method="Mounts",code="OK"\} [1-9]/)
+    assert.match(text, /stratafs_snapshotter_errors_total\{method="Remove",code="NOT_FOUND"\} [1-9]/)
+    assert.match(text, /stratafs_host_mounts\{pid="\d+"\} [1-9]/)
+    assert.match(text, /stratafs_host_resident_bytes\{pid="\d+"\} \d{7}/)
+    assert.match(text, /stratafs_mount_usage_bytes\{snapshot="measured"\} \d{4}/)
+    await s.call('Remove', { key: 'measured' })
     assert.match(text, /stratafs_mount_requests_total\{snapshot="ns\/9\/box"\} [1-9]/)
   })
 

@@ -15,6 +15,7 @@ export function configText({ root, address }: SnapshotterSettings, line: Contain
     '  type = "snapshot"',
     `  address = ${quoted(address)}`,
     ...(line === '2' ? ['  capabilities = ["remap-ids", "rebase"]'] : []),
+    ...(line === '1.7' ? ['  capabilities = ["remap-ids"]'] : []),
     ...(line === '1.6' ? [] : exportsOf(root)),
     ...(line === '1.6' ? [] : differ(address, line)),
     '',

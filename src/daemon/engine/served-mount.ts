@@ -8,12 +8,14 @@ import { sourceStack } from '../../base/source-stack.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
 import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
-import { termsOf } from '../../protocol/init.js'
+import { answerOf, termsOf } from '../../protocol/init.js'
+import { BUFFER_BYTES, sessionConfig } from '../../session/mount-config.js'
 import { Session } from '../../session/session.js'
 import { type Device, native } from '../../syscalls/native.js'
 import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
 import { StateMemory } from '../../union/state/memory.js'
+import type { OpenedDoor } from '../options/mount-settings.js'
 import { joinChangeLog, joinIndex } from './attach-index.js'
 import { type AwakeChoice, holdAwake } from './cpu-latency.js'
 import { answerFreezing, Drain, type FreezingQuestion } from './drain.js'
@@ -23,9 +25,6 @@ import { leftBehind, recoveryOf, resumeServing } from './resume-serving.js'
 
 /** Of the device's counters. */
 const DEVICE_WRITES = 2
-
-/** Room for the largest WRITE (1 MiB) and its headers. */
-const BUFFER_BYTES = (1 << 20) + 4096
 
 /** The thread, as its mounts need to know it. */
 interface ThreadParts {
@@ -100,8 +99,8 @@ export class ServedMount {
     return this.#served?.device ?? null
   }
 
-  /** Serves `fd` from now on, as `key` of the thread's epoll. */
-  begin(fd: number): void {
+  /** Serves `fd` from now on. `door`: after what has been said over it before. */
+  begin(fd: number, door: OpenedDoor | null): void {
     const { epoll, wakeFd } = this.thread
     const sibling = this.thread.sibling()
     const { memory } = this
@@ -127,8 +126,10 @@ export class ServedMount {
       const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
       resumeServing({ engine: this.engine, memory: memory!, session, connection, left, log })
     }
+    if (door !== null) session.resume(answerOf(door.terms))
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
+    if (door !== null) connection.serveTaken(door.request, null)
   }
 
   /** Serves what has come: 0, or a negative number, with which the mount is over. */
@@ -258,27 +259,20 @@ export class ServedMount {
   }
 
   #makeSession(device: Device): Session {
-    const seconds = this.start.timeout ?? Number.POSITIVE_INFINITY
-    const { operations } = this.engine
+    const { memory } = this
+    const { timeout, config } = this.start
+    const choices = { timeout, acl: config.acl, overlaid: config.metadata !== undefined }
     return new Session({
-      operations,
+      operations: this.engine.operations,
       request: device.request,
       reply: device.reply,
       port: dataPort(device),
-      config: {
-        entryTimeout: seconds,
-        attrTimeout: seconds,
-        negativeTimeout: seconds,
-        acl: this.start.config.acl,
-        directIo: false,
-        data: this.engine.dataWish,
-        readdirplus: 'on',
-        overlaid: this.start.config.metadata !== undefined,
-        resends: this.memory !== null,
+      config: sessionConfig(choices, this.engine.dataWish, {
+        resends: memory !== null,
         agreed: (answer) => {
-          if (this.memory !== null) this.memory.terms = termsOf(answer)
+          if (memory !== null) memory.terms = termsOf(answer)
         },
-      },
+      }),
       journal: this.engine.ledger?.journal,
       fault: (error, request) => {
         const stack = sourceStack(error)

@@ -14,7 +14,8 @@ export interface HostCall {
 }
 
 type HostRequest =
-  | { readonly kind: 'mount'; readonly call: HostCall }
+  /** `door`: the mount gets its engine when somebody asks it something. */
+  | { readonly kind: 'mount' | 'door'; readonly call: HostCall }
   | { readonly kind: 'status' | 'stop' }
   /** Another version is to follow: the format of the state that it takes, and its command. */
   | { readonly kind: 'upgrade'; readonly format: number; readonly command: readonly string[] }
@@ -27,35 +28,37 @@ const PATIENCE_MS = 10_000
 export class HostLine {
   #text = ''
   #isUndone = false
+  #heard: (request: HostRequest | null) => void = () => {}
   readonly #closed: Promise<void>
 
   constructor(private readonly socket: Socket) {
     socket.setEncoding('latin1')
     socket.on('error', () => socket.destroy())
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    socket.on('data', (chunk) => this.#take(String(chunk)))
+    socket.once('close', () => this.#heard(null))
   }
 
-  /** The request, once all of it is there; null where none comes. */
-  request(): Promise<HostRequest | null> {
+  /** The request, once all of it is there; null where none comes in time. */
+  request(patience = PATIENCE_MS): Promise<HostRequest | null> {
     return new Promise((resolve) => {
-      const late = setTimeout(() => resolve(null), PATIENCE_MS)
-      const finish = (request: HostRequest | null) => {
+      const late = Number.isFinite(patience) ? setTimeout(() => resolve(null), patience) : undefined
+      this.#heard = (request) => {
         clearTimeout(late)
+        this.#heard = () => {}
         resolve(request)
       }
-      void this.#closed.then(() => finish(null))
-      this.socket.on('data', (chunk) => {
-        this.#text += String(chunk)
-        if (this.#text.length > LONGEST) this.socket.destroy()
-        else this.#take(finish)
-      })
     })
   }
 
-  #take(finish: (request: HostRequest) => void): void {
-    const request = parse(this.#text)
-    if (request !== null) finish(request)
+  #take(chunk: string): void {
+    this.#text += chunk
+    if (this.#text.length > LONGEST) return void this.socket.destroy()
     if (this.#text.endsWith('undo\0')) this.#isUndone = true
+    const request = parse(this.#text)
+    if (request === null) return
+    this.#text = ''
+    this.#heard(request)
   }
 
   /** One word to the caller; false where it has gone. */
@@ -97,8 +100,9 @@ function parse(text: string): HostRequest | null {
     if (command.length <= Number(length)) return null
     return { kind, format: Number(format), command: command.slice(0, Number(length)) }
   }
-  if (kind !== 'mount' || cwd === undefined || name === undefined || count === undefined) return null
+  if ((kind !== 'mount' && kind !== 'door') || cwd === undefined || name === undefined || count === undefined)
+    return null
   const args = words.slice(4, -1)
   if (words.length < 5 || args.length < Number(count)) return null
-  return { kind: 'mount', call: { cwd, name, args: args.slice(0, Number(count)) } }
+  return { kind, call: { cwd, name, args: args.slice(0, Number(count)) } }
 }

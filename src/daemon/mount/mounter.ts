@@ -51,10 +51,10 @@ function attachDirectly(plan: MountPlan): Attached | StratafsError | number {
   return errno
 }
 
-/** /dev/fuse, opened for a new connection. */
+/** /dev/fuse, opened for a new connection. A read where there is nothing is EAGAIN. */
 export function openDevice(): number | StratafsError {
   try {
-    return openSync('/dev/fuse', 'r+')
+    return openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const advice =

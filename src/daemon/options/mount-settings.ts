@@ -63,6 +63,20 @@ export interface MountPlan {
   readonly mountpoint: string
   /** The option words as they were given, for inspect. */
   readonly options: readonly string[]
+  /** It is mounted already, and the paths are resolved (daemon/doors). */
+  readonly door?: OpenedDoor
+}
+
+/** A mount that was without an engine until somebody asked it something. */
+export interface OpenedDoor {
+  /** Its device. */
+  readonly fd: number
+  /** What INIT agreed on, as numbers (protocol/init.ts). */
+  readonly terms: readonly number[]
+  /** The first request: it has been read, and waits for its answer. */
+  readonly request: Uint8Array
+  /** Whoever closes the device from now on is the engine. */
+  isTaken: boolean
 }
 
 /**

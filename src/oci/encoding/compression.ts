@@ -6,7 +6,7 @@
  */
 import { createRequire } from 'node:module'
 import type { Transform } from 'node:stream'
-import { createGunzip, createGzip } from 'node:zlib'
+import { createGunzip, createGzip, type ZlibOptions } from 'node:zlib'
 import { StratafsError } from '../../base/failure.js'
 import { prebuiltFiles, shippedPackage } from '../../base/package-files.js'
 import { nodeZstd } from './node-zstd.js'
@@ -16,6 +16,10 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 
 /** Largest piece of decompressed content handed out at once. */
 const PIECE = 256 * 1024
+/** Decompressed ahead of whoever reads it, beside that one. */
+const AHEAD = 16 * PIECE
+/** Node hands all of them to the stream beneath, which its types do not say. */
+const AHEAD_OPTIONS: ZlibOptions = { chunkSize: PIECE, ...{ readableHighWaterMark: AHEAD } }
 /** Bytes that tell every kind apart. */
 const HEAD = 6
 
@@ -86,7 +90,7 @@ const DECODERS: Record<Compression, (chunks: AsyncIterable<Buffer>) => AsyncIter
 }
 
 async function* gunzipped(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: PIECE })
+  const gunzip = createGunzip(AHEAD_OPTIONS)
   let given = 0
   let ended = false
   const feed = async () => {
@@ -148,13 +152,13 @@ function unzstded(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 /** With a decoder for each frame: Node's stops at the end of the first as often as not. */
 async function* unzstdedByNode(
   chunks: AsyncIterable<Buffer>,
-  createDecoder: (options: { chunkSize: number }) => Transform,
+  createDecoder: (options: ZlibOptions) => Transform,
 ): AsyncGenerator<Buffer> {
   const parts = frameParts(chunks)
   try {
     for (let next = await parts.next(); next.done !== true; next = await parts.next()) {
       let part: Buffer | null = next.value
-      const decoder = createDecoder({ chunkSize: PIECE })
+      const decoder = createDecoder(AHEAD_OPTIONS)
       const feed = async () => {
         for (; part !== null; part = (await parts.next()).value ?? null) await written(decoder, part)
       }

@@ -3,11 +3,12 @@
  * Node 20.
  */
 import type { Transform } from 'node:stream'
+import type { ZlibOptions } from 'node:zlib'
 import * as zlib from 'node:zlib'
 
 interface WithZstd {
   createZstdCompress?(options: object): Transform
-  createZstdDecompress?(options: { chunkSize: number }): Transform
+  createZstdDecompress?(options: ZlibOptions): Transform
   readonly constants: { readonly ZSTD_c_compressionLevel: number; readonly ZSTD_c_checksumFlag: number }
 }
 

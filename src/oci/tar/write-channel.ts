@@ -27,9 +27,15 @@ export interface ChannelStart {
 }
 
 /** What it tells at its end. */
-export type Stored =
-  | { readonly digest: string; readonly diffID: string; readonly size: number; readonly tarSize: number }
-  | { readonly error: string }
+export type Stored = StoredArchive | { readonly error: string }
+
+/** Sizes in bytes. */
+export interface StoredArchive {
+  readonly digest: string
+  readonly diffID: string
+  readonly size: number
+  readonly tarSize: number
+}
 
 /** The memory of a new channel. */
 export function newChannel(): Pick<ChannelStart, 'memory' | 'state'> {

@@ -1,14 +1,15 @@
 /**
  * Writes an archive to a descriptor: headers and file contents go into pieces of shared memory, contents straight from
  * the file by pread, and another thread hashes, compresses and stores them. So an archive costs about what reading its
- * files costs.
+ * files costs. One that fits into a piece is stored without that thread, whose start takes longer than the rest.
  */
 
 import { Worker } from 'node:worker_threads'
-import { errnoWords } from '../../base/errno-words.js'
+import { errnoWords, errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { native } from '../../syscalls/native.js'
 import type { Compression } from '../encoding/compression.js'
+import { ArchiveStore } from './archive-store.js'
 import {
   ABANDON,
   type ChannelStart,
@@ -20,18 +21,20 @@ import {
   PIECES,
   pieceOf,
   type Stored,
+  type StoredArchive,
 } from './write-channel.js'
 import { BLOCK, type EntryHeader, encodeHeader, padded } from './write-header.js'
 
-export type StoredArchive = Exclude<Stored, { readonly error: string }>
+export type { StoredArchive }
 
 /** Node has it, TypeScript's library of this age does not know it. */
 type WaitAsync = (state: Int32Array, at: number, value: number) => { async: boolean; value: Promise<string> | string }
 const { waitAsync } = Atomics as unknown as { waitAsync: WaitAsync }
 
 export class TarWriter {
-  readonly #worker: Worker
-  readonly #ended: Promise<Stored>
+  #worker: Worker | null = null
+  #ended: Promise<Stored> = new Promise(() => {})
+  readonly #start: ChannelStart
   readonly #state: Int32Array
   readonly #pieces: Buffer[]
   #at = 0
@@ -43,13 +46,20 @@ export class TarWriter {
     const { memory, state } = newChannel()
     this.#state = state
     this.#pieces = Array.from({ length: PIECES }, (_none, at) => pieceOf(memory, at))
-    const workerData: ChannelStart = { memory, state, fd, compression, level }
-    this.#worker = new Worker(new URL('./write-worker.cjs', import.meta.url), { workerData, name: 'store' })
-    this.#ended = new Promise((resolve) => {
-      this.#worker.on('message', resolve)
-      this.#worker.on('error', (error) => this.#broken(error, resolve))
-      this.#worker.on('exit', () => resolve({ error: 'the storing thread ended' }))
+    this.#start = { memory, state, fd, compression, level }
+  }
+
+  #begin(): Worker {
+    const worker = new Worker(new URL('./write-worker.cjs', import.meta.url), {
+      workerData: this.#start,
+      name: 'store',
     })
+    this.#ended = new Promise((resolve) => {
+      worker.on('message', resolve)
+      worker.on('error', (error) => this.#broken(error, resolve))
+      worker.on('exit', () => resolve({ error: 'the storing thread ended' }))
+    })
+    return worker
   }
 
   #broken(error: Error, resolve: (stored: Stored) => void): void {
@@ -126,6 +136,7 @@ export class TarWriter {
 
   /** Hands the piece over and waits for the next one to be free. */
   async #next(): Promise<void> {
+    this.#worker ??= this.#begin()
     this.#submit(this.#used)
     for (;;) {
       const state = Atomics.load(this.#state, this.#at)
@@ -153,6 +164,7 @@ export class TarWriter {
   /** Two blocks of zeros, and the end. Resolves when all of it has been written. Throws StratafsError. */
   async finish(): Promise<StoredArchive> {
     await this.#zeros(2 * BLOCK)
+    if (this.#worker === null) return this.#storeHere()
     if (this.#used > 0) await this.#next()
     this.#submit(END)
     const stored = await this.#ended
@@ -161,9 +173,21 @@ export class TarWriter {
     return stored
   }
 
+  async #storeHere(): Promise<StoredArchive> {
+    this.#over = true
+    try {
+      const store = new ArchiveStore(this.#start)
+      await store.take(this.#pieces[0]!.subarray(0, this.#used))
+      return await store.finish()
+    } catch (error) {
+      const words = error instanceof StratafsError ? error.message : errorWords(error)
+      throw new StratafsError(`the archive cannot be written: ${words}`)
+    }
+  }
+
   /** After a failure: ends the other thread. What it has written is of no use. */
   async abandon(): Promise<void> {
-    if (this.#over) return
+    if (this.#over || this.#worker === null) return
     Atomics.store(this.#state, this.#at, ABANDON)
     Atomics.notify(this.#state, this.#at)
     await this.#worker.terminate()

@@ -11,7 +11,7 @@ import { dressAs, noteImplied } from '../layers/implied.js'
 import { measureTree, UsageCount } from '../layers/usage.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Snapshotter } from '../service/snapshotter.js'
-import type { Caller } from '../wire/handlers.js'
+import { type Caller, inNamespaceOf } from '../wire/handlers.js'
 import type { ApplyRequest, DescriptorMessage, MountMessage } from '../wire/messages.js'
 import { invalid, notOurs } from '../wire/refusal.js'
 import type { ContentStore } from './content.js'
@@ -27,9 +27,9 @@ export async function applyDiff(
   if (diff === null) throw invalid('apply: no layer is named')
   if (compressionOf(diff.mediaType) === null || Object.keys(payloads).length > 0)
     throw notOurs(`layers of type ${diff.mediaType} are not unpacked here`)
-  const { id } = targetOf(snapshotter, mounts)
+  const { id, key } = targetOf(snapshotter, mounts)
   return snapshotter.serial.run(id, () =>
-    content.reading(diff.digest, caller, async (path) => {
+    content.reading(diff.digest, inNamespaceOf(caller, key), async (path) => {
       // Once more: somebody may have been quicker.
       const target = targetOf(snapshotter, mounts)
       const unpacked = await unpackInto(snapshotter, target, diff, path, { sync: syncFs, signal: caller.signal })

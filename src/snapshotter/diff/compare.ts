@@ -4,14 +4,14 @@
  * otherwise to each other are left to the next differ.
  */
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { fromText, shown } from '../../base/text.js'
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { shown } from '../../base/text.js'
 import type { SourceRequest } from '../../oci/changes/source.js'
 import { commitArchive } from '../../oci/commit/commit.js'
 import type { Compression } from '../../oci/encoding/compression.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Snapshotter } from '../service/snapshotter.js'
-import type { Caller } from '../wire/handlers.js'
+import { type Caller, inNamespaceOf } from '../wire/handlers.js'
 import type { DescriptorMessage, DiffRequest, MountMessage } from '../wire/messages.js'
 import { notOurs } from '../wire/refusal.js'
 import type { ContentStore } from './content.js'
@@ -25,7 +25,7 @@ export async function compareMounts(
   snapshotter: Snapshotter,
   content: ContentStore,
   request: DiffRequest,
-  caller: Caller,
+  from: Caller,
 ): Promise<DescriptorMessage> {
   const mediaType = request.mediaType || GZIPPED
   const compression = compressionOf(mediaType)
@@ -34,10 +34,13 @@ export async function compareMounts(
   const of = () => sourceOf(snapshotter, chainOf(snapshotter, request.left), right)
   const top = right.active?.id ?? right.chain[0]
   of()
+  const caller = inNamespaceOf(from, snapshotter.parts.records.withId(top!)?.key ?? '')
   // What is read is neither committed nor removed meanwhile.
-  return snapshotter.serial.run(top!, () =>
-    storeDiff(snapshotter, content, of(), { mediaType, compression, request, caller }),
-  )
+  return snapshotter.serial.run(top!, async () => {
+    // It is held still, which takes an engine.
+    await snapshotter.parts.unions.awaken(top!)
+    return storeDiff(snapshotter, content, of(), { mediaType, compression, request, caller })
+  })
 }
 
 interface Wish {
@@ -57,12 +60,22 @@ async function storeDiff(
   try {
     const timestamp = request.sourceDateEpoch?.seconds ?? null
     const wish = { source, squash: false, live: false, timestamp, compression, signal: caller.signal }
-    const { digest, diffID, size } = await commitArchive(wish, fromText(path))
+    const { digest, diffID, size } = await intoFile(path, (fd) => commitArchive(wish, fd))
     const labels = compression === 'none' ? request.labels : { ...request.labels, [UNCOMPRESSED]: diffID }
     await content.store({ path, digest, size, labels, ref: request.ref }, caller)
     return { mediaType, digest, size }
   } finally {
     rmSync(path, { force: true })
+  }
+}
+
+/** It goes with its name, so it need not come to the disk. */
+async function intoFile<T>(path: string, fill: (fd: number) => Promise<T>): Promise<T> {
+  const fd = openSync(path, 'wx', 0o600)
+  try {
+    return await fill(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -98,7 +98,7 @@ export class ContentStore {
   /** Stores a blob, or finds that it is there; then it has the labels all the same. */
   async store(blob: NewBlob, caller: Caller): Promise<void> {
     try {
-      await this.#write(blob, caller)
+      return await this.#write(blob, caller)
     } catch (error) {
       if ((error as { code?: unknown }).code !== status.ALREADY_EXISTS) throw error
     }
@@ -125,7 +125,7 @@ export class ContentStore {
         const last = isLast ? { expected: digest, total: size, labels } : {}
         talk.write({ action, ref: name, offset, data, ...last })
         const { done } = await answers.next()
-        if (done && !isLast) throw new StratafsError('containerd ended the writing of a layer early')
+        if (done) throw new StratafsError('containerd ended the writing of a layer early')
         offset += got
       }
       talk.end()

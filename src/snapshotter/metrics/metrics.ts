@@ -7,6 +7,7 @@ import { askDaemon } from '../../daemon/control/control-client.js'
 import { Kind } from '../records/snapshot.js'
 import type { Snapshotter } from '../service/snapshotter.js'
 import type { Observe } from '../wire/handlers.js'
+import { HostMetrics } from './host-metrics.js'
 
 /** Seconds; the last are for unpacking. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
@@ -15,6 +16,8 @@ const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 const MOUNT_COUNTERS = {
   requests: ['requests_total', 'Requests that a mount has answered.'],
   faults: ['faults_total', 'Requests that met a fault of stratafs and got EIO.'],
+  malformed: ['malformed_total', 'Requests that could not be read.'],
+  failedReplies: ['failed_replies_total', 'Answers that the kernel did not take.'],
   copyUps: ['copy_ups_total', 'Files of lower layers that were copied up.'],
   copyUpBytes: ['copy_up_bytes_total', 'Bytes that copy-ups have copied.'],
   bytesRead: ['bytes_read_total', 'Bytes read through the mount, without those that the kernel read by itself.'],
@@ -22,6 +25,13 @@ const MOUNT_COUNTERS = {
     'bytes_written_total',
     'Bytes written through the mount, without those that the kernel wrote by itself.',
   ],
+} as const
+
+/** Of mounts that keep count, which those with a size do (containerd.io/snapshot/max-size). */
+const USAGE = {
+  usedBytes: ['usage_bytes', 'Bytes on disk of the writable layer of a mount with a size.'],
+  usedInodes: ['usage_inodes', 'Inodes of the writable layer of a mount with a size.'],
+  size: ['size_bytes', 'Bytes that the writable layer may have.'],
 } as const
 
 type MountCounter = keyof typeof MOUNT_COUNTERS
@@ -32,7 +42,10 @@ const AT_ONCE = 32
 export class Metrics {
   readonly #registry = new Registry()
   readonly #calls: Histogram
+  readonly #errors: Counter
   readonly #mountCounters: Readonly<Record<MountCounter, Counter>>
+  readonly #usage: Readonly<Record<keyof typeof USAGE, Gauge>>
+  readonly #hosts: HostMetrics
 
   constructor(private readonly snapshotter: Snapshotter) {
     const registers = [this.#registry]
@@ -44,16 +57,30 @@ export class Metrics {
       buckets: BUCKETS,
       registers,
     })
+    this.#errors = new Counter({
+      name: 'stratafs_snapshotter_errors_total',
+      help: 'Calls that were refused or failed, by method and gRPC code.',
+      labelNames: ['method', 'code'],
+      registers,
+    })
     const counter = ([name, help]: readonly [string, string]) =>
       new Counter({ name: `stratafs_mount_${name}`, help, labelNames: ['snapshot'], registers })
     this.#mountCounters = Object.fromEntries(
       Object.entries(MOUNT_COUNTERS).map(([name, words]) => [name, counter(words)]),
     ) as unknown as Record<MountCounter, Counter>
+    const gauge = ([name, help]: readonly [string, string]) =>
+      new Gauge({ name: `stratafs_mount_${name}`, help, labelNames: ['snapshot'], registers })
+    this.#usage = Object.fromEntries(
+      Object.entries(USAGE).map(([name, words]) => [name, gauge(words)]),
+    ) as unknown as Record<keyof typeof USAGE, Gauge>
+    this.#hosts = new HostMetrics(this.#registry, () => this.snapshotter.parts.unions.hosts())
     this.#addGauges()
   }
 
   readonly observe: Observe = (method, seconds, code) => {
-    this.#calls.observe({ method, code: status[code] ?? String(code) }, seconds)
+    const word = status[code] ?? String(code)
+    this.#calls.observe({ method, code: word }, seconds)
+    if (code !== status.OK) this.#errors.inc({ method, code: word })
   }
 
   #addGauges(): void {
@@ -83,13 +110,13 @@ export class Metrics {
 
   /** Everything, as text. */
   async text(): Promise<{ readonly type: string; readonly body: string }> {
-    await this.#askMounts()
+    await Promise.all([this.#askMounts(), this.#hosts.ask()])
     return { type: this.#registry.contentType, body: await this.#registry.metrics() }
   }
 
   /** A mount that does not answer has no counters this time. */
   async #askMounts(): Promise<void> {
-    for (const counter of Object.values(this.#mountCounters)) counter.reset()
+    for (const each of [...Object.values(this.#mountCounters), ...Object.values(this.#usage)]) each.reset()
     const sockets = this.snapshotter.parts.unions.sockets()
     for (let at = 0; at < sockets.length; at += AT_ONCE)
       await Promise.all(sockets.slice(at, at + AT_ONCE).map((one) => this.#askMount(one)))
@@ -103,6 +130,12 @@ export class Metrics {
     for (const [name, counter] of Object.entries(this.#mountCounters)) {
       const value = counters[name] ?? data?.[name]
       if (typeof value === 'number') counter.inc({ snapshot }, value)
+    }
+    const report = await askDaemon(socket, { command: 'limit', change: {} })
+    const counted = report.ok ? (report.result as Partial<Record<keyof typeof USAGE, number | null>>) : {}
+    for (const [name, gauge] of Object.entries(this.#usage)) {
+      const value = counted[name as keyof typeof USAGE]
+      if (typeof value === 'number') gauge.set({ snapshot }, value)
     }
   }
 }

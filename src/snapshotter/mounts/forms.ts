@@ -4,7 +4,7 @@
  * from them where the layer and those below lie, and makes whiteouts. Pure.
  */
 import { shown } from '../../base/text.js'
-import { mappingsOf } from '../records/labels.js'
+import { mountOptionsOf } from '../records/labels.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { MountMessage } from '../wire/messages.js'
 import type { Places } from './places.js'
@@ -28,11 +28,12 @@ const UNPACKED = /^(?:[^/]+\/\d+\/)?extract-/
 export function formOf(snapshot: Snapshot, chain: readonly number[], places: Places, mode: MountsMode): Form {
   const { id, kind, labels, key } = snapshot
   const readOnly = kind === Kind.VIEW
-  const isMapped = mappingsOf(labels).length > 0
-  if (!isMapped && kind === Kind.ACTIVE && UNPACKED.test(key) && (chain.length > 0 || PARENT_LABEL in labels))
+  // A plain directory has other owners, and no limit.
+  const isShaped = mountOptionsOf(labels, readOnly).length > 0
+  if (!isShaped && kind === Kind.ACTIVE && UNPACKED.test(key) && (chain.length > 0 || PARENT_LABEL in labels))
     return { kind: 'words', mount: overlayWords(id, chain, places) }
-  if (!isMapped && chain.length === 0) return { kind: 'directory', path: places.fs(id), readOnly }
-  if (!isMapped && readOnly && chain.length === 1) return { kind: 'directory', path: places.fs(chain[0]!), readOnly }
+  if (!isShaped && chain.length === 0) return { kind: 'directory', path: places.fs(id), readOnly }
+  if (!isShaped && readOnly && chain.length === 1) return { kind: 'directory', path: places.fs(chain[0]!), readOnly }
   if (mode === 'fuse3') return { kind: 'words', mount: fuseWords(snapshot, chain, places) }
   return { kind: 'union', readOnly }
 }
@@ -52,7 +53,13 @@ function fuseWords(snapshot: Snapshot, chain: readonly number[], places: Places)
   const lowers = `lowerdir=${lowersOf(chain, places).join(':')}`
   const { id, kind, labels } = snapshot
   const upper = kind === Kind.VIEW ? ['ro'] : [`upperdir=${places.fs(id)}`, `workdir=${places.work(id)}`]
-  const options = [lowers, ...upper, 'index=immutable', 'index_fill=visited', ...mappingsOf(labels)]
+  const options = [
+    lowers,
+    ...upper,
+    'index=immutable',
+    'index_fill=visited',
+    ...mountOptionsOf(labels, kind === Kind.VIEW),
+  ]
   return { type: 'fuse3.stratafs', source: 'stratafs', target: '', options: options.map(shown) }
 }
 

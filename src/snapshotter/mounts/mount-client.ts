@@ -4,16 +4,15 @@
  * is no launcher each mount gets a process of its own.
  */
 import { spawn } from 'node:child_process'
-import { connect, type Socket } from 'node:net'
 import { StratafsError } from '../../base/failure.js'
 import { prebuiltFiles } from '../../base/package-files.js'
-import { shown } from '../../base/text.js'
+import { fromText, shown } from '../../base/text.js'
 import { askHost, type HostStatus, hostSockets } from '../../daemon/host/host-client.js'
 import { mountAnswers } from '../../daemon/mount/liveness.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
 import { parseOptions } from '../../daemon/options/parse.js'
 import { mountInBackground } from '../../daemon/process/background.js'
-import { native } from '../../syscalls/native.js'
+import { HostTalk } from './host-talk.js'
 
 /** What is to be mounted where; latin1. */
 interface MountWish {
@@ -23,6 +22,8 @@ interface MountWish {
   /** Null: read-only. */
   readonly upper: { readonly path: string; readonly work: string } | null
   readonly options: readonly string[]
+  /** It gets its engine when somebody asks it something; until then it costs next to nothing. */
+  readonly mayWait: boolean
 }
 
 const PATIENCE_MS = 30_000
@@ -32,6 +33,9 @@ export class MountClient {
   /** Of the host that took the last mount. */
   #socket: string | null = null
   #starting: Promise<number> | null = null
+  /** To the host, for mounts that may wait for their engine. */
+  #door: HostTalk | null = null
+  #doors: Promise<unknown> = Promise.resolve()
 
   /** Mounts; the pid of who serves it. Throws StratafsError. */
   async mount(wish: MountWish): Promise<number> {
@@ -49,8 +53,23 @@ export class MountClient {
     }
   }
 
+  /** What is mounted and waits for its engine, by mountpoint (latin1): the pid of the host. */
+  async waiting(): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    for (const { mounts, pid } of await this.hosts())
+      for (const mountpoint of mounts) found.set(fromText(mountpoint), pid)
+    return found
+  }
+
+  /** Every host of this user's that answers. */
+  async hosts(): Promise<HostStatus[]> {
+    const all = await Promise.all(hostSockets().map((socket) => askHost<HostStatus>(socket, 'status')))
+    return all.filter((status) => status !== null)
+  }
+
   /** Ends the host where it has no mount left. */
   async stop(): Promise<void> {
+    this.#door?.close()
     if (this.#socket !== null) await askHost(this.#socket, 'stop')
   }
 
@@ -68,20 +87,32 @@ export class MountClient {
 
   /** The pid, or null where no host listens any more. */
   async #ask(path: string, wish: MountWish): Promise<number | null> {
-    const line = await lineTo(path)
-    if (line === null) return null
+    if (wish.mayWait) return this.#askForDoor(path, wish)
+    const line = await HostTalk.open(path)
+    return line === null ? null : this.#converse(line, wish)
+  }
+
+  /** One after the other, over one connection. */
+  #askForDoor(path: string, wish: MountWish): Promise<number | null> {
+    const own = this.#doors.then(async () => {
+      if (this.#door?.isOpen !== true) this.#door = await HostTalk.open(path)
+      return this.#door === null ? null : this.#converse(this.#door, wish)
+    })
+    this.#doors = own.catch(() => {})
+    return own
+  }
+
+  async #converse(line: HostTalk, wish: MountWish): Promise<number | null> {
     const args = ['mount', ...wordsOf(wish)]
-    line.write(`${['mount', '/', 'stratafs', String(args.length), ...args].join('\0')}\0`, 'latin1')
+    line.say([wish.mayWait ? 'door' : 'mount', '/', 'stratafs', String(args.length), ...args])
     const said: string[] = []
-    try {
-      for await (const word of wordsFrom(line)) {
-        if (word.startsWith('say ')) said.push(word.slice(4))
-        else if (word.startsWith('ready ')) return await confirmed(line, wish, said)
-        else if (word !== 'wait') throw refusedBy(wish, said)
+    for (let word = await line.word(); word !== null; word = await line.word()) {
+      if (word.startsWith('say ')) said.push(word.slice(4))
+      else if (word.startsWith('ready ')) return wish.mayWait ? line.peer : confirmed(line, wish, said)
+      else if (word !== 'wait') {
+        if (!wish.mayWait) line.close()
+        throw refusedBy(wish, said)
       }
-    } catch (error) {
-      line.destroy()
-      throw error
     }
     // A host on its way out took nothing.
     if (said.length === 0) return null
@@ -94,47 +125,15 @@ function refusedBy({ mountpoint }: MountWish, said: readonly string[]): Stratafs
 }
 
 /** The mount's own answer is the last word. */
-async function confirmed(line: Socket, wish: MountWish, said: readonly string[]): Promise<number> {
+async function confirmed(line: HostTalk, wish: MountWish, said: readonly string[]): Promise<number> {
   const silence = await mountAnswers(wish.mountpoint, PATIENCE_MS)
-  if (silence !== null) {
-    line.end('undo\0')
-    throw new StratafsError(`${silence}: the mount was taken away again (${said.join('; ')})`, 'MOUNT_REFUSED')
+  if (silence === null) {
+    line.close()
+    return line.peer
   }
-  const pid = Number.parseInt(String(native.peerOf(handleOf(line))), 10)
-  line.end()
-  return pid
-}
-
-/** Node keeps a socket's descriptor to itself. */
-function handleOf(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } }
-  return handle?.fd ?? -1
-}
-
-function lineTo(path: string): Promise<Socket | null> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.setEncoding('latin1')
-    socket.once('connect', () => resolve(socket))
-    socket.once('error', () => resolve(null))
-  })
-}
-
-async function* wordsFrom(line: Socket): AsyncGenerator<string> {
-  let text = ''
-  const late = setTimeout(() => line.destroy(), PATIENCE_MS)
-  try {
-    for await (const chunk of line) {
-      text += String(chunk)
-      const words = text.split('\0')
-      text = words.pop()!
-      yield* words
-    }
-  } catch {
-    // It went away in the middle.
-  } finally {
-    clearTimeout(late)
-  }
+  line.say(['undo'])
+  line.close()
+  throw new StratafsError(`${silence}: the mount was taken away again (${said.join('; ')})`, 'MOUNT_REFUSED')
 }
 
 /** The arguments of `stratafs mount`. */

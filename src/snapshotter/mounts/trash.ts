@@ -3,7 +3,7 @@
  * where there is much in them; what a killed snapshotter left is found again at its next start.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, rmdirSync, rmSync } from 'node:fs'
+import { rm, rmdir } from 'node:fs/promises'
 import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { dropLayerRows } from '../../owner-index/layer-rows/drop-layer-rows.js'
@@ -23,10 +23,10 @@ export class Trash {
     return this.#waiting.size
   }
 
-  /** Removes the directory of `id` once `free` has come. */
-  add(id: number, free: Promise<void>): void {
+  /** Removes the directory of `id` once `free` has come. `isLayer`: it may have rows in the index. */
+  add(id: number, free: Promise<void>, isLayer: boolean): void {
     const own = free.then(() => {
-      this.#last = this.#last.then(() => this.#remove(id))
+      this.#last = this.#last.then(() => this.#remove(id, isLayer))
       return this.#last
     })
     this.#waiting.add(own)
@@ -38,11 +38,11 @@ export class Trash {
     while (this.#waiting.size > 0) await Promise.all(this.#waiting)
   }
 
-  async #remove(id: number): Promise<void> {
+  async #remove(id: number, isLayer: boolean): Promise<void> {
     const path = this.places.of(id)
     try {
-      dropLayerRows(this.places.fs(id))
-      if (!removeSmall(path)) await removeLarge(path)
+      if (isLayer) dropLayerRows(this.places.fs(id))
+      if (!(await removeSmall(path))) await removeLarge(path)
     } catch (error) {
       this.log('warn', 'what is left of a snapshot cannot be removed', { path: shown(path), error: String(error) })
     }
@@ -50,15 +50,14 @@ export class Trash {
 }
 
 /** False where the layer holds anything. */
-function removeSmall(path: string): boolean {
-  if (!existsSync(pathBytes(path))) return true
+async function removeSmall(path: string): Promise<boolean> {
   try {
-    rmdirSync(pathBytes(`${path}/fs`))
+    await rmdir(pathBytes(`${path}/fs`))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOENT') return false
   }
-  rmSync(pathBytes(path), { recursive: true, force: true })
+  await rm(pathBytes(path), { recursive: true, force: true })
   return true
 }
 

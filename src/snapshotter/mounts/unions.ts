@@ -2,13 +2,22 @@
  * The mounts of snapshots: which there are, made when somebody needs one, made anew where whoever served it has died.
  * They are the host's, and live on when the snapshotter ends; the kernel's table and the state files tell of them.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
-import { untilGone } from '../../daemon/control/control-client.js'
+import { askDaemon, untilGone } from '../../daemon/control/control-client.js'
+import type { HostStatus } from '../../daemon/host/host-client.js'
+import { mountAnswers } from '../../daemon/mount/liveness.js'
 import { detach } from '../../daemon/mount/mounter.js'
 import { isOurType, readMounts } from '../../daemon/mount/mountinfo.js'
 import { filesStem, listMounts, runDirectory, startTimeOf } from '../../daemon/mount/run-directory.js'
+import type { LimitChange } from '../../operations/change-limit.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
+import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
+import type { LimitReport } from '../../union/context/upper-limit.js'
+import type { Usage } from '../records/snapshot.js'
 import { lowersOf } from './forms.js'
 import type { MountClient } from './mount-client.js'
 import type { Places } from './places.js'
@@ -41,6 +50,12 @@ export class Unions {
     private readonly log: Log,
   ) {}
 
+  /** The hosts that serve them. */
+  async hosts(): Promise<HostStatus[]> {
+    const pids = new Set([...this.#served.values()].map(({ pid }) => pid))
+    return (await this.client.hosts()).filter(({ pid }) => pids.has(pid))
+  }
+
   /** How many there are. */
   get count(): number {
     return this.#served.size
@@ -61,12 +76,40 @@ export class Unions {
     return this.#served.has(id)
   }
 
+  /** What the mount of `id` has counted, inode by inode; null: it does not count, or not yet. */
+  async counted(id: number): Promise<Usage | null> {
+    const report = await this.#ask(id, {})
+    if (report?.size == null || report.counting !== null) return null
+    const { usedBytes, usedInodes } = report
+    return usedBytes === null || usedInodes === null ? null : { size: usedBytes, inodes: usedInodes }
+  }
+
+  /** Gives the mount of `id` another limit in bytes; 0: none. Throws StratafsError. */
+  async limit(id: number, size: number): Promise<void> {
+    await this.awaken(id)
+    if ((await this.#ask(id, { size })) === null)
+      throw new StratafsError(`the mount has no limit of ${size} bytes: its next one will have it`)
+  }
+
+  /** A mount that has no engine yet gets it. */
+  async awaken(id: number): Promise<void> {
+    if (this.has(id)) await mountAnswers(this.places.merged(id), PATIENCE_MS)
+  }
+
+  async #ask(id: number, change: LimitChange): Promise<LimitReport | null> {
+    const directory = runDirectory()
+    const server = this.#served.get(id)
+    if (directory === null || server === undefined) return null
+    const reply = await askDaemon(this.#socketOf(directory, id, server.pid), { command: 'limit', change })
+    return reply.ok && !('obstacle' in (reply.result as object)) ? (reply.result as LimitReport) : null
+  }
+
   /** The mount of `id`, made where it is not there. Throws StratafsError. */
   async ensure({ id, chain, readOnly, options }: UnionWish): Promise<string> {
     const mountpoint = this.places.merged(id)
     const server = this.#served.get(id)
     if (server !== undefined) {
-      if (startTimeOf(server.pid) === server.startTime) return mountpoint
+      if (startTimeOf(server.pid) === server.startTime && isMountpoint(mountpoint)) return mountpoint
       this.log('warn', 'a mount had lost its server, and is made anew', { mountpoint: shown(mountpoint) })
       await this.drop(id)
     }
@@ -77,6 +120,8 @@ export class Unions {
       upper: readOnly ? null : { path: this.places.fs(id), work: this.places.work(id) },
       // What is known of the layers is with the layers; a container needs no copy of all of it.
       options: ['index=immutable', 'index_fill=visited', ...options],
+      // What has failed once is to say why.
+      mayWait: server === undefined,
     })
     this.#served.set(id, { pid, startTime: startTimeOf(pid) })
     return mountpoint
@@ -98,18 +143,37 @@ export class Unions {
     await untilGone(this.#socketOf(directory, id, server.pid), null, PATIENCE_MS)
   }
 
-  /** Everything below the root that is mounted, as the kernel has it. What is dead is taken away. */
-  find(): number[] {
+  /**
+   * Everything below the root that is mounted, as the kernel has it. What is dead is taken away. `waiting`: what has no
+   * engine yet, and is in no state file.
+   */
+  find(waiting: ReadonlyMap<string, number>): number[] {
     const served = new Map(listMounts().map(({ state }) => [state.device, state]))
     for (const entry of readMounts()) {
       const place = this.places.parse(entry.mountpoint)
       if (place?.place !== 'merged') continue
       const state = served.get(entry.device)
-      this.#served.set(place.id, { pid: state?.pid ?? -1, startTime: state?.startTime ?? '' })
-      if (state !== undefined || !isOurType(entry)) continue
+      const host = waiting.get(entry.mountpoint)
+      const startTime = state?.startTime ?? (host === undefined ? '' : startTimeOf(host))
+      this.#served.set(place.id, { pid: state?.pid ?? host ?? -1, startTime })
+      if (state !== undefined || host !== undefined || !isOurType(entry)) continue
       this.log('warn', 'a mount without a server is taken away', { mountpoint: shown(entry.mountpoint) })
       void this.drop(place.id)
     }
     return [...this.#served.keys()]
   }
+}
+
+/** Whether anything is mounted on `path` (latin1). What is mounted there is asked nothing. */
+function isMountpoint(path: string): boolean {
+  const own = mountIdOf(path)
+  return own !== null && own !== mountIdOf(path.slice(0, path.lastIndexOf('/')))
+}
+
+function mountIdOf(path: string): string | null {
+  const id = withFd(
+    native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0),
+    (fd) => readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1').match(/^mnt_id:\s*(\d+)/m)?.[1],
+  )
+  return typeof id === 'string' ? id : null
 }

@@ -1,7 +1,8 @@
 /** Labels of snapshots: what may be one, and those that ask for something. */
+import { byteCount, Expectation } from '../../daemon/options/values.js'
 import type { IdRange } from '../../layers/id-mapping.js'
 import type { Labels } from '../wire/messages.js'
-import { invalid, notOurs } from '../wire/refusal.js'
+import { invalid } from '../wire/refusal.js'
 
 /** Bytes of a name and its value together. */
 const LONGEST = 4096
@@ -16,9 +17,8 @@ export function checkedLabels(labels: Labels): Labels {
     if (Buffer.byteLength(name) + Buffer.byteLength(value) <= LONGEST) continue
     throw invalid(`label ${name.slice(0, 64)}: name and value have more than ${LONGEST} bytes together`)
   }
-  if (MAX_SIZE in labels)
-    throw notOurs(`label ${MAX_SIZE}: there are no quotas here, so nothing could keep a snapshot below a size`)
   mappingsOf(labels)
+  maxSizeOf(labels)
   // As containerd's own: a label without a value is none.
   return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''))
 }
@@ -29,6 +29,19 @@ export function mappingsOf(labels: Labels): string[] {
     ...mappingOf('uidmapping', UID_MAPPING, labels[UID_MAPPING]),
     ...mappingOf('gidmapping', GID_MAPPING, labels[GID_MAPPING]),
   ]
+}
+
+/** The most bytes that a snapshot may take up; 0: no limit. Throws Refusal. */
+export function maxSizeOf(labels: Labels): number {
+  const size = byteCount(labels[MAX_SIZE] || '0')
+  if (size instanceof Expectation) throw invalid(`label ${MAX_SIZE}: ${labels[MAX_SIZE]} ${size.words}`)
+  return size
+}
+
+/** What the labels ask of the mount of a snapshot, as mount options. Throws Refusal. */
+export function mountOptionsOf(labels: Labels, readOnly: boolean): string[] {
+  const size = readOnly ? 0 : maxSizeOf(labels)
+  return [...mappingsOf(labels), ...(size > 0 ? [`size=${size}`] : [])]
 }
 
 /** `CONTAINER:HOST:COUNT,…`: on disk are the container's ids, programs outside see the host's. */

@@ -7,11 +7,11 @@ import { pathBytes, shown } from '../../base/text.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Parts } from './snapshotter.js'
 
-/** Before the first call is answered. */
-export function recover(parts: Parts): void {
+/** Before the first call is answered. `waiting`: mounts without an engine, by mountpoint. */
+export function recover(parts: Parts, waiting: ReadonlyMap<string, number>): void {
   for (const name of readdirSync(pathBytes(parts.places.temporary)))
     rmSync(pathBytes(`${parts.places.temporary}/${name}`), { recursive: true, force: true })
-  const mounted = parts.unions.find()
+  const mounted = parts.unions.find(waiting)
   for (const snapshot of parts.records.all().reverse()) recoverRow(parts, snapshot)
   const known = new Map(parts.records.all().map((snapshot) => [snapshot.id, snapshot]))
   for (const id of mounted) {
@@ -48,7 +48,7 @@ function sweep({ places, trash, log }: Parts, known: ReadonlyMap<number, Snapsho
     const id = Number(name)
     if (known.has(id)) continue
     log('warn', 'a directory without a snapshot is removed', { path: shown(`${places.snapshots}/${name}`) })
-    if (Number.isSafeInteger(id) && String(id) === name) trash.add(id, Promise.resolve())
+    if (Number.isSafeInteger(id) && String(id) === name) trash.add(id, Promise.resolve(), true)
     else rmSync(pathBytes(`${places.snapshots}/${name}`), { recursive: true, force: true })
   }
 }

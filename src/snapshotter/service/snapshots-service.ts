@@ -28,7 +28,7 @@ export function snapshotsService(snapshotter: Snapshotter, handling: Handling): 
       return {}
     }),
     Stat: call('Stat', ({ key }: KeyRequest) => ({ info: infoOf(snapshotter.stat(key)) })),
-    Update: call('Update', (request: UpdateRequest) => ({ info: infoOf(snapshotter.update(request)) })),
+    Update: call('Update', async (request: UpdateRequest) => ({ info: infoOf(await snapshotter.update(request)) })),
     Usage: call('Usage', ({ key }: KeyRequest) => snapshotter.usage(key)),
     Cleanup: call('Cleanup', async () => {
       await snapshotter.cleanup()

@@ -13,7 +13,7 @@ import { Serial } from '../mounts/serial.js'
 import type { Trash } from '../mounts/trash.js'
 import type { Unions } from '../mounts/unions.js'
 import { parseFilters } from '../records/filters.js'
-import { mappingsOf } from '../records/labels.js'
+import { maxSizeOf, mountOptionsOf } from '../records/labels.js'
 import type { Records } from '../records/records.js'
 import { fieldOf, Kind, type Snapshot, type Usage } from '../records/snapshot.js'
 import type { CommitRequest, MountMessage, PrepareRequest, UpdateRequest } from '../wire/messages.js'
@@ -32,6 +32,9 @@ export class Snapshotter {
   readonly serial = new Serial()
   /** Of layers that were unpacked here and not touched since. */
   readonly #unpacked = new Map<number, Usage>()
+
+  /** Those that have been read for a commit: there are rows of them. */
+  readonly #read = new Set<number>()
 
   constructor(readonly parts: Parts) {}
 
@@ -75,7 +78,8 @@ export class Snapshotter {
   /** The mount of a snapshot, made where it is not there. */
   union({ id, kind, labels }: Snapshot): Promise<string> {
     const chain = this.parts.records.chain(id)
-    return this.parts.unions.ensure({ id, chain, readOnly: kind === Kind.VIEW, options: mappingsOf(labels) })
+    const readOnly = kind === Kind.VIEW
+    return this.parts.unions.ensure({ id, chain, readOnly, options: mountOptionsOf(labels, readOnly) })
   }
 
   /** What was active is a layer from now on, above `parent` where it had none and that is named. */
@@ -87,9 +91,11 @@ export class Snapshotter {
       const lowers = records.chain(id).map((below) => places.fs(below))
       settleLinks({ upper: places.fs(id), work: places.work(id), lowers })
       if (parent !== '') settleImplied(places.of(id), this.#layersFrom(parent))
+      this.#read.add(id)
       const usage = this.#unpacked.get(id) ?? (await readLayer(places.fs(id)))
       const { id: committed } = records.commit(key, name, parent, labels, usage)
       this.#unpacked.delete(id)
+      this.#read.delete(id)
       void unions.drop(committed)
       log('debug', 'committed', { key: name, ...usage })
     })
@@ -108,19 +114,26 @@ export class Snapshotter {
     await this.serial.run(id, () => this.#discard(records.remove(key)))
   }
 
-  #discard({ id }: Snapshot): void {
+  #discard({ id, kind }: Snapshot): void {
     const { unions, trash } = this.parts
     this.#unpacked.delete(id)
-    trash.add(id, unions.drop(id))
+    trash.add(id, unions.drop(id), kind === Kind.COMMITTED || this.#read.delete(id))
   }
 
   stat(key: string): Snapshot {
     return this.parts.records.get(key)
   }
 
-  update({ info, updateMask }: UpdateRequest): Snapshot {
+  /** A mount that is there keeps its owners; its limit changes with the label. */
+  async update({ info, updateMask }: UpdateRequest): Promise<Snapshot> {
     if (info === null) throw invalid('update: there is no snapshot to update')
-    return this.parts.records.update(info.name, info.labels, updateMask?.paths ?? [])
+    const { records, unions } = this.parts
+    const before = maxSizeOf(records.get(info.name).labels)
+    const updated = records.update(info.name, info.labels, updateMask?.paths ?? [])
+    const size = maxSizeOf(updated.labels)
+    if (size !== before && updated.kind === Kind.ACTIVE && unions.has(updated.id))
+      await unions.limit(updated.id, size).catch((error) => this.parts.log('warn', String(error), { key: updated.key }))
+    return updated
   }
 
   list(filters: readonly string[]): Snapshot[] {
@@ -133,7 +146,9 @@ export class Snapshotter {
     const { records, places } = this.parts
     const { id, kind, usage } = records.get(key)
     if (usage !== null) return usage
-    return kind === Kind.VIEW ? { inodes: 0, size: 0 } : measureTree(places.fs(id))
+    if (kind === Kind.VIEW) return { inodes: 0, size: 0 }
+    // With a limit the mount keeps count.
+    return (await this.parts.unions.counted(id)) ?? measureTree(places.fs(id))
   }
 
   /** Notes what an unpacked layer takes, while nobody else writes to it. */

@@ -29,6 +29,15 @@ function callerOf(metadata: Metadata): Caller {
   return { namespace: first('containerd-namespace'), lease: first('containerd-lease') }
 }
 
+/**
+ * The caller, with the namespace that the snapshot `key` (NAMESPACE/NUMBER/NAME) is of where the call names none:
+ * containerd tells proxied differs neither namespace nor lease (containerd#12328).
+ */
+export function inNamespaceOf(caller: Caller, key: string): Caller {
+  if (caller.namespace !== '') return caller
+  return { ...caller, namespace: /^([^/]+)\/\d+\//.exec(key)?.[1] ?? '' }
+}
+
 /** A call with one answer. */
 export function unary<Request, Response>(
   { log, observe }: Handling,

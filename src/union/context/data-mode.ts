@@ -6,8 +6,9 @@
  */
 
 import type { Layer } from '../../layers/layer-dir.js'
-import { CAP_SYS_ADMIN } from '../../syscalls/constants.js'
+import { AT_FDCWD, CAP_SYS_ADMIN, O_DIRECTORY, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { capable } from '../../syscalls/privilege.js'
 import { FsStatSlot } from '../../syscalls/stat.js'
 import type { UnionConfig } from './config.js'
@@ -57,7 +58,19 @@ export function wishFor(
 
 /** The wish of a mount of `layers`. */
 export function dataWish(config: UnionConfig, layers: readonly Layer[]): DataModeRequest {
-  return wishFor(config, capable(CAP_SYS_ADMIN), layers.some(isStacked))
+  return wishFor(
+    config,
+    capable(CAP_SYS_ADMIN),
+    layers.some((layer) => isStacked(layer.rootFd)),
+  )
+}
+
+/** The same before any layer has been opened. */
+export function wishBefore(config: UnionConfig): DataModeRequest {
+  const { lowers, dataLowers = [], upper } = config
+  const isOn = (path: string) => withFd(native.openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0), isStacked)
+  const paths = [...(upper === null ? [] : [upper]), ...lowers, ...dataLowers]
+  return wishFor(config, capable(CAP_SYS_ADMIN), paths.some(isOn))
 }
 
 /** What came of a wish. Pure. */
@@ -67,6 +80,6 @@ export function negotiatedMode(wish: DataModeRequest, terms: DataModeAgreed): Da
 }
 
 /** A filesystem over another leaves less depth for what is mounted over ours. */
-function isStacked(layer: Layer): boolean {
-  return native.statfs(layer.rootFd) >= 0 && STACKED.has(native.fsstat[FsStatSlot.TYPE]!)
+function isStacked(fd: number): boolean {
+  return native.statfs(fd) >= 0 && STACKED.has(native.fsstat[FsStatSlot.TYPE]!)
 }

@@ -1,0 +1,2 @@
+/** How the thread of the doors begins: see ../../cli/stratafs.cts. */
+void import('./door-worker.js')

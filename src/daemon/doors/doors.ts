@@ -1,0 +1,113 @@
+/**
+ * Mounts that are there and have no engine yet. mount(2) of FUSE takes a twentieth of a millisecond, an engine a
+ * hundred times that, and many a snapshot of containerd's is never looked into. So INIT is answered here, as the engine
+ * would answer it; whoever asks the mount anything waits until that is there.
+ */
+import { closeSync, readSync, writeSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
+import { StratafsError } from '../../base/failure.js'
+import type { Operations } from '../../operations/contract.js'
+import { type InitAnswer, termsOf } from '../../protocol/init.js'
+import { BUFFER_BYTES, sessionConfig } from '../../session/mount-config.js'
+import { Session } from '../../session/session.js'
+import { native } from '../../syscalls/native.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
+import { wishBefore } from '../../union/context/data-mode.js'
+import { WORKER_LIMITS } from '../engine/worker-limits.js'
+import { checkPlan } from '../mount/checks.js'
+import { attach, detach } from '../mount/mounter.js'
+import type { MountPlan } from '../options/mount-settings.js'
+import type { FromDoors } from './first-request.js'
+
+/** A mount without an engine. */
+export interface Door {
+  /** With paths resolved. */
+  readonly plan: MountPlan
+  readonly device: OwnedFd
+  readonly terms: readonly number[]
+}
+
+/** Whether a mount of `plan` can do without an engine for a while. */
+export function mayWait({ settings }: MountPlan): boolean {
+  return settings.engine !== 'hybrid' && !settings.recover && !settings.trace
+}
+
+/** Mounts; what may be refused without an engine is refused. */
+export function makeDoor(given: MountPlan): Door | StratafsError {
+  const plan = checkPlan(given)
+  if (plan instanceof StratafsError) return plan
+  const attached = attach(plan)
+  if (attached instanceof StratafsError) return attached
+  const { fd } = attached
+  const terms = answerInit(plan, fd)
+  if (terms !== null) return { plan, device: new OwnedFd(fd), terms }
+  detach(plan.mountpoint, true)
+  closeSync(fd)
+  return new StratafsError('the kernel cannot be agreed with', 'MOUNT_REFUSED')
+}
+
+const incoming = new ArrayBuffer(BUFFER_BYTES)
+const outgoing = new ArrayBuffer(BUFFER_BYTES)
+
+/** The kernel has sent INIT before mount(2) returned. What was agreed on, or null. */
+function answerInit({ settings, config }: MountPlan, fd: number): readonly number[] | null {
+  let agreed: InitAnswer | null = null
+  const choices = { timeout: settings.timeout, acl: config.acl, overlaid: false }
+  const session = new Session({
+    operations: { begin: () => {} } as unknown as Operations,
+    request: incoming,
+    reply: outgoing,
+    port: { read: () => 0, write: () => 0 },
+    config: sessionConfig(choices, wishBefore(config), {
+      resends: false,
+      agreed: (answer) => {
+        agreed = answer
+      },
+    }),
+    fault: () => {},
+  })
+  const length = session.handle(readSync(fd, new Uint8Array(incoming)))
+  writeSync(fd, new Uint8Array(outgoing, 0, length))
+  return agreed === null ? null : termsOf(agreed)
+}
+
+class Doors {
+  readonly #waiting = new Map<number, (request: Uint8Array | null) => void>()
+  #epoll = -1
+  #worker: Worker | null = null
+
+  /** The first request over `fd`; null where the mount goes without one. */
+  opened(fd: number): Promise<Uint8Array | null> {
+    this.#worker ??= this.#start()
+    return new Promise((resolve) => {
+      this.#waiting.set(fd, resolve)
+      native.epollAdd(this.#epoll, fd, fd)
+    })
+  }
+
+  #start(): Worker {
+    if (this.#epoll < 0) this.#epoll = native.epollCreate()
+    const worker = new Worker(new URL('./door-worker.cjs', import.meta.url), {
+      name: 'doors',
+      resourceLimits: WORKER_LIMITS,
+      workerData: { epoll: this.#epoll },
+      stdout: true,
+      stderr: true,
+    })
+    worker.on('message', ({ fd, request }: FromDoors) => {
+      const resolve = this.#waiting.get(fd)
+      this.#waiting.delete(fd)
+      resolve?.(request)
+    })
+    // What waits goes on waiting: the next thread sees it.
+    const again = () => {
+      this.#worker = this.#waiting.size > 0 ? this.#start() : null
+    }
+    worker.on('error', () => {}).on('exit', again)
+    worker.unref()
+    return worker
+  }
+}
+
+/** The process's own. */
+export const doors = new Doors()
