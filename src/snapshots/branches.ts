@@ -3,9 +3,12 @@
  * beside it, with its upper and workdir. What a branch stands on is a snapshot of the mount, which cannot go before it.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { errorWords } from '../base/errno-words.js'
+import { errnoWords, errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, printable, shown } from '../base/text.js'
+import { AT_FDCWD, LOCK_EX, O_DIRECTORY, O_RDONLY } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
+import { withFd } from '../syscalls/owned-fd.js'
 import { chainOf, readList } from './records.js'
 
 export interface BranchRecord {
@@ -45,10 +48,24 @@ export function readBranches(work: string): BranchRecord[] {
   }
 }
 
-/** In one step: a reader sees the whole of it, or what was there before. */
-export function writeBranches(work: string, branches: readonly BranchRecord[]): void {
-  const path = `${branchStore(work)}/branches.json`
+/**
+ * Writes what `change` makes of the list, while nobody else does: many branches may be made at once. Throws what it
+ * throws, with nothing written.
+ */
+export function changeBranches(work: string, change: (branches: BranchRecord[]) => readonly BranchRecord[]): void {
   mkdirSync(pathBytes(branchStore(work)), { recursive: true, mode: 0o700 })
+  const opened = native.openat(AT_FDCWD, branchStore(work), O_RDONLY | O_DIRECTORY, 0)
+  if (opened < 0) throw new StratafsError(`${shown(branchStore(work))} cannot be opened: ${errnoWords(opened)}`)
+  withFd(opened, (fd) => {
+    native.flock(fd, LOCK_EX)
+    writeBranches(work, change(readBranches(work)))
+    return 0
+  })
+}
+
+/** In one step: a reader sees the whole of it, or what was there before. */
+function writeBranches(work: string, branches: readonly BranchRecord[]): void {
+  const path = `${branchStore(work)}/branches.json`
   const fd = openSync(pathBytes(`${path}.new`), 'w', 0o600)
   try {
     writeFileSync(fd, `${JSON.stringify({ version: 1, branches }, null, 2)}\n`)

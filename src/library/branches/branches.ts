@@ -3,6 +3,7 @@
  * in the workdir of the mount that it branches off. A branch is a mount like others, so it can have branches, too.
  */
 
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
@@ -15,9 +16,9 @@ import {
   type BranchRecord,
   branchDirectory,
   branchOf,
+  changeBranches,
   heldByBranches,
   readBranches,
-  writeBranches,
 } from '../../snapshots/branches.js'
 import { freeName, recordOf } from '../../snapshots/names.js'
 import { chainOf, directoryOf, readJournal, readList, type SnapshotRecord } from '../../snapshots/records.js'
@@ -74,28 +75,41 @@ export async function createBranch(
   const begun = performance.now()
   const { work } = parentOf(mountpoint).config
   checkPlace(directory)
-  const branches = readBranches(work)
-  const free = freeName({ version: 1, base: null, snapshots: branches.map(asSnapshot) }, name, new Date())
-  if (free instanceof StratafsError)
-    throw free.code === 'EXISTS' ? new StratafsError(`there is a branch ${name} already`, 'EXISTS') : free
+  checkName(readBranches(work), name)
   const { record: snapshot, own } = await snapshotFor(mountpoint, work, name, options.from)
-  const id = branches.reduce((most, each) => Math.max(most, each.id), 0) + 1
-  const created = new Date().toISOString()
-  const record = { id, name, snapshot: snapshot.id, own, created, mountpoint: resolved(directory) }
-  makeBranchPlace(work, id, snapshot.id)
-  writeBranches(work, [...readBranches(work), record])
+  const record = addRecord(work, { name, snapshot: snapshot.id, own, mountpoint: resolved(directory) })
   try {
+    makeBranchPlace(work, record.id, snapshot.id)
     await mountRecord(mountpoint, record)
   } catch (error) {
-    writeBranches(
-      work,
-      readBranches(work).filter((each) => each.id !== id),
-    )
-    discard(work, id)
+    dropRecord(work, record.id)
     if (own) await removeSnapshot(mountpoint, snapshot.name, { background: true })
     throw error
   }
   return { ...summaryOf(work, record), milliseconds: performance.now() - begun }
+}
+
+function checkName(branches: readonly BranchRecord[], name: string): void {
+  const free = freeName({ version: 1, base: null, snapshots: branches.map(asSnapshot) }, name, new Date())
+  if (!(free instanceof StratafsError)) return
+  throw free.code === 'EXISTS' ? new StratafsError(`there is a branch ${name} already`, 'EXISTS') : free
+}
+
+function addRecord(work: string, given: Omit<BranchRecord, 'id' | 'created'>): BranchRecord {
+  let record: BranchRecord | null = null
+  changeBranches(work, (branches) => {
+    checkName(branches, given.name)
+    const id = branches.reduce((most, each) => Math.max(most, each.id), 0) + 1
+    record = { ...given, id, created: new Date().toISOString() }
+    return [...branches, record]
+  })
+  return record!
+}
+
+/** Its directory goes first: another branch may have its number then. */
+function dropRecord(work: string, id: number): void {
+  discard(work, id)
+  changeBranches(work, (branches) => branches.filter((each) => each.id !== id))
 }
 
 /** Mounts a branch again that was unmounted; nothing where it is mounted there. */
@@ -108,10 +122,7 @@ export async function mountBranch(mountpoint: Path, name: string, directory: Pat
   if (at !== null)
     throw new StratafsError(`branch ${name} is mounted on ${shown(at)}`, 'IN_USE', 'unmount it there first')
   await mountRecord(mountpoint, record)
-  writeBranches(
-    work,
-    readBranches(work).map((each) => (each.id === record.id ? record : each)),
-  )
+  changeBranches(work, (branches) => branches.map((each) => (each.id === record.id ? record : each)))
   return summaryOf(work, record)
 }
 
@@ -130,9 +141,7 @@ export async function removeBranch(mountpoint: Path, name: string): Promise<void
     throw new StratafsError(`branch ${child.name} branches off branch ${name}`, 'IN_USE', 'remove that one first')
   const at = mountedAt(work, record)
   if (at !== null) await unmount(pathBytes(at))
-  const branches = readBranches(work).filter(({ id }) => id !== record.id)
-  writeBranches(work, branches)
-  discard(work, record.id)
+  dropRecord(work, record.id)
   const snapshot = readList(work).snapshots.find(({ id }) => id === record.snapshot)
   const isNeeded = snapshot === undefined || heldByBranches(work).has(snapshot.id)
   if (record.own && !isNeeded && snapshot.removed === undefined) await removeWhenFree(mountpoint, snapshot.name)
@@ -241,11 +250,12 @@ function summaryOf(work: string, record: BranchRecord): BranchSummary {
 /** Beside whoever has it to do. */
 function discard(work: string, id: number): void {
   const store = `${work}/snapshots`
+  const aside = `old-branch${id}x${randomUUID().replaceAll('-', '')}`
   mkdirSync(pathBytes(store), { recursive: true, mode: 0o700 })
   try {
-    renameSync(pathBytes(branchDirectory(work, id)), pathBytes(`${store}/old-branch${id}`))
+    renameSync(pathBytes(branchDirectory(work, id)), pathBytes(`${store}/${aside}`))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  removeAside(work, [`old-branch${id}`])
+  removeAside(work, [aside])
 }
