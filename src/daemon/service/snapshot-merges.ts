@@ -134,17 +134,22 @@ export class SnapshotMerges {
       this.#looked = looked
       return sleep(0)
     })
-    await this.others.alone(() => this.#carryOut(merge, plan))
-    this.others.mount.log('info', 'the layer of a removed snapshot went into the one above', { name, into: into.name })
+    const milliseconds = await this.others.alone(() => this.#carryOut(merge, plan))
+    const told = { name, into: into.name, names: plan.moves.length, milliseconds }
+    this.others.mount.log('info', 'the layer of a removed snapshot went into the one above', told)
   }
 
-  async #carryOut(merge: Merge, plan: MergePlan): Promise<void> {
+  /** For how long the mount stood still. */
+  async #carryOut(merge: Merge, plan: MergePlan): Promise<number> {
     const { mount } = this.others
     const { work, id, into } = merge
-    if (!isAsPlanned(readList(work), id, into!) || heldByBranches(work).has(id)) return
+    if (!isAsPlanned(readList(work), id, into!) || heldByBranches(work).has(id)) return 0
     beginMerge(merge, plan)
     const path = directoryOf(work, id)
-    if (!mount.state().config.lowers.includes(path)) return resumeMerge(merge.upper, work, { id, into })
+    if (!mount.state().config.lowers.includes(path)) {
+      resumeMerge(merge.upper, work, { id, into })
+      return 0
+    }
     const answer = (await mount.engine.ask({ what: 'merge', plan }, true)) as MergeAnswer | null
     if (answer === null) throw new StratafsError('the engine has ended: the next mount goes on', 'DAEMON_DEAD')
     if ('refusal' in answer) {
@@ -153,6 +158,7 @@ export class SnapshotMerges {
     }
     this.#restate(path)
     finishMerge(merge)
+    return answer.milliseconds
   }
 
   #restate(path: string): void {
