@@ -143,7 +143,8 @@ it('ended before each change, and made again', () => {
   })
   const points = pointsOf(steps).filter(({ midway }) => !midway)
   assert.ok(points.length > 40, `${points.length}`)
-  for (const point of points)
+  // Every third of them: with each name they come again.
+  for (const point of points.filter((_, at) => at % 3 === 0))
     withTrees((trees) => {
       const outcome = plan(trees, 'theirs')
       assert.throws(() => hooked(ending(point), () => apply(trees, outcome)), Ended)
