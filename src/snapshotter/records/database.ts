@@ -2,9 +2,9 @@
  * The snapshotter's own memory: one SQLite file, one row a snapshot. A call is one transaction, on disk before the call
  * is answered, because containerd remembers what it was told on disk as well.
  *
- * SQLite would call fsync(2) for that, whose new mtime has the filesystem commit its journal, with all the data that
- * somebody else is writing: a call just after an unpacking took a quarter of a second. So the log (WAL) has its length
- * from the beginning, and after each commit fdatasync(2) is called here, which then concerns the log alone.
+ * SQLite would call fsync(2) for that, whose new mtime has the filesystem commit its journal, with what others write.
+ * So the log (WAL) has its length from the beginning, and after each commit fdatasync(2) is called here, which then
+ * concerns the log alone.
  */
 import { closeSync, fdatasyncSync, openSync, statSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
