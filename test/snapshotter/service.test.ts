@@ -1,7 +1,7 @@
 /** The snapshots service over its socket, as containerd calls it: its rules, what is on disk, what a kill leaves. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -128,6 +128,19 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.deepEqual(readdirSync(source), ['a', 'b'])
     assert.equal(files(), before + 1)
     await s.call('Remove', { key: 'idle' })
+  })
+
+  await t.test('a mount that can have no engine ends for whoever asks it, and the next call says why', async () => {
+    await layer(s, 'lost', 'next', 'l')
+    const { source } = await s.mountsOf('Prepare', 'doomed', 'lost')
+    const lower = join(s.root, 'snapshots', String(Number(source.split('/').at(-2)) - 1), 'fs')
+    renameSync(lower, `${lower}-away`)
+    assert.throws(() => readdirSync(source), /ENOTCONN|ECONNABORTED/)
+    assert.ok(await eventually(() => s.mountLine(source) === '', 5_000))
+    await rejects(s.call('Mounts', { key: 'doomed' }), status.UNKNOWN, /lower.*does not exist/)
+    renameSync(`${lower}-away`, lower)
+    assert.ok(readdirSync((await s.mountsOf('Mounts', 'doomed')).source).includes('l'))
+    for (const key of ['doomed', 'lost']) await s.call('Remove', { key })
   })
 
   await t.test(

@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks'
 import type { Connection, Statement } from '../../owner-index/database/database.js'
 import type { Labels } from '../wire/messages.js'
 import { alreadyThere, invalid, notFound, unfit } from '../wire/refusal.js'
-import { transaction } from './database.js'
+import { closeDatabase, transaction } from './database.js'
 import { checkedLabels } from './labels.js'
 import { Kind, type Snapshot, type Usage } from './snapshot.js'
 
@@ -153,7 +153,7 @@ export class Records {
   }
 
   close(): void {
-    this.db.close()
+    closeDatabase(this.db)
   }
 }
 
