@@ -43,7 +43,7 @@ export async function killUnder(
   let said = ''
   let done = ''
   child.stdout!.on('data', (chunk) => {
-    done = String(chunk).trim()
+    done += String(chunk)
   })
   child.stderr!.on('data', (chunk) => {
     said += String(chunk)
@@ -62,7 +62,7 @@ export async function killUnder(
   fs.rmSync(ground.stop)
   if (code !== 0) fault ??= `the program ended with ${code}: ${said.trim().slice(0, 500)}`
   fault ??= await leftovers(ground)
-  return { kills: pauses.length, pauses, done, fault }
+  return { kills: pauses.length, pauses, done: done.trim().split('\n').at(-1) ?? '', fault }
 }
 
 async function within(ended: Promise<number | null>, milliseconds: number, child: ChildProcess): Promise<unknown> {

@@ -157,6 +157,7 @@ class Process:
                 continue
             self.in_both(words, act)
         self.compare('.')
+        return count
 
     def compare(self, path):
         self.in_both(f'at the end, {path}', lambda p: (shown(p(path)), marks(p(path))))
@@ -185,7 +186,7 @@ def short(result):
 
 def child(number):
     try:
-        Process(number).run()
+        print(Process(number).run(), 'acts in process', number, flush=True)
     except (AssertionError, OSError) as error:
         print(f'process {number}: {error}', file=sys.stderr)
         return 1

@@ -5,6 +5,7 @@ import {
   type HostStatus,
   hostSockets,
   type StopAnswer,
+  UPGRADE_PATIENCE_MS,
   type UpgradeAnswer,
   upgradeQuestions,
 } from '../daemon/host/host-client.js'
@@ -62,7 +63,7 @@ export async function upgradeHosts(): Promise<UpgradedHosts> {
 async function askToMakeWay(socket: string): Promise<UpgradeAnswer | null> {
   let first: UpgradeAnswer | null = null
   for (const question of upgradeQuestions()) {
-    const answer = await askHost<UpgradeAnswer>(socket, question)
+    const answer = await askHost<UpgradeAnswer>(socket, question, UPGRADE_PATIENCE_MS)
     first ??= answer
     if (answer !== null && 'upgraded' in answer) return answer
   }

@@ -26,6 +26,8 @@ export type StopAnswer = { readonly stopped: number } | { readonly refused: Host
 export type UpgradeAnswer = { readonly upgraded: number } | { readonly refused: string; readonly pid: number }
 
 const PATIENCE_MS = 5_000
+/** The other version's process has come to its feet by then, also on a machine that has much to do. */
+export const UPGRADE_PATIENCE_MS = 20_000
 
 /** The sockets of this user's hosts; some may be left by hosts that were killed. */
 export function hostSockets(): string[] {
@@ -45,7 +47,7 @@ export function upgradeQuestions(): string[] {
 }
 
 /** The answer of the host that listens on `path`; null where none does, or it takes too long. */
-export function askHost<T>(path: string, question: string): Promise<T | null> {
+export function askHost<T>(path: string, question: string, patience = PATIENCE_MS): Promise<T | null> {
   return new Promise((resolve) => {
     const socket = connect(path)
     let text = ''
@@ -54,7 +56,7 @@ export function askHost<T>(path: string, question: string): Promise<T | null> {
       socket.destroy()
       resolve(answer)
     }
-    const late = setTimeout(() => finish(null), PATIENCE_MS)
+    const late = setTimeout(() => finish(null), patience)
     socket.setEncoding('utf8')
     socket.on('connect', () => socket.write(`${question}\0`))
     socket.on('data', (chunk) => {
