@@ -54,6 +54,9 @@ export async function changeLayers(mount: SnapshotMount, request: LayersRequest)
 function check(mount: SnapshotMount, from: readonly string[], lowers: readonly string[]): void {
   const { config, hybrid } = mount.state()
   const refused = (fault: string, remedy: string): StratafsError => new StratafsError(fault, 'FAILED', remedy)
+  // Looking at the mountpoint would wait for the thread that looks.
+  if (mount.engine.notify === undefined)
+    throw refused('a mount over fuse-native keeps its layers', 'mount without --transport fuse-native')
   if (hybrid) throw refused('a mount with engine=hybrid keeps its layers', 'mount with engine=fuse')
   if ((config.snapshots ?? 0) > 0)
     throw refused('a mount that stands on snapshots keeps its layers, which are theirs, too', 'commit, and mount anew')
