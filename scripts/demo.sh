@@ -2,9 +2,10 @@
 # `npm run demo`: the main job, on real layers, told step by step. It builds three layers (a Debian root filesystem,
 # packages installed on top, configuration on top of that), the upper two through stratafs itself; merges them with a
 # writable upper; reads, writes, deletes, renames and runs programs in the merged tree; unmounts, shows what the upper
-# directory holds, and checks that the layers below are byte for byte what they were. Asks nothing; needs root (for
-# chroot and mounts); removes what it made, but keeps layers 1 and 2 in .cache/demo for the next time (--fresh builds
-# them anew). --transport fuse-native mounts over the package fuse-native, with nothing compiled but TypeScript.
+# directory holds; undoes a mistake by a snapshot; and checks that the layers below are byte for byte what they were.
+# Asks nothing; needs root (for chroot and mounts); removes what it made, but keeps layers 1 and 2 in .cache/demo for
+# the next time (--fresh builds them anew). --transport fuse-native mounts over the package fuse-native, with nothing
+# compiled but TypeScript; it has no snapshots.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -113,6 +114,25 @@ show_inside "$merged" sh -c "echo '{\"answer\": 42}' > /tmp/made-inside; ls -l /
 step 'Unmount, and look at what the upper directory holds: only the differences'
 show stratafs unmount "$merged"
 list_upper "$work/upper" usr/share/documentation
+
+if [ "$transport" != fuse-native ]; then
+  step 'A mistake, undone by a snapshot: one of a system in use is made in a moment, and gone back to'
+  undo=$work/undo
+  mkdir -p "$undo/upper" "$undo/work" "$undo/merged"
+  stratafs mount --lower "$work/configuration" --lower "$cache/packages" --lower "$cache/base" \
+    --upper "$undo/upper" --work "$undo/work" "$undo/merged"
+  show sh -c "echo 'an hour of work' > '$undo/merged/root/notes'"
+  show stratafs snapshot create "$undo/merged" before-cleaning-up
+  show sh -c "rm -rf '$undo/merged/root/notes' '$undo/merged/usr/bin'; echo more > '$undo/merged/root/later'"
+  show_failing chroot "$undo/merged" ls /
+  note "$(stratafs snapshot diff "$undo/merged" before-cleaning-up | wc -l) paths are others than in the snapshot"
+  show stratafs snapshot restore "$undo/merged" before-cleaning-up
+  show cat "$undo/merged/root/notes"
+  show_inside "$undo/merged" ls /root
+  note 'and what was done since can be gone back to as well:'
+  show stratafs snapshot list "$undo/merged"
+  stratafs unmount "$undo/merged"
+fi
 
 step 'Check: the three layers are byte for byte what they were'
 [ "$before" = "$(fingerprint "$work/configuration" "$cache/packages" "$cache/base")" ] || die 'a layer changed'

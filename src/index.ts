@@ -111,6 +111,13 @@ export {
 } from './library/layers.js'
 export { type LimitOptions, limit, type UpperLimitReport } from './library/limit.js'
 export {
+  type AddLayersOptions,
+  addLayers,
+  type LayersChanged,
+  removeLayers,
+  replaceLayer,
+} from './library/live/layers.js'
+export {
   type InspectDocument,
   inspect,
   inspectAll,

@@ -17,7 +17,7 @@ type Maybe = Side | string
 export async function contenders(args: Arguments): Promise<Contenders> {
   const peers = args.peers.map(({ name, command }) => program(name, command.split(' '), `\`${command}\``))
   const all: Maybe[] = [kernelOverlayfs(), debians(), ...peers, ...(await ours())]
-  const usual = (side: Side) => !side.name.endsWith(' recover')
+  const usual = ({ name }: Side) => !name.endsWith(' recover') && !name.endsWith(' limit')
   const named = (side: Side) => (args.sides.length === 0 ? usual(side) : args.sides.includes(side.name))
   const wanted = (side: Maybe) => typeof side === 'string' || named(side)
   return {
@@ -36,9 +36,20 @@ async function ours(): Promise<Maybe[]> {
   const cached: Maybe = (await hasDataMode('cached'))
     ? counted(program('stratafs cached', ownCommand(), 'as root, with `-o data=cached`', ',data=cached'))
     : 'stratafs cached: this build has no data=cached'
+  const limited: Maybe =
+    typeof cached === 'string'
+      ? 'stratafs cached limit: this build has no data=cached'
+      : counted(
+          program(
+            'stratafs cached limit',
+            ownCommand(),
+            'as root, with `-o data=cached,size=1t`',
+            ',data=cached,size=1t',
+          ),
+        )
   const about = 'as root, with `-o engine=hybrid`: kernel overlayfs above the lower layers as stratafs shows them'
   const hybrid = counted(program('stratafs hybrid', ownCommand(), about, ',engine=hybrid'))
-  return [own, asleep(), cached, ...kept(), hybrid, await asUser(), overFuseNative()]
+  return [own, asleep(), cached, limited, ...kept(), hybrid, await asUser(), overFuseNative()]
 }
 
 const counted = (side: Side): Side => ({ ...side, counting: ownCommand() })

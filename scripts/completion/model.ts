@@ -60,6 +60,7 @@ const BY_NAME: Readonly<Record<string, Kind>> = {
   store: 'directory',
   layout: 'directory',
   directory: 'directory',
+  directories: 'directory',
   merged: 'mountpoint',
   o: 'options',
   'log-file': 'file',
@@ -84,6 +85,8 @@ const BY_COMMAND: Readonly<Record<string, Kind>> = {
   'explore target': 'image',
   'explore index': 'file',
   'snapshotter address': 'file',
+  'layer remove layers': 'directory',
+  'layer replace layer': 'directory',
 }
 /** What is written freely: a test looks that nothing else is. */
 export const FREE = [

@@ -14,6 +14,7 @@ import { statsCommand } from './commands/stats.js'
 import { exploreCommand } from './explore/explore.js'
 import { imageCommand } from './image/image.js'
 import { storeCommand } from './image/store.js'
+import { layerCommand } from './layer/layer.js'
 import { mountCommand, type RunMount } from './mount/mount.js'
 import { COMMANDS } from './mount/mount-program.js'
 import { healthCommand } from './mounts/health.js'
@@ -97,6 +98,7 @@ export function describe(parser: Argv, args: readonly string[], outcome: Outcome
     ...layers,
     snapshotCommand,
     branchCommand,
+    layerCommand,
     bundleCommand,
     snapshotterCommand,
     completionCommand,

@@ -4,7 +4,6 @@
  */
 
 import { StratafsError } from '../base/failure.js'
-import { shown } from '../base/text.js'
 import { stackIdentity } from '../owner-index/database/stack-identity.js'
 import type { ChangeRecorder } from '../owner-index/engine/change-recorder.js'
 import type { LowerIndex } from '../owner-index/engine/lower-index.js'
@@ -20,12 +19,15 @@ import { hurryFilling, placeFilled } from '../union/copy-up/filling.js'
 import { noteWritten } from '../union/data/content-fd.js'
 import { describeUnion, type UnionDescription } from '../union/describe.js'
 import { listingOf } from '../union/lookup/merged-directory.js'
+import { Outlived } from '../union/outlived.js'
+import { type Restacked, type RestackOrder, restack } from '../union/restack/restack.js'
 import { setUp, tearDown } from '../union/setup.js'
 import { type Frozen, freeze } from '../union/snapshot/freeze.js'
 import { type Merged, mergeLayer } from '../union/snapshot/merge-layer.js'
 import { leave, type RestoreOrder, restore } from '../union/snapshot/restore.js'
 import { Ledger } from '../union/state/ledger.js'
 import type { StateMemory } from '../union/state/memory.js'
+import { unsettled } from '../union/unsettled.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
   type HiddenPath,
@@ -51,7 +53,7 @@ import { rename } from './rename.js'
 import { type Leftover, resume } from './resume.js'
 import { getxattr, listxattr, removexattr, setxattr } from './xattrs.js'
 
-export type { RestoreOrder } from '../union/snapshot/restore.js'
+export type { Restacked, RestackOrder, RestoreOrder }
 
 export interface Engine {
   readonly operations: Operations
@@ -97,11 +99,13 @@ export interface Engine {
   freeze(id: number, name: string): Frozen | StratafsError
   /**
    * Puts an empty upper on a snapshot in the place of the present one: every nodeid but the root's is stale then. The
-   * names in the root before and after it; or why not. Words are latin1.
+   * names in the root before and after it, where the order asks for them; or why not. Words are latin1.
    */
   restore(order: RestoreOrder): string[] | StratafsError
   /** Makes one of two layers that are snapshots, with nobody the wiser; or says why not. */
   merge(plan: MergePlan): Merged | StratafsError
+  /** Puts the mount on other lower layers, or says who needs one that would go, or why it cannot be. */
+  restack(order: RestackOrder): Restacked | StratafsError
   /** What the kernel knows, kept for the next process; null: this mount ends with its own. */
   readonly ledger: Ledger | null
   /** Goes on where another engine has died, before anything is served: see operations/resume.ts. */
@@ -134,6 +138,7 @@ export function createEngine(
   let changes: ChangeRecorder | null = null
   const operations = metadata === undefined ? plain : metadataView(u, plain, metadata)
   let parked: ReadonlyMap<number, number> = new Map()
+  const outlived = new Outlived()
   return {
     operations,
     freeze: (id, name) => unsettled(u) ?? freeze(u, id, name),
@@ -145,8 +150,10 @@ export function createEngine(
       const next = restore(last, order, (config) => setUp(config, binding, log))
       if (next instanceof StratafsError) return next
       u = next
-      return turnTo(last, next, operations)
+      outlived.addUnion(last)
+      return turnTo(last, next, operations, order.byName)
     },
+    restack: (order) => unsettled(u, 'keeps its layers') ?? restack(u, order, (each) => outlived.addLayers(each)),
     dataWish: u.dataWish,
     ledger: u.nodes.ledger,
     resume: (left) =>
@@ -166,6 +173,7 @@ export function createEngine(
     },
     identity: () => stackIdentity(u),
     tendIndex: () => {
+      outlived.tend(u)
       noteWritten(u)
       u.limit?.tend()
       if (changes !== null) logWritten(u, changes)
@@ -190,6 +198,7 @@ export function createEngine(
       return changes?.flush(true) ?? null
     },
     close: () => {
+      outlived.end()
       changes?.flush()
       u.lowerIndex?.flush()
       for (const fd of parked.values()) native.close(fd)
@@ -200,27 +209,15 @@ export function createEngine(
   }
 }
 
-/** A file that is still being copied up lies nowhere yet: in no snapshot, and in nothing that can be gone back from. */
-function unsettled(u: Union): StratafsError | null {
-  if (u.nodes.ledger !== null)
-    return new StratafsError('a mount with recover=on has no snapshots', 'FAILED', 'mount without recover=on')
-  const isOnWay = placeFilled(u)
-  const [node] = u.filling
-  if (node === undefined && !isOnWay) return null
-  const fault = `${shown(node?.name ?? 'a file')} is still being copied up`
-  return new StratafsError(fault, 'IN_USE', 'try again, or see the log for why it cannot be')
-}
-
-/** `next` serves in the place of `last`; the names in both roots. */
-function turnTo(last: Union, next: Union, operations: Operations): string[] {
-  const names = [last, next]
+/** `next` serves in the place of `last`; the names in both roots, where they are wanted. */
+function turnTo(last: Union, next: Union, operations: Operations, byName: boolean): string[] {
+  const names = (byName ? [last, next] : [])
     .map((u) => listingOf(u, u.root))
     .flatMap((list) => (typeof list === 'number' ? [] : list.names()))
   next.nodes.continueAfter(last.nodes)
   next.data = last.data
   Object.assign(next.counters, last.counters)
   leave(last)
-  tearDown(last, false)
   Object.assign(operations, operationsOf(next))
   return [...new Set(names)]
 }

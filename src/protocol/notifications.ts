@@ -7,7 +7,21 @@ import { FUSE_ROOT_ID } from './opcodes.js'
 
 const INVAL_INODE = 2
 const INVAL_ENTRY = 3
+const INC_EPOCH = 8
 const HEADER = 16
+
+/** The protocol's minor version from which on `newEpoch` is understood (Linux 6.16). */
+export const EPOCH_MINOR = 44
+
+/**
+ * All names that the kernel knows are looked up anew when somebody uses them next, however many there are; the root's
+ * attributes and list are asked for again.
+ */
+export function newEpoch(): Uint8Array[] {
+  const bytes = Buffer.alloc(HEADER)
+  begin(bytes, INC_EPOCH)
+  return [bytes, forgetInode(FUSE_ROOT_ID)]
+}
 
 /**
  * The whole tree is another one: all that is known below `names` of the root, and the root's own attributes and names.
@@ -25,7 +39,8 @@ function forgetEntry(parent: number, name: string): Uint8Array {
   return bytes
 }
 
-function forgetInode(nodeid: number): Uint8Array {
+/** Attributes, content and names of one inode. */
+export function forgetInode(nodeid: number): Uint8Array {
   const bytes = Buffer.alloc(HEADER + 24)
   begin(bytes, INVAL_INODE)
   bytes.writeBigUInt64LE(BigInt(nodeid), HEADER)

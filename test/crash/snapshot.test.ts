@@ -137,7 +137,7 @@ function restoreUnder(run: Run, hook: Hook): void {
     viewOf(s)
     writeJournal(config.work!, { restore: { id: 1, token: 'abc' } })
     hooked(hook, () => {
-      const restored = s.engine.restore({ id: 1, token: 'abc', config })
+      const restored = s.engine.restore({ id: 1, token: 'abc', config, byName: false })
       if (restored instanceof StratafsError) throw restored
     })
   })

@@ -1,4 +1,4 @@
-/** Random histories of a mount with snapshots, beside plain copies (history.ts). `npm run histories` runs many. */
+/** Random histories of a mount with snapshots, beside plain copies (history.ts). `npm run test:snapshots` runs many. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,7 +1,18 @@
 /** `stratafs snapshot`, and what other commands make of a mount that has some. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { needsRoot, type Workspace, workspace } from '../daemon/harness.js'
@@ -243,4 +254,22 @@ test('branches: made, listed, merged, removed', needsRoot, (t) => {
   assert.equal(readFileSync(join(third, 'deep'), 'utf8'), 'deep')
   for (const name of ['one', 'two']) done(w, 'branch', 'rm', w.merged, name)
   assert.deepEqual(JSON.parse(done(w, 'branch', 'list', w.merged, '--json')).branches, [])
+})
+
+test('a hard link of a lower group that lost the name it was known by keeps its own content', needsRoot, (t) => {
+  const w = workspace(t)
+  writeFileSync(join(w.base, 'j'), 'of both')
+  linkSync(join(w.base, 'j'), join(w.base, 'k'))
+  done(w, 'mount', '-o', w.options, w.merged)
+  chmodSync(at(w, 'k'), 0o600)
+  done(w, 'unmount', w.merged)
+  done(w, 'mount', '-o', w.options, w.merged)
+  // Known as k, then as j.
+  for (const name of ['k', 'j']) statSync(at(w, name))
+  renameSync(at(w, 'b'), at(w, 'k'))
+  done(w, 'snapshot', 'create', w.merged, 'one')
+  linkSync(at(w, 'j'), at(w, 'l'))
+  const texts = ['j', 'k', 'l'].map((name) => readFileSync(at(w, name), 'utf8'))
+  assert.deepEqual(texts, ['of both', 'base b\n', 'of both'])
+  assert.equal(readFileSync(join(w.upper, 'l'), 'utf8'), 'of both')
 })

@@ -6,6 +6,7 @@ import { printJson } from '../terminal/print.js'
 import type * as branches from './branches.js'
 import type * as images from './images.js'
 import type * as layers from './layers.js'
+import type * as liveLayers from './live-layers.js'
 import type * as mounts from './mounts.js'
 import type * as owners from './owners.js'
 import type * as snapshots from './snapshots.js'
@@ -39,6 +40,9 @@ export interface Documents {
   readonly 'branch mount': branches.BranchMountDocument
   readonly 'branch merge': branches.BranchMergeDocument
   readonly 'branch rm': branches.BranchRmDocument
+  readonly 'layer add': liveLayers.LayerAddDocument
+  readonly 'layer remove': liveLayers.LayerRemoveDocument
+  readonly 'layer replace': liveLayers.LayerReplaceDocument
   readonly diff: layers.DiffDocument
   readonly commit: layers.CommitDocument
   readonly apply: layers.ApplyDocument

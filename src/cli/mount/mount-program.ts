@@ -45,6 +45,7 @@ export const COMMANDS = [
   'store',
   'explore',
   'bundle',
+  'layer',
   'snapshotter',
   'completion',
   'help',

@@ -6,9 +6,9 @@
  * is in the database when the reply comes), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
  * many seconds), snapshot (`name` and `message`, text or null; answered when it is made), restore (`name`; `keep`: what
- * was done since, as a snapshot), forget (`name` of a snapshot), merging (what becomes of those), release and end
- * (unmount, as SIGTERM does: the connection closes when the daemon has gone). Paths in it are latin1 strings, as
- * everywhere inside.
+ * was done since, as a snapshot), forget (`name` of a snapshot), merging (what becomes of those), layers (`from`: the
+ * lower layers as they are, `lowers` and `layerNames`: as they are to be, top first), release and end (unmount, as
+ * SIGTERM does: the connection closes when the daemon has gone). Paths in it are latin1 strings, as everywhere inside.
  */
 
 import type { LimitChange } from '../../operations/change-limit.js'
@@ -26,6 +26,12 @@ export type ControlRequest =
   | { readonly command: 'restore'; readonly name: string; readonly keep: boolean }
   | { readonly command: 'forget'; readonly name: string }
   | { readonly command: 'merging' }
+  | {
+      readonly command: 'layers'
+      readonly from: readonly string[]
+      readonly lowers: readonly string[]
+      readonly layerNames: readonly string[]
+    }
   | { readonly command: 'hold'; readonly seconds: number }
   | { readonly command: 'release' }
   | { readonly command: 'end' }
@@ -67,11 +73,21 @@ export function parseRequest(line: string): ControlRequest | null {
       return { command, name: value.name, keep: value.keep }
     if (command === 'forget' && typeof value.name === 'string') return { command, name: value.name }
     if (command === 'merging') return { command }
+    if (command === 'layers') return layersRequest(value)
     if (command === 'level' && typeof value.level === 'string') return { command, level: value.level }
     return null
   } catch {
     return null
   }
+}
+
+function layersRequest({ from, lowers, layerNames }: Record<string, unknown>): ControlRequest | null {
+  if (!isTexts(from) || !isTexts(lowers) || !isTexts(layerNames)) return null
+  return { command: 'layers', from, lowers, layerNames }
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
 function limitRequest(change: unknown): ControlRequest | null {

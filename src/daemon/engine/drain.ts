@@ -94,18 +94,22 @@ export class Drain {
 
 export type FreezingQuestion = Extract<
   Question,
-  { what: 'drain' | 'resume' | 'written' | 'freeze' | 'merge' | 'restore' }
+  { what: 'drain' | 'resume' | 'written' | 'freeze' | 'merge' | 'restore' | 'restack' }
 >
 
 /**
- * The steps of a snapshot after `drain`. `written`: what the device has written itself. What was put aside is served
- * when the messages have been read.
+ * The steps of a snapshot after `drain`, and other lower layers. `written`: what the device has written itself. What
+ * was put aside is served when the messages have been read.
  */
 export function answerFreezing(question: FreezingQuestion, engine: Engine, drain: Drain, written: number): unknown {
   if (question.what === 'written') return drain.written + written
   if (question.what === 'merge') {
     const merged = engine.merge(question.plan)
     return merged instanceof StratafsError ? { refusal: merged.toJSON() } : merged
+  }
+  if (question.what === 'restack') {
+    const done = engine.restack(question.order)
+    return done instanceof StratafsError ? { refusal: done.toJSON() } : done
   }
   let stays = false
   try {
@@ -116,6 +120,10 @@ export function answerFreezing(question: FreezingQuestion, engine: Engine, drain
       return { names, upperFd: engine.upperFd }
     }
     if (question.what !== 'freeze') return true
+    if (question.written !== null && question.written !== drain.written + written) {
+      stays = true
+      return { again: true }
+    }
     const frozen = engine.freeze(question.id, question.name)
     stays = question.stays
     return frozen instanceof StratafsError ? { refusal: frozen.toJSON() } : frozen

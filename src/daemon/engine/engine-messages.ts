@@ -6,7 +6,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { FailureRecord } from '../../base/failure.js'
 import type { Level } from '../../base/log.js'
 import type { LimitChange } from '../../operations/change-limit.js'
-import type { RestoreOrder } from '../../operations/engine.js'
+import type { Restacked, RestackOrder, RestoreOrder } from '../../operations/engine.js'
 import type { MergePlan } from '../../snapshots/merge-plan.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
@@ -60,24 +60,40 @@ export type Question =
   | { readonly what: 'settle' }
   /** How much has been written since `drain`, as a number that only grows. */
   | { readonly what: 'written' }
-  /** Freezes the upper; a FreezeAnswer. `stays`: what was put aside waits on, until `restore` or `resume`. */
-  | { readonly what: 'freeze'; readonly id: number; readonly name: string; readonly stays: boolean }
+  /**
+   * Freezes the upper; a FreezeAnswer. `stays`: what was put aside waits on, until `restore` or `resume`. `written`: it
+   * is frozen only where no more than that has been written; null: however much.
+   */
+  | {
+      readonly what: 'freeze'
+      readonly id: number
+      readonly name: string
+      readonly stays: boolean
+      readonly written: number | null
+    }
   /** Makes one of two snapshots' layers; a MergeAnswer. */
   | { readonly what: 'merge'; readonly plan: MergePlan }
   /** Goes back to a snapshot; a RestoreAnswer. */
   | { readonly what: 'restore'; readonly order: RestoreOrder }
+  /** Puts the mount on other lower layers; a RestackAnswer. */
+  | { readonly what: 'restack'; readonly order: RestackOrder }
 
 /** Words are latin1. */
 export type FreezeAnswer =
   | { readonly copied: readonly string[]; readonly unfinished: boolean; readonly milliseconds: number }
   | { readonly refusal: FailureRecord }
+  /** More was written, nothing has been done, and what was put aside waits on. */
+  | { readonly again: true }
 
 export type MergeAnswer = { readonly milliseconds: number } | { readonly refusal: FailureRecord }
 
-/** The names in the root before and after. Words are latin1. */
+/** `names`: those in the root before and after, where the order asks for them. Words are latin1. */
 export type RestoreAnswer =
   | { readonly names: readonly string[]; readonly upperFd: number }
   | { readonly refusal: FailureRecord }
+
+/** Words are latin1. */
+export type RestackAnswer = Restacked | { readonly refusal: FailureRecord }
 
 /** What is said of one mount to the thread that serves it. */
 export type ToMount =

@@ -72,7 +72,18 @@ function makeDirectory(path: string): unknown {
   }
 }
 
-function findPlaces({ config, mountpoint: on }: MountPlan, workFailure: unknown): Places | StratafsError {
+/** The lower layers of a mount that is there already, resolved; or why they cannot be its layers. */
+export function checkLowers(mountpoint: string, config: UnionConfig): string[] | StratafsError {
+  const places = findPlaces({ config, mountpoint }, null)
+  if (places instanceof StratafsError) return places
+  const error = checkOverlaps(places) ?? checkMountpoint(places)
+  return error ?? places.lowers.slice(0, config.lowers.length).map(({ path }) => path)
+}
+
+function findPlaces(
+  { config, mountpoint: on }: Pick<MountPlan, 'config' | 'mountpoint'>,
+  workFailure: unknown,
+): Places | StratafsError {
   const mountpoint = resolveDir('mountpoint', on)
   if (mountpoint instanceof StratafsError) return mountpoint
   const lowers: ResolvedDir[] = []

@@ -10,12 +10,13 @@ import { pathBytes } from '../../base/text.js'
 import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
+import type { FreezeAnswer } from '../engine/engine-messages.js'
 import type { DirectoryLocks } from '../mount/locks.js'
 import { mountedOn, readMounts } from '../mount/mountinfo.js'
 import type { MountState } from '../mount/run-directory.js'
 
 /** How often pages are written out until none were left to write. */
-const ROUNDS = 4
+const ROUNDS = 8
 
 /** How long copies of large files are waited for, and how often they are asked about. */
 const COPIES_MS = 60_000
@@ -46,15 +47,38 @@ export async function settleCopies(mount: SnapshotMount): Promise<void> {
   }
 }
 
-/** False where a program wrote all the time, so that pages of it may be in the snapshot and earlier ones not. */
-export async function drain({ engine }: SnapshotMount, pages: number): Promise<boolean> {
+/** Changes of the tree wait from here on. */
+export async function drain({ engine }: SnapshotMount): Promise<void> {
   const begun = await engine.ask({ what: 'drain' })
   if (begun === null) throw new StratafsError('this mount cannot be drained: it is served by fuse-native, or too busy')
   if (begun === false) throw new StratafsError('the mount is held still by another', 'IN_USE', 'wait for its end')
-  for (let round = 0; pages >= 0 && round < ROUNDS; round++) {
-    const before = await engine.ask({ what: 'written' })
-    await native.syncfsBeside(pages)
-    if ((await engine.ask({ what: 'written' })) === before) return true
+}
+
+/** An answer that says what came of it. */
+export type Frozen = Exclude<FreezeAnswer, { again: true }>
+
+/**
+ * Has the upper frozen by `freeze` when nothing has been written since the pages of `fd`, the mount (-1: none), went
+ * out. `settled`: false where a program wrote all the time, so that pages of it may be in the snapshot and earlier ones
+ * not.
+ */
+export async function whenQuiet(
+  mount: SnapshotMount,
+  fd: number,
+  freeze: (written: number | null) => Promise<FreezeAnswer | null>,
+): Promise<{ answer: Frozen | null; settled: boolean }> {
+  for (let round = 0; fd >= 0 && round < ROUNDS; round++) {
+    const written = await writeOut(mount, fd)
+    const answer = written === null ? { again: true as const } : await freeze(written)
+    if (answer === null || !('again' in answer)) return { answer, settled: true }
   }
-  return pages < 0
+  const answer = await freeze(null)
+  return { answer: answer === null || 'again' in answer ? null : answer, settled: fd < 0 }
+}
+
+/** Writes pages out. How much has been written in all, where nothing came meanwhile; else null. */
+export async function writeOut({ engine }: SnapshotMount, pages: number): Promise<number | null> {
+  const before = await engine.ask({ what: 'written' })
+  await native.syncfsBeside(pages)
+  return (await engine.ask({ what: 'written' })) === before ? (before as number) : null
 }

@@ -8,8 +8,7 @@ import { randomUUID } from 'node:crypto'
 import { errorWords } from '../../base/errno-words.js'
 import { failureFrom, StratafsError } from '../../base/failure.js'
 import { fromText, shown } from '../../base/text.js'
-import { removeDatabase } from '../../owner-index/database/in-use.js'
-import { forgetTree } from '../../protocol/notifications.js'
+import { EPOCH_MINOR, forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { removeAside } from '../../snapshots/aside.js'
 import { freeName, recordOf } from '../../snapshots/names.js'
 import {
@@ -26,17 +25,26 @@ import {
   writeList,
 } from '../../snapshots/records.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
-import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'
-import { drain, openMount, type SnapshotMount, settleCopies } from './snapshot-drain.js'
+import { endIndex } from './end-index.js'
+import { changeLayers } from './layers.js'
+import {
+  drain,
+  type Frozen,
+  openMount,
+  type SnapshotMount,
+  settleCopies,
+  whenQuiet,
+  writeOut,
+} from './snapshot-drain.js'
 import { SnapshotMerges } from './snapshot-merges.js'
 
-type SnapshotRequest = Extract<ControlRequest, { command: 'snapshot' | 'restore' | 'forget' | 'merging' }>
+type SnapshotRequest = Extract<ControlRequest, { command: 'snapshot' | 'restore' | 'forget' | 'merging' | 'layers' }>
 
-const COMMANDS = ['snapshot', 'restore', 'forget', 'merging']
+const COMMANDS = ['snapshot', 'restore', 'forget', 'merging', 'layers']
 
 export function isAboutSnapshots(request: ControlRequest): request is SnapshotRequest {
   return COMMANDS.includes(request.command)
@@ -65,7 +73,7 @@ export class MountSnapshots {
     setTimeout(() => this.#merges.begin(), SOON_MS).unref()
   }
 
-  /** A SnapshotMade, a SnapshotRestored, a MergeStatus, or null. */
+  /** A SnapshotMade, a SnapshotRestored, a MergeStatus, a LayersChanged, or null. */
   async answer(request: SnapshotRequest): Promise<ControlReply> {
     try {
       const result = await (request.command === 'merging'
@@ -80,6 +88,7 @@ export class MountSnapshots {
 
   async #do(request: Exclude<SnapshotRequest, { command: 'merging' }>): Promise<unknown> {
     if (request.command === 'snapshot') return this.#create(request.name, request.message, { stays: false })
+    if (request.command === 'layers') return changeLayers(this.mount, request)
     if (request.command === 'restore') return this.#restore(request.name, request.keep)
     return this.#merges.remove(this.#workdir(), request.name)
   }
@@ -130,15 +139,14 @@ export class MountSnapshots {
     const begun = performance.now()
     const pages = await openMount(this.mount)
     let settled = true
-    let answer: FreezeAnswer | null = null
+    let answer: Frozen | null = null
     try {
-      if (pages !== null) await native.syncfsBeside(pages.fd)
+      const fd = pages?.fd ?? -1
+      if (fd >= 0) await writeOut(this.mount, fd)
       await settleCopies(this.mount)
-      settled = await drain(this.mount, pages?.fd ?? -1)
-      answer = (await this.mount.engine.ask(
-        { what: 'freeze', id: record.id, name: fromText(record.name), stays },
-        true,
-      )) as FreezeAnswer | null
+      await drain(this.mount)
+      const freeze = (written: number | null) => this.#freeze(record, stays, written)
+      ;({ answer, settled } = await whenQuiet(this.mount, fd, freeze))
     } finally {
       if (!stays || answer === null) void this.mount.engine.ask({ what: 'resume' })
       await pages?.close()
@@ -172,14 +180,21 @@ export class MountSnapshots {
     const kept = keep ? await this.#create(this.#nameBefore(work, name), null, { stays: true }) : null
     if (kept === null) {
       await settleCopies(this.mount)
-      await drain(this.mount, -1)
+      await drain(this.mount)
     }
     const token = randomUUID().replaceAll('-', '')
     const config = this.#configOn(work, id)
+    const byName = !(await this.#hasEpochs())
     writeJournal(work, { restore: { id, token } })
-    const answer = await this.mount.engine.ask({ what: 'restore', order: { id, token, config } }, true)
+    const answer = await this.mount.engine.ask({ what: 'restore', order: { id, token, config, byName } }, true)
     await this.#settleRestore(work, id, token, config, answer as RestoreAnswer | null)
     return { name, kept: kept?.name ?? null, milliseconds: performance.now() - begun }
+  }
+
+  /** Whether the kernel forgets all at once, which takes as long for many names as for a few. */
+  async #hasEpochs(): Promise<boolean> {
+    const facts = (await this.mount.engine.ask({ what: 'describe' }, true)) as { protocol?: string | null } | null
+    return Number(facts?.protocol?.split('.')[1] ?? 0) >= EPOCH_MINOR
   }
 
   #nameBefore(work: string, name: string): string {
@@ -222,11 +237,17 @@ export class MountSnapshots {
     mount.restate({ ...mount.state(), config })
     const locked = mount.locks.add('upperdir', config.upper!)
     if (locked !== null) mount.log('error', 'the new upperdir cannot be locked', { why: locked.message })
-    for (const message of forgetTree(answer.names)) await mount.engine.notify?.(message)
+    const messages = answer.names.length === 0 ? newEpoch() : forgetTree(answer.names)
+    for (const message of messages) await mount.engine.notify?.(message)
     writeList(work, { ...readList(work), base: id })
     removeJournal(work)
     removeAside(work, [`old-${token}`, `index-${token}`])
     mount.log('info', 'went back to a snapshot', { id })
+  }
+
+  #freeze({ id, name }: SnapshotRecord, stays: boolean, written: number | null): Promise<FreezeAnswer | null> {
+    const question = { what: 'freeze', id, name: fromText(name), stays, written } as const
+    return this.mount.engine.ask(question, true) as Promise<FreezeAnswer | null>
   }
 
   /** The exchange has been made: what says so follows. */
@@ -240,7 +261,7 @@ export class MountSnapshots {
     mount.restate({ ...state, config: { ...config, ...stack, index: 'off' } })
     const locked = mount.locks.add('upperdir', config.upper!)
     if (locked !== null) mount.log('error', 'the new upperdir cannot be locked', { why: locked.message })
-    void this.#endIndex(work)
+    void endIndex(mount, 'the owner index is off: this mount has snapshots')
     try {
       writeList(work, withRecord(list, record))
       if (!unfinished) removeJournal(work)
@@ -248,15 +269,6 @@ export class MountSnapshots {
       throw new Unfinished(`the list of snapshots cannot be written: ${errorWords(error)}`)
     }
     mount.log('info', 'snapshot made', { name: record.name, id: record.id })
-  }
-
-  /** The owner index was of other layers. */
-  async #endIndex(work: string): Promise<void> {
-    const { index } = this.mount.engine
-    if (index === null || index.facts.state === 'none') return
-    index.facts = { ...index.facts, state: 'none', downgrade: 'the owner index is off: this mount has snapshots' }
-    await index.finish(true)
-    if (index.forEngine.path !== null) removeDatabase(`${work}/index.db`)
   }
 }
 

@@ -23,9 +23,10 @@ export interface Source {
 
 /** The lower file with `node`'s content; of `size` bytes at most (-1: all). */
 export function openSource(u: Union, node: Node, size: number): Source | number {
-  const dirFd = u.cache.fd(node.contentDir ?? node.inodeDir!)
-  if (dirFd < 0) return dirFd
-  const fd = native.openFile(dirFd, node.contentDir === null ? node.inodeName : node.contentName, O_RDONLY)
+  // Without content elsewhere it is where the inode is, which may be held by a descriptor alone.
+  const place = node.contentDir === null ? locate(u, node) : u.cache.fd(node.contentDir)
+  if (place < 0) return place
+  const fd = native.openFile(place, node.contentDir === null ? u.locatedName : node.contentName, O_RDONLY)
   if (fd < 0) return fd
   const errno = native.statat(fd, '')
   if (errno < 0) {

@@ -39,6 +39,12 @@ export class Children<T extends Named> {
     return this.#places[this.#find(name)] ?? this.#further?.get(name) ?? this.later?.take(name)
   }
 
+  /** Those that are known, a copy. */
+  entries(): [string, T][] {
+    const own = this.#places.flatMap((node): [string, T][] => (node === undefined ? [] : [[node.name, node]]))
+    return [...own, ...(this.#further ?? [])]
+  }
+
   /** `node` has the name `name` here. `isOwn`: the one that it knows itself. */
   set(name: string, node: T, isOwn: boolean): void {
     this.delete(name)

@@ -13,7 +13,7 @@ import type { Union } from '../context/union.js'
 import { copyUp } from '../copy-up/copy-up.js'
 import { setTimes } from '../copy-up/set-times.js'
 import { copyUpWithName } from '../entries/remove-entry.js'
-import { parseLinks, placeFile } from '../lookup/lookup.js'
+import { parseLinks, placeAgain } from '../lookup/lookup.js'
 import { inodeKey } from '../nodes/inode-numbers.js'
 import type { Node } from '../nodes/node.js'
 import { searchTree } from './search-tree.js'
@@ -95,7 +95,8 @@ function bringName(u: Union, node: Node, parent: Node, name: string): number {
 function leaveIndex(u: Union, group: string, node: Node | undefined): void {
   const index = u.writable!.work.index!
   if (node !== undefined && node.parent !== null) {
-    if (node.inodeDir === index) placeFile(node, node.parent.dir!.upper!, node.name)
+    // One that has lost the name it lay under is held by a descriptor.
+    if (node.inodeDir === index || node.unlinkedFd >= 0) placeAgain(u, node, node.parent.dir!.upper!, node.name)
     node.links = null
     if (native.statat(index.fd, group) >= 0) u.nodes.addKey(node, inodeKey(native.stat))
   }

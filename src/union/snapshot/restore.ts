@@ -36,6 +36,8 @@ export interface RestoreOrder {
   readonly token: string
   /** The mount, as it will be. */
   readonly config: UnionConfig
+  /** The kernel forgets by name: those in the root are wanted. */
+  readonly byName: boolean
 }
 
 /**
@@ -122,13 +124,13 @@ function dress(u: Union, from: number, to: number, mark: string): number {
   return errno < 0 ? errno : setTimes(to, '', stat)
 }
 
-/**
- * Nobody is served by `u` any more: what is bound to its nodes is let go of. Files that are open live on by themselves.
- */
+/** Nobody is served by `u` any more: contents are let go of, so that none is read or written by a nodeid of its. */
 export function leave(u: Union): void {
-  for (const node of u.nodes.values()) {
-    dropContentFd(u, node)
-    closeBacking(u, node)
-  }
+  for (const node of [...u.files.nodes]) dropContentFd(u, node)
+}
+
+/** After `leave`: what is passed through goes. Files that are open live on by themselves. */
+export function letGo(u: Union): void {
+  for (const node of u.nodes.values()) closeBacking(u, node)
   for (const ghost of u.nodes.ghosts()) closeBacking(u, ghost)
 }

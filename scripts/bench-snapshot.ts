@@ -1,0 +1,96 @@
+/**
+ * `npm run bench:snapshot`: what it takes to keep a tree as it is, and to go back to it, with 10, 10,000 and 200,000
+ * files that were changed (the upper), beside what people use for it. Every contender's tree is known to the kernel,
+ * and ten files are written in between. Prints medians, growth from the smallest to the largest, and ratios.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Contender, contenders } from './bench-snapshot/contenders.js'
+import { Ground } from './bench-snapshot/places.js'
+
+const USAGE = `usage: npm run bench:snapshot [-- [OPTION…] [FILES…]]
+
+Times making a snapshot and going back to it with 10, 10,000 and 200,000 files (or as many as are named) in the upper,
+beside cp, tar, btrfs and podman where those are there. Needs root.
+
+  --rounds N    rounds of each; medians are printed [3]
+  --only WORD   contenders with this in their name alone
+  --help        this
+
+BENCH_DIR is where trees are made; it should lie on a disk [the temp folder].
+
+example: BENCH_DIR=/var/tmp npm run bench:snapshot -- --rounds 1 10 10000`
+
+interface Figures {
+  readonly keep: number
+  readonly restore: number
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string', default: '' },
+    help: { type: 'boolean' },
+  },
+})
+
+async function timeOf(act: () => Promise<void>): Promise<number> {
+  const begun = performance.now()
+  await act()
+  return performance.now() - begun
+}
+
+async function once(contender: Contender, count: number): Promise<Figures> {
+  const ground = new Ground()
+  try {
+    const tree = await contender.prepare(ground, count)
+    try {
+      const keep = await timeOf(() => tree.keep())
+      mkdirSync(join(tree.at, 'since'))
+      for (let at = 0; at < 10; at++) writeFileSync(join(tree.at, 'since', String(at)), 'changed')
+      return { keep, restore: await timeOf(() => tree.restore()) }
+    } finally {
+      await tree.end()
+    }
+  } finally {
+    ground.remove()
+  }
+}
+
+const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1]!
+
+async function main(): Promise<void> {
+  const counts = positionals.length > 0 ? positionals.map(Number) : [10, 10_000, 200_000]
+  const able = contenders.filter(({ name, missing }) => {
+    if (missing !== null) console.log(`${name}: left out, ${missing}`)
+    return missing === null && name.includes(values.only)
+  })
+  const results = new Map<string, Figures[]>(able.map(({ name }) => [name, []]))
+  for (const count of counts)
+    for (const contender of able) {
+      const rounds: Figures[] = []
+      for (let round = 0; round < Number(values.rounds); round++) rounds.push(await once(contender, count))
+      const [keep, restore] = [median(rounds.map((each) => each.keep)), median(rounds.map((each) => each.restore))]
+      results.get(contender.name)!.push({ keep, restore })
+      console.log(`${count} files, ${contender.name}: kept in ${keep.toFixed(1)} ms, back in ${restore.toFixed(1)} ms`)
+    }
+  for (const act of ['keep', 'restore'] as const) print(act, counts, results)
+}
+
+/** A table: milliseconds for each size, growth, and the largest as a multiple of the first contender's. */
+function print(act: keyof Figures, counts: readonly number[], results: ReadonlyMap<string, readonly Figures[]>): void {
+  const [first] = results.values()
+  console.log(`\n${act === 'keep' ? 'keeping the tree' : 'going back'}, ms`.padEnd(28), ...counts, 'growth', 'multiple')
+  for (const [name, figures] of results) {
+    const times = figures.map((each) => each[act])
+    const growth = times.at(-1)! / times[0]!
+    const multiple = times.at(-1)! / first!.at(-1)![act]
+    const words = [...times.map((time) => time.toFixed(1)), growth.toFixed(2), multiple.toFixed(1)]
+    console.log(name.padEnd(26), words.join('  '))
+  }
+}
+
+if (values.help) console.log(USAGE)
+else await main()
