@@ -52,7 +52,7 @@ const ORDER = [
   'oci/encoding',
   'oci/changes',
   'daemon/host',
-  'daemon/doors',
+  'daemon/deferred',
   'daemon/process',
   'daemon/service',
   'daemon/control',

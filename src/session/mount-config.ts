@@ -1,4 +1,4 @@
-/** What a mount's session is told: the same where an engine serves it and where none is needed yet (daemon/doors). */
+/** What a mount's session is told: the same with an engine, and where none is needed yet (daemon/deferred). */
 import type { DataChoices } from '../protocol/init.js'
 import type { SessionConfig } from './context.js'
 

@@ -11,7 +11,7 @@ import type { MergePlan } from '../../snapshots/merge-plan.js'
 import type { LowerStackConfig } from '../../stack/lower-stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import type { EngineKept } from '../keeper/kept-mount.js'
-import type { AwakeRequest, OpenedDoor } from '../options/mount-settings.js'
+import type { AwakeRequest, BegunConnection } from '../options/mount-settings.js'
 
 /** What an engine is built from. */
 export interface EngineStart {
@@ -99,8 +99,8 @@ export type RestackAnswer = Restacked | { readonly refusal: FailureRecord }
 export type ToMount =
   /** The first message. */
   | { readonly kind: 'build'; readonly start: EngineStart }
-  /** `door`: INIT has been answered, and one request was read. */
-  | { readonly kind: 'serve'; readonly fd: number; readonly door: OpenedDoor | null }
+  /** `begun`: INIT has been answered, and one request was read. */
+  | { readonly kind: 'serve'; readonly fd: number; readonly begun: BegunConnection | null }
   | { readonly kind: 'ask'; readonly id: number; readonly question: Question }
   /** Serve nothing until `release`. */
   | { readonly kind: 'hold' }

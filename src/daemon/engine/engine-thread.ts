@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { native } from '../../syscalls/native.js'
 import { detach } from '../mount/mounter.js'
-import type { OpenedDoor } from '../options/mount-settings.js'
+import type { BegunConnection } from '../options/mount-settings.js'
 import type { Ending, EngineHandle, Held } from './engine-handle.js'
 import type { EngineStart, FromMount, Question, ToMount } from './engine-messages.js'
 import { enginePool, type PoolThread, RESERVED } from './engine-pool.js'
@@ -150,12 +150,12 @@ export class EngineThread implements EngineHandle {
   }
 
   /** Gives the device away and waits until the loop runs; false when the engine ended instead. */
-  async serve(fd: number, door: OpenedDoor | null = null): Promise<boolean> {
+  async serve(fd: number, begun: BegunConnection | null = null): Promise<boolean> {
     const serving = new Promise<boolean>((resolve) => {
       this.#onServing = () => resolve(true)
     })
     this.#device = fd
-    this.#send({ kind: 'serve', fd, door })
+    this.#send({ kind: 'serve', fd, begun })
     const serves = await Promise.race([serving, this.ended.then(() => false)])
     if (serves) this.#index?.start()
     return serves

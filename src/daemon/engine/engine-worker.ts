@@ -117,7 +117,7 @@ function giveBack(): void {
 function act(mount: ServedMount, message: ToEngine, say: (told: FromMount) => void): void {
   if (message.kind === 'serve') {
     served++
-    mount.begin(message.fd, message.door)
+    mount.begin(message.fd, message.begun)
   } else if (message.kind === 'ask') say({ kind: 'answer', id: message.id, value: mount.answer(message.question) })
   else if (message.kind === 'hold') mount.hold()
   else if (message.kind === 'release') mount.release()

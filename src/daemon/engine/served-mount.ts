@@ -15,7 +15,7 @@ import { type Device, native } from '../../syscalls/native.js'
 import { Connection, dataBinding, dataPort } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
 import { StateMemory } from '../../union/state/memory.js'
-import type { OpenedDoor } from '../options/mount-settings.js'
+import type { BegunConnection } from '../options/mount-settings.js'
 import { joinChangeLog, joinIndex } from './attach-index.js'
 import { type AwakeChoice, holdAwake } from './cpu-latency.js'
 import { answerFreezing, Drain, type FreezingQuestion } from './drain.js'
@@ -99,8 +99,8 @@ export class ServedMount {
     return this.#served?.device ?? null
   }
 
-  /** Serves `fd` from now on. `door`: after what has been said over it before. */
-  begin(fd: number, door: OpenedDoor | null): void {
+  /** Serves `fd` from now on. `begun`: after what has been said over it before. */
+  begin(fd: number, begun: BegunConnection | null): void {
     const { epoll, wakeFd } = this.thread
     const sibling = this.thread.sibling()
     const { memory } = this
@@ -126,10 +126,10 @@ export class ServedMount {
       const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
       resumeServing({ engine: this.engine, memory: memory!, session, connection, left, log })
     }
-    if (door !== null) session.resume(answerOf(door.terms))
+    if (begun !== null) session.resume(answerOf(begun.terms))
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
-    if (door !== null) connection.serveTaken(door.request, null)
+    if (begun !== null) connection.serveTaken(begun.request, null)
   }
 
   /** Serves what has come: 0, or a negative number, with which the mount is over. */

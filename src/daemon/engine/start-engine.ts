@@ -42,17 +42,17 @@ async function onThread(
   const start = { config: told, timeout, trace: traced, awake, mountpoint, kept }
   const engine = await EngineThread.start(start, log, trace)
   if (engine instanceof StratafsError) return engine
-  const { door = null } = plan
-  const attached = door ?? (keeping?.kept.resumed ? { fd: keeping.kept.takeDevice() } : attach(plan))
+  const { begun = null } = plan
+  const attached = begun ?? (keeping?.kept.resumed ? { fd: keeping.kept.takeDevice() } : attach(plan))
   if (attached instanceof StratafsError) {
     engine.stop()
     await engine.ended
     return attached
   }
-  if (door !== null) door.isTaken = true
+  if (begun !== null) begun.isTaken = true
   const unkept = keeping?.kept.hold(attached.fd, keeping.locks) ?? null
   if (unkept !== null) log('warn', `the mount ends with this process: ${unkept}`)
-  if (await engine.serve(attached.fd, door)) return engine
+  if (await engine.serve(attached.fd, begun)) return engine
   detach(mountpoint, true)
   await engine.ended
   return new StratafsError('the engine ended before it served', 'MOUNT_REFUSED', 'see the log')

@@ -14,8 +14,8 @@ export interface HostCall {
 }
 
 type HostRequest =
-  /** `door`: the mount gets its engine when somebody asks it something. */
-  | { readonly kind: 'mount' | 'door'; readonly call: HostCall }
+  /** `defer`: the mount gets its engine when somebody asks it something. */
+  | { readonly kind: 'mount' | 'defer'; readonly call: HostCall }
   | { readonly kind: 'status' | 'stop' }
   /** Another version is to follow: the format of the state that it takes, and its command. */
   | { readonly kind: 'upgrade'; readonly format: number; readonly command: readonly string[] }
@@ -100,7 +100,7 @@ function parse(text: string): HostRequest | null {
     if (command.length <= Number(length)) return null
     return { kind, format: Number(format), command: command.slice(0, Number(length)) }
   }
-  if ((kind !== 'mount' && kind !== 'door') || cwd === undefined || name === undefined || count === undefined)
+  if ((kind !== 'mount' && kind !== 'defer') || cwd === undefined || name === undefined || count === undefined)
     return null
   const args = words.slice(4, -1)
   if (words.length < 5 || args.length < Number(count)) return null

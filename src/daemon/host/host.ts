@@ -10,7 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_CREAT, O_NOFOLLOW, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { mayWait } from '../doors/doors.js'
+import { mayBeDeferred } from '../deferred/deferred-mounts.js'
 import { enginePool } from '../engine/engine-pool.js'
 import { keeper } from '../keeper/keeper.js'
 import { followerObstacle, leaveAs } from '../keeper/kept-mount.js'
@@ -19,7 +19,7 @@ import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
 import { giveBackSoon } from './give-back.js'
 import type { HostStatus, UpgradeAnswer } from './host-client.js'
-import { HostDoors } from './host-doors.js'
+import { HostDeferred } from './host-deferred.js'
 import { type HostCall, HostLine } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
@@ -51,7 +51,7 @@ export class Host {
   #hasServed = false
   #waiting: NodeJS.Timeout | null = null
   #isClosing = false
-  readonly #doors = new HostDoors()
+  readonly #deferred = new HostDeferred()
 
   /**
    * Listens on `path`, where nobody else does: the caller holds the lock beside it. Why not, where that cannot be had:
@@ -114,7 +114,7 @@ export class Host {
     const request = await line.request()
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
-    else if (request.kind === 'door') await this.#doorAfterDoor(request.call, line)
+    else if (request.kind === 'defer') await this.#mountsDeferred(request.call, line)
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
     else if (request.kind === 'upgrade') line.end(JSON.stringify(await this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
@@ -158,13 +158,13 @@ export class Host {
   }
 
   /** Mounts that wait for their engines: a connection is good for any number. */
-  async #doorAfterDoor(first: HostCall, line: HostLine): Promise<void> {
+  async #mountsDeferred(first: HostCall, line: HostLine): Promise<void> {
     for (let call: HostCall | null = first; call !== null && !this.#isClosing; ) {
       const prepared = this.prepare(call)
-      if (prepared === null || !mayWait(prepared.plan)) return void (await this.serve(this.#mount(call, line)))
-      void this.serve(this.#doors.serve(prepared, line))
+      if (prepared === null || !mayBeDeferred(prepared.plan)) return void (await this.serve(this.#mount(call, line)))
+      void this.serve(this.#deferred.serve(prepared, line))
       const next = await line.request(Number.POSITIVE_INFINITY)
-      call = next?.kind === 'door' ? next.call : null
+      call = next?.kind === 'defer' ? next.call : null
     }
     line.destroy()
   }
@@ -173,7 +173,7 @@ export class Host {
     const mounts = listMounts().filter(({ state }) => state.pid === process.pid)
     return {
       pid: process.pid,
-      mounts: [...mounts.map(({ state }) => state.mountpoint), ...this.#doors.mountpoints].map(shown),
+      mounts: [...mounts.map(({ state }) => state.mountpoint), ...this.#deferred.mountpoints].map(shown),
       threads: enginePool.threads,
       rss: process.memoryUsage.rss(),
     }

@@ -63,12 +63,12 @@ export interface MountPlan {
   readonly mountpoint: string
   /** The option words as they were given, for inspect. */
   readonly options: readonly string[]
-  /** It is mounted already, and the paths are resolved (daemon/doors). */
-  readonly door?: OpenedDoor
+  /** It is mounted already, and the paths are resolved (daemon/deferred). */
+  readonly begun?: BegunConnection
 }
 
 /** A mount that was without an engine until somebody asked it something. */
-export interface OpenedDoor {
+export interface BegunConnection {
   /** Its device. */
   readonly fd: number
   /** What INIT agreed on, as numbers (protocol/init.ts). */

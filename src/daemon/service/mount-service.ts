@@ -63,7 +63,7 @@ export class MountService {
     if (choice instanceof StratafsError) return choice
     const obstacle = runDirectoryObstacle()
     if (obstacle !== null) return obstacle
-    const checked = given.door === undefined ? checkPlan(choice.plan) : choice.plan
+    const checked = given.begun === undefined ? checkPlan(choice.plan) : choice.plan
     if (checked instanceof StratafsError) return checked
     const bare = addonObstacle === null ? { plan: checked, notes: [] } : withoutAddon(checked)
     if (bare instanceof StratafsError) return bare
@@ -97,7 +97,7 @@ export class MountService {
     const { logger } = voice
     const notice = transportNotice(transport)
     if (notice !== null) logger.log('warn', notice)
-    const covered = plan.door === undefined ? coveredMount(plan.mountpoint) : null
+    const covered = plan.begun === undefined ? coveredMount(plan.mountpoint) : null
     if (covered !== null) logger.log('warn', covered)
     for (const limit of transport.limits) logger.log('warn', limit)
     const kept = keptFor(plan, transport, voice.mayBeFollowed ?? false)

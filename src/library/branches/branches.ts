@@ -217,7 +217,7 @@ async function mountOn(
   const { work, lowers, dataLowers = [], snapshots = 0 } = config
   const place = branchDirectory(work, id)
   await new MountClient().mount({
-    mayWait: false,
+    deferred: false,
     mountpoint,
     lowers: [...chain.map((record) => directoryOf(work, record.id)), ...lowers.slice(snapshots)],
     upper: { path: `${place}/upper`, work: `${place}/work` },

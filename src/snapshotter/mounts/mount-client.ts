@@ -23,7 +23,7 @@ interface MountWish {
   readonly upper: { readonly path: string; readonly work: string } | null
   readonly options: readonly string[]
   /** It gets its engine when somebody asks it something; until then it costs next to nothing. */
-  readonly mayWait: boolean
+  readonly deferred: boolean
 }
 
 const PATIENCE_MS = 30_000
@@ -34,8 +34,8 @@ export class MountClient {
   #socket: string | null = null
   #starting: Promise<number> | null = null
   /** To the host, for mounts that may wait for their engine. */
-  #door: HostTalk | null = null
-  #doors: Promise<unknown> = Promise.resolve()
+  #line: HostTalk | null = null
+  #deferred: Promise<unknown> = Promise.resolve()
 
   /** Mounts; the pid of who serves it. Throws StratafsError. */
   async mount(wish: MountWish): Promise<number> {
@@ -69,7 +69,7 @@ export class MountClient {
 
   /** Ends the host where it has no mount left. */
   async stop(): Promise<void> {
-    this.#door?.close()
+    this.#line?.close()
     if (this.#socket !== null) await askHost(this.#socket, 'stop')
   }
 
@@ -87,30 +87,30 @@ export class MountClient {
 
   /** The pid, or null where no host listens any more. */
   async #ask(path: string, wish: MountWish): Promise<number | null> {
-    if (wish.mayWait) return this.#askForDoor(path, wish)
+    if (wish.deferred) return this.#askDeferred(path, wish)
     const line = await HostTalk.open(path)
     return line === null ? null : this.#converse(line, wish)
   }
 
   /** One after the other, over one connection. */
-  #askForDoor(path: string, wish: MountWish): Promise<number | null> {
-    const own = this.#doors.then(async () => {
-      if (this.#door?.isOpen !== true) this.#door = await HostTalk.open(path)
-      return this.#door === null ? null : this.#converse(this.#door, wish)
+  #askDeferred(path: string, wish: MountWish): Promise<number | null> {
+    const own = this.#deferred.then(async () => {
+      if (this.#line?.isOpen !== true) this.#line = await HostTalk.open(path)
+      return this.#line === null ? null : this.#converse(this.#line, wish)
     })
-    this.#doors = own.catch(() => {})
+    this.#deferred = own.catch(() => {})
     return own
   }
 
   async #converse(line: HostTalk, wish: MountWish): Promise<number | null> {
     const args = ['mount', ...wordsOf(wish)]
-    line.say([wish.mayWait ? 'door' : 'mount', '/', 'stratafs', String(args.length), ...args])
+    line.say([wish.deferred ? 'defer' : 'mount', '/', 'stratafs', String(args.length), ...args])
     const said: string[] = []
     for (let word = await line.word(); word !== null; word = await line.word()) {
       if (word.startsWith('say ')) said.push(word.slice(4))
-      else if (word.startsWith('ready ')) return wish.mayWait ? line.peer : confirmed(line, wish, said)
+      else if (word.startsWith('ready ')) return wish.deferred ? line.peer : confirmed(line, wish, said)
       else if (word !== 'wait') {
-        if (!wish.mayWait) line.close()
+        if (!wish.deferred) line.close()
         throw refusedBy(wish, said)
       }
     }

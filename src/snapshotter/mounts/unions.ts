@@ -121,7 +121,7 @@ export class Unions {
       // What is known of the layers is with the layers; a container needs no copy of all of it.
       options: ['index=immutable', 'index_fill=visited', ...options],
       // What has failed once is to say why.
-      mayWait: server === undefined,
+      deferred: server === undefined,
     })
     this.#served.set(id, { pid, startTime: startTimeOf(pid) })
     return mountpoint

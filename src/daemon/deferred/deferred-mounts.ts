@@ -17,10 +17,10 @@ import { WORKER_LIMITS } from '../engine/worker-limits.js'
 import { checkPlan } from '../mount/checks.js'
 import { attach, detach } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
-import type { FromDoors } from './first-request.js'
+import type { FirstRequest } from './first-request.js'
 
 /** A mount without an engine. */
-export interface Door {
+export interface DeferredMount {
   /** With paths resolved. */
   readonly plan: MountPlan
   readonly device: OwnedFd
@@ -28,12 +28,12 @@ export interface Door {
 }
 
 /** Whether a mount of `plan` can do without an engine for a while. */
-export function mayWait({ settings }: MountPlan): boolean {
+export function mayBeDeferred({ settings }: MountPlan): boolean {
   return settings.engine !== 'hybrid' && !settings.recover && !settings.trace
 }
 
 /** Mounts; what may be refused without an engine is refused. */
-export function makeDoor(given: MountPlan): Door | StratafsError {
+export function mountDeferred(given: MountPlan): DeferredMount | StratafsError {
   const plan = checkPlan(given)
   if (plan instanceof StratafsError) return plan
   const attached = attach(plan)
@@ -71,13 +71,13 @@ function answerInit({ settings, config }: MountPlan, fd: number): readonly numbe
   return agreed === null ? null : termsOf(agreed)
 }
 
-class Doors {
+class FirstRequests {
   readonly #waiting = new Map<number, (request: Uint8Array | null) => void>()
   #epoll = -1
   #worker: Worker | null = null
 
   /** The first request over `fd`; null where the mount goes without one. */
-  opened(fd: number): Promise<Uint8Array | null> {
+  of(fd: number): Promise<Uint8Array | null> {
     this.#worker ??= this.#start()
     return new Promise((resolve) => {
       this.#waiting.set(fd, resolve)
@@ -87,14 +87,14 @@ class Doors {
 
   #start(): Worker {
     if (this.#epoll < 0) this.#epoll = native.epollCreate()
-    const worker = new Worker(new URL('./door-worker.cjs', import.meta.url), {
-      name: 'doors',
+    const worker = new Worker(new URL('./first-request-worker.cjs', import.meta.url), {
+      name: 'first-requests',
       resourceLimits: WORKER_LIMITS,
       workerData: { epoll: this.#epoll },
       stdout: true,
       stderr: true,
     })
-    worker.on('message', ({ fd, request }: FromDoors) => {
+    worker.on('message', ({ fd, request }: FirstRequest) => {
       const resolve = this.#waiting.get(fd)
       this.#waiting.delete(fd)
       resolve?.(request)
@@ -110,4 +110,4 @@ class Doors {
 }
 
 /** The process's own. */
-export const doors = new Doors()
+export const firstRequests = new FirstRequests()

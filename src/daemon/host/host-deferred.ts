@@ -2,7 +2,7 @@
 import { closeSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import type { Logger } from '../../base/log.js'
-import { type Door, doors, makeDoor } from '../doors/doors.js'
+import { type DeferredMount, firstRequests, mountDeferred } from '../deferred/deferred-mounts.js'
 import { detach } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { serveInBackground } from '../process/background-mount.js'
@@ -17,51 +17,51 @@ interface Prepared {
 /** There is nothing to be told of such a mount. */
 const SILENT: Logger = { log: () => {}, level: () => 'error', setLevel: () => {}, close: () => {} }
 
-export class HostDoors {
-  readonly #closed = new Set<Door>()
+export class HostDeferred {
+  readonly #pending = new Set<DeferredMount>()
 
   /** Of those that nobody has asked anything yet; latin1. */
   get mountpoints(): string[] {
-    return [...this.#closed].map(({ plan }) => plan.mountpoint)
+    return [...this.#pending].map(({ plan }) => plan.mountpoint)
   }
 
   /** Mounts, says so, waits, serves: the exit code. */
   async serve({ plan, warnings }: Prepared, line: HostLine): Promise<number> {
     for (const warning of warnings) line.say(`say ${warning}`)
-    const door = makeDoor(plan)
-    if (door instanceof StratafsError) {
-      line.say(`say ${door.message}`)
+    const mount = mountDeferred(plan)
+    if (mount instanceof StratafsError) {
+      line.say(`say ${mount.message}`)
       line.say('exit 1')
       return 1
     }
-    line.say(`ready ${door.plan.mountpoint}`, 'latin1')
-    const request = await this.#first(door)
-    if (request !== null) return this.#open(door, request)
-    door.device.close()
+    line.say(`ready ${mount.plan.mountpoint}`, 'latin1')
+    const request = await this.#first(mount)
+    if (request !== null) return this.#open(mount, request)
+    mount.device.close()
     return 0
   }
 
-  async #first(door: Door): Promise<Uint8Array | null> {
-    this.#closed.add(door)
-    const end = () => void detach(door.plan.mountpoint, true)
+  async #first(mount: DeferredMount): Promise<Uint8Array | null> {
+    this.#pending.add(mount)
+    const end = () => void detach(mount.plan.mountpoint, true)
     const forget = processSignals.add({ logger: SILENT, end, logCounters: () => {} })
     try {
-      return await doors.opened(door.device.fd)
+      return await firstRequests.of(mount.device.fd)
     } finally {
       forget()
-      this.#closed.delete(door)
+      this.#pending.delete(mount)
     }
   }
 
   /** Where there can be no engine the mount goes, and whoever asks is told so by the kernel. */
-  async #open({ plan, device, terms }: Door, request: Uint8Array): Promise<number> {
+  async #open({ plan, device, terms }: DeferredMount, request: Uint8Array): Promise<number> {
     const fd = device.release()
-    const door = { fd, terms, request, isTaken: false }
-    const order = { plan: { ...plan, door }, warnings: [], journal: false }
+    const begun = { fd, terms, request, isTaken: false }
+    const order = { plan: { ...plan, begun }, warnings: [], journal: false }
     const report = async (outcome: unknown): Promise<boolean> => {
       if (!(outcome instanceof StratafsError)) return true
       detach(plan.mountpoint, true)
-      if (!door.isTaken) closeSync(fd)
+      if (!begun.isTaken) closeSync(fd)
       return false
     }
     return serveInBackground(order, report, { say: () => {}, isWanted: () => true })

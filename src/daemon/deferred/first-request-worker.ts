@@ -1,12 +1,12 @@
 /**
- * The thread that waits at all doors of a host: what comes first over each device is read, and handed to the main
+ * The thread that waits for the first request of each deferred mount of a host: it is read, and handed to the main
  * thread with the device, which nobody waits for here any more.
  */
 import { readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { BUFFER_BYTES } from '../../session/mount-config.js'
 import { native } from '../../syscalls/native.js'
-import type { FromDoors } from './first-request.js'
+import type { FirstRequest } from './first-request.js'
 
 const { epoll } = workerData as { epoll: number }
 const buffer = new Uint8Array(BUFFER_BYTES)
@@ -14,11 +14,11 @@ const buffer = new Uint8Array(BUFFER_BYTES)
 for (;;) {
   // A device is its own key.
   const fd = native.epollWait(epoll, -1)
-  if (fd < 0) throw new Error(`the doors cannot be waited at: errno ${-fd}`)
+  if (fd < 0) throw new Error(`the devices cannot be waited for: errno ${-fd}`)
   const request = read(fd)
   if (request === 'again') continue
   native.epollRemove(epoll, fd)
-  parentPort?.postMessage({ fd, request } satisfies FromDoors)
+  parentPort?.postMessage({ fd, request } satisfies FirstRequest)
 }
 
 /** The request; null where the mount is gone; `again` where whoever asked was killed meanwhile. */

@@ -1,2 +1,0 @@
-/** How the thread of the doors begins: see ../../cli/stratafs.cts. */
-void import('./door-worker.js')
