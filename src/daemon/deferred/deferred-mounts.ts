@@ -74,6 +74,8 @@ function answerInit({ settings, config }: MountPlan, fd: number): readonly numbe
 class FirstRequests {
   readonly #waiting = new Map<number, (request: Uint8Array | null) => void>()
   #epoll = -1
+  /** Ends the thread, which a process that exits waits for. */
+  #wakeFd = -1
   #worker: Worker | null = null
 
   /** The first request over `fd`; null where the mount goes without one. */
@@ -85,12 +87,19 @@ class FirstRequests {
     })
   }
 
+  #prepare(): void {
+    this.#epoll = native.epollCreate()
+    this.#wakeFd = native.eventfd()
+    native.epollAdd(this.#epoll, this.#wakeFd, this.#wakeFd)
+    process.once('exit', () => native.signalEvent(this.#wakeFd))
+  }
+
   #start(): Worker {
-    if (this.#epoll < 0) this.#epoll = native.epollCreate()
+    if (this.#epoll < 0) this.#prepare()
     const worker = new Worker(new URL('./first-request-worker.cjs', import.meta.url), {
       name: 'first-requests',
       resourceLimits: WORKER_LIMITS,
-      workerData: { epoll: this.#epoll },
+      workerData: { epoll: this.#epoll, wakeFd: this.#wakeFd },
       stdout: true,
       stderr: true,
     })

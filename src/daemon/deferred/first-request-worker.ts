@@ -8,12 +8,13 @@ import { BUFFER_BYTES } from '../../session/mount-config.js'
 import { native } from '../../syscalls/native.js'
 import type { FirstRequest } from './first-request.js'
 
-const { epoll } = workerData as { epoll: number }
+const { epoll, wakeFd } = workerData as { epoll: number; wakeFd: number }
 const buffer = new Uint8Array(BUFFER_BYTES)
 
 for (;;) {
   // A device is its own key.
   const fd = native.epollWait(epoll, -1)
+  if (fd === wakeFd) break
   if (fd < 0) throw new Error(`the devices cannot be waited for: errno ${-fd}`)
   const request = read(fd)
   if (request === 'again') continue
