@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { askDaemon } from '../../src/daemon/control/control-client.js'
@@ -163,6 +164,23 @@ describe('one host for many mounts', needsRoot, () => {
       process.kill(below!, 'SIGCONT')
       spawnSync('umount', ['-l', join(space.root, 'mtop')])
     }
+  })
+
+  it('is followed also while the one before is still dying, and somebody looks for it', async (t) => {
+    const space = workspace(t)
+    const path = join(space.root, 'host.sock')
+    const dying = createServer((socket) => socket.destroy())
+    await new Promise<void>((resolve) => dying.listen(path, resolve))
+    t.after(() => dying.close())
+    const looking = spawn('flock', [join(space.root, 'host.lock'), 'sleep', '0.5'])
+    const isHeld = () => spawnSync('flock', ['-n', join(space.root, 'host.lock'), 'true']).status === 1
+    assert.equal(await eventually(isHeld, 5_000), true)
+    const module = new URL('../../src/daemon/host/host.js', import.meta.url).href
+    const follows = `const { Host } = await import('${module}')
+      process.exit((await Host.follow('${path}', () => null)) === null ? 1 : 0)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', follows], { env: space.env, stdio: 'inherit' })
+    assert.equal(await ended(child), 0)
+    if (looking.exitCode === null) await ended(looking)
   })
 
   it('leaves what can be unmounted and mounted again when it is killed, and no change is lost', async (t) => {

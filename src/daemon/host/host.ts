@@ -4,7 +4,7 @@
  * (peer.ts); everybody else gets a process of their own.
  */
 import { rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
@@ -18,7 +18,7 @@ import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
 import { giveBackSoon } from './give-back.js'
-import type { HostStatus, UpgradeAnswer } from './host-client.js'
+import { askHost, type HostStatus, type UpgradeAnswer } from './host-client.js'
 import { HostDeferred } from './host-deferred.js'
 import { type HostCall, HostLine } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
@@ -75,9 +75,11 @@ export class Host {
 
   /** The same in a process that follows a host which has died; null where another one has begun meanwhile. */
   static async follow(path: string, prepare: PrepareCall): Promise<Host | null> {
-    const lock = takeOrMakeLock(path)
+    const lock = await takeLockSoon(path)
     if (lock === 'busy') return null
-    const host = (await isListening(path)) ? null : await Host.begin(path, prepare)
+    // One that is dying lets itself be connected to, and answers nothing.
+    const isThere = (await askHost<HostStatus>(path, 'status')) !== null
+    const host = isThere ? null : await Host.begin(path, prepare)
     native.close(lock)
     return host instanceof Host ? host : null
   }
@@ -233,14 +235,13 @@ function takeOrMakeLock(path: string): number | 'busy' {
   return 'busy'
 }
 
-function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => resolve(true))
-    socket.once('error', () => resolve(false))
-    socket.once('close', () => socket.destroy())
-    socket.unref()
-  })
+/** Whoever looks for a host has the lock for moments. */
+async function takeLockSoon(path: string): Promise<number | 'busy'> {
+  for (let i = 1; ; i++) {
+    const lock = takeOrMakeLock(path)
+    if (lock !== 'busy' || i === TRIES) return lock
+    await sleep(BUSY_MS)
+  }
 }
 
 /** Node keeps a socket's descriptor to itself; asking who connected needs it. */
