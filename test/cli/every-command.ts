@@ -83,7 +83,7 @@ export const calls: Readonly<Record<string, string>> = {
   'snapshot rm': 'snapshot rm --json -- m3 before-restore-one',
   'branch create': 'branch create --json -- m3 try m4',
   'branch list': 'branch list -- m3',
-  'branch merge': 'branch merge --dry-run -- m3 try',
+  'branch merge': 'branch merge --dry-run --json -- m3 try',
   'branch mount': 'branch mount --json -- m3 try m4',
   'branch rm': 'branch rm --json -- m3 try',
   'snapshot prune': 'snapshot prune --json --keep 0 -- m3',

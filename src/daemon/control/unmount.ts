@@ -20,6 +20,8 @@ const POLL_MS = 5
 /** After this long it checks what keeps the mount busy, and says what it waits for. */
 const LOOK_MS = 250
 const SILENCE_MS = 2_000
+/** Containers that start have copies of all mounts for a moment: at so many looks in a row it is more than that. */
+const LASTING = 4
 
 /** Is told in sentences what the caller should know of an unmount that goes well. */
 type Notice = (sentence: string) => void
@@ -52,10 +54,12 @@ async function waitForEnd(daemon: FoundMount, notice: Notice): Promise<null | St
   const gone = endOf(daemon)
   const begun = Date.now()
   let isTold = false
+  let looks = 0
   while (Date.now() - begun < PATIENCE_MS) {
     if (await Promise.race([gone, sleep(LOOK_MS, false)])) return sweep()
     const copies = copiesOf(state.device)
-    if (copies.length > 0) return noteCopies(state, copies, notice)
+    looks = copies.length > 0 ? looks + 1 : 0
+    if (looks === LASTING) return noteCopies(state, copies, notice)
     if (isTold || Date.now() - begun < SILENCE_MS) continue
     notice(`${shown(state.mountpoint)} is unmounted; waiting for its daemon (${nameOf(state)}) to write everything out`)
     isTold = true

@@ -17,6 +17,10 @@ const POLL_MS = 10
 const SILENCE_MS = 1_000
 /** How often it is asked whether anybody still wants the mount. */
 const LOOK_MS = 200
+/** Containers that start have copies of all mounts for a moment: who has one for longer keeps it. */
+const BRIEF_MS = 1_000
+/** How often it is looked for them. */
+const COPIES_MS = 100
 
 /** Whoever wants the mount. */
 export interface Waiter {
@@ -38,7 +42,11 @@ export async function lockWhenFree(
     const daemon = daemonOf(locks.holder, places)
     if (daemon !== null && isMounted(daemon)) return locks
     const copies = daemon === null ? [] : copiesOf(daemon.device)
-    if (copies.length > 0) return stillHeld(locks, `it is mounted in another mount namespace (${processes(copies)})`)
+    if (copies.length > 0) {
+      if (!patience.isBrief) return stillHeld(locks, `it is mounted in another mount namespace (${processes(copies)})`)
+      await sleep(COPIES_MS)
+      continue
+    }
     const given = await patience.wait(`${locks.fault}: waiting for its end`)
     if (given !== null) return stillHeld(locks, given)
   }
@@ -55,6 +63,10 @@ class Patience {
   #isTold = false
 
   constructor(private readonly waiter: Waiter) {}
+
+  get isBrief(): boolean {
+    return Date.now() - this.#begun < BRIEF_MS
+  }
 
   /** Waits for a moment, and says `words` once that has gone on for a while. Null, or why there is no more waiting. */
   async wait(words: string): Promise<string | null> {
