@@ -26,7 +26,8 @@ export async function leftovers(ground: KillGround): Promise<string | null> {
   return files.length === 0 ? null : `files are left in the workdir: ${files.slice(0, 5).join(', ')}`
 }
 
-function isElsewhere(mountpoint: string): boolean {
+/** Whether a mount namespace of any process has something mounted on `mountpoint`. */
+export function isElsewhere(mountpoint: string): boolean {
   const has = (pid: string): boolean => {
     try {
       return fs.readFileSync(`/proc/${pid}/mountinfo`, 'latin1').includes(` ${mountpoint} `)

@@ -7,7 +7,7 @@ import type { Union } from '../union/context/union.js'
 import type { LimitReport } from '../union/context/upper-limit.js'
 import { UpperUsage } from '../union/limit/upper-usage.js'
 import { UNKNOWN_USAGE, UsageFile } from '../union/limit/usage-file.js'
-import type { Node } from '../union/nodes/node.js'
+import { pathOfFile } from '../union/nodes/node-path.js'
 import type { Operations } from './contract.js'
 import { limited } from './limited.js'
 
@@ -52,7 +52,7 @@ function obstacleTo(u: Union): string | null {
   if (u.data.writeback) return 'the mount gathers writes (writeback=1): mount it with size= instead'
   const open = [...u.nodes.values()].filter((node) => node.backing > 0 && node.inUpper && node.contentDir === null)
   if (open.length === 0) return null
-  const names = open.slice(0, NAMED).map(pathOf).join(', ')
+  const names = open.slice(0, NAMED).map(pathOfFile).join(', ')
   const more = open.length > NAMED ? ` and ${open.length - NAMED} more` : ''
   return `files of the upper are open, which the kernel writes to by itself: ${names}${more}; close them first`
 }
@@ -64,10 +64,4 @@ function begin(u: Union, operations: Operations): void {
   u.limit = usage
   applyLimit(u, operations)
   usage.begin()
-}
-
-function pathOf(node: Node): string {
-  let path = ''
-  for (let at: Node | null = node; at !== null && at.parent !== null; at = at.parent) path = `/${at.name}${path}`
-  return path === '' ? '(a file without a name)' : path
 }

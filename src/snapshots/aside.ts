@@ -1,8 +1,8 @@
 /** What has been moved out of the way in a workdir's `snapshots/`, and is to go: beside whoever has it to do. */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { readdirSync } from 'node:fs'
-import { fromText, pathBytes, shown } from '../base/text.js'
+import { namesIn } from '../base/names-in.js'
+import { fromText, shown } from '../base/text.js'
 import { removeTree } from '../layers/workdir.js'
 import { AT_FDCWD, O_DIRECTORY, O_PATH, O_RDWR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
@@ -57,12 +57,4 @@ export function sweepAside(work: string): void {
   sweepNumbers(work)
   const names = namesIn(storeOf(work)).filter((name) => /^(?:old|index)-\w+$/.test(name))
   if (names.length > 0) removeAside(work, names)
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(pathBytes(path), 'latin1')
-  } catch {
-    return []
-  }
 }

@@ -2,13 +2,14 @@
  * The branches of a mount, as its workdir keeps them: `branches/branches.json` is for people, too. Each has a directory
  * beside it, with its upper and workdir. What a branch stands on is a snapshot of the mount, which cannot go before it.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { errnoWords, errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes, printable, shown } from '../base/text.js'
 import { AT_FDCWD, LOCK_EX, O_DIRECTORY, O_RDONLY } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { withFd } from '../syscalls/owned-fd.js'
+import { damaged, writeDocument } from './document.js'
 import { chainOf, readList } from './records.js'
 
 export interface BranchRecord {
@@ -44,7 +45,7 @@ export function readBranches(work: string): BranchRecord[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     const why = error instanceof SyntaxError ? 'it is no list of branches' : errorWords(error)
-    throw new StratafsError(`${shown(path)} cannot be used: ${why}`, 'DAMAGED', 'put back what it was')
+    throw damaged(path, why)
   }
 }
 
@@ -58,22 +59,9 @@ export function changeBranches(work: string, change: (branches: BranchRecord[]) 
   if (opened < 0) throw new StratafsError(`${shown(branchStore(work))} cannot be opened: ${errnoWords(opened)}`)
   withFd(opened, (fd) => {
     native.flock(fd, LOCK_EX)
-    writeBranches(work, change(readBranches(work)))
+    writeDocument(branchStore(work), 'branches.json', { version: 1, branches: change(readBranches(work)) })
     return 0
   })
-}
-
-/** In one step: a reader sees the whole of it, or what was there before. */
-function writeBranches(work: string, branches: readonly BranchRecord[]): void {
-  const path = `${branchStore(work)}/branches.json`
-  const fd = openSync(pathBytes(`${path}.new`), 'w', 0o600)
-  try {
-    writeFileSync(fd, `${JSON.stringify({ version: 1, branches }, null, 2)}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(pathBytes(`${path}.new`), pathBytes(path))
 }
 
 /** The one called `name`. Throws StratafsError. */

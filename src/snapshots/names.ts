@@ -28,6 +28,14 @@ export function freeName(list: SnapshotList, name: string | null, now: Date): st
   for (let count = 2; ; count++) if (!has(`${time}-${count}`)) return `${time}-${count}`
 }
 
+/** What is made before `act` is done with `name` is called so: a name that none of `all` has. */
+export function nameBefore(all: readonly { readonly name: string }[], act: 'restore' | 'merge', name: string): string {
+  const first = `before-${act}-${name}`.slice(0, 120)
+  let free = first
+  for (let count = 2; all.some((each) => each.name === free); count++) free = `${first}-${count}`
+  return free
+}
+
 /** The one called `name`. Throws StratafsError. */
 export function recordOf(list: SnapshotList, name: string): SnapshotRecord {
   const found = listed(list).find((record) => record.name === name)

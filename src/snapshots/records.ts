@@ -3,10 +3,11 @@
  * which snapshot each stands on. The directories beside it, called by number, are what the upper was then, each a lower
  * layer. `snapshots/journal.json` is there while one is being made, or gone back to.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
-import { pathBytes, shown } from '../base/text.js'
+import { pathBytes } from '../base/text.js'
+import { damaged, writeDocument } from './document.js'
 import type { MergePlan } from './merge-plan.js'
 
 export interface SnapshotRecord {
@@ -53,6 +54,11 @@ export function directoryOf(work: string, id: number): string {
   return `${storeOf(work)}/${id}`
 }
 
+/** The layers of `chain`. */
+export function directoriesOf(work: string, chain: readonly SnapshotRecord[]): string[] {
+  return chain.map(({ id }) => directoryOf(work, id))
+}
+
 /** The list; an empty one where there is none. Throws StratafsError where it cannot be read. */
 export function readList(work: string): SnapshotList {
   const path = `${storeOf(work)}/snapshots.json`
@@ -63,7 +69,7 @@ export function readList(work: string): SnapshotList {
 }
 
 export function writeList(work: string, list: SnapshotList): void {
-  writeDocument(work, 'snapshots.json', list)
+  writeDocument(storeOf(work), 'snapshots.json', list)
 }
 
 /** What is being done; null: nothing. Throws StratafsError where that cannot be told. */
@@ -78,7 +84,7 @@ export function readJournal(work: string): Journal | null {
 /** On disk before anything is done. */
 export function writeJournal(work: string, journal: Journal): void {
   mkdirSync(pathBytes(storeOf(work)), { recursive: true, mode: 0o700 })
-  writeDocument(work, 'journal.json', journal)
+  writeDocument(storeOf(work), 'journal.json', journal)
 }
 
 export function removeJournal(work: string): void {
@@ -89,7 +95,7 @@ const MERGE = 'merge.json'
 
 /** On disk before the journal, and with it until all of it is done. */
 export function writePlan(work: string, plan: MergePlan): void {
-  writeDocument(work, MERGE, plan, 0)
+  writeDocument(storeOf(work), MERGE, plan, 0)
 }
 
 /** Throws StratafsError where there is none. */
@@ -136,23 +142,6 @@ function readDocument(path: string): unknown {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw damaged(path, error instanceof SyntaxError ? 'it is no JSON' : errorWords(error))
   }
-}
-
-/** In one step: a reader sees the whole of it, or what was there before. */
-function writeDocument(work: string, name: string, document: unknown, indent = 2): void {
-  const path = `${storeOf(work)}/${name}`
-  const fd = openSync(pathBytes(`${path}.new`), 'w', 0o600)
-  try {
-    writeFileSync(fd, `${JSON.stringify(document, null, indent)}\n`)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(pathBytes(`${path}.new`), pathBytes(path))
-}
-
-function damaged(path: string, why: string): StratafsError {
-  return new StratafsError(`${shown(path)} cannot be used: ${why}`, 'DAMAGED', 'put back what it was')
 }
 
 function isList(value: unknown): value is SnapshotList {

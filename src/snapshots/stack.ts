@@ -2,7 +2,7 @@
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
 import { mergeIntoUpper } from './merge.js'
-import { chainOf, directoryOf, readJournal, readList } from './records.js'
+import { chainOf, directoriesOf, readJournal, readList } from './records.js'
 import { recover, standsOn } from './recover.js'
 
 /** What is needed of a mount's configuration. Paths are latin1. */
@@ -42,7 +42,7 @@ export function withSnapshots<C extends Configured>(config: C): C {
   if ((config.limit ?? null) !== null || (config.changelog ?? 0) > 0)
     throw refused(`upperdir ${shown(upper)} stands on snapshots`, 'mount it without size=, inodes= and changelog=')
   const chain = chainOf(list)
-  const lowers = [...chain.map(({ id }) => directoryOf(work!, id)), ...config.lowers]
+  const lowers = [...directoriesOf(work!, chain), ...config.lowers]
   if (lowers.length > LOWERS_MAX) throw refused(`${lowers.length} lower layers, snapshots included`, 'remove some')
   const layerNames = [...chain.map(({ name }) => Buffer.from(name).toString('latin1')), ...(config.layerNames ?? [])]
   return { ...config, lowers, layerNames, snapshots: chain.length, index: 'off' }

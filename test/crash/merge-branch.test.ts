@@ -9,11 +9,9 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { TreeApplication } from '../../src/library/offline/tree-apply.js'
 import { type MergeOutcome, TreeMerge } from '../../src/library/offline/tree-merge.js'
-import { type Hook, hooked } from '../engine/native-hook.js'
-import { endingAt, type Point, pointsOf, tracing } from '../engine/trial.js'
+import { hooked } from '../engine/native-hook.js'
+import { Ended, ending, pointsOf, tracing } from '../engine/trial.js'
 import { contentsOf, differences } from '../snapshots/tree.js'
-
-class Ended extends Error {}
 
 interface Trees {
   readonly base: string
@@ -154,9 +152,3 @@ it('ended before each change, and made again', () => {
       assert.equal(differences(wanted, contentsOf(trees.ours)), '', `ended before ${steps[point.index]!.text}`)
     })
 })
-
-function ending(point: Point): Hook {
-  return endingAt(point, () => {
-    throw new Ended()
-  })
-}

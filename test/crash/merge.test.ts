@@ -13,17 +13,14 @@ import { readList, storeOf, withRecord, writeList } from '../../src/snapshots/re
 import { recover } from '../../src/snapshots/recover.js'
 import { markRemoved } from '../../src/snapshots/remove.js'
 import { withSnapshots } from '../../src/snapshots/stack.js'
-import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/context/config.js'
 import { type Run, Stack } from '../engine/layers.js'
-import { followDescriptors, type Hook, hooked } from '../engine/native-hook.js'
+import { type Hook, hooked } from '../engine/native-hook.js'
 import { Session, startEngine, unbound } from '../engine/session.js'
-import { endingAt, type Point, pointsOf, tracing } from '../engine/trial.js'
+import { dies, ending, pointsOf, tracing } from '../engine/trial.js'
 import { differences, type View, viewOf } from '../engine/view.js'
 
 const skip = process.getuid?.() === 0 ? false : 'owners, devices and trusted.* need root'
-
-class Ended extends Error {}
 
 function withEngine<T>(config: UnionConfig, act: (s: Session) => T): T {
   const engine = startEngine(config, unbound)
@@ -203,26 +200,4 @@ function faultOf({ run, start, above, merge }: Made): string {
   if (kept !== '') return `the snapshot above: ${kept}`
   const left = readdirSync(storeOf(merge.work)).filter((name) => /journal|merge/.test(name))
   return left.length === 0 ? '' : `left over: ${left}`
-}
-
-/** Runs `act`, as a process that may end anywhere in it; true where it did. */
-function dies(act: () => void): boolean {
-  const { result, closeAll } = followDescriptors(() => {
-    try {
-      act()
-      return false
-    } catch (error) {
-      if (!(error instanceof Ended)) throw error
-      return true
-    }
-  })
-  native.become(process.getuid!(), process.getgid!(), 0)
-  closeAll()
-  return result
-}
-
-function ending(point: Point): Hook {
-  return endingAt(point, () => {
-    throw new Ended()
-  })
 }

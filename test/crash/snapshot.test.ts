@@ -11,17 +11,14 @@ import { readList, storeOf, withRecord, writeJournal, writeList } from '../../sr
 import { recover } from '../../src/snapshots/recover.js'
 import { withSnapshots } from '../../src/snapshots/stack.js'
 import { O_RDWR } from '../../src/syscalls/constants.js'
-import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/context/config.js'
 import { type Run, Stack } from '../engine/layers.js'
-import { followDescriptors, type Hook, hooked } from '../engine/native-hook.js'
+import { type Hook, hooked } from '../engine/native-hook.js'
 import { Session, startEngine, unbound } from '../engine/session.js'
-import { endingAt, type Point, pointsOf, tracing } from '../engine/trial.js'
+import { dies, ending, type Point, pointsOf, tracing } from '../engine/trial.js'
 import { differences, type View, viewOf } from '../engine/view.js'
 
 const skip = process.getuid?.() === 0 ? false : 'owners, devices and trusted.* need root'
-
-class Ended extends Error {}
 
 /** Every file that is opened to be written is passed through. */
 const passing = { ...unbound, openBacking: () => 1 }
@@ -68,28 +65,6 @@ function freezeUnder(run: Run, hook: Hook): void {
       const frozen = s.engine.freeze(1, 's1')
       if (frozen instanceof StratafsError) throw frozen
     })
-  })
-}
-
-/** Runs `act` under `hook`, as a process that may end anywhere in it; true where it did. */
-function dies(act: () => void): boolean {
-  const { result, closeAll } = followDescriptors(() => {
-    try {
-      act()
-      return false
-    } catch (error) {
-      if (!(error instanceof Ended)) throw error
-      return true
-    }
-  })
-  native.become(process.getuid!(), process.getgid!(), 0)
-  closeAll()
-  return result
-}
-
-function ending(point: Point): Hook {
-  return endingAt(point, () => {
-    throw new Ended()
   })
 }
 

@@ -8,6 +8,7 @@ import * as fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isElsewhere } from '../../scripts/kill/leftovers.js'
 import { rehearsal } from '../../src/cli/mount/rehearsal.js'
 import { rehearse } from '../../src/daemon/engine/resume-serving.js'
 import { askHost } from '../../src/daemon/host/host-client.js'
@@ -65,17 +66,6 @@ const keepersOf = (root: string): number[] => processesOf(root, (words) => words
 /** Processes that wait to follow, or have followed. */
 const followersOf = (root: string): number[] =>
   processesOf(root, (words) => words.endsWith('\0--resume\0') && !words.includes('\0--keep\0'))
-
-function isElsewhere(mountpoint: string): boolean {
-  const has = (pid: string): boolean => {
-    try {
-      return fs.readFileSync(`/proc/${pid}/mountinfo`, 'latin1').includes(` ${mountpoint} `)
-    } catch {
-      return false
-    }
-  }
-  return fs.readdirSync('/proc').some((name) => /^\d+$/.test(name) && has(name))
-}
 
 function processesOf(root: string, isIt: (words: string) => boolean): number[] {
   return fs.readdirSync('/proc').flatMap((entry) => {

@@ -29,7 +29,8 @@ export interface Point {
   readonly midway: boolean
 }
 
-class Ended extends Error {}
+/** Thrown where a process would have ended. */
+export class Ended extends Error {}
 
 /** Refuses what the scenario says the upper's filesystem refuses. */
 export function refusing(scenario: Scenario, hook: Hook | null): Hook {
@@ -130,18 +131,11 @@ export function endingAt(point: Point, end: () => never): Hook {
   }
 }
 
-/** Ends the engine at `point` of the scenario's act; false when the act came to its end before. */
-export function endedAt(run: Run, scenario: Scenario, point: Point): boolean {
+/** Runs `act` as a process that may end anywhere in it, by throwing Ended: true where it did. */
+export function dies(act: () => void): boolean {
   const { result, closeAll } = followDescriptors(() => {
     try {
-      disturbed(
-        run,
-        scenario,
-        endingAt(point, () => {
-          throw new Ended()
-        }),
-        (s, act) => act(s),
-      )
+      act()
       return false
     } catch (error) {
       if (!(error instanceof Ended)) throw error
@@ -151,4 +145,16 @@ export function endedAt(run: Run, scenario: Scenario, point: Point): boolean {
   native.become(process.getuid!(), process.getgid!(), 0)
   closeAll()
   return result
+}
+
+/** Throws Ended at `point`. */
+export function ending(point: Point): Hook {
+  return endingAt(point, () => {
+    throw new Ended()
+  })
+}
+
+/** Ends the engine at `point` of the scenario's act; false when the act came to its end before. */
+export function endedAt(run: Run, scenario: Scenario, point: Point): boolean {
+  return dies(() => disturbed(run, scenario, ending(point), (s, act) => act(s)))
 }

@@ -23,6 +23,7 @@ import { HostDeferred } from './host-deferred.js'
 import { type HostCall, HostLine } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
+import { handleOf } from './socket-handle.js'
 
 /** How long a host without a mount waits for another one. */
 const IDLE_SECONDS = 60
@@ -218,18 +219,10 @@ export class Host {
 /** Who holds it finds out whether a host is there, or starts one (native-bindings/src/launch-host.c). */
 const lockOf = (path: string): string => path.replace(/\.sock$/, '.lock')
 
-/** The lock's descriptor, null where there is none to take, or that somebody else has it. */
-function takeLock(path: string): number | null | 'busy' {
-  const fd = native.openat(AT_FDCWD, lockOf(path), O_RDONLY | O_NOFOLLOW, 0)
+/** The lock's descriptor, null where there is none to take, or that somebody else has it. `flags`: O_CREAT makes it. */
+function takeLock(path: string, flags = 0): number | null | 'busy' {
+  const fd = native.openat(AT_FDCWD, lockOf(path), O_RDONLY | O_NOFOLLOW | flags, 0o600)
   if (fd < 0) return null
-  if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) return fd
-  native.close(fd)
-  return 'busy'
-}
-
-function takeOrMakeLock(path: string): number | 'busy' {
-  const fd = native.openat(AT_FDCWD, lockOf(path), O_RDONLY | O_NOFOLLOW | O_CREAT, 0o600)
-  if (fd < 0) return 'busy'
   if (native.flock(fd, LOCK_EX | LOCK_NB) >= 0) return fd
   native.close(fd)
   return 'busy'
@@ -238,14 +231,8 @@ function takeOrMakeLock(path: string): number | 'busy' {
 /** Whoever looks for a host has the lock for moments. */
 async function takeLockSoon(path: string): Promise<number | 'busy'> {
   for (let i = 1; ; i++) {
-    const lock = takeOrMakeLock(path)
+    const lock = takeLock(path, O_CREAT) ?? 'busy'
     if (lock !== 'busy' || i === TRIES) return lock
     await sleep(BUSY_MS)
   }
-}
-
-/** Node keeps a socket's descriptor to itself; asking who connected needs it. */
-function handleOf(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } }
-  return handle?.fd ?? -1
 }

@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { failureFrom, StratafsError } from '../../base/failure.js'
 import { printable, shown } from '../../base/text.js'
 import type { RestackOrder } from '../../operations/engine.js'
-import { EPOCH_MINOR, forgetInode, forgetTree, newEpoch } from '../../protocol/notifications.js'
+import { forgetInode, forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
 import type { ControlRequest } from '../control/control-protocol.js'
 import type { LayersChanged } from '../control/layer-documents.js'
 import type { RestackAnswer } from '../engine/engine-messages.js'
 import { checkLowers } from '../mount/checks.js'
 import { endIndex } from './end-index.js'
+import { hasEpochs, notifyAll } from './kernel-memory.js'
 import { copiedUpFrom } from './left-below.js'
 import type { SnapshotMount } from './snapshot-drain.js'
 
@@ -75,7 +76,7 @@ async function askPatiently(mount: SnapshotMount, order: Omit<RestackOrder, 'ask
   for (let attempt = 0; goes && attempt < ATTEMPTS; attempt++) {
     const asked = await ask(mount, { ...order, asks: true })
     if (asked.needs.length === 0) break
-    if (attempt === 0) for (const message of forgetTree(asked.names)) await mount.engine.notify?.(message)
+    if (attempt === 0) await notifyAll(mount.engine, forgetTree(asked.names))
     await sleep(PAUSE_MS)
   }
   const done = await ask(mount, { ...order, asks: false })
@@ -92,10 +93,11 @@ async function ask(mount: SnapshotMount, order: RestackOrder): Promise<Done> {
 
 /** Names, attributes and lists that the kernel knows may not be true any more. */
 async function tell({ engine }: SnapshotMount, { names, directories }: Done): Promise<void> {
-  const facts = (await engine.ask({ what: 'describe' }, true)) as { protocol?: string | null } | null
-  const hasEpochs = Number(facts?.protocol?.split('.')[1] ?? 0) >= EPOCH_MINOR
-  for (const message of hasEpochs ? newEpoch() : forgetTree(names)) await engine.notify?.(message)
-  for (const nodeid of directories) await engine.notify?.(forgetInode(nodeid))
+  await notifyAll(engine, (await hasEpochs(engine)) ? newEpoch() : forgetTree(names))
+  await notifyAll(
+    engine,
+    directories.map((nodeid) => forgetInode(nodeid)),
+  )
 }
 
 type Done = Exclude<RestackAnswer, { refusal: unknown }>

@@ -8,11 +8,12 @@ import { randomUUID } from 'node:crypto'
 import { errorWords } from '../../base/errno-words.js'
 import { failureFrom, StratafsError } from '../../base/failure.js'
 import { fromText, shown } from '../../base/text.js'
-import { EPOCH_MINOR, forgetTree, newEpoch } from '../../protocol/notifications.js'
+import { forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { removeAside } from '../../snapshots/aside.js'
-import { freeName, recordOf } from '../../snapshots/names.js'
+import { freeName, nameBefore, recordOf } from '../../snapshots/names.js'
 import {
   chainOf,
+  directoriesOf,
   directoryOf,
   nextId,
   readJournal,
@@ -30,6 +31,7 @@ import type { ControlReply, ControlRequest } from '../control/control-protocol.j
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'
 import { endIndex } from './end-index.js'
+import { hasEpochs, notifyAll } from './kernel-memory.js'
 import { changeLayers } from './layers.js'
 import {
   drain,
@@ -177,33 +179,20 @@ export class MountSnapshots {
     const begun = performance.now()
     const work = this.#workdir()
     const { id } = recordOf(readList(work), name)
-    const kept = keep ? await this.#create(this.#nameBefore(work, name), null, { stays: true }) : null
+    const kept = keep
+      ? await this.#create(nameBefore(readList(work).snapshots, 'restore', name), null, { stays: true })
+      : null
     if (kept === null) {
       await settleCopies(this.mount)
       await drain(this.mount)
     }
     const token = randomUUID().replaceAll('-', '')
     const config = this.#configOn(work, id)
-    const byName = !(await this.#hasEpochs())
+    const byName = !(await hasEpochs(this.mount.engine))
     writeJournal(work, { restore: { id, token } })
     const answer = await this.mount.engine.ask({ what: 'restore', order: { id, token, config, byName } }, true)
     await this.#settleRestore(work, id, token, config, answer as RestoreAnswer | null)
     return { name, kept: kept?.name ?? null, milliseconds: performance.now() - begun }
-  }
-
-  /** Whether the kernel forgets all at once, which takes as long for many names as for a few. */
-  async #hasEpochs(): Promise<boolean> {
-    const facts = (await this.mount.engine.ask({ what: 'describe' }, true)) as { protocol?: string | null } | null
-    return Number(facts?.protocol?.split('.')[1] ?? 0) >= EPOCH_MINOR
-  }
-
-  #nameBefore(work: string, name: string): string {
-    const has = (each: string): boolean => readList(work).snapshots.some((record) => record.name === each)
-    const first = `before-restore-${name}`.slice(0, 120)
-    for (let count = 1; ; count++) {
-      const free = count === 1 ? first : `${first}-${count}`
-      if (!has(free)) return free
-    }
   }
 
   /** The mount's configuration, as it is on the snapshot `id`. */
@@ -213,7 +202,7 @@ export class MountSnapshots {
     const chain = chainOf(readList(work), id)
     return {
       ...config,
-      lowers: [...chain.map((record) => directoryOf(work, record.id)), ...lowers.slice(snapshots)],
+      lowers: [...directoriesOf(work, chain), ...lowers.slice(snapshots)],
       layerNames: [...chain.map((record) => fromText(record.name)), ...layerNames.slice(snapshots)],
       snapshots: chain.length,
       index: 'off',
@@ -235,10 +224,9 @@ export class MountSnapshots {
     }
     mount.engine.upperIs?.(answer.upperFd)
     mount.restate({ ...mount.state(), config })
-    const locked = mount.locks.add('upperdir', config.upper!)
-    if (locked !== null) mount.log('error', 'the new upperdir cannot be locked', { why: locked.message })
+    this.#lockUpper()
     const messages = answer.names.length === 0 ? newEpoch() : forgetTree(answer.names)
-    for (const message of messages) await mount.engine.notify?.(message)
+    await notifyAll(mount.engine, messages)
     writeList(work, { ...readList(work), base: id })
     removeJournal(work)
     removeAside(work, [`old-${token}`, `index-${token}`])
@@ -250,6 +238,12 @@ export class MountSnapshots {
     return this.mount.engine.ask(question, true) as Promise<FreezeAnswer | null>
   }
 
+  #lockUpper(): void {
+    const { locks, log, state } = this.mount
+    const locked = locks.add('upperdir', state().config.upper!)
+    if (locked !== null) log('error', 'the new upperdir cannot be locked', { why: locked.message })
+  }
+
   /** The exchange has been made: what says so follows. */
   #settle(work: string, list: SnapshotList, record: SnapshotRecord, unfinished: boolean): void {
     const { mount } = this
@@ -259,8 +253,7 @@ export class MountSnapshots {
     const names = [fromText(record.name), ...layerNames]
     const stack = { lowers: [directoryOf(work, record.id), ...lowers], layerNames: names, snapshots: snapshots + 1 }
     mount.restate({ ...state, config: { ...config, ...stack, index: 'off' } })
-    const locked = mount.locks.add('upperdir', config.upper!)
-    if (locked !== null) mount.log('error', 'the new upperdir cannot be locked', { why: locked.message })
+    this.#lockUpper()
     void endIndex(mount, 'the owner index is off: this mount has snapshots')
     try {
       writeList(work, withRecord(list, record))

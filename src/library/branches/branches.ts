@@ -21,7 +21,7 @@ import {
   readBranches,
 } from '../../snapshots/branches.js'
 import { freeName, recordOf } from '../../snapshots/names.js'
-import { chainOf, directoryOf, readJournal, readList, type SnapshotRecord } from '../../snapshots/records.js'
+import { chainOf, directoriesOf, readJournal, readList, type SnapshotRecord } from '../../snapshots/records.js'
 import { MountClient } from '../../snapshotter/mounts/mount-client.js'
 import { unmount } from '../mount.js'
 import { absolute, type Path, resolved, toText } from '../paths.js'
@@ -219,7 +219,7 @@ async function mountOn(
   await new MountClient().mount({
     deferred: false,
     mountpoint,
-    lowers: [...chain.map((record) => directoryOf(work, record.id)), ...lowers.slice(snapshots)],
+    lowers: [...directoriesOf(work, chain), ...lowers.slice(snapshots)],
     upper: { path: `${place}/upper`, work: `${place}/work` },
     options: [
       ...options.filter((word) => !NOT_TAKEN.test(word)),

@@ -10,9 +10,11 @@ import { StratafsError } from '../../base/failure.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
 import { type Change, diffSource } from '../../oci/changes/diff.js'
 import { type BranchRecord, branchOf } from '../../snapshots/branches.js'
-import { chainOf, directoryOf, readList } from '../../snapshots/records.js'
+import { nameBefore } from '../../snapshots/names.js'
+import { chainOf, directoriesOf, readList } from '../../snapshots/records.js'
 import { AT_FDCWD } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import { withFd } from '../../syscalls/owned-fd.js'
 import { mount } from '../mount.js'
 import { TreeApplication } from '../offline/tree-apply.js'
 import { type MergeConflict, type MergeOutcome, TreeMerge } from '../offline/tree-merge.js'
@@ -54,7 +56,7 @@ export async function mergeBranch(mountpoint: Path, name: string, options: Merge
     diffSource({ merged: theirs }),
     diffSource({ merged: ours, from: since.name }),
   ])
-  const chain = chainOf(readList(work), record.snapshot).map(({ id }) => directoryOf(work, id))
+  const chain = directoriesOf(work, chainOf(readList(work), record.snapshot))
   const merge = { ours, theirs, changes, changedByUs, side: options.side ?? null }
   const outcome = await withBase([...chain, ...lowers.slice(snapshots)], (base) => outcomeOf({ ...merge, base }))
   const isRefused = outcome.conflicts.length > 0 && options.side === undefined
@@ -73,10 +75,8 @@ function shownConflict(conflict: MergeConflict): MergeConflict {
 
 /** What programs have written is on its way. */
 function flush(path: string): void {
-  const fd = native.openat(AT_FDCWD, path, 0, 0)
-  if (fd < 0) return
-  native.syncfs(fd)
-  native.close(fd)
+  const opened = native.openat(AT_FDCWD, path, 0, 0)
+  if (opened >= 0) withFd(opened, (fd) => native.syncfs(fd))
 }
 
 /** Runs `act` with the tree that both come from, mounted to be read. */
@@ -130,10 +130,7 @@ function addBelow(root: string, path: string, paths: Set<string>): void {
 }
 
 async function snapshotBefore(mountpoint: Path, { name }: BranchRecord): Promise<string> {
-  const taken = new Set(listSnapshots(mountpoint).map((each) => each.name))
-  const first = `before-merge-${name}`.slice(0, 120)
-  let free = first
-  for (let count = 2; taken.has(free); count++) free = `${first}-${count}`
+  const free = nameBefore(listSnapshots(mountpoint), 'merge', name)
   await createSnapshot(mountpoint, { name: free, message: `before branch ${name} was merged` })
   return free
 }

@@ -5,8 +5,9 @@
  * again, and removed by the next writer that is alone; blobs that other programs put there are never touched. Order of
  * locks: a layout's, then a store's.
  */
-import { readdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
+import { namesIn } from '../../base/names-in.js'
 import { pathBytes } from '../../base/text.js'
 import type { Layout } from '../image/layout.js'
 import { digestsIn, NOTE, removeUnneeded, writeNote } from '../image/needs.js'
@@ -86,12 +87,4 @@ function sweep(layout: Layout): void {
 
 function removeNamed(folder: string, names: RegExp): void {
   for (const name of namesIn(folder)) if (names.test(name)) rmSync(pathBytes(`${folder}/${name}`), { force: true })
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(pathBytes(folder), 'latin1')
-  } catch {
-    return []
-  }
 }

@@ -4,8 +4,9 @@
  * names are nobody's.
  */
 
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, rmdirSync, rmSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
+import { namesIn } from '../../base/names-in.js'
 import { pathBytes } from '../../base/text.js'
 import { lockDirectories } from '../../daemon/mount/locks.js'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
@@ -51,13 +52,5 @@ function removeUnused(path: string): void {
     // It holds something.
   } finally {
     locks.release()
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(pathBytes(folder), 'latin1')
-  } catch {
-    return []
   }
 }

@@ -1,5 +1,6 @@
 /** A connection to the host: words to it, words from it (src/daemon/host/host-line.ts has the other end). */
 import { connect, type Socket } from 'node:net'
+import { handleOf } from '../../daemon/host/socket-handle.js'
 import { native } from '../../syscalls/native.js'
 
 const PATIENCE_MS = 30_000
@@ -57,10 +58,4 @@ export class HostTalk {
   close(): void {
     this.socket.end()
   }
-}
-
-/** Node keeps a socket's descriptor to itself. */
-function handleOf(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } }
-  return handle?.fd ?? -1
 }

@@ -8,6 +8,7 @@ import type { Union } from '../context/union.js'
 import { forgetUnused } from '../data/forget.js'
 import { childOf } from '../lookup/lookup.js'
 import type { Node } from '../nodes/node.js'
+import { pathOfFile } from '../nodes/node-path.js'
 
 /** A path from the mount's root, latin1, and what of it lies in the layer. */
 export interface Need {
@@ -19,7 +20,7 @@ export interface Need {
 export function needsOf(u: Union, going: ReadonlySet<Layer>, upperPaths: readonly string[]): Need[] {
   const needs = [...u.nodes.values()].flatMap((node) => needOf(u, node, going) ?? [])
   for (const { node, dir, opens } of u.nodes.ghosts())
-    if (opens > 0 && going.has(dir.layer)) needs.push({ path: pathOf(node), why: 'open' })
+    if (opens > 0 && going.has(dir.layer)) needs.push({ path: pathOfFile(node), why: 'open' })
   for (const path of upperPaths) if (liesBelow(u, path, going)) needs.push({ path: `/${path}`, why: 'content' })
   const seen = new Set<string>()
   return needs.filter(({ path }) => !seen.has(path) && seen.add(path))
@@ -27,16 +28,10 @@ export function needsOf(u: Union, going: ReadonlySet<Layer>, upperPaths: readonl
 
 function needOf(u: Union, node: Node, going: ReadonlySet<Layer>): Need | null {
   if (node.dir !== null) return null
-  if (node.contentDir !== null && going.has(node.contentDir.layer)) return { path: pathOf(node), why: 'content' }
+  if (node.contentDir !== null && going.has(node.contentDir.layer)) return { path: pathOfFile(node), why: 'content' }
   if (node.inodeDir === null || !going.has(node.inodeDir.layer)) return null
   const isOpen = u.data.noOpen ? node.nlookup > 0 : node.opens > 0
-  return isOpen ? { path: pathOf(node), why: 'open' } : null
-}
-
-function pathOf(node: Node): string {
-  const names: string[] = []
-  for (let at: Node | null = node; at?.parent; at = at.parent) names.push(at.name)
-  return names.length === 0 ? '(a file without a name)' : `/${names.reverse().join('/')}`
+  return isOpen ? { path: pathOfFile(node), why: 'open' } : null
 }
 
 function liesBelow(u: Union, path: string, going: ReadonlySet<Layer>): boolean {

@@ -87,8 +87,9 @@ function openMissing(u: Union, paths: readonly string[]): Layer[] | StratafsErro
     layers.push(layer)
   }
   const mappings = u.uids.ranges.length + u.gids.ranges.length > 0
-  for (const layer of opened) {
-    layer.isMapped = idmappedAmong([layer.path])[0]!
+  const mapped = idmappedAmong(opened.map((layer) => layer.path))
+  for (const [at, layer] of opened.entries()) {
+    layer.isMapped = mapped[at]!
     layer.idmapped = layer.isMapped && mappings
     layer.override = findOverride(layer.rootFd, u.config.xattrPermissions)
   }

@@ -30,10 +30,11 @@ import { cancelBringing } from '../copy-up/background-copy.js'
 import { setTimes } from '../copy-up/set-times.js'
 import { dropContentFd } from '../data/content-fd.js'
 import { placeFile } from '../lookup/lookup.js'
+import { pathOfNode } from '../nodes/node-path.js'
 import { buildFreshUpper, type FreshUpper } from './fresh-upper.js'
 import { bringUpHardLinks } from './hard-links.js'
 import { openPlaces, type Places, SNAPSHOTS } from './places.js'
-import { copyWritten, findLostNames, pathOfNode, type WrittenFile, writtenFiles } from './written-files.js'
+import { copyWritten, findLostNames, type WrittenFile, writtenFiles } from './written-files.js'
 
 /** What came of it. */
 export interface Frozen {

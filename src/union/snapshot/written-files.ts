@@ -14,6 +14,7 @@ import { statNode, type Union } from '../context/union.js'
 import { setTimes } from '../copy-up/set-times.js'
 import { forgetUnmapped } from '../data/backing.js'
 import type { Node } from '../nodes/node.js'
+import { pathOfNode } from '../nodes/node-path.js'
 import { searchTree } from './search-tree.js'
 
 /** One of its names. */
@@ -81,13 +82,6 @@ export function findLostNames(u: Union): number {
     () => !lost.some(isLost),
     () => 0,
   )
-}
-
-/** Where `node` stands in the merged tree. */
-export function pathOfNode(node: Node): string {
-  const names: string[] = []
-  for (let at: Node | null = node; at?.parent; at = at.parent) names.push(at.name)
-  return `/${names.reverse().join('/')}`
 }
 
 function hasOtherNames(node: Node): StratafsError {
