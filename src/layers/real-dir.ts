@@ -13,6 +13,9 @@ import { native } from '../syscalls/native.js'
 import { Stat } from '../syscalls/stat.js'
 import type { Layer, LayerDir } from './layer-dir.js'
 
+/** So many are kept also where descriptors are scarce: the way down to where a program works. */
+const FEW = 16
+
 /** A list from the directory that was used last to the one not used for longest, so that nothing has to be searched. */
 export class DirCache {
   #newest: LayerDir | null = null
@@ -20,11 +23,19 @@ export class DirCache {
   #size = 0
   #tick = 1
 
-  /** `readable`: directories are opened for reading, where that can be had, for whoever lists each of them. */
+  readonly #scarceFrom: number
+
+  /**
+   * `readable`: directories are opened for reading, where that can be had, for whoever lists each of them.
+   * `scarceFrom`: a descriptor of this number or above says that others need them, so those kept here become fewer.
+   */
   constructor(
     private capacity: number,
     private readonly readable = false,
-  ) {}
+    scarceFrom = Number.POSITIVE_INFINITY,
+  ) {
+    this.#scarceFrom = scarceFrom
+  }
 
   /** Starts a new operation: descriptors handed out from here on stay valid until the next call. */
   beginOperation(): void {
@@ -113,9 +124,15 @@ export class DirCache {
 
   #keep(dir: LayerDir, fd: number): void {
     if (this.#size >= this.capacity) this.#evict()
+    else if (fd >= this.#scarceFrom) this.#giveWay()
     dir.fd = fd
     dir.tick = this.#tick
     this.#link(dir)
+  }
+
+  /** For the one that comes two go, while this is more than a walk needs. */
+  #giveWay(): void {
+    for (let i = 0; i < 2 && this.#size > FEW && this.#evict(); i++);
   }
 
   #use(dir: LayerDir): void {

@@ -10,7 +10,7 @@ import { MarkStore } from '../layers/marks.js'
 import { DirCache } from '../layers/real-dir.js'
 import { NO_TRAPS, type Traps } from '../layers/traps.js'
 import { Whiteouts } from '../layers/whiteouts.js'
-import { descriptorsToKeep } from '../syscalls/room.js'
+import { descriptorsToKeep, scarceFrom } from '../syscalls/room.js'
 import { STAT_SLOTS } from '../syscalls/stat.js'
 import { type Found, type SearchContext, searchParts, shownRoots } from './search.js'
 
@@ -36,9 +36,10 @@ export interface LowerStackConfig {
 /** What a search without the index has found. */
 export type FoundInParts = Found & { readonly lowers: readonly LayerDir[] }
 
-const KEPT_DIRECTORIES = 2048
-/** A smaller part than the engine's: requests of programs come first. */
+/** Far fewer than the engine's, and a smaller part: a walk comes by what lies together, and requests come first. */
+const KEPT_DIRECTORIES = 256
 const KEPT_PART = 16
+const SCARCE_PART = 4
 
 export class LowerStack implements SearchContext {
   readonly cache: DirCache
@@ -51,7 +52,7 @@ export class LowerStack implements SearchContext {
     readonly lowers: readonly Layer[],
     readsAll: boolean,
   ) {
-    this.cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART), readsAll)
+    this.cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART), readsAll, scarceFrom(SCARCE_PART))
     this.marks = new MarkStore(config.prefix)
     this.whiteouts = new Whiteouts(this.cache, this.marks)
   }

@@ -42,10 +42,24 @@ const LEAST_KEPT = 4
  * How many descriptors of a kind are kept: `most`, or the `part`th part of what this process may have and has not used.
  */
 export function descriptorsToKeep(most: number, part: number): number {
-  const limits = readFileSync('/proc/self/limits', 'latin1')
-  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? part * most)
+  const limit = descriptorLimit() ?? part * most
   const free = limit - openDescriptors() - FOR_THE_REST
   return Math.min(most, Math.max(LEAST_KEPT, Math.floor(Math.min(limit / part, free / 2))))
+}
+
+/**
+ * The number from which on a new descriptor says that the `part`th part of all is taken, by whatever mount or thread:
+ * the kernel hands out the lowest that is free. Who keeps descriptors keeps fewer from there on.
+ */
+export function scarceFrom(part: number): number {
+  const limit = descriptorLimit()
+  return limit === null ? Number.POSITIVE_INFINITY : Math.floor(limit / part)
+}
+
+/** Null: none is known. */
+function descriptorLimit(): number | null {
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1])
+  return Number.isNaN(limit) ? null : limit
 }
 
 /** The directory's size is their number from Linux 6.2 on, and 0 before. */

@@ -17,7 +17,7 @@ import { shownRoots } from '../stack/search.js'
 import { CAP_DAC_READ_SEARCH, O_DIRECTORY, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { capable } from '../syscalls/privilege.js'
-import { descriptorsToKeep, onNoRoom } from '../syscalls/room.js'
+import { descriptorsToKeep, onNoRoom, scarceFrom } from '../syscalls/room.js'
 import { redirectsUnder, type UnionConfig } from './context/config.js'
 import { ContentFds } from './context/content-fds.js'
 import { dataWish } from './context/data-mode.js'
@@ -40,6 +40,7 @@ import { prefetchSearch } from './read-ahead/walk.js'
 /** Descriptors kept of directories: at most, and as a part of those this process may have. */
 const KEPT_DIRECTORIES = 2048
 const KEPT_PART = 4
+const SCARCE_PART = 2
 /** Descriptors kept of files' contents, likewise. */
 const KEPT_FILES = 1024
 
@@ -63,8 +64,9 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   }
   const data = openData(config, paths.length)
   if (data instanceof StratafsError) return data
-  const cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART))
-  const files = new ContentFds(descriptorsToKeep(KEPT_FILES, KEPT_PART))
+  const scarce = scarceFrom(SCARCE_PART)
+  const cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART), false, scarce)
+  const files = new ContentFds(descriptorsToKeep(KEPT_FILES, KEPT_PART), scarce)
   const upper = openWritable(config, engine)
   if (upper instanceof StratafsError) return upper
   const marks = new MarkStore(upper?.prefix ?? defaultPrefix(config.userxattr))

@@ -1,11 +1,11 @@
-/** A mount that may have 64 descriptors and no more does all the same what any mount does. */
+/** A mount, or many in one host, that may have few descriptors and no more does all the same what any mount does. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { notInstalled } from '../tools/installed.js'
-import { MAIN, needsRoot, workspace } from './harness.js'
+import { daemonPids, eventually, LAUNCH, MAIN, needsRoot, workspace } from './harness.js'
 
 const skip = needsRoot.skip || notInstalled('prlimit', 'diff')
 const DIRECTORIES = 150
@@ -32,3 +32,44 @@ for (const data of ['passthrough', 'cached'])
     const load = spawnSync('bash', ['-c', LOAD, 'load', w.merged], { encoding: 'utf8', timeout: 120_000 })
     assert.equal(load.status, 0, load.stderr)
   })
+
+const MOUNTS = 20
+const LEAST = 64
+const QUIET_MS = 700
+
+/** Waits until `pid` opens nothing more: the indexes of all its mounts are filled, or it has no descriptor left. */
+async function isQuiet(pid: number): Promise<void> {
+  let open = 0
+  let since = Date.now()
+  await eventually(() => {
+    const now = readdirSync(`/proc/${pid}/fd`).length
+    if (now !== open) since = Date.now()
+    open = now
+    return Date.now() - since > QUIET_MS
+  }, 15_000)
+}
+
+test(`${MOUNTS} mounts of one host that has descriptors for the directories of two`, { skip }, async (t) => {
+  const w = workspace(t)
+  const env = { ...w.env, STRATAFS_NAME: 'stratafs', STRATAFS_HOST_IDLE: '0' }
+  for (let i = 0; i < DIRECTORIES; i++) {
+    mkdirSync(join(w.base, `d${i}/s`), { recursive: true })
+    writeFileSync(join(w.base, `d${i}/s/g`), `${i}\n`)
+  }
+  const places = Array.from({ length: MOUNTS }, (_, i) => ['u', 'w', 'm'].map((part) => join(w.root, `${part}${i}`)))
+  for (const place of places) for (const path of place) mkdirSync(path)
+  // Each mount holds some for good: its device, its layers, its index.
+  const limit = 4 * DIRECTORIES + MOUNTS * LEAST
+  for (const [upper, work, merged] of places) {
+    const options = `lowerdir=${w.base},upperdir=${upper},workdir=${work}`
+    const mount = [`--nofile=${limit}:${limit}`, LAUNCH, '-o', options, merged!]
+    const { status, stderr } = spawnSync('prlimit', mount, { encoding: 'utf8', env })
+    assert.deepEqual([status, stderr], [0, ''])
+  }
+  await isQuiet(daemonPids(w.runDirectory)[0]!)
+  for (const [, , merged] of places) {
+    const read = spawnSync('grep', ['-rc', '', merged!], { encoding: 'utf8', timeout: 60_000 })
+    assert.deepEqual([read.stderr, read.stdout.trim().split('\n').length], ['', DIRECTORIES + 2])
+  }
+  for (const [, , merged] of places) assert.equal(spawnSync('umount', [merged!]).status, 0)
+})

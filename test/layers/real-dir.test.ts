@@ -105,6 +105,19 @@ describe('the directory cache', () => {
     assert.ok(dirs.every((dir) => dir.fd === -1))
   })
 
+  it('keeps few where descriptors are scarce, and those of an operation all the same', () => {
+    const cache = new DirCache(COUNT, false, 0)
+    const dirs = directories()
+    for (const dir of dirs) {
+      cache.beginOperation()
+      assert.ok(cache.fd(dir) >= 0)
+    }
+    assert.ok(cache.size <= 17, `${cache.size} are open`)
+    cache.beginOperation()
+    assert.equal(new Set(dirs.map((dir) => cache.fd(dir))).size, COUNT)
+    cache.close()
+  })
+
   it('grows where one operation needs more', () => {
     const cache = new DirCache(CAPACITY)
     const dirs = directories()

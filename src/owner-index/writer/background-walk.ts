@@ -134,6 +134,8 @@ export class BackgroundWalk implements RowSink {
     if (this.#ended) return
     this.#ended = true
     this.layers.close()
+    // What is read from here on is what has changed: nothing has to be held for it.
+    this.stack.cache.close()
     this.host.commits.commit()
     this.host.tell({ complete, filling: null, failed, coverage: this.#coverage() })
     const read = this.#readBefore + this.#walk.read

@@ -11,7 +11,11 @@ export class ContentFds {
   #last: Node | null = null
   #before: Node | null = null
 
-  constructor(public capacity: number) {}
+  /** `scarceFrom`: a descriptor of this number or above says that others need them. */
+  constructor(
+    public capacity: number,
+    readonly scarceFrom: number,
+  ) {}
 
   /**
    * `node`'s descriptor is about to be used: it stays until two others were; an operation needs two at once at most.

@@ -35,7 +35,7 @@ export function contentFd(u: Union, node: Node, write: boolean, append = false):
 /** Makes `fd` the node's descriptor in place of the one it had. */
 export function keepContentFd(u: Union, node: Node, fd: number, writable: boolean): void {
   const old = node.contentFd
-  if (old < 0) makeRoom(u)
+  if (old < 0) makeRoom(u, fd)
   node.contentFd = fd
   node.dataWritable = writable
   u.files.nodes.delete(node)
@@ -45,12 +45,18 @@ export function keepContentFd(u: Union, node: Node, fd: number, writable: boolea
 }
 
 /**
- * Lets go of one descriptor where there are as many as may be: of the one kept longest that nothing was done with
- * lately.
+ * Lets go of one descriptor where there are as many as may be, and of two where `fd`, the new one, says that they are
+ * scarce.
  */
-function makeRoom(u: Union): void {
-  const { nodes, capacity } = u.files
-  if (nodes.size < capacity) return
+function makeRoom(u: Union, fd: number): void {
+  const { nodes, capacity, scarceFrom } = u.files
+  if (nodes.size >= capacity) return dropOldest(u)
+  for (let i = 0; i < 2 && fd >= scarceFrom && nodes.size > LEAST_FILES; i++) dropOldest(u)
+}
+
+/** The one kept longest that nothing was done with lately. */
+function dropOldest(u: Union): void {
+  const { nodes } = u.files
   let patience = 64
   for (const node of nodes) {
     if (patience-- > 0 && (u.files.isInUse(node) || u.binding.used(node.id))) {
