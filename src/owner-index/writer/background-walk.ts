@@ -137,6 +137,8 @@ export class BackgroundWalk implements RowSink {
     // What is read from here on is what has changed: nothing has to be held for it.
     this.stack.cache.close()
     this.host.commits.commit()
+    // Pages of the database, a megabyte for ten thousand rows: what is changed from here on needs few.
+    this.store.db.pragma('shrink_memory')
     this.host.tell({ complete, filling: null, failed, coverage: this.#coverage() })
     const read = this.#readBefore + this.#walk.read
     if (complete && read >= (this.#hurries ? 1 : PUBLISHED_ROWS)) publishCopy(this.store.db, stackIdentity(this.stack))
