@@ -87,14 +87,15 @@ class Patience {
 
 /**
  * The mount with the lock: one of `places` by the process `holder`, which may serve others, too; any of its, where no
- * state file says more; or, where the kernel hides its pid, the one that a state file names for `places`.
+ * state file says more; or, where the kernel hides its pid or a child holds the lock, the one that a state file names
+ * for `places`.
  */
 function daemonOf(holder: number, places: readonly (readonly [option: string, path: string])[]): MountState | null {
   const states = listMounts().map(({ state }) => state)
   const ofHolder = states.filter(({ pid, pidNamespace }) => pid === holder && pidNamespace === ownPidNamespace())
   const far = ({ config }: MountState) => places.some(([, path]) => path === config.upper || path === config.work)
   const here = ofHolder.find(far) ?? (holder === process.pid ? undefined : ofHolder[0])
-  return here ?? (holder === 0 ? states.find(far) : null) ?? null
+  return here ?? states.find(far) ?? null
 }
 
 /** Whether its mount is in the tree; false when that cannot be determined. */
