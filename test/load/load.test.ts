@@ -1,5 +1,5 @@
 /**
- * A short form of the ten-minute load (scripts/load.sh): half a minute of everything at once on one mount. Afterwards
+ * A short form of the ten-minute load (scripts/load.sh): fifteen seconds of everything at once on one mount. Afterwards
  * nothing may have failed, the lower layer is what it was, and what the daemon took it has given back: descriptors,
  * nodes that the kernel has forgotten, memory. STRATAFS_LOAD_SECONDS makes it as long as wanted.
  */
@@ -12,7 +12,7 @@ import { after, before, test } from 'node:test'
 import { checkoutRoot } from '../../scripts/checkout.js'
 
 const root = checkoutRoot()
-const seconds = Number(process.env.STRATAFS_LOAD_SECONDS ?? 30)
+const seconds = Number(process.env.STRATAFS_LOAD_SECONDS ?? 15)
 const asRoot = process.getuid?.() === 0
 let place = ''
 let merged = ''
