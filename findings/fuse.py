@@ -29,7 +29,8 @@ class Server:
         if code in NO_ANSWER: return
         failed = -answer if isinstance(answer, int) else 0
         body = b'' if failed else answer
-        os.write(self.device, struct.pack('=IiQ', 16 + len(body), failed, unique) + body)
+        try: os.write(self.device, struct.pack('=IiQ', 16 + len(body), failed, unique) + body)
+        except FileNotFoundError: pass  # whoever asked has gone meanwhile
 
     def answer(self, code, node, body):
         if code == INIT: return struct.pack('=IIIIHHIIHH32x', 7, 38, 131072, self.flags, 9, 9, 2**20, 1, 0, 0)
