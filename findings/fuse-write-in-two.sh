@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A FUSE server takes writes of up to 1 MiB. A program writes 8 KiB by one call, once from the beginning of a page on and
+# A FUSE server takes writes of up to 1 MiB. A program writes 8 KiB by one call, once from the beginning of a page on,
 # once from its middle on. The first comes as one request, the second as two: what belongs to the first page, and the
 # rest. Whoever reads the server's file meanwhile can see half of it, and so does whoever comes after a server's death.
 source "$(dirname "$0")/common.sh"
