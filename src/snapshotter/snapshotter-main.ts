@@ -31,6 +31,7 @@ import type { SnapshotterSettings } from './settings.js'
 import { closeToOthers, makeRoom } from './socket.js'
 import type { Handling } from './wire/handlers.js'
 import { serviceOf } from './wire/protos.js'
+import { wholeAnswers } from './wire/whole-answers.js'
 
 /** As many bytes as containerd puts into a message at most. */
 const LONGEST_MESSAGE = 16 << 20
@@ -109,6 +110,7 @@ async function listen(
     'grpc.max_send_message_length': LONGEST_MESSAGE,
     // Nobody asks for it, and it is noted with every call.
     'grpc.enable_channelz': 0,
+    interceptors: [wholeAnswers],
   })
   server.addService(serviceOf(SNAPSHOTS).service, snapshotsService(snapshotter, handling))
   server.addService(serviceOf(DIFF).service, diffService(snapshotter, content, handling))

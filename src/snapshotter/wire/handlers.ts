@@ -2,7 +2,12 @@
  * From a function of a request to what gRPC calls: each call is timed and counted, and what it throws becomes a status.
  */
 import { performance } from 'node:perf_hooks'
-import type { handleServerStreamingCall, handleUnaryCall, Metadata, ServerWritableStream } from '@grpc/grpc-js'
+import type {
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import type { Log } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
@@ -24,9 +29,26 @@ export interface Handling {
   readonly observe: Observe
 }
 
-function callerOf(metadata: Metadata): Caller {
-  const first = (name: string): string => String(metadata.get(name)[0] ?? '')
-  return { namespace: first('containerd-namespace'), lease: first('containerd-lease') }
+function callerOf(call: ServerUnaryCall<unknown, unknown>): Caller {
+  const first = (name: string): string => String(call.metadata.get(name)[0] ?? '')
+  let signal: AbortSignal | null = null
+  return {
+    namespace: first('containerd-namespace'),
+    lease: first('containerd-lease'),
+    // Few calls last so long that it matters, and each would pay for it.
+    get signal() {
+      signal ??= signalOf(call)
+      return signal
+    },
+  }
+}
+
+function signalOf(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
+  const gone = new AbortController()
+  const end = () => gone.abort(new Refusal(status.CANCELLED, 'the caller has given up'))
+  if (call.cancelled) end()
+  else call.once('cancelled', end)
+  return gone.signal
 }
 
 /**
@@ -47,9 +69,7 @@ export function unary<Request, Response>(
   return (call, callback) => {
     const begun = performance.now()
     const done = (code: status) => observe(method, (performance.now() - begun) / 1000, code)
-    const gone = new AbortController()
-    call.once('cancelled', () => gone.abort(new Refusal(status.CANCELLED, 'the caller has given up')))
-    void (async () => answer(call.request, { ...callerOf(call.metadata), signal: gone.signal }))().then(
+    void (async () => answer(call.request, callerOf(call)))().then(
       (response) => {
         done(status.OK)
         callback(null, response)
