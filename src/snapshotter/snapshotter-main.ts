@@ -3,7 +3,7 @@
  * told to end. The mounts live on without it.
  */
 import { rmSync } from 'node:fs'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import type { Server } from '@grpc/grpc-js'
 import { StratafsError } from '../base/failure.js'
 import { createLogger, type Log } from '../base/log.js'
 import { fromText, shown } from '../base/text.js'
@@ -28,13 +28,10 @@ import { recover } from './service/recovery.js'
 import { SNAPSHOTS, snapshotsService } from './service/snapshots-service.js'
 import { Snapshotter } from './service/snapshotter.js'
 import type { SnapshotterSettings } from './settings.js'
-import { closeToOthers, makeRoom } from './socket.js'
-import type { Handling } from './wire/handlers.js'
-import { serviceOf } from './wire/protos.js'
-import { wholeAnswers } from './wire/whole-answers.js'
+import { listenOn, makeRoom } from './socket.js'
+import { WarmUp } from './warm-up.js'
+import type { Handling, Observe } from './wire/handlers.js'
 
-/** As many bytes as containerd puts into a message at most. */
-const LONGEST_MESSAGE = 16 << 20
 /** How long a host without a mount waits for the next one, in seconds. */
 const HOST_IDLE = 3600
 /** How long calls may go on once it was told to end. */
@@ -56,22 +53,32 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   const containerd = new Containerd(settings.containerd)
   const metrics = settings.metrics === null ? null : new Metrics(snapshotter)
   const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)
-  const handling = { log: logger.log, observe: metrics?.observe ?? (() => {}) }
+  const warmUp = new WarmUp(places.temporary, client, logger.log)
+  const handling = { log: logger.log, observe: both(warmUp.observe, metrics?.observe) }
   const server = await listen(settings.address, snapshotter, containerd, handling)
   // Whoever hears that it is ready may tell it to end.
   const over = ended()
   manager.ready(fromText(settings.root))
   logger.log('info', 'serves containerd', { address: settings.address, root: settings.root })
+  warmUp.begin()
   await over
   manager.stopping()
   await shutDown(server)
   rmSync(settings.address, { force: true })
   web?.close()
   containerd.close()
+  await warmUp.end()
   await snapshotter.cleanup()
   await client.stop()
   records.close()
   return 0
+}
+
+function both(first: Observe, second: Observe | undefined): Observe {
+  return (...call) => {
+    first(...call)
+    second?.(...call)
+  }
 }
 
 function makeSnapshotter(
@@ -105,23 +112,11 @@ async function listen(
   handling: Handling,
 ): Promise<Server> {
   const content = new ContentStore(containerd, shown(snapshotter.parts.places.temporary))
-  const server = new Server({
-    'grpc.max_receive_message_length': LONGEST_MESSAGE,
-    'grpc.max_send_message_length': LONGEST_MESSAGE,
-    // Nobody asks for it, and it is noted with every call.
-    'grpc.enable_channelz': 0,
-    interceptors: [wholeAnswers],
+  const server = await listenOn(address, {
+    [SNAPSHOTS]: snapshotsService(snapshotter, handling),
+    [DIFF]: diffService(snapshotter, content, handling),
+    [HEALTH]: healthService([SNAPSHOTS, DIFF]),
   })
-  server.addService(serviceOf(SNAPSHOTS).service, snapshotsService(snapshotter, handling))
-  server.addService(serviceOf(DIFF).service, diffService(snapshotter, content, handling))
-  server.addService(serviceOf(HEALTH).service, healthService([SNAPSHOTS, DIFF]))
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) => {
-      if (error === null) return resolve()
-      reject(new StratafsError(`--address ${address} cannot be listened on: ${error.message}`))
-    })
-  })
-  closeToOthers(address)
   watchAuthority(server, handling.log)
   return server
 }

@@ -5,9 +5,14 @@
 import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
+import { serviceOf } from './wire/protos.js'
+import { wholeAnswers } from './wire/whole-answers.js'
 
+/** As many bytes as containerd puts into a message at most. */
+const LONGEST_MESSAGE = 16 << 20
 /** Longest path of a unix socket in bytes. */
 const LONGEST = 107
 
@@ -33,9 +38,27 @@ export async function makeRoom(option: string, path: string): Promise<void> {
   rmSync(path, { force: true })
 }
 
-/** Closes it to everybody but root. */
-export function closeToOthers(path: string): void {
-  chmodSync(path, 0o600)
+/** A server of `services`, by name, at `address` (text), which nobody but root can connect to. Throws StratafsError. */
+export async function listenOn(
+  address: string,
+  services: Readonly<Record<string, UntypedServiceImplementation>>,
+): Promise<Server> {
+  const server = new Server({
+    'grpc.max_receive_message_length': LONGEST_MESSAGE,
+    'grpc.max_send_message_length': LONGEST_MESSAGE,
+    // Nobody asks for it, and it is noted with every call.
+    'grpc.enable_channelz': 0,
+    interceptors: [wholeAnswers],
+  })
+  for (const [name, service] of Object.entries(services)) server.addService(serviceOf(name).service, service)
+  await new Promise<void>((resolve, reject) => {
+    server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) => {
+      if (error === null) return resolve()
+      reject(new StratafsError(`--address ${address} cannot be listened on: ${error.message}`))
+    })
+  })
+  chmodSync(address, 0o600)
+  return server
 }
 
 function answers(path: string): Promise<boolean> {

@@ -21,6 +21,9 @@ export class Snapshots {
   /** What it logged, over all its lives. */
   log = ''
 
+  /** `off`, because the figures of tests are small. */
+  warmUp = 'off'
+
   constructor(
     readonly place: string,
     readonly options: readonly string[],
@@ -39,7 +42,8 @@ export class Snapshots {
   }
 
   get env(): NodeJS.ProcessEnv {
-    return { ...process.env, STRATAFS_RUN_DIR: join(this.place, 'run'), STRATAFS_HOST_IDLE: '0' }
+    const run = join(this.place, 'run')
+    return { ...process.env, STRATAFS_RUN_DIR: run, STRATAFS_HOST_IDLE: '0', STRATAFS_WARM_UP: this.warmUp }
   }
 
   /** Starts it, and waits until it listens. */

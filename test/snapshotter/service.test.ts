@@ -255,6 +255,27 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
   })
 })
 
+test('what makes it warm is seen by nobody, and a kill leaves nothing of it', needsMounts, async (t) => {
+  const s = await snapshots(t)
+  const started = async () => {
+    s.warmUp = 'on'
+    await s.start()
+    return eventually(() => s.mounted().length > 1, 10_000)
+  }
+  await s.end('SIGTERM')
+  assert.ok(await started(), 'it mounts something of its own')
+  assert.ok(s.mounted().every((path) => path.startsWith(join(s.root, 'tmp/warm-up/'))))
+  assert.deepEqual([[...(await s.list())], readdirSync(join(s.root, 'snapshots'))], [[], []])
+  await s.end('SIGKILL')
+  s.warmUp = 'off'
+  await s.start()
+  assert.deepEqual([s.mounted(), readdirSync(join(s.root, 'tmp'))], [[], []])
+  await s.end('SIGTERM')
+  assert.ok(await started())
+  assert.equal(await s.end('SIGTERM'), 0)
+  assert.deepEqual([s.mounted(), readdirSync(join(s.root, 'tmp'))], [[], []])
+})
+
 test('a second snapshotter on one root is refused, as is a path that is no socket', needsMounts, async (t) => {
   const s = await snapshots(t)
   const run = (...words: string[]) =>

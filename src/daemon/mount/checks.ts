@@ -26,6 +26,8 @@ interface Places {
   readonly lowers: readonly ResolvedDir[]
   readonly upper: ResolvedDir | null
   readonly work: ResolvedDir | null
+  /** Of directories above these: their identities, by path. */
+  readonly known: Map<string, string>
 }
 
 /** The plan with every path resolved, or why it cannot be carried out. */
@@ -98,7 +100,7 @@ function findPlaces(
   if (upper instanceof StratafsError) return upper
   const work = config.work === null ? null : resolveDir('workdir', config.work)
   if (work instanceof StratafsError) return workFailure instanceof Error ? notMade(config.work!, workFailure) : work
-  return { mountpoint, lowers, upper, work }
+  return { mountpoint, lowers, upper, work, known: new Map() }
 }
 
 function notMade(work: string, why: Error): StratafsError {
@@ -125,15 +127,15 @@ function unreadable({ option, path }: ResolvedDir): StratafsError | null {
   }
 }
 
-function checkUpper({ upper, work }: Places): StratafsError | undefined {
+function checkUpper({ upper, work, known }: Places): StratafsError | undefined {
   if (upper === null || work === null) return undefined
   const readonly = unwritable(upper)
   if (readonly !== undefined) return readonly
   const named = `workdir ${shown(work.path)}`
   const beside = `put it beside upperdir ${shown(upper.path)}`
   if (work.identity === upper.identity) return refused(`${named} is the upperdir itself`, beside)
-  if (identitiesUpward(work).has(upper.identity)) return refused(`${named} lies inside the upperdir`, beside)
-  if (identitiesUpward(upper).has(work.identity))
+  if (identitiesUpward(work, known).has(upper.identity)) return refused(`${named} lies inside the upperdir`, beside)
+  if (identitiesUpward(upper, known).has(work.identity))
     return refused(`upperdir ${shown(upper.path)} lies inside ${named}`, beside)
   if (work.device !== upper.device) return refused(`${named} is on another filesystem than the upperdir`, beside)
   if (work.mountId !== upper.mountId) return refused(`${named} is on another mount than the upperdir`, beside)
@@ -155,10 +157,10 @@ function unwritable(place: ResolvedDir): StratafsError | undefined {
 }
 
 /** Upper and workdir may not share a tree with a lower: a write to the one would change the other. */
-function checkOverlaps({ lowers, upper, work }: Places): StratafsError | undefined {
+function checkOverlaps({ lowers, upper, work, known }: Places): StratafsError | undefined {
   const writable = [upper, work].filter((place) => place !== null)
   for (const lower of lowers) {
-    const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower)
+    const aboveLower = writable.length === 0 ? new Set<string>() : identitiesUpward(lower, known)
     for (const place of writable) {
       const words = overlap(lower, aboveLower, place)
       if (words !== undefined) return words
@@ -179,8 +181,8 @@ function overlap(lower: ResolvedDir, aboveLower: Set<string>, place: ResolvedDir
 }
 
 /** A layer must not lead to the mountpoint: the engine that reads it would wait for itself. */
-function checkMountpoint({ mountpoint, lowers, upper, work }: Places): StratafsError | undefined {
-  const above = identitiesUpward(mountpoint)
+function checkMountpoint({ mountpoint, lowers, upper, work, known }: Places): StratafsError | undefined {
+  const above = identitiesUpward(mountpoint, known)
   for (const place of [...lowers, upper, work]) {
     if (place === null || !above.has(place.identity) || canClone(place)) continue
     return refused(

@@ -71,12 +71,18 @@ function identityOfStat(): string {
   return [Stat.DEV_MAJOR, Stat.DEV_MINOR, Stat.INO_HIGH, Stat.INO_LOW].map((slot) => stat[slot]).join(':')
 }
 
-/** The identities of `place` and of every directory above it, nearest first. */
-export function identitiesUpward(place: ResolvedDir): Set<string> {
+/**
+ * The identities of `place` and of every directory above it, nearest first. `known`: what others have found out, by
+ * path, for those that lie beside each other.
+ */
+export function identitiesUpward(place: ResolvedDir, known: Map<string, string>): Set<string> {
   const found = new Set([place.identity])
   for (let at = place.path; at !== '/'; ) {
     at = at.slice(0, at.lastIndexOf('/')) || '/'
-    if (native.statat(AT_FDCWD, at) >= 0) found.add(identityOfStat())
+    const identity = known.get(at) ?? (native.statat(AT_FDCWD, at) >= 0 ? identityOfStat() : null)
+    if (identity === null) continue
+    known.set(at, identity)
+    found.add(identity)
   }
   return found
 }

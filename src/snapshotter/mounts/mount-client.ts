@@ -36,6 +36,13 @@ export class MountClient {
   /** To the host, for mounts that may wait for their engine. */
   #line: HostTalk | null = null
   #deferred: Promise<unknown> = Promise.resolve()
+  /** Of those over it: how many are under way, or wait. */
+  #talks = 0
+
+  /** Whether mounts are a host's, and not each a process of its own. */
+  get hasHost(): boolean {
+    return this.#launcher !== null
+  }
 
   /** Mounts; the pid of who serves it. Throws StratafsError. */
   async mount(wish: MountWish): Promise<number> {
@@ -92,13 +99,16 @@ export class MountClient {
     return line === null ? null : this.#converse(line, wish)
   }
 
-  /** One after the other, over one connection. */
+  /** One after the other, over one connection. The host has heard of it before this returns, where it can. */
   #askDeferred(path: string, wish: MountWish): Promise<number | null> {
-    const own = this.#deferred.then(async () => {
+    const act = async () => {
       if (this.#line?.isOpen !== true) this.#line = await HostTalk.open(path)
       return this.#line === null ? null : this.#converse(this.#line, wish)
-    })
-    this.#deferred = own.catch(() => {})
+    }
+    const own = this.#talks === 0 ? act() : this.#deferred.then(act)
+    this.#talks++
+    const over = () => void this.#talks--
+    this.#deferred = own.then(over, over)
     return own
   }
 

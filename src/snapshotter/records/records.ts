@@ -36,7 +36,8 @@ const SQL = {
     UNION ALL SELECT s.parent, depth + 1 FROM snapshots s JOIN chain c ON s.id = c.id WHERE s.parent IS NOT NULL)
     SELECT id FROM chain ORDER BY depth`,
   child: 'SELECT 1 FROM snapshots WHERE parent = ? LIMIT 1',
-  insert: 'INSERT INTO snapshots (key, parent, kind, created, updated, labels) VALUES (?, ?, ?, ?, ?, ?)',
+  last: "SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'",
+  insert: 'INSERT INTO snapshots (id, key, parent, kind, created, updated, labels) VALUES (?, ?, ?, ?, ?, ?, ?)',
   commit: `UPDATE snapshots SET key = ?, parent = ?, kind = ${Kind.COMMITTED}, created = ?, updated = ?, labels = ?,
     inodes = ?, size = ? WHERE id = ?`,
   relabel: 'UPDATE snapshots SET labels = ?, updated = ? WHERE id = ?',
@@ -48,10 +49,13 @@ const now = (): number => Math.floor((performance.timeOrigin + performance.now()
 
 export class Records {
   readonly #statements: Readonly<Record<keyof typeof SQL, Statement>>
+  /** Not even one that came to nothing is given again: its directory may be there still. */
+  #lastId: number
 
   constructor(private readonly db: Connection) {
     const prepare = ([name, sql]: [string, string]) => [name, db.prepare(sql)]
     this.#statements = Object.fromEntries(Object.entries(SQL).map(prepare)) as Record<keyof typeof SQL, Statement>
+    this.#lastId = (this.#statements.last.get() as { seq: number } | undefined)?.seq ?? 0
   }
 
   /** The snapshot `key`. Throws Refusal. */
@@ -88,7 +92,7 @@ export class Records {
       const below = parent === '' ? null : this.#committed(parent)
       if (this.find(key) !== null) throw alreadyThere(`snapshot ${key}`)
       const time = now()
-      this.#statements.insert.run(key, below?.id ?? null, kind, time, time, text)
+      this.#statements.insert.run(++this.#lastId, key, below?.id ?? null, kind, time, time, text)
       const made = this.get(key)
       make(made)
       return made

@@ -4,11 +4,15 @@
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { pathBytes, shown } from '../../base/text.js'
+import { detach } from '../../daemon/mount/mounter.js'
+import { readMounts } from '../../daemon/mount/mountinfo.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Parts } from './snapshotter.js'
 
 /** Before the first call is answered. `waiting`: mounts without an engine, by mountpoint. */
 export function recover(parts: Parts, waiting: ReadonlyMap<string, number>): void {
+  for (const { mountpoint } of readMounts())
+    if (mountpoint.startsWith(`${parts.places.temporary}/`)) detach(mountpoint, true)
   for (const name of readdirSync(pathBytes(parts.places.temporary)))
     rmSync(pathBytes(`${parts.places.temporary}/${name}`), { recursive: true, force: true })
   const mounted = parts.unions.find(waiting)

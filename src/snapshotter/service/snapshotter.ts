@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.js'
 import { settleImplied } from '../layers/implied.js'
 import { settleLinks } from '../layers/settle-links.js'
 import { measureTree, readLayer } from '../layers/usage.js'
-import { bindOf, type Form, formOf, type MountsMode } from '../mounts/forms.js'
+import { bindOf, formOf, type MountsMode } from '../mounts/forms.js'
 import type { Places } from '../mounts/places.js'
 import { Serial } from '../mounts/serial.js'
 import type { Trash } from '../mounts/trash.js'
@@ -38,21 +38,31 @@ export class Snapshotter {
 
   constructor(readonly parts: Parts) {}
 
-  /** A new snapshot above `parent`: what to mount for it. */
+  /** A new snapshot above `parent`: what to mount for it. The host mounts while the row comes to the disk. */
   async prepare(kind: typeof Kind.VIEW | typeof Kind.ACTIVE, request: PrepareRequest): Promise<MountMessage[]> {
     const { records, places } = this.parts
-    const made = records.create(kind, request.key, request.parent, request.labels, ({ id, parent }) =>
-      places.make(id, parent?.id ?? null),
-    )
-    return this.serial.run(made.id, async () => {
-      try {
-        return await this.#mountsOf(made)
-      } catch (error) {
-        // Nobody was told of it.
-        if (records.find(made.key)?.id === made.id) this.#discard(records.remove(made.key))
-        throw error
-      }
-    })
+    let begun: Snapshot | null = null
+    let mounts: Promise<MountMessage[]> = Promise.resolve([])
+    try {
+      const { id } = records.create(kind, request.key, request.parent, request.labels, (made) => {
+        begun = made
+        places.make(made.id, made.parent?.id ?? null)
+        mounts = this.#mountsOf(made)
+        mounts.catch(() => {})
+      })
+      return await this.serial.run(id, () => mounts)
+    } catch (error) {
+      if (begun !== null) await this.#takeBack(begun, mounts)
+      throw error
+    }
+  }
+
+  /** Nobody was told of it. */
+  async #takeBack(made: Snapshot, mounts: Promise<unknown>): Promise<void> {
+    const { records } = this.parts
+    await mounts.catch(() => {})
+    if (records.find(made.key)?.id === made.id) records.remove(made.key)
+    this.#discard(made)
   }
 
   async mounts(key: string): Promise<MountMessage[]> {
@@ -63,21 +73,16 @@ export class Snapshotter {
   async #mountsOf(snapshot: Snapshot): Promise<MountMessage[]> {
     const { key, kind, id } = snapshot
     if (kind === Kind.COMMITTED) throw unfit(`snapshot ${key} is neither active nor a view`)
-    const form = this.formOf(snapshot)
+    const chain = this.parts.records.chain(id)
+    const form = formOf(snapshot, chain, this.parts.places, this.parts.mode)
     if (form.kind === 'words') return [form.mount]
     this.#unpacked.delete(id)
     if (form.kind === 'directory') return [bindOf(form.path, form.readOnly)]
-    return [bindOf(await this.union(snapshot), form.readOnly)]
+    return [bindOf(await this.#union(snapshot, chain), form.readOnly)]
   }
 
-  formOf(snapshot: Snapshot): Form {
-    const { records, places, mode } = this.parts
-    return formOf(snapshot, records.chain(snapshot.id), places, mode)
-  }
-
-  /** The mount of a snapshot, made where it is not there. */
-  union({ id, kind, labels }: Snapshot): Promise<string> {
-    const chain = this.parts.records.chain(id)
+  /** The mount of a snapshot above `chain`, made where it is not there. */
+  #union({ id, kind, labels }: Snapshot, chain: readonly number[]): Promise<string> {
     const readOnly = kind === Kind.VIEW
     return this.parts.unions.ensure({ id, chain, readOnly, options: mountOptionsOf(labels, readOnly) })
   }

@@ -2,12 +2,7 @@
  * From a function of a request to what gRPC calls: each call is timed and counted, and what it throws becomes a status.
  */
 import { performance } from 'node:perf_hooks'
-import type {
-  handleServerStreamingCall,
-  handleUnaryCall,
-  ServerUnaryCall,
-  ServerWritableStream,
-} from '@grpc/grpc-js'
+import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import type { Log } from '../../base/log.js'
 import { sourceStack } from '../../base/source-stack.js'
