@@ -17,6 +17,8 @@ export interface LimitChange {
   readonly inodes?: number | undefined
   /** Count everything anew, beside the mount. */
   readonly recount?: boolean | undefined
+  /** Count from now on, also without a limit. */
+  readonly count?: boolean | undefined
 }
 
 /** Why a limit cannot be had, in words. */
@@ -35,8 +37,9 @@ export function applyLimit(u: Union, operations: Operations): void {
 /** The limit after the change. */
 export function changeLimit(u: Union, operations: Operations, change: LimitChange): LimitReport | LimitObstacle {
   const asks = change.size !== undefined || change.inodes !== undefined || change.recount === true
-  if (u.limit === null && !asks) return NONE
-  const obstacle = u.limit === null ? obstacleTo(u) : null
+  if (u.limit === null && !asks && change.count !== true) return NONE
+  const bounds = (change.size ?? 0) > 0 || (change.inodes ?? 0) > 0
+  const obstacle = u.limit?.isBounded ? null : obstacleTo(u, bounds)
   if (obstacle !== null) return { obstacle }
   if (u.limit === null) begin(u, operations)
   const usage = u.limit as unknown as UpperUsage
@@ -46,9 +49,11 @@ export function changeLimit(u: Union, operations: Operations, change: LimitChang
   return usage.report()
 }
 
-function obstacleTo(u: Union): string | null {
+/** `bounds`: something may be refused from then on. */
+function obstacleTo(u: Union, bounds: boolean): string | null {
   if (addonObstacle !== null) return 'without the addon nobody counts what the upper takes up'
   if (u.writable === null) return 'the mount is read-only: nothing is written to an upper'
+  if (!bounds) return null
   if (u.data.writeback) return 'the mount gathers writes (writeback=1): mount it with size= instead'
   const open = [...u.nodes.values()].filter((node) => node.backing > 0 && node.inUpper && node.contentDir === null)
   if (open.length === 0) return null
@@ -62,6 +67,8 @@ function begin(u: Union, operations: Operations): void {
   const usage = new UpperUsage(u, typeof file === 'number' ? null : file, 0, 0)
   usage.know(UNKNOWN_USAGE)
   u.limit = usage
+  for (const node of u.nodes.values())
+    if (node.backing > 0 && node.inUpper && node.contentDir === null) usage.passed(node)
   applyLimit(u, operations)
   usage.begin()
 }

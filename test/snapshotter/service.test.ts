@@ -1,7 +1,24 @@
 /** The snapshots service over its socket, as containerd calls it: its rules, what is on disk, what a kill leaves. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -21,6 +38,14 @@ async function layer(s: Snapshots, name: string, parent: string, file: string): 
   const { source } = await s.mountsOf('Prepare', `${name}-work`, parent)
   writeFileSync(join(source, file), `${name}\n`)
   await s.call('Commit', { key: `${name}-work`, name, labels: { made: name } })
+}
+
+/** What du counts, without whiteouts. */
+function duOf(path: string): { size: number; inodes: number } {
+  const du = (...words: string[]) =>
+    Number(execFileSync('du', ['-s', ...words, path], { encoding: 'utf8' }).split('\t')[0])
+  const devices = execFileSync('find', [path, '-type', 'c', '-printf', '%i\n'], { encoding: 'utf8' }).split('\n')
+  return { size: du('-B1'), inodes: du('--inodes') - new Set(devices.filter(Boolean)).size }
 }
 
 test('the snapshotter, from its first call to its end', { ...needsMounts, timeout: 120_000 }, async (t) => {
@@ -88,12 +113,52 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
       ['next', 3],
       ['ns/9/box', 4],
     ] as const) {
-      const usage = await s.call('Usage', { key })
-      const fs = join(s.root, 'snapshots', String(id), 'fs')
-      const du = (...words: string[]) =>
-        Number(execFileSync('du', ['-s', ...words, fs], { encoding: 'utf8' }).split('\t')[0])
-      assert.deepEqual(usage, { size: du('-B1'), inodes: du('--inodes') }, key)
+      assert.deepEqual(await s.call('Usage', { key }), duOf(join(s.root, 'snapshots', String(id), 'fs')), key)
     }
+  })
+
+  await t.test('the usage of a mount without a limit is counted once, and kept', async () => {
+    const { source: below } = await s.mountsOf('Prepare', 'whole-work', 'base')
+    writeFileSync(join(below, 'large'), Buffer.alloc(6 << 20, 1))
+    await s.call('Commit', { key: 'whole-work', name: 'whole' })
+    const fs = (await s.mountsOf('Prepare', 'written', 'whole')).source.replace(/merged$/, 'fs')
+    const source = fs.replace(/fs$/, 'merged')
+    const at = (name: string) => join(source, name)
+    const is = async (what: string, hidden = 0) => {
+      const { size, inodes } = duOf(fs)
+      const expected = { size: size - hidden, inodes: inodes - hidden / 4096 }
+      assert.deepEqual(await s.call('Usage', { key: 'written' }), expected, what)
+    }
+    const open = openSync(at('held'), 'w+')
+    writeSync(open, Buffer.alloc(300_000))
+    await is('with a file that is open from before')
+    writeFileSync(join(fs, 'large-behind'), Buffer.alloc(4096))
+    await is('nothing is walked through again: what came past the mount is not seen', 4096)
+    rmSync(join(fs, 'large-behind'))
+    writeSync(open, Buffer.alloc(500_000))
+    await is('what an open file takes by now')
+    const hole = openSync(at('hole'), 'w+')
+    ftruncateSync(hole, 50 << 20)
+    writeSync(hole, Buffer.alloc(10_000), 0, 10_000, 20 << 20)
+    await is('holes')
+    linkSync(at('hole'), at('linked'))
+    mkdirSync(at('d/e'), { recursive: true })
+    symlinkSync('x'.repeat(200), at('d/link'))
+    chmodSync(at('a'), 0o600)
+    const large = openSync(at('large'), 'r+')
+    writeSync(large, 'copied up')
+    await is('names, directories, copies of what lies below')
+    for (const fd of [open, hole, large]) closeSync(fd)
+    rmSync(at('hole'))
+    truncateSync(at('held'), 5000)
+    renameSync(at('held'), at('d/moved'))
+    await is('closed, cut, and moved')
+    rmSync(at('linked'))
+    rmSync(at('d'), { recursive: true })
+    rmSync(at('large'))
+    await is('removed')
+    await s.call('Remove', { key: 'written' })
+    await s.call('Remove', { key: 'whole' })
   })
 
   await t.test('killed: everything is there again, and orphans are gone', async () => {

@@ -2,8 +2,8 @@
  * The control socket's language: one JSON object a line each way. `{"command":"inspect"}` → `{"ok":true,"result":…}`,
  * or `{"ok":false,"error":"…"}`. Commands: inspect, stats, which (`path`, relative to the mount's root), owners (`path`
  * of a directory, `after`: where the page before ended, 0 at first), limit (`change`: `size` and `inodes`, where they
- * change, 0 for none, and `recount`), changelog (what was recorded
- * is in the database when the reply comes), index (`action`: fill, drop), level (`level`),
+ * change, 0 for none, `recount`, and `count`: also without a limit), changelog (what was recorded is in the database
+ * when the reply comes), index (`action`: fill, drop), level (`level`),
  * hold (`seconds`: no request of the mount is served from the reply on, until release, the end of the connection, or so
  * many seconds), snapshot (`name` and `message`, text or null; answered when it is made), restore (`name`; `keep`: what
  * was done since, as a snapshot), forget (`name` of a snapshot), merging (what becomes of those), layers (`from`: the
@@ -92,9 +92,10 @@ function isTexts(value: unknown): value is string[] {
 
 function limitRequest(change: unknown): ControlRequest | null {
   if (typeof change !== 'object' || change === null) return null
-  const { size, inodes, recount = false } = change as Record<string, unknown>
-  if (!isLimit(size) || !isLimit(inodes) || typeof recount !== 'boolean') return null
-  return { command: 'limit', change: { size, inodes, recount } }
+  const { size, inodes, recount = false, count = false } = change as Record<string, unknown>
+  if (!isLimit(size) || !isLimit(inodes)) return null
+  if (typeof recount !== 'boolean' || typeof count !== 'boolean') return null
+  return { command: 'limit', change: { size, inodes, recount, count } }
 }
 
 function isLimit(value: unknown): value is number | undefined {

@@ -3,6 +3,7 @@
  * They are the host's, and live on when the snapshotter ends; the kernel's table and the state files tell of them.
  */
 import { mkdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
@@ -40,6 +41,8 @@ interface Server {
 
 /** A mount may take so long to write everything out. */
 const PATIENCE_MS = 30_000
+/** An upper that is being counted is asked again after so long. */
+const COUNTING_MS = 20
 
 export class Unions {
   readonly #served = new Map<number, Server>()
@@ -76,10 +79,15 @@ export class Unions {
     return this.#served.has(id)
   }
 
-  /** What the mount of `id` has counted, inode by inode; null: it does not count, or not yet. */
+  /** What the mount of `id` counts, inode by inode, from the first time that it is asked; null: it has no engine. */
   async counted(id: number): Promise<Usage | null> {
-    const report = await this.#ask(id, {})
-    if (report?.size == null || report.counting !== null) return null
+    const late = performance.now() + PATIENCE_MS
+    let report = await this.#ask(id, { count: true })
+    for (; report !== null && report.counting !== null && performance.now() < late; ) {
+      await sleep(COUNTING_MS)
+      report = await this.#ask(id, { count: true })
+    }
+    if (report === null || report.counting !== null) return null
     const { usedBytes, usedInodes } = report
     return usedBytes === null || usedInodes === null ? null : { size: usedBytes, inodes: usedInodes }
   }

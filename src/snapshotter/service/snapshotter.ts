@@ -28,6 +28,9 @@ export interface Parts {
   readonly mode: MountsMode
 }
 
+/** So many inodes are not walked through with every call. */
+const MANY = 1_000
+
 export class Snapshotter {
   readonly serial = new Serial()
   /** Of layers that were unpacked here and not touched since. */
@@ -148,12 +151,16 @@ export class Snapshotter {
 
   /** Of a layer as it was counted when it was committed; of what can be written to, of now. */
   async usage(key: string): Promise<Usage> {
-    const { records, places } = this.parts
+    const { records, places, unions } = this.parts
     const { id, kind, usage } = records.get(key)
     if (usage !== null) return usage
     if (kind === Kind.VIEW) return { inodes: 0, size: 0 }
-    // With a limit the mount keeps count.
-    return (await this.parts.unions.counted(id)) ?? measureTree(places.fs(id))
+    const known = this.#unpacked.get(id) ?? (await unions.counted(id))
+    if (known !== null) return known
+    const measured = await measureTree(places.fs(id))
+    // With its engine the mount keeps count, and nobody has to walk again.
+    if (measured.inodes > MANY && unions.has(id)) void unions.awaken(id).catch(() => {})
+    return measured
   }
 
   /** Notes what an unpacked layer takes, while nobody else writes to it. */

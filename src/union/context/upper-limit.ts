@@ -1,6 +1,6 @@
 /**
  * The count of what an upper takes up, as the rest of the engine sees it: asked before something comes, told after it
- * has. union/limit does the counting. Mounts without a limit have none of it.
+ * has. union/limit does the counting. Mounts without a limit have none of it, unless somebody asked for the count.
  */
 import type { LayerDir } from '../../layers/layer-dir.js'
 import type { Node } from '../nodes/node.js'
@@ -18,6 +18,8 @@ export interface LimitReport {
 }
 
 export interface UpperLimit {
+  /** False: nothing is refused, and what is there is counted all the same. */
+  readonly isBounded: boolean
   /** The connection has begun. */
   begin(): void
   /**
@@ -34,6 +36,8 @@ export interface UpperLimit {
   came(stat: Float64Array): void
   /** Entries of `dir` have come or gone. */
   changed(dir: LayerDir): void
+  /** The kernel writes to the upper file `node` by itself from now on. */
+  passed(node: Node): void
   /** `node`'s descriptor for writing was closed; the filesystem may take back what it had set aside. */
   closed(node: Node): void
   /** `node` is about to be forgotten. */

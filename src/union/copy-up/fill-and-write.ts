@@ -48,7 +48,7 @@ function isCandidate(u: Union, node: Node, size: number): boolean {
   if (u.writable === null || node.isUpper || node.type !== S_IFREG || node.pendingCopy !== null) return false
   // Whether a copy fits is known before the first write, where somebody counts; and nothing that has been written may
   // lie in no file, where another process is to go on.
-  if (u.config.wholeFirst === true || u.limit !== null || u.nodes.ledger !== null) return false
+  if (u.config.wholeFirst === true || u.limit?.isBounded || u.nodes.ledger !== null) return false
   const length = size < 0 ? node.size : Math.min(size, node.size)
   if (length < LARGE || length > LARGEST) return false
   const isPlain = node.links === null && node.protection === 0 && !node.removed && node.parent !== null

@@ -29,13 +29,14 @@ export function backingFor(u: Union, node: Node, write: boolean): number {
   if (!u.data.passthrough || node.filling !== null) return 0
   if (node.opens > 0) return node.backing
   // What the kernel writes by itself nobody could refuse.
-  if (u.limit !== null && node.inUpper && node.contentDir === null) return 0
+  if (u.limit?.isBounded && node.inUpper && node.contentDir === null) return 0
   if (!write && node.size <= SMALL && !(node.inUpper && node.contentDir === null)) return 0
   const id = openBacking(u, node)
   if (id <= 0) return 0
   u.nodes.ledger?.backed(id)
   u.counters.passedThrough++
   node.backing = id
+  if (node.inUpper && node.contentDir === null) u.limit?.passed(node)
   return id
 }
 

@@ -33,6 +33,8 @@ export class UpperUsage implements UpperLimit {
   readonly id: number
   readonly #changed = new Set<LayerDir>()
   readonly #closed = new Set<Node>()
+  /** Files that the kernel writes to by itself, or has. */
+  readonly #passed = new Set<Node>()
   readonly #totals = new Float64Array(3)
   /** What is there is known inode by inode. */
   #isCounted = false
@@ -49,6 +51,10 @@ export class UpperUsage implements UpperLimit {
   ) {
     this.id = native.usageOpen(file?.fd ?? -1)
     native.usageLimit(this.id, size, inodes)
+  }
+
+  get isBounded(): boolean {
+    return this.size > 0 || this.inodes > 0
   }
 
   /** The connection has begun: what is written beside the engine counts, too. */
@@ -156,8 +162,20 @@ export class UpperUsage implements UpperLimit {
     this.#noteFile(oldest)
   }
 
+  passed(node: Node): void {
+    this.#passed.add(node)
+    if (this.#passed.size % MOST_CLOSED === 0) this.#settlePassed()
+  }
+
+  #settlePassed(): void {
+    for (const node of this.#passed) {
+      this.#noteFile(node)
+      if (node.backing === 0) this.#passed.delete(node)
+    }
+  }
+
   leaves(node: Node): void {
-    if (this.#closed.delete(node)) this.#noteFile(node)
+    if (this.#closed.delete(node) || this.#passed.delete(node)) this.#noteFile(node)
   }
 
   parked(fd: number): void {
@@ -170,7 +188,8 @@ export class UpperUsage implements UpperLimit {
 
   #noteFile(node: Node): void {
     const { inodeDir } = node
-    if (!node.inUpper || inodeDir === null || node.unlinkedFd >= 0) return
+    if (node.unlinkedFd >= 0) return this.parked(node.unlinkedFd)
+    if (!node.inUpper || inodeDir === null) return
     const fd = this.u.cache.fd(inodeDir)
     if (fd >= 0) native.usageNote(this.id, fd, node.inodeName)
   }
@@ -210,6 +229,8 @@ export class UpperUsage implements UpperLimit {
   refresh(): void {
     this.tend()
     for (const node of this.#closed) this.#noteFile(node)
+    this.#settlePassed()
+    for (const node of this.u.perhapsMapped) this.#noteFile(node)
     for (const node of this.u.files.nodes) if (node.dataWritable) native.usageNote(this.id, node.contentFd, '')
     this.settle()
   }
