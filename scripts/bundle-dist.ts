@@ -48,6 +48,7 @@ export const PLACES = [
   { begin: 'owner-index/build/build-worker', modules: 'owner-index/build/build-worker', rehearsal: 'none' },
   { begin: 'owner-index/writer/writer-worker', modules: 'owner-index/writer/writer-worker', rehearsal: 'none' },
   { begin: 'snapshotter/snapshotter-main', modules: 'snapshotter/snapshotter-main', rehearsal: 'none' },
+  { begin: 'snapshotter/diff/unpack-worker', modules: 'snapshotter/diff/unpack-worker', rehearsal: 'none' },
   { begin: 'oci/tar/write-worker', modules: 'oci/tar/write-worker', rehearsal: 'none' },
 ] as const
 type Place = (typeof PLACES)[number]

@@ -5,10 +5,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { fromText, pathBytes } from '../../base/text.js'
-import { policyOf } from '../../oci/apply/policy.js'
-import { type Unpacked, unpack } from '../../oci/apply/unpack.js'
+import type { Unpacked } from '../../oci/apply/unpack.js'
 import { dressAs, noteImplied } from '../layers/implied.js'
-import { measureTree, UsageCount } from '../layers/usage.js'
 import { Kind, type Snapshot } from '../records/snapshot.js'
 import type { Snapshotter } from '../service/snapshotter.js'
 import { type Caller, inNamespaceOf } from '../wire/handlers.js'
@@ -16,6 +14,9 @@ import type { ApplyRequest, DescriptorMessage, MountMessage } from '../wire/mess
 import { invalid, notOurs } from '../wire/refusal.js'
 import type { ContentStore } from './content.js'
 import { compressionOf, PLAIN } from './media-types.js'
+import { Unpackers } from './unpackers.js'
+
+const unpackers = new Unpackers()
 
 /** Unpacks; what the layer is without compression. */
 export async function applyDiff(
@@ -46,27 +47,15 @@ async function unpackInto(
   { sync, signal }: { readonly sync: boolean; readonly signal: AbortSignal | undefined },
 ): Promise<Unpacked> {
   const { places, records, log } = snapshotter.parts
-  const count = new UsageCount()
-  let isCounted = false
   const directory = places.fs(id)
-  const unpacked = await unpack({
-    archive: fromText(path),
-    directory,
-    policy: policyOf({}),
-    digest: diff.digest,
-    // Without a parent nobody knows yet what will lie below.
-    ...(parent === null ? {} : { lowers: records.chain(id).map((below) => places.fs(below)) }),
-    sync,
-    signal,
-    seen: count.add,
-    seenAll: (isAll) => {
-      isCounted = isAll
-    },
-  })
+  // Without a parent nobody knows yet what will lie below.
+  const lowers = parent === null ? null : records.chain(id).map((below) => places.fs(below))
+  const order = { archive: fromText(path), directory, digest: diff.digest, lowers, sync }
+  const { unpacked, usage } = await unpackers.unpack(order, signal)
   for (const note of unpacked.notes) log('info', `unpacked without a part: ${note}`, { digest: diff.digest })
   if (parent === null) noteImplied(places.of(id), unpacked.implied)
   else if (unpacked.implied.includes('')) dressAs(directory, '', [places.fs(parent.id)])
-  snapshotter.noteUnpacked(id, isCounted ? count.total(directory) : await measureTree(directory))
+  snapshotter.noteUnpacked(id, usage)
   return unpacked
 }
 

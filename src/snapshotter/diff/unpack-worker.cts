@@ -1,0 +1,2 @@
+/** How a thread that unpacks layers begins: see ../../cli/stratafs.cts. */
+void import('./unpack-worker.js')
