@@ -1,6 +1,6 @@
 /**
  * Threads that unpack layers: as many as there are processors at a time, each for one layer after the other. So nobody
- * who asks the snapshotter something waits for a layer, and layers that are unpacked side by side take a processor each.
+ * who asks the snapshotter something waits for a layer, and layers that are unpacked side by side do so in earnest.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'

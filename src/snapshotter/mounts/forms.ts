@@ -13,7 +13,7 @@ import type { Places } from './places.js'
 export type MountsMode = 'bind' | 'fuse3'
 
 /** How a snapshot is had: as a directory, as a mount that is to be made first, or by words alone. */
-export type Form =
+type Form =
   | { readonly kind: 'directory'; readonly path: string; readonly readOnly: boolean }
   | { readonly kind: 'union'; readonly readOnly: boolean }
   | { readonly kind: 'words'; readonly mount: MountMessage }

@@ -33,7 +33,7 @@ export class UpperUsage implements UpperLimit {
   readonly id: number
   readonly #changed = new Set<LayerDir>()
   readonly #closed = new Set<Node>()
-  /** Files that the kernel writes to by itself, or has. */
+  /** The kernel writes to them. */
   readonly #passed = new Set<Node>()
   readonly #totals = new Float64Array(3)
   /** What is there is known inode by inode. */
@@ -125,7 +125,6 @@ export class UpperUsage implements UpperLimit {
     return this.admit(this.#promised + (node.dir === null ? 0 : ENTRY_BYTES) + ENTRY_BYTES, 1)
   }
 
-  /** A layer may be compressed, or lie on a filesystem of smaller blocks. */
   admitBuilt(fd: number): number {
     if (native.statat(fd, '') < 0) return 0
     const more = native.stat[Stat.BLOCKS]! * SECTOR - this.#promised
@@ -148,7 +147,6 @@ export class UpperUsage implements UpperLimit {
     if (this.#changed.size >= MOST_DIRECTORIES) this.#settleDirectories()
   }
 
-  /** A directory, and what is in it, has another place. */
   moved(): void {
     this.#isMissed = true
   }
@@ -220,7 +218,6 @@ export class UpperUsage implements UpperLimit {
     return fits > 0 ? fits : -Errno.ENOSPC
   }
 
-  /** The file `fd` has been written to. */
   wrote(fd: number): void {
     native.usageNote(this.id, fd, '')
   }
