@@ -44,6 +44,7 @@ export const PLACES = [
   { begin: 'daemon/process/background-main', modules: 'daemon/process/background-main', rehearsal: 'background' },
   { begin: 'daemon/engine/engine-worker', modules: 'daemon/engine/engine-worker', rehearsal: 'engine' },
   { begin: 'daemon/deferred/first-request-worker', modules: 'daemon/deferred/first-request-worker', rehearsal: 'none' },
+  { begin: 'daemon/hybrid/image/image-worker', modules: 'daemon/hybrid/image/image-worker', rehearsal: 'none' },
   { begin: 'daemon/engine/detach-main', modules: 'daemon/engine/detach-main', rehearsal: 'none' },
   { begin: 'owner-index/build/build-worker', modules: 'owner-index/build/build-worker', rehearsal: 'none' },
   { begin: 'owner-index/writer/writer-worker', modules: 'owner-index/writer/writer-worker', rehearsal: 'none' },

@@ -57,6 +57,7 @@ const ORDER = [
   'daemon/service',
   'daemon/control',
   'daemon/hybrid',
+  'daemon/hybrid/image',
   'daemon/engine',
   'daemon/keeper',
   'daemon/mount',
@@ -89,6 +90,7 @@ const ORDER = [
   'layers',
   'syscalls',
   'protocol',
+  'erofs',
   'base',
 ] as const
 

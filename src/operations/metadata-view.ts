@@ -57,7 +57,7 @@ class MetadataLower {
   #mark(nodeid: number, mark: 'metacopy' | 'redirect'): Uint8Array | number {
     const node = nodeOf(this.u, nodeid)
     if (typeof node === 'number') return node
-    const isSmall = node.contentDir === null && node.size <= SMALL
+    const isSmall = node.contentDir === null && node.size <= (this.view.small ?? SMALL)
     const path = node.type === S_IFREG && !isSmall ? this.#wayTo(node) : null
     if (path === null) return -Errno.ENODATA
     return mark === 'redirect' ? Buffer.from(path, 'latin1') : this.#metacopyOf(node)

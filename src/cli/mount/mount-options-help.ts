@@ -52,6 +52,11 @@ export const MOUNT_OPTIONS: readonly Row[] = [
     'who serves: this daemon (fuse, auto), or kernel overlayfs above the lower layers as this daemon shows them ' +
       '(hybrid; Linux 6.16, root or a user namespace); where that cannot be had: fuse, and says so; see docs/hybrid.md',
   ],
+  [
+    'metadata_image=auto|off',
+    'with engine=hybrid and index=immutable, as root: whether the kernel finds names in an image of the lower ' +
+      'layers, which is made beside the first mount and kept; see docs/hybrid.md',
+  ],
   ['data=auto|passthrough|cached', 'file data: to the layers’ own files (root), or through the mount’s page cache'],
   ['writeback=0|1', 'with data=cached: whether the kernel gathers small writes'],
   [

@@ -68,6 +68,8 @@ interface EngineDocument {
   readonly Recovery?: { readonly Kind: 'full' | 'partial' | 'none'; readonly Why: string }
   /** `hybrid`: a kernel overlay lies above, of these options and data-only layers. */
   readonly Engine?: 'hybrid'
+  /** What that stands on: a metadata image, and which; or a FUSE mount, and why. */
+  readonly Lower?: { readonly Kind: 'image' | 'fuse'; readonly Why: string }
   readonly Overlay?: { readonly Options: readonly string[]; readonly DataLayers: readonly string[] }
   /** Of FUSE, as it was agreed with the kernel. */
   readonly Protocol?: string | null

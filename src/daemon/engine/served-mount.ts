@@ -231,7 +231,13 @@ export class ServedMount {
     return answerFreezing(question, this.engine, this.#drain, this.#served?.device.counters[DEVICE_WRITES] ?? 0)
   }
 
+  /** Above a metadata image (engine=hybrid) there is nothing to serve. */
+  get #isBesideImage(): boolean {
+    return this.start.config.metadata?.inImage === true
+  }
+
   #describe(): Record<string, unknown> | null {
+    if (this.#isBesideImage) return { ...this.engine.describe(), protocol: null }
     if (this.#served === null) return null
     const { agreed } = this.#served.session
     const protocol = agreed === null ? null : `${agreed.major}.${agreed.minor}`
@@ -240,6 +246,7 @@ export class ServedMount {
   }
 
   #counters(): Record<string, unknown> | null {
+    if (this.#isBesideImage) return { ...this.engine.counters(), index: this.engine.indexCounters() }
     if (this.#served === null) return null
     const { session, device } = this.#served
     const [reads, bytesRead, writes, bytesWritten, requests, failedReplies, awakenings] = device.counters

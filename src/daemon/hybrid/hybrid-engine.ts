@@ -1,7 +1,7 @@
 /**
- * What the daemon holds of a mount by engine=hybrid: the thread that serves the lower union, and what was agreed with
- * the kernel's overlay above it. The overlay keeps the FUSE mount, and that keeps the thread: it ends when the overlay
- * is unmounted.
+ * What the daemon holds of a mount by engine=hybrid: the thread of the lower union, and what was agreed with the
+ * kernel's overlay above it. The overlay keeps the FUSE mount, and that keeps the thread: it ends when the overlay is
+ * unmounted. On an image the overlay needs no thread, and tells by the image that it is gone.
  */
 
 import { Errno } from '../../base/errno.js'
@@ -15,27 +15,53 @@ import { settleVolatile } from './upper-fit.js'
 
 /** What `inspect` tells of the overlay. */
 interface HybridFacts {
+  /** What it stands on, and why, or which image. */
+  readonly lower: { readonly kind: 'image' | 'fuse'; readonly why: string }
   /** The overlay's options beside its layers. */
   readonly options: readonly (readonly [string, string?])[]
   /** Its data-only layers. */
   readonly roots: readonly string[]
   readonly downgrades: readonly string[]
+  /** The kernel keeps hard links of lower files together. */
+  readonly index: boolean
+}
+
+interface HybridLife {
+  /** The overlay has gone; else the thread's device says so. */
+  readonly gone?: Promise<void>
+  /** Ends what is being made beside the mount. */
+  readonly giveUp?: (() => Promise<void>) | undefined
 }
 
 export class HybridEngine implements EngineHandle {
   readonly ended: Promise<Ending>
   readonly isHybrid = true
+  #stop: () => void = () => {}
 
   constructor(
     private readonly thread: EngineThread,
     plan: MountPlan,
     private readonly facts: HybridFacts,
+    { gone, giveUp }: HybridLife,
   ) {
-    this.ended = thread.ended.then((ending) => {
+    const over = gone === undefined ? thread.ended : this.#endOfOverlay(gone)
+    this.ended = over.then(async (ending) => {
+      await giveUp?.()
       // The overlay is gone; otherwise it has the upper still.
       if ('result' in ending && ending.result === -Errno.ENODEV) leave(plan)
       return ending
     })
+  }
+
+  /** The thread serves nothing: the overlay goes on without it, and it ends after the overlay. */
+  async #endOfOverlay(gone: Promise<void>): Promise<Ending> {
+    const stopped = new Promise<Ending>((resolve) => {
+      this.#stop = () => resolve({ result: 0 })
+    })
+    const ending = await Promise.race([stopped, gone.then(() => ({ result: -Errno.ENODEV }))])
+    this.thread.stop()
+    await this.thread.ended
+    return ending
   }
 
   get index(): IndexThread | null {
@@ -49,13 +75,14 @@ export class HybridEngine implements EngineHandle {
   }
 
   #describe(lower: Record<string, unknown>): Record<string, unknown> {
-    const { options, roots, downgrades } = this.facts
+    const { lower: stands, options, roots, downgrades, index } = this.facts
     const overlay = options.map(([key, value]) => (value === undefined ? key : `${key}=${value}`))
     return {
       ...lower,
       engine: 'hybrid',
+      lower: stands,
       overlay: { options: overlay, dataLayers: roots },
-      hardLinkIndex: false,
+      hardLinkIndex: index,
       downgrades: [...(lower.downgrades as string[]), ...downgrades],
     }
   }
@@ -67,6 +94,7 @@ export class HybridEngine implements EngineHandle {
 
   stop(): void {
     this.thread.stop()
+    this.#stop()
   }
 
   detach(mountpoint: string, lazy: boolean): Promise<number | StratafsError> {

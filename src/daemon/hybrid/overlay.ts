@@ -1,7 +1,7 @@
 /**
- * Filesystems made in steps: the FUSE mount that nobody sees, and the kernel overlay above it. Both are configured by
- * descriptor (Linux 6.13), so no path has to be escaped or to be there for others, and the FUSE mount is attached
- * nowhere (6.15): it lives as long as the overlay.
+ * Filesystems made in steps: the FUSE mount, or image, that nobody sees, and the kernel overlay above it. All are
+ * configured by descriptor (Linux 6.13), so no path has to be escaped or to be there for others, and the lower one is
+ * attached nowhere (6.15): it lives as long as the overlay.
  */
 
 import { errnoWords } from '../../base/errno-words.js'
@@ -43,6 +43,11 @@ export function detachedFuse(device: number): number | StratafsError {
   ])
 }
 
+/** The EROFS image in the file `fd`, mounted, attached nowhere; or why not (Linux 6.12). */
+export function detachedImage(fd: number): number | StratafsError {
+  return make('erofs', 0, [['source', `/proc/self/fd/${fd}`], ['ro']])
+}
+
 /** What the overlay is made of. */
 interface OverlayWish {
   /** The metadata: a mount. */
@@ -53,7 +58,10 @@ interface OverlayWish {
   readonly steps: readonly Step[]
 }
 
-/** The overlay of `plan`, attached nowhere; or why not. It must not be called from the thread that serves `lower`. */
+/**
+ * The overlay of `plan`, attached nowhere; or why not. Where a thread of this process serves `lower`, it must not be
+ * called from that thread.
+ */
 export function detachedOverlay({ config, settings }: MountPlan, wish: OverlayWish): number | StratafsError {
   const upper = config.upper === null ? -1 : native.openat(AT_FDCWD, config.upper, O_PATH | O_DIRECTORY, 0)
   const work = config.work === null ? -1 : native.openat(AT_FDCWD, config.work, O_PATH | O_DIRECTORY, 0)
@@ -70,9 +78,9 @@ export function detachedOverlay({ config, settings }: MountPlan, wish: OverlayWi
   return made
 }
 
-/** Attaches a mount on `target`, and closes the descriptor: 0 or -errno. */
-export function attachMount(fd: number, target: string): number {
-  const errno = native.moveMount(fd, target)
+/** Attaches a mount on `target`, unless it is to be given up, and closes the descriptor: 0 or -errno. */
+export function attachMount(fd: number, target: string, isGivenUp = false): number {
+  const errno = isGivenUp ? 0 : native.moveMount(fd, target)
   native.close(fd)
   return errno
 }

@@ -62,6 +62,7 @@ function defaultSettings(): Draft['settings'] {
     allowOther: null,
     allowRoot: false,
     engine: 'auto',
+    metadataImage: 'auto',
     timeout: null,
     recover: false,
     awake: 'auto',

@@ -33,6 +33,8 @@ export interface MountSettings {
   readonly allowRoot: boolean
   /** Who serves what was written: this daemon (`fuse`), or a kernel overlay above it (`hybrid`). */
   readonly engine: EngineRequest
+  /** Whether a kernel overlay may stand on an image of the lower layers' metadata (engine=hybrid). */
+  readonly metadataImage: 'auto' | 'off'
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
   /** The mount outlives the process that serves it. */

@@ -3,8 +3,10 @@
  * fuse-overlayfs and of kernel overlayfs, so that their users need not learn new ones; options that mount(8), podman or
  * dockerd pass and that mean nothing here have a row too, so that a misspelt name is still noticed. Pure.
  */
+
+import { MEANINGLESS } from './meaningless.js'
 import { MountFlag } from './mount-settings.js'
-import { engineName, transportName } from './names.js'
+import { engineName, imageUse, transportName } from './names.js'
 import {
   dataLowers,
   flag,
@@ -257,6 +259,9 @@ const daemon: Record<string, OptionRow> = {
   engine: value(engineName, ({ settings }, name) => {
     settings.engine = name
   }),
+  metadata_image: value(imageUse, ({ settings }, word) => {
+    settings.metadataImage = word
+  }),
   transport: value(transportName, ({ settings }, name) => {
     settings.transport = name
   }),
@@ -277,15 +282,6 @@ const daemon: Record<string, OptionRow> = {
 
 const LABELS = 'files show the security labels their layers gave them'
 const labels = ['context', 'fscontext', 'defcontext', 'rootcontext', 'seclabel']
-
-/** fuse-overlayfs's and libfuse's tuning, and mount(8)'s words for fstab and for propagation. */
-const MEANINGLESS =
-  'threaded plugins fast_ino fast_ino_check noxattrs ino32_t max_idle_threads max_threads cachedir clone_fd ' +
-  'splice_read splice_write splice_move no_splice_read no_splice_write no_splice_move kernel_cache auto_cache ' +
-  'direct_io big_writes max_read max_write max_readahead nonempty intr hard_remove ' +
-  'defaults auto noauto user users nouser owner group nofail _netdev comment uhelper helper silent loud mand nomand ' +
-  'relatime norelatime strictatime nostrictatime iversion noiversion ' +
-  'private shared slave unbindable rprivate rshared rslave runbindable'
 
 /** Every known option by name. */
 export const optionTable: ReadonlyMap<string, OptionRow> = new Map([

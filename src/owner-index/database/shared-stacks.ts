@@ -37,7 +37,7 @@ export function temporaryIn(directory: string, path: string): string | null {
   }
 }
 
-/** Gives a finished file its name, and bounds what lies beside it. */
+/** Gives a finished file (`.db`, `.erofs`) its name, and bounds what lies beside it. */
 export function putInPlace(temporary: string, path: string): void {
   renameSync(pathBytes(temporary), pathBytes(path))
   const directory = path.slice(0, path.lastIndexOf('/'))
@@ -80,7 +80,7 @@ export function noteUse(path: string): void {
 
 function dropOldest(keep: string, directory: string, most: number): void {
   const files = readdirSync(pathBytes(directory), { encoding: 'latin1' })
-    .filter((name) => name.includes('.db'))
+    .filter((name) => /\.(db|erofs)/.test(name))
     .flatMap((name) => sized(`${directory}/${name}`))
     .sort((a, b) => b.used - a.used)
   let bytes = 0

@@ -17,6 +17,10 @@ export interface MetadataView {
   readonly roots: readonly string[]
   /** For each of `lowers`, then of `dataLowers`, in which root it lies, and under which path there (`''`: itself). */
   readonly places: readonly { readonly root: number; readonly below: string }[]
+  /** Files up to this size, in bytes, have no marks; nothing: a page, as suits a view that is asked for marks. */
+  readonly small?: number
+  /** The overlay has all this from an image: nobody asks for it. */
+  readonly inImage?: boolean
 }
 
 export interface UnionConfig {

@@ -1,0 +1,2 @@
+/** How the thread that makes a metadata image begins: see ../../../cli/stratafs.cts. */
+void import('./image-worker.js')
