@@ -1,8 +1,8 @@
 /**
  * Writes an EROFS image of metadata alone, in one walk from the root: an inode is placed when it is met, and a
  * directory is written when all of its children have been placed, since it tells where they are. What is held in memory
- * is what the caller holds of the directories on the way. The same tree in the same order gives the same bytes, and the same
- * UUID: file handles of one image lead to the same files in another one of the same content.
+ * is what the caller holds of the directories on the way. The same tree in the same order gives the same bytes, and the
+ * same UUID: file handles of one image lead to the same files in another one of the same content.
  */
 import { createHash } from 'node:crypto'
 import {

@@ -38,6 +38,8 @@ export interface BuiltIndex {
   readonly entries: number
   readonly seconds: number
   readonly bytes: number
+  /** The metadata image, for mounts with engine=hybrid; null where none was made. */
+  readonly image: string | null
 }
 
 const POLL_MS = 100
@@ -67,7 +69,15 @@ export async function buildIndex(
   const built = fill ? await fillMount(target.mount, progress) : await buildPlain(target, progress)
   const { bytes } = api.statusOf(target.index)
   const { directories, entries } = built
-  return { path: shown(target.index), directories, entries, seconds: (Date.now() - start) / 1000, bytes }
+  const image = fill ? null : await imageOf(target)
+  return { path: shown(target.index), directories, entries, seconds: (Date.now() - start) / 1000, bytes, image }
+}
+
+/** Layers that an image cannot hold have none: the index is built all the same. */
+async function imageOf({ layers }: StackTarget): Promise<string | null> {
+  const { makeAhead } = await import('../daemon/hybrid/image-ahead.js')
+  const made = makeAhead(layers.lowers)
+  return made === null || made instanceof StratafsError ? null : shown(made.path)
 }
 
 async function buildPlain(target: StackTarget, progress: (so: BuildProgress) => void): Promise<BuildProgress> {
@@ -170,7 +180,9 @@ export async function dropIndex(given: LayerTarget): Promise<boolean> {
   const { work } = target.layers
   const locks = unwrap(lockDirectories(work === null ? [] : [['workdir', work]]), 'IN_USE')
   try {
-    return api.dropIndex(target.index)
+    const { dropAhead } = await import('../daemon/hybrid/image-ahead.js')
+    const hadImage = dropAhead(target.layers.lowers)
+    return api.dropIndex(target.index) || hadImage
   } finally {
     locks.release()
   }

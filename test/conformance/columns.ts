@@ -85,7 +85,7 @@ export function must(program: string, words: readonly string[], more: NodeJS.Pro
 
 const isRoot = (): true | string => process.getuid?.() === 0 || 'needs root'
 
-function optionWords(options: MountOptions): string[] {
+export function optionWords(options: MountOptions): string[] {
   const { ro, volatile, ...named } = options
   const words = Object.entries(named).map(([name, value]) => `${name}=${value}`)
   return [...(ro ? ['ro'] : []), ...(volatile ? ['volatile'] : []), ...words]

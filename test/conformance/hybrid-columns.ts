@@ -2,8 +2,9 @@
  * The columns of engine=hybrid: as root, and as root of a user namespace. They are run by hand (`npm run test:hybrid`)
  * and have a page of their own.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeAhead } from '../../src/daemon/hybrid/image-ahead.js'
 import { notInstalled } from '../tools/installed.js'
 import {
   awaitDaemonEnd,
@@ -13,25 +14,29 @@ import {
   type MountOptions,
   must,
   NOBODY,
+  optionWords,
   ourWords,
   ownProcessUnmount,
   root,
   withoutOthers,
 } from './columns.js'
 import { carriesOverlay } from './ground.js'
-import { hybridLimitOf, hybridObstacle, userLimitOf } from './hybrid-limits.js'
+import { hybridLimitOf, hybridObstacle, imageLimitOf, userLimitOf } from './hybrid-limits.js'
 import { Probe } from './probe.js'
 
 type Run = (words: readonly string[]) => string
 
-/** Mounts; another engine that stands in would hide faults, so it is refused. */
-function mountBy(run: Run, layers: Layers, options: MountOptions): void {
+/** Mounts; another engine, or lower, that stands in would hide faults, so it is refused. */
+function mountBy(run: Run, layers: Layers, options: MountOptions, lower: 'fuse' | 'image' = 'fuse'): void {
   const { data: _data, writeback: _writeback, ...rest } = options
   const [program = '', command = '', ...words] = ourWords(layers, rest)
-  run([process.execPath, program, command, '-o', 'engine=hybrid', ...words])
+  const more = lower === 'image' ? ',index=immutable' : ''
+  run([process.execPath, program, command, '-o', `engine=hybrid${more}`, ...words])
   const told = JSON.parse(run([process.execPath, program, 'inspect', '--json', layers.merged]))
   const { Engine, Downgrades } = Array.isArray(told) ? told[0] : told
-  if (Engine?.engine !== 'hybrid') throw new Error(`not served by the hybrid engine: ${Downgrades.join('; ')}`)
+  const stands = Engine?.Lower?.Kind
+  if (stands !== undefined && stands !== lower) throw new Error(`not on the ${lower}: ${Engine.Lower.Why}`)
+  if (Engine?.Engine !== 'hybrid') throw new Error(`not served by the hybrid engine: ${Downgrades.join('; ')}`)
 }
 
 const here: Run = ([program = '', ...words]) => must(program, words)
@@ -48,6 +53,33 @@ export const hybrid: Column = {
   },
   mount: (layers, options) => mountBy(here, layers, options),
   unmount: ownProcessUnmount,
+}
+
+/**
+ * On a metadata image, which is made before each mount: where a case has changed the layers meanwhile, it is of what
+ * they are now.
+ */
+export const hybridImage: Column = {
+  ...hybrid,
+  name: 'hybrid-image',
+  title: 'stratafs as root (engine=hybrid, on a metadata image)',
+  limitOf: imageLimitOf,
+  mount(layers, options) {
+    makeImageOf(layers, options)
+    mountBy(here, layers, options, 'image')
+  },
+}
+
+function makeImageOf({ lowers, upper }: Layers, options: MountOptions): void {
+  const { data: _data, writeback: _writeback, index: _index, ...rest } = options
+  const writable = upper !== null && rest.ro === undefined
+  const words = optionWords({ ...(upper === null ? {} : { redirect_dir: 'on' }), ...rest })
+  const all = upper === null || writable ? lowers : [upper, ...lowers]
+  const made = makeAhead(
+    all.map((path) => realpathSync(path)),
+    words,
+  )
+  if (made instanceof Error) throw made
 }
 
 /** Runs a program as root of the actor's user namespace. */

@@ -81,6 +81,9 @@ export const hybridLimits: readonly Limit[] = [
   },
 ]
 
+/** What it does otherwise on a metadata image. */
+export const imageLimits: readonly Limit[] = []
+
 /**
  * What it does otherwise in a user namespace, beside those of root. The last families of that column were not played to
  * their end.
@@ -130,6 +133,9 @@ const find =
 
 /** The limit that makes this case fail by engine=hybrid, or null. */
 export const hybridLimitOf = find(hybridLimits)
+
+/** The same on a metadata image. */
+export const imageLimitOf = find(imageLimits)
 
 /** The same in a user namespace. */
 export const userLimitOf = find([...userLimits, ...hybridLimits])

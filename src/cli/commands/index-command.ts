@@ -31,8 +31,9 @@ async function build(target: LayerTarget, json: boolean): Promise<number> {
     const built = await buildIndex(target, (so) => bar?.show(so))
     bar?.end()
     if (json) return printDocument('index build', { schemaVersion: 1, ...built })
-    const { directories, entries, seconds, bytes, path } = built
+    const { directories, entries, seconds, bytes, path, image } = built
     print(`${entries} entries in ${directories} directories, ${seconds.toFixed(1)} s, ${sizeText(bytes)}: ${path}`)
+    if (image !== null) print(`metadata image: ${image}`)
     return Exit.DONE
   } finally {
     bar?.end()

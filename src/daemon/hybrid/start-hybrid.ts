@@ -19,6 +19,7 @@ import { hybridObstacle } from './choose.js'
 import { type DataRoots, dataRootsOf } from './data-roots.js'
 import { HybridEngine } from './hybrid-engine.js'
 import { makeLater } from './image/image-thread.js'
+import { lowerConfig } from './lower-config.js'
 import { type ImageOverlay, overlayOnImage } from './on-image.js'
 import { attachMount, detachedFuse, detachedOverlay } from './overlay.js'
 import { overlayOptions } from './overlay-options.js'
@@ -113,21 +114,6 @@ function startUnion(
   trace: (line: string) => void,
 ): Promise<EngineThread | StratafsError> {
   return EngineThread.start({ config, timeout, trace: traced, awake, mountpoint, kept: null }, log, trace)
-}
-
-/** What the union below is made of: it writes nothing, and leaves content to the overlay. */
-function lowerConfig(config: UnionConfig, { view }: DataRoots): UnionConfig {
-  const avoid = [config.upper, config.work].filter((path) => path !== null)
-  return {
-    ...config,
-    upper: null,
-    work: null,
-    readonly: true,
-    data: 'cached',
-    verity: false,
-    avoid,
-    metadata: view,
-  }
 }
 
 /** Null, or why there is no overlay on the mountpoint. */

@@ -86,6 +86,12 @@ export function openImage(identity: string): OpenImage | null {
   return null
 }
 
+/** Where the image of the lower layers of `config` lies, once there is one; null: a layer cannot be looked at. */
+export function pathOfImage(config: UnionConfig): string | null {
+  const identity = imageIdentity(config, defaultPrefix(config.userxattr))
+  return identity === null ? null : imagePath(identity)
+}
+
 /** Whether there is an image of the lower layers of `config`. */
 export function hasImage(config: UnionConfig): boolean {
   const identity = imageIdentity(config, defaultPrefix(config.userxattr))
