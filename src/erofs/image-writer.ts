@@ -1,5 +1,5 @@
 /**
- * Writes an EROFS image of metadata alone, in one walk from the root: an inode is placed when it is met, and a
+ * Writes an EROFS image of metadata, in one walk from the root: an inode is placed when it is met, and a
  * directory is written when all of its children have been placed, since it tells where they are. What is held in memory
  * is what the caller holds of the directories on the way. The same tree in the same order gives the same bytes, and the
  * same UUID: file handles of one image lead to the same files in another one of the same content.
@@ -80,6 +80,18 @@ export class ImageWriter {
     return this.#put(facts, attributes, Layout.PLAIN, block, NOTHING)
   }
 
+  /** Places a regular file with its content, which `read` puts into a buffer, from an offset on. */
+  addWhole(facts: InodeFacts, xattrs: readonly Xattr[], read: (into: Uint8Array, offset: number) => void): number {
+    const block = this.#blocks(Math.ceil(facts.size / BLOCK))
+    const buffer = Buffer.alloc(Math.min(facts.size, STEP_BYTES))
+    for (let offset = 0; offset < facts.size; offset += buffer.length) {
+      const part = buffer.subarray(0, facts.size - offset)
+      read(part, offset)
+      this.#write(part, block * BLOCK + offset)
+    }
+    return this.#put(facts, encoded(xattrs), Layout.PLAIN, block, NOTHING)
+  }
+
   /** Places a directory that will have `names`, which are in the order of their bytes, with `.` and `..`. */
   begin(facts: InodeFacts, xattrs: readonly Xattr[], names: readonly string[]): OpenDirectory {
     const attributes = encoded(xattrs)
@@ -152,6 +164,8 @@ export class ImageWriter {
 }
 
 const NOTHING = Buffer.alloc(0)
+/** Content is copied in such pieces. */
+const STEP_BYTES = 1 << 20
 /** Of what is no hole. */
 const HOLLOW = { form: 0, list: NOTHING }
 

@@ -1,18 +1,21 @@
 /**
  * The tree that a union shows to the kernel overlay above it, written as an EROFS image: by the same operations that
- * answer the overlay where it stands on the FUSE mount, so that the two cannot differ. Regular files are metacopies
- * there; what has no content in the image and is none cannot be shown.
+ * answer the overlay where it stands on the FUSE mount, so that the two cannot differ. Regular files are metacopies,
+ * but for those to which no redirect can lead: they are in the image whole.
  */
 import { Errno } from '../../../base/errno.js'
 import { errnoWords } from '../../../base/errno-words.js'
 import type { InodeFacts, Xattr } from '../../../erofs/format.js'
 import { type ImageWriter, NotInImage, type OpenDirectory } from '../../../erofs/image-writer.js'
-import type { Attr, Operations } from '../../../operations/contract.js'
+import type { Attr, DataPort, Operations } from '../../../operations/contract.js'
 import { FUSE_ROOT_ID } from '../../../protocol/opcodes.js'
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../syscalls/constants.js'
+import { native } from '../../../syscalls/native.js'
 
 /** By these the overlay finds a file's content. */
 const MARKS = ['metacopy', 'redirect'] as const
+/** A file to which no redirect leads is in the image itself, up to this many bytes. */
+const MOST_CONTENT = 2 ** 30
 
 /** A name, and what stands under it. */
 interface Child {
@@ -126,14 +129,35 @@ class TreeWriter {
   #place(path: string, { nodeid, facts }: Child): number {
     const known = this.#linked.get(nodeid)
     if (known !== undefined) return known
+    const own = this.#xattrsOf(path, nodeid)
     const hasContent = (facts.mode & S_IFMT) === S_IFREG && facts.size > 0
-    const marks = hasContent ? MARKS.map((mark) => this.#xattrOf(path, nodeid, this.choices.prefix + mark)) : []
-    const xattrs = [...this.#xattrsOf(path, nodeid), ...marks]
+    const marks = hasContent ? this.#marksOf(path, nodeid) : []
+    const xattrs = [...own, ...(marks ?? [])]
     const target = this.#targetOf(path, nodeid, facts)
     const sized = target === undefined ? facts : { ...facts, size: target.length }
-    const nid = this.#placed(path, () => this.writer.add(sized, xattrs, target))
+    const nid = this.#placed(path, () =>
+      marks === null ? this.#whole(path, nodeid, facts, own) : this.writer.add(sized, xattrs, target),
+    )
     if (facts.nlink > 1) this.#linked.set(nodeid, nid)
     return nid
+  }
+
+  /** By which the overlay finds a file's content; null: no redirect leads there. */
+  #marksOf(path: string, nodeid: number): Xattr[] | null {
+    const isMarked = this.operations.getxattr(nodeid, this.choices.prefix + MARKS[0]) !== -Errno.ENODATA
+    return isMarked ? MARKS.map((mark) => this.#xattrOf(path, nodeid, this.choices.prefix + mark)) : null
+  }
+
+  #whole(path: string, nodeid: number, facts: InodeFacts, xattrs: readonly Xattr[]): number {
+    if (facts.size > MOST_CONTENT) throw new NotInImage('the content, to which no redirect leads,')
+    return this.writer.addWhole(facts, xattrs, (into, offset) => {
+      const port: DataPort = {
+        read: (fd, length, at) => native.pread(fd, into, 0, length, at),
+        write: () => -Errno.EROFS,
+      }
+      const read = this.operations.read(nodeid, into.length, offset, port)
+      if (read !== into.length) throw unread(path, read < 0 ? read : -Errno.EIO)
+    })
   }
 
   #targetOf(path: string, nodeid: number, { mode }: InodeFacts): Uint8Array | undefined {
@@ -153,8 +177,6 @@ class TreeWriter {
   #xattrOf(path: string, nodeid: number, name: string): Xattr {
     const value = this.operations.getxattr(nodeid, name)
     if (typeof value !== 'number') return { name, value }
-    if (name === this.choices.prefix + MARKS[0])
-      throw new NotInImage(`the content of /${path}, to which no redirect leads`)
     throw unread(path, value)
   }
 
