@@ -23,7 +23,7 @@ prints medians and multiples of kernel overlayfs's. Needs root. Nothing is left 
 
   --only WORD[,WORD…]   only measures whose names contain one of these (--list names them)
   --side WORD[,WORD…]   only these sides: overlayfs, fuse-overlayfs, stratafs, "stratafs awake=0", "stratafs cached", "stratafs hybrid",
-                        "stratafs as user", "stratafs fuse-native"; only where named: "stratafs passthrough recover",
+                        "stratafs image", "stratafs as user", "stratafs fuse-native"; only where named: "stratafs passthrough recover",
                         "stratafs cached recover", "stratafs cached limit"
   --peer NAME=COMMAND   one more program with fuse-overlayfs's command line; repeat it
   --rounds N            rounds of each workload [3]

@@ -49,7 +49,9 @@ async function ours(): Promise<Maybe[]> {
         )
   const about = 'as root, with `-o engine=hybrid`: kernel overlayfs above the lower layers as stratafs shows them'
   const hybrid = counted(program('stratafs hybrid', ownCommand(), about, ',engine=hybrid'))
-  return [own, asleep(), cached, limited, ...kept(), hybrid, await asUser(), overFuseNative()]
+  const standing = 'as root, with `-o engine=hybrid,index=immutable`: as before, on a metadata image where there is one'
+  const image = program('stratafs image', ownCommand(), standing, ',engine=hybrid,index=immutable')
+  return [own, asleep(), cached, limited, ...kept(), hybrid, image, await asUser(), overFuseNative()]
 }
 
 const counted = (side: Side): Side => ({ ...side, counting: ownCommand() })

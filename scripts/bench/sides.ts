@@ -74,6 +74,8 @@ export function program(name: string, argv: readonly string[], about: string, ex
       const before = new Set(deviceHolders())
       const own = name.startsWith('stratafs')
       if (own && layers.wishes?.indexed === true) await mustRun(wrap([...argv, ...indexBuild(layers)]))
+      // Beside the rows that mounts share, this makes the metadata image.
+      if (extra.includes('index=immutable')) await mustRun(wrap([...argv, 'index', 'build', ...lowerWords(layers)]))
       const wished = own ? ownOptions(layers) : ''
       const took = await timed(wrap([...argv, '-o', `${layerOptions(layers)}${wished}${extra}`, layers.merged]))
       const daemons = deviceHolders().filter((pid) => !before.has(pid))
@@ -92,8 +94,12 @@ function ownOptions({ wishes }: Layers): string {
   return `${wishes?.metacopy === true ? ',metacopy=on' : ''}${wishes?.own === undefined ? '' : `,${wishes.own}`}`
 }
 
-function indexBuild({ lowers, work }: Layers): string[] {
-  return ['index', 'build', ...lowers.flatMap((lower) => ['--lower', lower]), '--work', work]
+function indexBuild(layers: Layers): string[] {
+  return ['index', 'build', ...lowerWords(layers), '--work', layers.work]
+}
+
+function lowerWords({ lowers }: Layers): string[] {
+  return lowers.flatMap((lower) => ['--lower', lower])
 }
 
 async function unmount(wrap: Side['wrap'], merged: string, daemons: readonly number[]): Promise<void> {
