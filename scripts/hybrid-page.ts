@@ -65,6 +65,9 @@ look past the overlay: what lies in the upper is read on disk. \`unmount\`, or u
   works. The upper cannot be mounted again before that.
 - An upper is read as kernel overlayfs reads it: \`.wh.NAME\` and fuse-overlayfs's opaque mark mean nothing in it. Those
   of lower layers are heeded.
+- podman and buildah know a mount program's mount by statfs, which has to say FUSE; a kernel overlay says overlay.
+  \`podman run\` works. What mounts a container a second time while it is mounted (\`podman build\`, \`buildah\` with RUN)
+  is refused that, and needs engine=fuse.
 - Counters (\`stats\`) are those of the lower union. Over an image nobody asks it anything.
 
 ## The metadata image
