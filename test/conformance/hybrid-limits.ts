@@ -82,7 +82,62 @@ export const hybridLimits: readonly Limit[] = [
 ]
 
 /** What it does otherwise on a metadata image. */
-export const imageLimits: readonly Limit[] = []
+export const imageLimits: readonly Limit[] = [
+  {
+    id: 'lower-acls',
+    what:
+      'an ACL cannot be set on a lower file or directory, nor removed from one, before it has been copied up ' +
+      '(EOPNOTSUPP); chmod, or touch, copies it up',
+    cause:
+      'kernel overlayfs asks the lower filesystem whether it can set ACLs, and EROFS, which is never written, cannot',
+    cases: [
+      'odd modes: a lower file of mode 0444 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0000 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0200 gets an ACL, and a name in place of another',
+      'odd modes: a lower file of mode 0100 gets an ACL, and a name in place of another',
+      'ACLs: setting an ACL on a lower file sets the mode; chmod changes the mask',
+      'ACLs: an ACL that says no more than the mode is not kept',
+      'ACLs: a default ACL set in the mount is inherited over a whiteout too',
+      'ACLs: removing an ACL leaves the mode bits',
+      'ACLs: setting an ACL by an owner outside the group clears setgid',
+      'ACLs: a named group’s entry is enforced',
+    ],
+  },
+  {
+    id: 'lower-flags',
+    what:
+      'lsattr and chattr of a lower file or directory are ENOTTY before it has been copied up; its flags do not ' +
+      'protect it, and do not come along with a copy-up',
+    cause: 'EROFS keeps no inode flags',
+    cases: [
+      'protection: an immutable lower file cannot be changed, renamed, linked, replaced or removed',
+      'protection: an append-only lower file lets its times be set to now, and stays append-only once copied up',
+      'protection: an open for writing of an immutable file is EPERM, of an append-only one it has to append',
+      'protection: an immutable lower directory takes no names and loses none; its files can be written',
+      'protection: an append-only lower directory takes new names and loses none',
+      'protection: flags set in the mount protect, and are a mark in the upper',
+      'protection: rmdir of a protected directory that is not empty is EPERM, as is one over a protected one',
+      'persistence: setting an inode flag on a lower file copies it up',
+      'persistence: synchronous and no-atime of lower files and directories come along with the copy-up, no-dump does not',
+    ],
+  },
+  {
+    id: 'virtual-lower',
+    what: 'user.stratafs.layer and user.stratafs.realpath are not shown; `stratafs which` tells the same',
+    cause: 'what an image shows is in it, and would be copied up',
+    cases: ['xattrs: user.stratafs.layer and realpath tell where a file comes from'],
+  },
+  {
+    id: 'changed-layers',
+    what: 'a changed layer is another image, to which handles in the upper do not lead: its hard links are split',
+    cause: 'these layers were promised not to change',
+    cases: [
+      'links: a lower pair holds together when the lower loses the name that was copied up, while unmounted',
+      'links: lower files that get a second name while unmounted: copied up before, it is a file of its own',
+      'links: names that a lower pair gets below the mount, and loses in it, take nothing from the two',
+    ],
+  },
+]
 
 /**
  * What it does otherwise in a user namespace, beside those of root. The last families of that column were not played to
