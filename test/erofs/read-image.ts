@@ -1,6 +1,6 @@
 /** Reads an EROFS image of metadata back, as its format is described, to hold it against what was written. */
 
-export interface ReadInode {
+interface ReadInode {
   readonly nid: number
   readonly mode: number
   readonly uid: number
