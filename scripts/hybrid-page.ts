@@ -45,7 +45,7 @@ also those of ordinary users in a user namespace. [Decision 33](decisions/0033-h
 FUSE mount, [decision 45](decisions/0045-metadata-image.md) those of the image, and why \`engine=auto\` is \`engine=fuse\`.
 
 - **fuse** (what \`auto\` chooses): every request that the kernel cannot answer from its caches is served by the daemon.
-- **hybrid**: as above. It takes root, or a user namespace, and Linux 6.16 (6.12 for images in files).
+- **hybrid**: as above. It takes root, or a user namespace, and Linux 6.16.
 
 Where it cannot be had the mount is by engine=fuse, and says so once, as do the log and \`inspect\` (\`Downgrades\`): with
 \`squash_to_…\`, \`uidmapping=\`, \`gidmapping=\` or \`xattr_permissions=\` over an upper, and with \`static_nlink\`, \`noacl\`,
@@ -80,12 +80,13 @@ together, and inode numbers stay over copy-up and remount.
 - **When.** As root, with \`engine=hybrid,index=immutable\` and marks in \`trusted.overlay.*\`, unless the upper lies in a
   lower layer. \`metadata_image=off\` does without. Only \`index=immutable\` promises that layers have not changed; to find
   out would take a look at every file, which is what the image saves. So no other mount uses one.
-- **How it comes to be.** \`stratafs index build --lower A --lower B\` makes it ahead. Else a thread makes it a second after
-  the first mount, which stands on FUSE, and the next mount stands on it. An upper whose \`index/\` has entries waits for it.
+- **How it comes to be.** \`stratafs index build --lower A --lower B\` makes it ahead. Else a thread makes it a second
+  after the first mount, which stands on FUSE, and the next mount stands on it. A mount of an upper whose \`index/\` has
+  entries waits for it.
 - **Where.** \`images/IDENTITY.erofs\` beside [the rows that mounts share](index.md#facts-that-mounts-share), one for each
-  stack of layers, of about 200 bytes a file. 64 images and 2 GiB are kept; \`index drop\` removes one.
-- **When it is believed.** When its sums are right, and it says that it is of these layers: their paths, and their roots'
-  filesystem, inode, birth and last change, in this order and shown by the same options. Else it is made anew.
+  stack of layers, of about 220 bytes a file. 64 images and 2 GiB are kept; \`index drop\` removes one.
+- **When it is believed.** When its sums are right, and it says that it is of these layers: their paths, and their
+  roots' filesystem, inode, birth and last change, in this order and shown by the same options. Else it is made anew.
 - **If the promise is broken** it shows what the layers were. Content is read from them in any case. \`index build\` mends
   it.
 

@@ -22,6 +22,8 @@ export const hybridLimits: readonly Limit[] = [
       'links: link of a lower file: two names, one inode, nlink 2',
       'links: link of a symlink links the symlink',
       'on disk: a copied-up file carries an origin mark',
+      'first write to a large file: mode, times and attributes that are set after the first write last',
+      'first write to a large file: renamed, linked, exchanged, replaced and removed after the first write',
     ],
   },
   {
@@ -48,6 +50,8 @@ export const hybridLimits: readonly Limit[] = [
       'layers changed while unmounted: the link count of four lower names, over each kind of change, with a remount between',
       'layers changed while unmounted: the link count follows names of the upper that come and go while unmounted',
       'metacopy: a metacopied file linked: both names read, and write together',
+      'first write to a large file: O_TRUNC, and a hard link that shares it',
+      'links: names that a lower pair gets below the mount, and loses in it, take nothing from the two',
     ],
   },
   {
