@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Contender, contenders } from './bench-snapshot/contenders.js'
-import { Ground } from './bench-snapshot/places.js'
+import { Ground, run } from './bench-snapshot/places.js'
 
 const USAGE = `usage: npm run bench:snapshot [-- [OPTION…] [FILES…]]
 
@@ -47,9 +47,13 @@ async function once(contender: Contender, count: number): Promise<Figures> {
   try {
     const tree = await contender.prepare(ground, count)
     try {
+      // What making the tree has left to be written is not what keeping it costs.
+      run('sync', '-f', tree.at)
+      run('sync', '-f', ground.at)
       const keep = await timeOf(() => tree.keep())
       mkdirSync(join(tree.at, 'since'))
       for (let at = 0; at < 10; at++) writeFileSync(join(tree.at, 'since', String(at)), 'changed')
+      run('sync', '-f', tree.at)
       return { keep, restore: await timeOf(() => tree.restore()) }
     } finally {
       await tree.end()

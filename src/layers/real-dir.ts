@@ -15,6 +15,8 @@ import type { Layer, LayerDir } from './layer-dir.js'
 
 /** So many are kept also where descriptors are scarce: the way down to where a program works. */
 const FEW = 16
+/** Of those that were let go of: a fraction of a millisecond. */
+const CLOSED_AT_ONCE = 256
 
 /** A list from the directory that was used last to the one not used for longest, so that nothing has to be searched. */
 export class DirCache {
@@ -22,6 +24,7 @@ export class DirCache {
   #oldest: LayerDir | null = null
   #size = 0
   #tick = 1
+  readonly #discarded: number[] = []
 
   readonly #scarceFrom: number
 
@@ -93,18 +96,37 @@ export class DirCache {
   }
 
   close(): void {
-    while (this.#oldest !== null) this.#drop(this.#oldest)
+    this.discardAll()
+    while (this.closeSome());
+  }
+
+  /** Lets go of all, which `closeSome` closes. */
+  discardAll(): void {
+    while (this.#oldest !== null) this.#discard(this.#oldest)
+  }
+
+  #discard(dir: LayerDir): void {
+    this.#discarded.push(dir.fd)
+    dir.fd = -1
+    this.#unlink(dir)
+  }
+
+  /** Closes some descriptors that were let go of; true: there are more. */
+  closeSome(): boolean {
+    for (const fd of this.#discarded.splice(-CLOSED_AT_ONCE)) native.close(fd)
+    return this.#discarded.length > 0
   }
 
   /**
-   * Closes those in `layer` that can be opened anew. What was pinned and has not been removed after all can be, too.
+   * Lets go of those in `layer` that can be opened anew; `closeSome` closes them. What was pinned and has not been
+   * removed after all can be, too.
    */
   releaseAll(layer: Layer): void {
     for (let dir = this.#oldest; dir !== null; ) {
       const next: LayerDir | null = dir.newer
       if (dir.layer === layer) {
         dir.pinned &&= native.statat(dir.fd, '') >= 0 && native.stat[Stat.NLINK] === 0
-        if (!dir.pinned) this.#drop(dir)
+        if (!dir.pinned) this.#discard(dir)
       }
       dir = next
     }
@@ -165,6 +187,10 @@ export class DirCache {
 
   /** Descriptors are scarce here: half of them go, for good; false where none can. */
   shrink(): boolean {
+    if (this.#discarded.length > 0) {
+      while (this.closeSome());
+      return true
+    }
     const before = this.#size
     this.capacity = Math.max(4, before >> 1)
     while (this.#size > this.capacity && this.#evict());

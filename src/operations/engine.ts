@@ -173,7 +173,8 @@ export function createEngine(
     },
     identity: () => stackIdentity(u),
     tendIndex: () => {
-      outlived.tend(u)
+      const { wakeFd } = u.binding
+      if (outlived.tend(u) && wakeFd >= 0) native.signalEvent(wakeFd)
       noteWritten(u)
       u.limit?.tend()
       if (changes !== null) logWritten(u, changes)

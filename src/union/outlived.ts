@@ -1,47 +1,54 @@
 /**
- * What a mount has outlived: the union before it went back to a snapshot, and layers that were taken out. Closed when
- * nobody waits for an answer, and layers when nobody has a file of theirs any more.
+ * What a mount has outlived: the union before it went back to a snapshot, and layers that were taken out. It goes bit by
+ * bit while nobody waits for an answer, and layers when nobody has a file of theirs any more.
  */
 import type { Union } from './context/union.js'
 import type { Retired } from './restack/restack.js'
-import { tearDown } from './setup.js'
+import { tearDownInParts } from './setup.js'
 import { letGo } from './snapshot/restore.js'
 
 export class Outlived {
-  #union: Union | null = null
+  #ending: Iterator<void> | null = null
   readonly #layers: Retired[] = []
 
   /** `u` serves nobody any more. */
   addUnion(u: Union): void {
-    this.endUnion()
-    this.#union = u
+    this.#endUnion()
+    this.#ending = inParts(u)
   }
 
   addLayers(retired: Retired): void {
     this.#layers.push(retired)
   }
 
-  /** With many nodes that takes a while. */
-  endUnion(): void {
-    const last = this.#union
-    this.#union = null
-    if (last === null) return
-    letGo(last)
-    tearDown(last, false)
+  #endUnion(): void {
+    while (this.#goOn());
   }
 
-  /** Closes what is not used by `u`, the union that serves. */
-  tend(u: Union): void {
-    this.endUnion()
+  /** A part of what is left of the last union goes; false: there is none. */
+  #goOn(): boolean {
+    if (this.#ending?.next().done !== false) this.#ending = null
+    return this.#ending !== null
+  }
+
+  /** Closes some of what is not used by `u`, the union that serves; true: there is more, so come again soon. */
+  tend(u: Union): boolean {
+    const more = this.#goOn()
     for (const each of this.#layers.splice(0)) {
       if (each.nodes.some((node) => u.nodes.known(node.id) === node)) this.#layers.push(each)
       else for (const layer of each.layers) layer.close()
     }
+    return u.cache.closeSome() || more
   }
 
   /** The mount ends. */
   end(): void {
-    this.endUnion()
+    this.#endUnion()
     for (const { layers } of this.#layers.splice(0)) for (const layer of layers) layer.close()
   }
+}
+
+function* inParts(u: Union): Generator<void> {
+  yield* letGo(u)
+  yield* tearDownInParts(u, false)
 }

@@ -31,8 +31,9 @@ import { shrinkKept } from './data/content-fd.js'
 import { UpperUsage } from './limit/upper-usage.js'
 import { removeUsage, UNKNOWN_USAGE, UsageFile } from './limit/usage-file.js'
 import { sweepIndex } from './lookup/link-counts.js'
+import { inParts } from './nodes/in-parts.js'
 import { InodeNumbers } from './nodes/inode-numbers.js'
-import { DirState } from './nodes/node.js'
+import { DirState, type Node } from './nodes/node.js'
 import { checkPairing } from './pairing.js'
 import { openWritable } from './probe-upper.js'
 import { prefetchSearch } from './read-ahead/walk.js'
@@ -192,19 +193,26 @@ function giveUp(u: Union): boolean {
 }
 
 /** Ends the union: what was written is on disk (where `syncs`), every descriptor closed. */
-export function tearDown(u: Union, syncs = true): void {
+export function tearDown(u: Union): void {
+  const parts = tearDownInParts(u, true)
+  while (!parts.next().done);
+}
+
+/** So, a part with each step: a mount may have a million nodes. */
+export function* tearDownInParts(u: Union, syncs: boolean): Generator<void> {
   u.stopMakingRoom()
   finishFilling(u)
   cancelBringing(u)
   dropAhead(u)
   u.limit?.end()
   native.stopWarming()
-  for (const node of u.nodes.values()) {
-    if (node.contentFd >= 0) native.close(node.contentFd)
-    if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
+  for (const node of inParts(u.nodes.values())) {
+    if (node === null) yield
+    else closeFds(node)
   }
   native.settleClosing()
-  u.cache.close()
+  u.cache.discardAll()
+  while (u.cache.closeSome()) yield
   if (u.writable !== null) {
     const { layer, work } = u.writable
     const fd = native.openat(layer.rootFd, '.', O_DIRECTORY, 0)
@@ -215,4 +223,9 @@ export function tearDown(u: Union, syncs = true): void {
     layer.close()
   }
   for (const layer of [...u.lowers, ...u.dataLayers]) layer.close()
+}
+
+function closeFds({ contentFd, unlinkedFd }: Node): void {
+  if (contentFd >= 0) native.close(contentFd)
+  if (unlinkedFd >= 0) native.close(unlinkedFd)
 }

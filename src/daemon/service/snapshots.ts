@@ -229,7 +229,8 @@ export class MountSnapshots {
     await notifyAll(mount.engine, messages)
     writeList(work, { ...readList(work), base: id })
     removeJournal(work)
-    removeAside(work, [`old-${token}`, `index-${token}`])
+    // Nobody waits for a program to begin.
+    setImmediate(() => removeAside(work, [`old-${token}`, `index-${token}`]))
     mount.log('info', 'went back to a snapshot', { id })
   }
 

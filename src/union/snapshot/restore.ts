@@ -26,6 +26,7 @@ import { setTimes } from '../copy-up/set-times.js'
 import { copyXattrs } from '../copy-up/xattrs.js'
 import { closeBacking } from '../data/backing.js'
 import { dropContentFd } from '../data/content-fd.js'
+import { inParts } from '../nodes/in-parts.js'
 import { openPlaces, type Places } from './places.js'
 
 /** Where to go back to. */
@@ -129,8 +130,11 @@ export function leave(u: Union): void {
   for (const node of [...u.files.nodes]) dropContentFd(u, node)
 }
 
-/** After `leave`: what is passed through goes. Files that are open live on by themselves. */
-export function letGo(u: Union): void {
-  for (const node of u.nodes.values()) closeBacking(u, node)
+/** After `leave`: what is passed through goes, in parts. Files that are open live on by themselves. */
+export function* letGo(u: Union): Generator<void> {
   for (const ghost of u.nodes.ghosts()) closeBacking(u, ghost)
+  for (const node of inParts(u.nodes.values())) {
+    if (node === null) yield
+    else closeBacking(u, node)
+  }
 }
