@@ -296,9 +296,9 @@ export interface Native {
   usageGuess(id: number, bytes: number, inodes: number): number
   /** How much of a write of `length` bytes at `offset` does not exceed the limit. */
   usageFits(id: number, fd: number, offset: number, length: number): number
-  /** Counts what `upper`, and `index` (or -1), hold, on a thread that signals `wakeFd` at its end; here where that is
-   * -1. */
-  usageWalk(id: number, upper: number, index: number, wakeFd: number): number
+  /** Counts what `upper`, `index` and the snapshots in `store` (or -1) hold, on a thread that signals `wakeFd` at its
+   * end; here where that is -1. */
+  usageWalk(id: number, upper: number, index: number, store: number, wakeFd: number): number
   /** How many entries a walk has seen; -ENOENT: there is none. */
   usageSeen(id: number): number
   /** 0: the walk has ended, and its count holds; -EINPROGRESS; -ENOENT: there is none; -EAGAIN: the tree was changed

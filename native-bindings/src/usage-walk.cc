@@ -98,40 +98,69 @@ int64_t walkBelow(Walk& walk, int root) {
   return error;
 }
 
-int64_t countUpper(Walk& walk, int upper, int index) {
+int64_t countTree(Walk& walk, int root) {
   struct stat st;
-  if (::fstat(upper, &st) != 0) return -errno;
+  if (::fstat(root, &st) != 0) return -errno;
   walk.found[st.st_ino] = static_cast<uint64_t>(st.st_blocks);
-  int64_t error = walkBelow(walk, upper);
-  return error == 0 && index >= 0 ? walkBelow(walk, index) : error;
+  return walkBelow(walk, root);
 }
 
-void run(Walk& walk, int upper, int index) {
-  walk.result = countUpper(walk, upper, index);
-  ::close(upper);
-  if (index >= 0) ::close(index);
+bool isNumber(const char* name) { return *name != 0 && strspn(name, "0123456789") == strlen(name); }
+
+// The layers that were uppers: those directories in `store` whose names are numbers.
+int64_t countSnapshots(Walk& walk, int store) {
+  int opened = ::openat(store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* stream = opened < 0 ? nullptr : ::fdopendir(opened);
+  if (stream == nullptr) return opened < 0 ? -errno : (::close(opened), -ENOMEM);
+  int64_t error = 0;
+  while (struct dirent* entry = error == 0 ? ::readdir(stream) : nullptr) {
+    if (!isNumber(entry->d_name)) continue;
+    Held layer(::openat(store, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    // It has been merged away meanwhile.
+    if (!layer.bad()) error = countTree(walk, layer.fd());
+  }
+  ::closedir(stream);
+  return error;
+}
+
+struct Roots {
+  int upper = -1;
+  int index = -1;
+  int store = -1;
+};
+
+int64_t countAll(Walk& walk, const Roots& roots) {
+  int64_t error = countTree(walk, roots.upper);
+  if (error == 0 && roots.index >= 0) error = walkBelow(walk, roots.index);
+  return error == 0 && roots.store >= 0 ? countSnapshots(walk, roots.store) : error;
+}
+
+void run(Walk& walk, const Roots& roots) {
+  walk.result = countAll(walk, roots);
+  for (int fd : {roots.upper, roots.index, roots.store})
+    if (fd >= 0) ::close(fd);
   walk.done = true;
   uint64_t one = 1;
   if (walk.wakeFd >= 0 && ::write(walk.wakeFd, &one, sizeof one) < 0) return;
 }
 
-// Begins to count; `index` may be -1. Waits for the end where `wakeFd` is -1, or no thread is to be had.
-int64_t usageWalk(Call&, int id, int upper, int index, int wakeFd) {
+// Begins to count; `index` and `store` may be -1. Waits for the end where `wakeFd` is -1, or no thread is to be had.
+int64_t usageWalk(Call&, int id, int upper, int index, int store, int wakeFd) {
   Usage* usage = usageOf(id);
   if (usage == nullptr || walks.count(id) != 0) return -EBADF;
   auto made = std::make_unique<Walk>();
   Walk& walk = *made;
   walk.wakeFd = wakeFd;
-  int ownUpper = ::fcntl(upper, F_DUPFD_CLOEXEC, 3);
-  int ownIndex = index < 0 ? -1 : ::fcntl(index, F_DUPFD_CLOEXEC, 3);
-  if (ownUpper < 0) return -errno;
+  auto own = [](int fd) { return fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 3); };
+  Roots roots{own(upper), own(index), own(store)};
+  if (roots.upper < 0) return -errno;
   usage->counts = true;
   usage->touched.clear();
   try {
     if (wakeFd < 0) throw std::system_error(EAGAIN, std::generic_category());
-    walk.thread = std::thread([&walk, ownUpper, ownIndex] { run(walk, ownUpper, ownIndex); });
+    walk.thread = std::thread([&walk, roots] { run(walk, roots); });
   } catch (const std::system_error&) {
-    run(walk, ownUpper, ownIndex);
+    run(walk, roots);
   }
   walks[id] = std::move(made);
   return 0;

@@ -19,6 +19,8 @@ export interface LimitChange {
   readonly recount?: boolean | undefined
   /** Count from now on, also without a limit. */
   readonly count?: boolean | undefined
+  /** Things have gone without a word, where there is a count. */
+  readonly shrunk?: boolean | undefined
 }
 
 /** Why a limit cannot be had, in words. */
@@ -34,8 +36,15 @@ export function applyLimit(u: Union, operations: Operations): void {
   if (u.limit instanceof UpperUsage) Object.assign(operations, limited(u, { ...operations }, u.limit))
 }
 
+/** `next` stands on what `last` stood on, but for the upper: what has been counted goes on. */
+export function moveLimit(last: Union, next: Union): void {
+  next.limit = last.limit
+  if (next.limit instanceof UpperUsage) next.limit.moveTo(next, last)
+}
+
 /** The limit after the change. */
 export function changeLimit(u: Union, operations: Operations, change: LimitChange): LimitReport | LimitObstacle {
+  if (change.shrunk === true && u.limit instanceof UpperUsage) u.limit.countAgain()
   const asks = change.size !== undefined || change.inodes !== undefined || change.recount === true
   if (u.limit === null && !asks && change.count !== true) return NONE
   const bounds = (change.size ?? 0) > 0 || (change.inodes ?? 0) > 0

@@ -38,7 +38,7 @@ import {
   ownersIn,
 } from '../union/which-layer.js'
 import { getattr, setattr } from './attributes.js'
-import { applyLimit, changeLimit, type LimitChange, type LimitObstacle } from './change-limit.js'
+import { applyLimit, changeLimit, moveLimit, type LimitChange, type LimitObstacle } from './change-limit.js'
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
 import { getFlags, setFlags, statfs } from './filesystem.js'
@@ -141,17 +141,21 @@ export function createEngine(
   const outlived = new Outlived()
   return {
     operations,
-    freeze: (id, name) => unsettled(u) ?? freeze(u, id, name),
+    freeze: (id, name) => {
+      // Descriptors by which that is seen are closed.
+      if (changes !== null) logWritten(u, changes)
+      return unsettled(u) ?? freeze(u, id, name)
+    },
     merge: (plan) => unsettled(u) ?? mergeLayer(u, plan),
     restore: (order) => {
       const last = u
       const obstacle = unsettled(last)
       if (obstacle !== null) return obstacle
-      const next = restore(last, order, (config) => setUp(config, binding, log))
+      const next = restore(last, order, (config) => setUp(config, binding, log, last.limit !== null))
       if (next instanceof StratafsError) return next
       u = next
       outlived.addUnion(last)
-      return turnTo(last, next, operations, order.byName)
+      return turnTo(last, next, operations, { byName: order.byName, changes })
     },
     restack: (order) => unsettled(u, 'keeps its layers') ?? restack(u, order, (each) => outlived.addLayers(each)),
     dataWish: u.dataWish,
@@ -205,21 +209,33 @@ export function createEngine(
       for (const fd of parked.values()) native.close(fd)
       tearDown(u)
       // The index may say that it has ended well only when the upper is on disk.
+      if (u.lowerIndex === null) changes?.end()
       u.lowerIndex?.close()
     },
   }
 }
 
+interface Turn {
+  readonly byName: boolean
+  readonly changes: ChangeRecorder | null
+}
+
 /** `next` serves in the place of `last`; the names in both roots, where they are wanted. */
-function turnTo(last: Union, next: Union, operations: Operations, byName: boolean): string[] {
+function turnTo(last: Union, next: Union, operations: Operations, { byName, changes }: Turn): string[] {
   const names = (byName ? [last, next] : [])
     .map((u) => listingOf(u, u.root))
     .flatMap((list) => (typeof list === 'number' ? [] : list.names()))
   next.nodes.continueAfter(last.nodes)
   next.data = last.data
   Object.assign(next.counters, last.counters)
+  if (changes !== null) logWritten(last, changes)
   leave(last)
-  Object.assign(operations, operationsOf(next))
+  moveLimit(last, next)
+  const plain = operationsOf(next)
+  applyLimit(next, plain)
+  Object.assign(operations, changes === null ? plain : logged(next, plain, changes))
+  // All that has become other than it was is not told one by one.
+  changes?.jump()
   return [...new Set(names)]
 }
 

@@ -1,6 +1,9 @@
 /** From a mount's configuration to the layers that it stands on: the snapshots that its workdir holds come on top. */
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
+import { indexOnOtherLayers } from '../union/context/config.js'
+import { AT_FDCWD } from '../syscalls/constants.js'
+import { native } from '../syscalls/native.js'
 import { mergeIntoUpper } from './merge.js'
 import { chainOf, directoriesOf, readJournal, readList } from './records.js'
 import { recover, standsOn } from './recover.js'
@@ -13,8 +16,7 @@ interface Configured {
   readonly work: string | null
   readonly readonly: boolean
   readonly snapshots?: number
-  readonly index: 'on' | 'off' | 'immutable'
-  readonly limit?: object | null
+  readonly index: 'on' | 'off' | 'immutable' | 'log'
   readonly changelog?: number
 }
 
@@ -29,23 +31,29 @@ export function withSnapshots<C extends Configured>(config: C): C {
   const { upper, work } = config
   if (upper === null) return config
   if (work !== null && !config.readonly) {
+    // What has been counted (union/limit) is true only where nothing is done here.
+    if (readJournal(work) !== null) forgetUsage(work)
     recover(upper, work)
+    const { base } = readList(work)
     // Not into an upper that is another workdir's.
-    checkUpper(upper, readList(work).base)
+    checkUpper(upper, base)
     mergeIntoUpper(upper, work)
+    if (readList(work).base !== base) forgetUsage(work)
   }
   const list = work === null ? null : readList(work)
   if (config.readonly && work !== null && readJournal(work) !== null)
     throw refused(`a snapshot of upperdir ${shown(upper)} is half made`, 'mount it read-write once')
   checkUpper(upper, list?.base ?? null)
   if (list === null || list.base === null) return config
-  if ((config.limit ?? null) !== null || (config.changelog ?? 0) > 0)
-    throw refused(`upperdir ${shown(upper)} stands on snapshots`, 'mount it without size=, inodes= and changelog=')
   const chain = chainOf(list)
   const lowers = [...directoriesOf(work!, chain), ...config.lowers]
   if (lowers.length > LOWERS_MAX) throw refused(`${lowers.length} lower layers, snapshots included`, 'remove some')
   const layerNames = [...chain.map(({ name }) => Buffer.from(name).toString('latin1')), ...(config.layerNames ?? [])]
-  return { ...config, lowers, layerNames, snapshots: chain.length, index: 'off' }
+  return { ...config, lowers, layerNames, snapshots: chain.length, index: indexOnOtherLayers(config) }
+}
+
+function forgetUsage(work: string): void {
+  native.unlinkat(AT_FDCWD, `${work}/usage`, 0)
 }
 
 /** Without its snapshots an upper would show a part of the tree. */

@@ -48,8 +48,13 @@ const KEPT_FILES = 1024
 const NOT_SHARED =
   'redirects and metacopies are off: marks are user.overlay.*, which anybody can make, and others may enter this mount'
 
-/** The union described by `config`, or why it is refused. */
-export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction): Union | StratafsError {
+/** The union described by `config`, or why it is refused. `counted`: somebody keeps count of the upper already. */
+export function setUp(
+  given: UnionConfig,
+  binding: DataBinding,
+  log: LogFunction,
+  counted = false,
+): Union | StratafsError {
   let config = given
   // A reader creates nothing for a user, and may be a thread of another program: it keeps its identity.
   const engine = config.upper === null ? 0 : native.enterEngineThread()
@@ -104,7 +109,7 @@ export function setUp(given: UnionConfig, binding: DataBinding, log: LogFunction
   if (unfit !== null) return unfit
   makeRoot(u, upper?.writable.layer ?? null)
   u.stopMakingRoom = onNoRoom(() => giveUp(u))
-  if (writable !== null) limitUpper(u, writable)
+  if (writable !== null && !counted) limitUpper(u, writable)
   return u
 }
 
@@ -204,11 +209,11 @@ export function* tearDownInParts(u: Union, syncs: boolean): Generator<void> {
   finishFilling(u)
   cancelBringing(u)
   dropAhead(u)
-  u.limit?.end()
+  u.limit?.end(u)
   native.stopWarming()
   for (const node of inParts(u.nodes.values())) {
     if (node === null) yield
-    else closeFds(node)
+    else closeFds(u, node)
   }
   native.settleClosing()
   u.cache.discardAll()
@@ -225,7 +230,9 @@ export function* tearDownInParts(u: Union, syncs: boolean): Generator<void> {
   for (const layer of [...u.lowers, ...u.dataLayers]) layer.close()
 }
 
-function closeFds({ contentFd, unlinkedFd }: Node): void {
+function closeFds(u: Union, { contentFd, unlinkedFd }: Node): void {
   if (contentFd >= 0) native.close(contentFd)
-  if (unlinkedFd >= 0) native.close(unlinkedFd)
+  if (unlinkedFd < 0) return
+  u.limit?.freed(unlinkedFd)
+  native.close(unlinkedFd)
 }

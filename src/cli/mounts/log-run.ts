@@ -1,6 +1,7 @@
 /** What `stratafs log` does: prints the change log, a line for each change. */
 import { pathBytes, shown } from '../../base/text.js'
 import { changeLog, type LoggedChange } from '../../library/change-log.js'
+import { listSnapshots } from '../../library/snapshots.js'
 import { printDocument } from '../documents/documents.js'
 import { Exit, printError } from '../terminal/errors.js'
 import { interruptible } from '../terminal/interruptible.js'
@@ -20,9 +21,12 @@ const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_0
 
 /** Prints the changes; the exit code. */
 export async function runLog({ merged, follow, since, json }: LogArguments): Promise<number> {
-  const from = since === undefined ? undefined : timeOf(since)
+  const from = since === undefined ? undefined : (timeOf(since) ?? snapshotTime(merged, since))
   if (from === null) {
-    printError('log: --since takes a time (2026-11-30T12:00) or a span (10m, 2h, 1d)')
+    printError(
+      'log: --since takes a time (2026-11-30T12:00), a span (10m, 2h, 1d) or a snapshot: ' +
+        `${shown(merged)} has no snapshot ${since}`,
+    )
     return Exit.USAGE
   }
   if (follow) return followed(merged, from, json)
@@ -50,6 +54,12 @@ function timeOf(text: string): Date | null {
   if (number !== undefined) return new Date(Date.now() - Number(number) * UNITS[unit!]!)
   const time = Date.parse(text)
   return Number.isNaN(time) ? null : new Date(time)
+}
+
+/** When the snapshot `name` was made; null: there is none. */
+function snapshotTime(merged: string, name: string): Date | null {
+  const found = listSnapshots(pathBytes(merged)).find((each) => each.name === name)
+  return found === undefined ? null : new Date(found.created)
 }
 
 function lineOf({ time, change, path, renamedTo, uid, pid, lost }: LoggedChange): string {

@@ -12,10 +12,11 @@ export const logCommand: Add = (parser, outcome) =>
         .option('since', {
           type: 'string',
           requiresArg: true,
-          describe: 'only what is not older: a time (2026-11-30T12:00), or 10m, 2h, 1d ago',
+          describe: 'only what is not older: a time (2026-11-30T12:00), 10m, 2h, 1d ago, or a snapshot',
         })
         .option('json', { type: 'boolean', describe: 'as JSON; with --follow one line for each change' })
         .example('$0 log merged --since 10m', '')
+        .example('$0 log merged --since before-upgrade', 'since that snapshot was made')
         .example('$0 log --follow --json merged', 'for a program that watches'),
     async (given) => {
       const { runLog } = await import('./log-run.js')

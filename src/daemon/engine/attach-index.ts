@@ -27,7 +27,7 @@ export function joinChangeLog(engine: Engine, index: EngineIndex | null, wanted:
 
 /** From now on `engine` asks `index`; null: there is none. */
 export function joinIndex(engine: Engine, index: EngineIndex | null, log: LogFunction): void {
-  if (index === null) return
+  if (index === null || index.logOnly) return
   const identity = index.path === null ? engine.identity() : null
   const path = index.path ?? sharedPath(identity as string)
   if (index.path === null && !existsSync(pathBytes(path))) return

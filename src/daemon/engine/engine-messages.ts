@@ -37,6 +37,8 @@ export interface EngineIndex {
   readonly since: number
   /** To the writer; null where nobody writes. */
   readonly port: MessagePort | null
+  /** The writer keeps the change log, and the database answers for nothing. */
+  readonly logOnly: boolean
 }
 
 /** Entries told in one answer about owners: nobody else is served meanwhile. */

@@ -50,6 +50,8 @@ export class IndexThread {
   #writing: Writing | null = null
   #waiting: NodeJS.Timeout | null = null
   readonly #lull = new IdleGate(this.#shared)
+  /** The database is about other layers than the mount stands on, and kept for its change log. */
+  #logOnly: boolean
 
   /** null: this mount has no index. */
   static plan(config: UnionConfig, mountpoint: string, wakeFd: number, log: Log): IndexThread | null {
@@ -72,12 +74,15 @@ export class IndexThread {
   ) {
     const port = path === null ? null : this.#channel.port1
     const immutable = config.index === 'immutable'
-    this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port }
+    const logOnly = config.index === 'log'
+    this.#logOnly = logOnly
+    this.forEngine = { path, immutable, shared: this.#shared, since: Date.now(), port, logOnly }
     this.facts = {
       ...openingFacts(path),
-      state: path === null ? 'none' : 'opening',
+      state: path === null || logOnly ? 'none' : 'opening',
       from: 'shared',
       immutable,
+      ...(logOnly ? { downgrade: 'the owner index is off: this mount has snapshots' } : {}),
     }
   }
 
@@ -93,6 +98,14 @@ export class IndexThread {
   know(config: LowerStackConfig, upperFd: number): void {
     if (this.path === null) return
     const own = (fd: number): number => (fd < 0 ? -1 : native.openat(fd, '.', O_PATH | O_DIRECTORY, 0))
+    const { snapshots = 0 } = this.config
+    if (this.#logOnly) {
+      const below = <T>(list: readonly T[]): T[] => list.slice(snapshots)
+      const { lowers, rootFds, mapped } = config
+      const base = { ...config, lowers: below(lowers), rootFds: below(rootFds!).map(own) }
+      this.#stack = { config: mapped === undefined ? base : { ...base, mapped: below(mapped) }, upperFd: -1 }
+      return
+    }
     this.#stack = { config: { ...config, rootFds: config.rootFds!.map(own) }, upperFd: own(upperFd) }
   }
 
@@ -124,10 +137,11 @@ export class IndexThread {
       path: this.path,
       shared: this.#shared,
       mount: this.mount,
-      fill: this.config.indexFill === 'background',
-      wide: this.config.index === 'immutable' ? null : WIDE,
+      fill: this.config.indexFill === 'background' && !this.#logOnly,
+      wide: this.config.index === 'immutable' || this.#logOnly ? null : WIDE,
       wakeFd: this.wakeFd,
       changelog: this.config.changelog ?? 0,
+      logOnly: this.#logOnly,
     }
     try {
       this.#writing = writersThread.begin(start, this.#channel.port2, (message) => this.#heard(message))
@@ -139,6 +153,7 @@ export class IndexThread {
 
   #heard(message: FromWriter): void {
     if (message.kind === 'log') this.log(message.level, message.message, message.fields)
+    else if (message.kind === 'facts' && this.#logOnly) return
     else if (message.kind === 'facts') this.facts = { ...message.facts, immutable: this.forEngine.immutable }
     else if (message.kind === 'failed') this.#failed(message)
   }
@@ -166,9 +181,14 @@ export class IndexThread {
     return false
   }
 
+  /** The change log alone goes on: what is said of the index from now on is none of this mount's. */
+  keepLog(): void {
+    this.#logOnly = true
+  }
+
   /** Has the whole tree read in the background; `facts.complete` says when it has been. False when nobody writes. */
   fill(): boolean {
-    return this.#tell('fill')
+    return !this.#logOnly && this.#tell('fill')
   }
 
   /** Has everything thrown away and begun anew. False when nobody writes. */

@@ -5,6 +5,7 @@
 import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { sourceStack } from '../../base/source-stack.js'
+import type { LimitChange } from '../../operations/change-limit.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
 import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
@@ -213,9 +214,7 @@ export class ServedMount {
       if (question.what === 'which') return engine.which(question.path)
       if (question.what === 'owners') return engine.owners(question.path, question.after, OWNERS_PER_ANSWER)
       if (question.what === 'changelog') return { told: engine.flushChangeLog() }
-      // What it changes is among what the end of a drain puts back.
-      if (question.what === 'limit') this.#drain.end()
-      if (question.what === 'limit') return engine.limit(question.change)
+      if (question.what === 'limit') return this.#limit(question.change)
       if (question.what === 'settle') return engine.placeFilled(true)
       if (question.what === 'describe') return this.#describe()
       return question.what === 'counters' ? this.#counters() : this.#freezing(question)
@@ -224,6 +223,13 @@ export class ServedMount {
       this.say({ kind: 'log', level: 'error', message: `cannot answer ${question.what}`, fields })
       return null
     }
+  }
+
+  #limit(change: LimitChange): unknown {
+    const { size, inodes, recount } = change
+    // What a new limit changes is among what the end of a drain puts back.
+    if (size !== undefined || inodes !== undefined || recount) this.#drain.end()
+    return this.engine.limit(change)
   }
 
   #freezing(question: FreezingQuestion): unknown {

@@ -8,6 +8,8 @@ export async function endIndex({ engine, state }: SnapshotMount, why: string): P
   const { work } = state().config
   if (index === null || index.facts.state === 'none') return
   index.facts = { ...index.facts, state: 'none', downgrade: why }
+  // The engine has told its writer that the change log goes on.
+  if (state().config.index === 'log') return index.keepLog()
   await index.finish(true)
   if (index.forEngine.path !== null && work !== null) removeDatabase(`${work}/index.db`)
 }

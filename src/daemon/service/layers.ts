@@ -8,6 +8,7 @@ import { printable, shown } from '../../base/text.js'
 import type { RestackOrder } from '../../operations/engine.js'
 import { forgetInode, forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
+import { indexOnOtherLayers } from '../../union/context/config.js'
 import type { ControlRequest } from '../control/control-protocol.js'
 import type { LayersChanged } from '../control/layer-documents.js'
 import type { RestackAnswer } from '../engine/engine-messages.js'
@@ -35,7 +36,7 @@ export async function changeLayers(mount: SnapshotMount, request: LayersRequest)
   check(mount, from, lowers)
   const checked = checkLowers(mountpoint, { ...before, lowers })
   if (checked instanceof StratafsError) throw checked
-  const config = { ...before, lowers: checked, layerNames, index: 'off' } as const
+  const config = { ...before, lowers: checked, layerNames, index: indexOnOtherLayers(before) }
   const going = before.lowers.filter((path) => !checked.includes(path))
   const left = going.length === 0 ? { contents: [], links: [] } : await copiedUpFrom(before, going)
   if (left.links.length > 0) throw needed(left.links.map((path) => ({ path, why: 'links' })))

@@ -119,12 +119,18 @@ export class SnapshotMerges {
       if (step.act === 'rest') await this.others.alone(() => this.others.freezeRest())
       else if (step.act === 'drop') await this.others.alone(async () => dropLayer(work, record))
       else await this.#merge(work, record, step.into)
+      if (step.act !== 'rest') await this.others.alone(() => this.#countAgain())
     } catch (error) {
       const why = error instanceof StratafsError ? error.message : errorWords(error)
       const forGood = !(error instanceof StratafsError) || error.code !== 'IN_USE'
       this.#waiting.set(record.id, { name: record.name, why, forGood })
       this.others.mount.log('warn', 'the layer of a removed snapshot stays for now', { name: record.name, why })
     }
+  }
+
+  /** With a limit: names have gone from layers that the engine keeps count of. */
+  async #countAgain(): Promise<void> {
+    await this.others.mount.engine.ask({ what: 'limit', change: { shrunk: true } })
   }
 
   async #merge(work: string, { id, name }: SnapshotRecord, into: SnapshotRecord): Promise<void> {

@@ -26,7 +26,7 @@ import {
   writeList,
 } from '../../snapshots/records.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
-import type { UnionConfig } from '../../union/context/config.js'
+import { indexOnOtherLayers, type UnionConfig } from '../../union/context/config.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'
@@ -205,7 +205,7 @@ export class MountSnapshots {
       lowers: [...directoriesOf(work, chain), ...lowers.slice(snapshots)],
       layerNames: [...chain.map((record) => fromText(record.name)), ...layerNames.slice(snapshots)],
       snapshots: chain.length,
-      index: 'off',
+      index: indexOnOtherLayers(config),
     }
   }
 
@@ -253,7 +253,7 @@ export class MountSnapshots {
     const { lowers, layerNames = [], snapshots = 0 } = config
     const names = [fromText(record.name), ...layerNames]
     const stack = { lowers: [directoryOf(work, record.id), ...lowers], layerNames: names, snapshots: snapshots + 1 }
-    mount.restate({ ...state, config: { ...config, ...stack, index: 'off' } })
+    mount.restate({ ...state, config: { ...config, ...stack, index: indexOnOtherLayers(config) } })
     this.#lockUpper()
     void endIndex(mount, 'the owner index is off: this mount has snapshots')
     try {

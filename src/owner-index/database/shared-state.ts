@@ -88,6 +88,8 @@ export interface WriterStart {
   readonly wakeFd: number
   /** How many rows the change log keeps; 0: there is none. */
   readonly changelog?: number
+  /** Nothing but the log is kept: the mount stands on more layers than `stack` has. */
+  readonly logOnly?: boolean
 }
 
 export type VisitReason =
@@ -114,6 +116,8 @@ export type ToWriter =
   | { readonly kind: 'fill' }
   /** Throw everything away and begin anew. */
   | { readonly kind: 'drop' }
+  /** The mount stands on other layers than the index is about: only the change log goes on. */
+  | { readonly kind: 'log-only' }
   /** The engine has ended, and everything it did has been told. */
   | { readonly kind: 'end' }
 

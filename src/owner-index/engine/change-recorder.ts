@@ -50,6 +50,17 @@ export class ChangeRecorder {
     if (other !== null) this.#fresh.clear()
   }
 
+  /** The tree is another one all at once: what is different is not in the log. */
+  jump(): void {
+    this.#rows.push(lostRow(null))
+    this.flush()
+  }
+
+  /** After the last change: the writer may finish. */
+  end(): void {
+    this.options.post({ kind: 'end' })
+  }
+
   /** Tells what has been collected; `now`: it is to be in the database at once. What Slot.LOGGED will be then. */
   flush(now = false): number {
     if (this.#rows.length === 0 && !now) return this.#posted

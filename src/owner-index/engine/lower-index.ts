@@ -153,6 +153,13 @@ export class LowerIndex implements ViewKeeper {
     this.options.post({ kind: 'end' })
   }
 
+  /** Ends the use; the change log goes on. */
+  leaveToLog(): void {
+    this.flush()
+    this.#reader.close()
+    this.options.post({ kind: 'log-only' })
+  }
+
   /** Ends the use without a word to the writer. */
   abandon(): void {
     this.#reader.close()

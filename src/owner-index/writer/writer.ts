@@ -32,6 +32,8 @@ import { Visiting } from './visiting.js'
 
 /** What is to be read at the end of the mount is read for so long: the next one can read it as well. */
 const LAST_MS = 100
+/** In the database: what it has of the upper is of another one. */
+const STALE = 'upper_stale'
 /** After an error of place, a full disk, the walk over the tree is tried again so much later. */
 const RETRY_MS = 60_000
 
@@ -51,6 +53,8 @@ export class IndexWriter {
   /** Changes of the upper were told and could not be written: its rows are wrong until it is read again. */
   #upperLost = false
   readonly #changes: ChangeWriter
+  /** Layers and upper are of no interest. */
+  #logOnly: boolean
 
   private constructor(
     private readonly start: WriterStart,
@@ -67,6 +71,7 @@ export class IndexWriter {
     const host = { shared, commits: this.#commits, store, grown: () => this.#hasGrown() }
     this.#visits = new Visiting(host, stack, this.#layers)
     this.#changes = new ChangeWriter(host, start.changelog ?? 0)
+    this.#logOnly = start.logOnly ?? false
   }
 
   /** Opens the layers; null when they cannot be, which is said. */
@@ -95,6 +100,7 @@ export class IndexWriter {
     if (message.kind === 'damaged') this.#damaged(message.code)
     else if (message.kind === 'drop') this.#drop()
     else if (message.kind === 'changes') this.#changes.take(message)
+    else if (message.kind === 'log-only') this.#keepLog()
     else this.#commits.write(() => this.#carryOut(message))
     return false
   }
@@ -110,6 +116,7 @@ export class IndexWriter {
   }
 
   #carryOut(message: ToWriter): void {
+    if (this.#logOnly) return
     if (message.kind === 'visit') this.#visits.visit(message)
     else if (message.kind === 'touched') this.#touched(message.paths)
     else if (message.kind === 'came') this.#visits.cameBy(message.paths)
@@ -133,10 +140,26 @@ export class IndexWriter {
     Atomics.add(shared, Slot.GENERATION, 1)
     // It opens the database while nobody waits for it.
     if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
-    this.#commits.write(() => (opened.dirty ? this.#scanUpper() : this.#upperIsRead()))
+    if (this.#logOnly) return this.#keepLog()
+    const stale = opened.dirty || opened.store.meta(STALE) === 1
+    this.#commits.write(() => (stale ? this.#scanUpper() : this.#upperIsRead()))
     const { wide } = this.start
     if (wide !== null) this.#commits.write(() => verifyStamps(this.#stack, opened.store, shared, wide))
     if (this.start.fill && (wide !== null || !complete)) this.#commits.write(() => this.#fill())
+  }
+
+  /** The upper's rows are out of date from now on, and nothing about layers is written. */
+  #keepLog(): void {
+    this.#logOnly = true
+    this.#filling?.stop()
+    this.#visits.clear()
+    this.#upper = null
+    this.#commits.write(() => {
+      this.#store?.begin()
+      this.#store?.setMeta(STALE, 1)
+      this.#store?.setMeta('upper_read', '')
+      this.#commits.changed(1)
+    })
   }
 
   #without(why: string): void {
@@ -225,6 +248,7 @@ export class IndexWriter {
   #upperIsRead(): void {
     this.#store!.begin()
     this.#store!.setMeta('upper_read', this.start.mount)
+    this.#store!.setMeta(STALE, 0)
     this.#tell({ upperRead: true })
   }
 

@@ -81,7 +81,7 @@ export interface UnionConfig {
   /**
    * Whether the database of owners answers for lower directories; `immutable`: without holding it against the layers.
    */
-  readonly index: 'on' | 'off' | 'immutable'
+  readonly index: 'on' | 'off' | 'immutable' | 'log'
   /** `index=on` was given by name: a lower, upper and workdir that do not belong together are refused. */
   readonly checkPairing?: boolean
   /** What the database is filled with: everything, in lulls (`background`), or what was visited. */
@@ -101,4 +101,9 @@ export function redirectsUnder(
 ): Pick<UnionConfig, 'redirectDir' | 'metacopy'> {
   if (prefix === USER_MARKS && config.userRedirects !== 'on') return { redirectDir: 'nofollow', metacopy: false }
   return { redirectDir: config.redirectDir, metacopy: config.metacopy }
+}
+
+/** What is left of the index where the layers are other than those that it is about: the change log, where there is. */
+export function indexOnOtherLayers({ index, changelog = 0 }: Pick<UnionConfig, 'index' | 'changelog'>): 'log' | 'off' {
+  return index !== 'off' && changelog > 0 ? 'log' : 'off'
 }

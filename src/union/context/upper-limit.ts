@@ -46,9 +46,13 @@ export interface UpperLimit {
   parked(fd: number): void
   /** The descriptor that kept an inode without a name is about to be closed. */
   freed(fd: number): void
+  /** The upper is about to be frozen: all is counted that is there, and what that takes is not refused. */
+  freezing(): void
+  /** It has been, or could not be; `dirs`: directories of the new upper. */
+  frozen(dirs: Iterable<LayerDir>): void
   /** Something that was waited for may be there. */
   tend(): void
   report(): LimitReport
-  /** The mount ends. */
-  end(): void
+  /** The union `u` ends, and the count with it, where it is not another one's by now. */
+  end(u: unknown): void
 }

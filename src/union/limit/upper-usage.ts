@@ -9,13 +9,14 @@
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
-import { O_DIRECTORY, O_RDONLY, S_IFLNK, S_IFREG } from '../../syscalls/constants.js'
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFLNK, S_IFREG } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import { locate, type Union } from '../context/union.js'
 import type { LimitReport, UpperLimit } from '../context/upper-limit.js'
 import type { Node } from '../nodes/node.js'
+import { SNAPSHOTS } from '../snapshot/places.js'
 import type { KnownUsage, UsageFile } from './usage-file.js'
 
 /** What a name may take in its directory. */
@@ -44,7 +45,7 @@ export class UpperUsage implements UpperLimit {
   #promised = 0
 
   constructor(
-    private readonly u: Union,
+    private u: Union,
     private readonly file: UsageFile | null,
     public size: number,
     public inodes: number,
@@ -82,11 +83,25 @@ export class UpperUsage implements UpperLimit {
     if (this.counting) return
     this.#isCounted = false
     this.#isMissed = false
-    const { layer, work } = this.u.writable!
-    if (native.usageWalk(this.id, layer.rootFd, work.index?.fd ?? -1, wakeFd) < 0) return
+    if (this.#walk(wakeFd) < 0) return
     // Files without a name are met by no walk.
     for (const node of this.u.nodes.values()) if (node.unlinkedFd >= 0) this.parked(node.unlinkedFd)
     if (wakeFd < 0) this.tend()
+  }
+
+  /** The upper, and the snapshots that were uppers before. */
+  #walk(wakeFd: number): number {
+    const { layer, work } = this.u.writable!
+    const store = native.openat(work.baseFd, SNAPSHOTS, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
+    const errno = native.usageWalk(this.id, layer.rootFd, work.index?.fd ?? -1, store, wakeFd)
+    if (store >= 0) native.close(store)
+    return errno
+  }
+
+  /** Things have gone that nobody told of, one by one: counts anew, beside the mount. */
+  countAgain(): void {
+    if (this.counting) this.moved()
+    else this.count()
   }
 
   get counting(): boolean {
@@ -184,10 +199,36 @@ export class UpperUsage implements UpperLimit {
     native.usageFreed(this.id, fd)
   }
 
+  freezing(): void {
+    this.refresh()
+    this.exempt = true
+  }
+
+  frozen(dirs: Iterable<LayerDir>): void {
+    this.exempt = false
+    for (const dir of dirs) this.#changed.add(dir)
+    this.settle()
+  }
+
+  /** The upper of `last` was exchanged for that of `next`, which serves from now on. */
+  moveTo(next: Union, last: Union): void {
+    this.u = next
+    this.#changed.clear()
+    this.#closed.clear()
+    const { layer } = next.writable!
+    native.usageNote(this.id, layer.rootFd, '')
+    const { rootFd } = last.writable!.layer
+    const left = native.readDirectory(rootFd, '')
+    // What was done since is thrown away, unless it was frozen before.
+    if (typeof left === 'number' || left.names.length > 0) this.countAgain()
+    else if (native.statat(rootFd, '') >= 0) native.usageDrop(this.id, native.stat[Stat.INO_LOW]!, native.stat[Stat.INO_HIGH]!)
+  }
+
+  /** Also one that a snapshot holds by now: filesystems take their time with what was written before. */
   #noteFile(node: Node): void {
     const { inodeDir } = node
     if (node.unlinkedFd >= 0) return this.parked(node.unlinkedFd)
-    if (!node.inUpper || inodeDir === null) return
+    if (inodeDir === null || (!node.inUpper && !inodeDir.layer.isSnapshot)) return
     const fd = this.u.cache.fd(inodeDir)
     if (fd >= 0) native.usageNote(this.id, fd, node.inodeName)
   }
@@ -246,8 +287,9 @@ export class UpperUsage implements UpperLimit {
     }
   }
 
-  end(): void {
+  end(of: unknown): void {
     const { u, file } = this
+    if (of !== u) return
     const counted = !this.counting
     if (!counted) native.usageWalked(this.id, true)
     this.#closeAll()

@@ -12,7 +12,8 @@ import { originMark } from '../../layers/origin-mark.js'
 import { findOverride } from '../../layers/override-trust.js'
 import { shownRoots } from '../../stack/search.js'
 import { native } from '../../syscalls/native.js'
-import type { UnionConfig } from '../context/config.js'
+import { indexOnOtherLayers, type UnionConfig } from '../context/config.js'
+import { leaveIndex } from '../context/leave-index.js'
 import type { Union } from '../context/union.js'
 import { dropAhead } from '../copy-up/prefetch.js'
 import { listingOf } from '../lookup/merged-directory.js'
@@ -100,13 +101,12 @@ function openMissing(u: Union, paths: readonly string[]): Layer[] | StratafsErro
 function exchange(u: Union, lowers: readonly Layer[], config: UnionConfig): void {
   dropAhead(u)
   native.stopWarming()
-  u.lowerIndex?.close()
-  u.lowerIndex = null
+  leaveIndex(u)
   for (const [position, layer] of [...lowers, ...u.dataLayers].entries()) layer.position = position
   const upper = u.writable?.layer ?? null
   const isOther = lowers[0] !== u.lowers[0]
   u.lowers = lowers
-  u.config = { ...u.config, lowers: config.lowers, index: 'off' }
+  u.config = { ...u.config, lowers: config.lowers, index: indexOnOtherLayers(u.config) }
   if (config.layerNames !== undefined) u.config = { ...u.config, layerNames: config.layerNames }
   u.inodes.useLayers(upper === null ? lowers : [upper, ...lowers])
   u.root.dir!.lowers = shownRoots(u, upper?.root ?? null)

@@ -25,6 +25,7 @@ import {
 } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
+import { leaveIndex } from '../context/leave-index.js'
 import { statNode, type Union } from '../context/union.js'
 import { cancelBringing } from '../copy-up/background-copy.js'
 import { setTimes } from '../copy-up/set-times.js'
@@ -53,27 +54,19 @@ export function freeze(u: Union, id: number, name: string): Frozen | StratafsErr
   if (u.writable === null) return new StratafsError('the mount is read-only')
   if (!u.writable.capabilities.xattrs)
     return new StratafsError('the filesystem of upperdir has no extended attributes, which snapshots need')
-  if (u.limit !== null || (u.config.changelog ?? 0) > 0) return counted()
   const begun = performance.now()
   const places = openPlaces(u)
   if (places instanceof StratafsError) return places
+  u.limit?.freezing()
   try {
     const copied = freezeIn(u, places, id, name)
     if (copied instanceof StratafsError) return copied
     const unfinished = native.statat(places.store, keptName(id)) >= 0
     return { copied, unfinished, milliseconds: performance.now() - begun }
   } finally {
+    u.limit?.frozen([])
     places.close()
   }
-}
-
-/** Both go by one upper: what it takes up, and what is changed in it. */
-function counted(): StratafsError {
-  return new StratafsError(
-    'a mount with a limit (size=, inodes=) or a change log (changelog=) has no snapshots',
-    'FAILED',
-    'mount it without them',
-  )
 }
 
 function freezeIn(u: Union, places: Places, id: number, name: string): string[] | StratafsError {
@@ -174,6 +167,7 @@ function publish(u: Union, places: Places, fresh: FreshUpper, step: Step): void 
   u.cache.releaseAll(last)
   sink(u, places, last, step)
   adopt(u, fresh, step.files)
+  u.limit?.frozen(fresh.parts.values())
   dropWriters(u)
   countLinks(u, last)
   u.binding.forgetAttributes(u.root.id)
@@ -237,8 +231,7 @@ function forgetIndex(u: Union): void {
   // Of one layer alone nothing is put together by it.
   if (u.lowers.length > 1)
     for (const node of u.nodes.values()) if (node.dir !== null) node.dir.lowers = [...node.dir.lowers]
-  u.lowerIndex.close()
-  u.lowerIndex = null
+  leaveIndex(u)
 }
 
 function adopt(u: Union, fresh: FreshUpper, files: readonly WrittenFile[]): void {

@@ -52,8 +52,6 @@ export function restore(
 ): Union | StratafsError {
   if (u.writable === null || u.config.volatile)
     return new StratafsError('a read-only or volatile mount cannot go back', 'FAILED', 'mount it otherwise')
-  if (u.limit !== null)
-    return new StratafsError('a mount with a limit cannot go back', 'FAILED', 'lift the limit first')
   const places = openPlaces(u)
   if (places instanceof StratafsError) return places
   try {
@@ -70,6 +68,8 @@ function restoreIn(
   again: (config: UnionConfig) => Union | StratafsError,
 ): Union | StratafsError {
   quiet(u)
+  u.limit?.freezing()
+  u.limit?.frozen([])
   const { work } = u.writable!
   const aside = `old-${order.token}`
   const index = `index-${order.token}`
