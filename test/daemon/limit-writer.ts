@@ -98,15 +98,18 @@ if len(sys.argv) > 4: sys.stdin.readline()
 
 /** Arguments: the upper, and `index/` of the workdir. Prints `{"bytes": N, "inodes": N}`. */
 export const COUNT = `
-import os, sys, stat, json
+import os, sys, stat, json, subprocess
 seen = {}
 def see(path):
     st = os.lstat(path)
     if not (stat.S_ISCHR(st.st_mode) and st.st_rdev == 0): seen[st.st_ino] = st.st_blocks * 512
 upper, index = sys.argv[1], sys.argv[2]
-os.sync()
+subprocess.run(['sync', '-f', upper])
 see(upper)
-for top in (upper, index):
+store = os.path.join(os.path.dirname(index), 'snapshots')
+layers = [os.path.join(store, n) for n in os.listdir(store) if n.isdigit()] if os.path.isdir(store) else []
+for layer in layers: see(layer)
+for top in (upper, index, *layers):
     for at, ds, fs in os.walk(top):
         for one in ds + fs: see(os.path.join(at, one))
 print(json.dumps({'bytes': sum(seen.values()), 'inodes': len(seen)}))

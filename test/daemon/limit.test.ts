@@ -12,6 +12,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statfsSync,
   statSync,
   truncateSync,
@@ -333,4 +334,45 @@ test('an upper that holds much is counted beside the mount, and writers wait for
   busy.kill('SIGKILL')
   await new Promise((resolve) => busy.once('exit', resolve))
   agrees(w)
+})
+
+test('snapshots count, whatever becomes of them, and the change log goes on over them', needsRoot, (t) => {
+  const w = workspace(t)
+  const options = `${w.options},size=4m,changelog=1`
+  const run = (...words: string[]): string => {
+    const { status, stdout, stderr } = w.run(...words)
+    assert.equal(status, 0, `${words.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const write = (name: string, kib: number): void => writeFileSync(join(w.merged, name), Buffer.alloc(kib << 10, 1))
+  run('mount', '-o', options, w.merged)
+  write('one', 1000)
+  run('snapshot', 'create', w.merged, 's1')
+  write('one', 1500)
+  rmSync(join(w.merged, 'a'))
+  run('snapshot', 'create', w.merged, 's2')
+  assert.ok(agrees(w).usedBytes! > 2500 << 10)
+  // What is removed is still in the snapshots.
+  rmSync(join(w.merged, 'one'))
+  assert.throws(() => write('two', 2000), { code: 'ENOSPC' })
+  agrees(w)
+  run('snapshot', 'restore', w.merged, 's2', '--discard')
+  agrees(w)
+  write('three', 100)
+  run('snapshot', 'restore', w.merged, 's1')
+  agrees(w)
+  run('snapshot', 'rm', w.merged, 'before-restore-s1')
+  run('snapshot', 'rm', w.merged, 's2')
+  assert.ok(agrees(w).usedBytes! < 1500 << 10)
+  write('four', 2000)
+  run('unmount', w.merged)
+  run('mount', '-o', options, w.merged)
+  agrees(w)
+  write('five', 1)
+  const { changes } = JSON.parse(run('log', w.merged, '--json', '--since', 's1'))
+  const told = changes.map(({ change, path }: Record<string, unknown>) => `${change} ${path}`)
+  // Where the tree became another one at once the log has a gap; a remount makes none.
+  const all = 'changed /one,removed /a,removed /one,created /two,lost null,created /three,lost null,created /four,created /five'
+  assert.deepEqual(told.filter((each: string) => each !== 'changed /two'), all.split(','))
+  assert.match(w.run('log', w.merged, '--since', 'none').stderr, /a snapshot: .* has no snapshot none/)
 })

@@ -7,13 +7,17 @@ import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { join } from 'node:path'
 import {
+  addLayers,
   createBranch,
   createSnapshot,
+  limit,
   listSnapshots,
   mergeBranch,
   mount,
   removeBranch,
+  removeLayers,
   removeSnapshot,
+  replaceLayer,
   restoreSnapshot,
   showSnapshot,
   unmount,
@@ -21,6 +25,7 @@ import {
 import { AT_FDCWD } from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { eventually, isGone } from '../daemon/harness.js'
+import { COUNT } from '../daemon/limit-writer.js'
 import { contentsOf, differences, identitiesOf, timesOf } from './tree.js'
 
 interface HistoryOptions {
@@ -70,6 +75,7 @@ class History {
   readonly #told: string[] = []
   readonly #held: Held[] = []
   readonly #times = new Map<string, Map<string, string>>()
+  #lowers: string[]
   #pid = 0
   #count = 0
 
@@ -78,6 +84,7 @@ class History {
     private readonly options: HistoryOptions,
   ) {
     this.#random = numbers(options.seed)
+    this.#lowers = [join(at, 'base')]
     for (const name of ['base', 'upper', 'work', 'merged', 'view', 'other']) fs.mkdirSync(join(at, name))
     fillBase(join(at, 'base'))
     cp(join(at, 'base'), join(at, 'plain'))
@@ -96,6 +103,8 @@ class History {
 
   async run(): Promise<void> {
     await this.#mount()
+    for (let count = this.#random(20); count > 0; count--) this.#change()
+    if (this.#random(2) === 0) await this.#layers()
     for (let step = 0; step < this.options.steps; step++) {
       const which = this.#random(100)
       if (which < 81) this.#change()
@@ -120,13 +129,14 @@ class History {
   async #mount(): Promise<void> {
     const { data, options } = this.options
     const words = [`data=${data}`, ...(options === undefined ? [] : [options])].join(',')
-    const places = { lower: [join(this.at, 'base')], upper: join(this.at, 'upper'), work: join(this.at, 'work') }
+    const places = { lower: this.#lowers, upper: join(this.at, 'upper'), work: join(this.at, 'work') }
     this.#pid = (await mount(this.#merged, { ...places, options: words })).pid
   }
 
   async #remount(killed: boolean): Promise<void> {
     this.#told.push(killed ? 'kill' : 'remount')
     this.#closeAll()
+    await this.#checkCount()
     const before = identitiesOf(this.#merged, this.options.root)
     if (killed) {
       // What the kernel holds for the mount has to be in the upper: it is lost with the daemon otherwise.
@@ -221,6 +231,47 @@ class History {
     }
     fs.rmSync(copy, { recursive: true })
     fs.rmdirSync(place)
+  }
+
+  /** A layer comes, changes its place with another one, and may go: while the mount stands on no snapshot. */
+  async #layers(): Promise<void> {
+    const [one, other] = ['extra', 'extra-2'].map((name) => join(this.at, name)) as [string, string]
+    fs.mkdirSync(join(one, 'x/y'), { recursive: true })
+    fs.writeFileSync(join(one, 'x/y/z'), 'of an extra layer')
+    cp(one, other)
+    fs.writeFileSync(join(other, 'x/more'), 'of another one')
+    this.#told.push('layers')
+    await addLayers(this.#merged, [one])
+    cp(join(one, 'x'), join(this.#plain, 'x'))
+    this.#compare('a layer more')
+    await replaceLayer(this.#merged, one, other)
+    cp(join(other, 'x/more'), join(this.#plain, 'x/more'))
+    this.#compare('another layer')
+    this.#lowers = [other, ...this.#lowers]
+    if (this.#random(2) === 0) return
+    await removeLayers(this.#merged, [other])
+    fs.rmSync(join(this.#plain, 'x'), { recursive: true })
+    this.#compare('a layer less')
+    this.#lowers = this.#lowers.slice(1)
+  }
+
+  /** With a limit: what is counted is what is there, once the last close has been told. */
+  async #checkCount(): Promise<void> {
+    if ((await limit(this.#merged)).size === null) return
+    const [upper, index] = ['upper', 'work/index'].map((path) => join(this.at, path)) as [string, string]
+    let words = ''
+    const isRight = async (): Promise<boolean> => {
+      const { stdout } = spawnSync('python3', ['-c', COUNT, upper, index], { encoding: 'utf8' })
+      const { usedBytes, usedInodes, counting } = await limit(this.#merged)
+      words = `${usedBytes} bytes, ${usedInodes} inodes counted, ${stdout} there`
+      const { bytes, inodes } = JSON.parse(stdout) as { bytes: number; inodes: number }
+      return counting === null && usedBytes === bytes && usedInodes === inodes
+    }
+    for (let attempt = 0; attempt < 20; attempt++) {
+      if (await isRight()) return
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+    throw new Error(words)
   }
 
   #compare(when: string): void {
