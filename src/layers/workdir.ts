@@ -27,6 +27,8 @@ import { type Layer, LayerDir } from './layer-dir.js'
 import { SharedWhiteout } from './shared-whiteout.js'
 
 const OWNER_MAY_ALL = 0o700
+/** Where uppers that were frozen lie (union/snapshot). */
+export const SNAPSHOTS = 'snapshots'
 
 export class Workdir {
   #counter = 0

@@ -17,7 +17,7 @@ import type { LogFunction, Union } from '../union/context/union.js'
 import type { LimitReport } from '../union/context/upper-limit.js'
 import { hurryFilling, placeFilled } from '../union/copy-up/filling.js'
 import { noteWritten } from '../union/data/content-fd.js'
-import { describeUnion, type UnionDescription } from '../union/describe.js'
+import { describeUnion, stackOf, type UnionDescription } from '../union/describe.js'
 import { listingOf } from '../union/lookup/merged-directory.js'
 import { Outlived } from '../union/outlived.js'
 import { type Restacked, type RestackOrder, restack } from '../union/restack/restack.js'
@@ -38,7 +38,7 @@ import {
   ownersIn,
 } from '../union/which-layer.js'
 import { getattr, setattr } from './attributes.js'
-import { applyLimit, changeLimit, moveLimit, type LimitChange, type LimitObstacle } from './change-limit.js'
+import { applyLimit, changeLimit, type LimitChange, type LimitObstacle, moveLimit } from './change-limit.js'
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
 import { getFlags, setFlags, statfs } from './filesystem.js'
@@ -155,7 +155,7 @@ export function createEngine(
       if (next instanceof StratafsError) return next
       u = next
       outlived.addUnion(last)
-      return turnTo(last, next, operations, { byName: order.byName, changes })
+      return turnTo(last, next, operations, order.byName, changes)
     },
     restack: (order) => unsettled(u, 'keeps its layers') ?? restack(u, order, (each) => outlived.addLayers(each)),
     dataWish: u.dataWish,
@@ -215,13 +215,14 @@ export function createEngine(
   }
 }
 
-interface Turn {
-  readonly byName: boolean
-  readonly changes: ChangeRecorder | null
-}
-
 /** `next` serves in the place of `last`; the names in both roots, where they are wanted. */
-function turnTo(last: Union, next: Union, operations: Operations, { byName, changes }: Turn): string[] {
+function turnTo(
+  last: Union,
+  next: Union,
+  operations: Operations,
+  byName: boolean,
+  changes: ChangeRecorder | null,
+): string[] {
   const names = (byName ? [last, next] : [])
     .map((u) => listingOf(u, u.root))
     .flatMap((list) => (typeof list === 'number' ? [] : list.names()))
@@ -254,18 +255,6 @@ function begin(u: Union, terms: DataModeAgreed): void {
   const { passthrough, writeback, why } = u.data
   u.limit?.begin()
   u.log('info', `file data: ${passthrough ? 'passthrough' : 'cached'} (${why})`, { writeback })
-}
-
-function stackOf(u: Union): LowerStackConfig {
-  return {
-    lowers: u.lowers.map((layer) => layer.path),
-    prefix: u.marks.prefix,
-    redirectDir: u.config.redirectDir,
-    leadsBelow: u.dataLayers.length > 0,
-    traps: u.traps,
-    rootFds: u.lowers.map((layer) => layer.rootFd),
-    mapped: u.lowers.map((layer) => layer.isMapped),
-  }
 }
 
 /** The operations, bound to one union. */

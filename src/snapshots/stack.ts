@@ -1,10 +1,10 @@
 /** From a mount's configuration to the layers that it stands on: the snapshots that its workdir holds come on top. */
 import { StratafsError } from '../base/failure.js'
 import { shown } from '../base/text.js'
-import { indexOnOtherLayers } from '../union/context/config.js'
 import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { mergeIntoUpper } from './merge.js'
+import { indexOnOtherLayers } from './other-layers.js'
 import { chainOf, directoriesOf, readJournal, readList } from './records.js'
 import { recover, standsOn } from './recover.js'
 

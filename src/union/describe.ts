@@ -1,6 +1,7 @@
 /**
  * What a mount is made of and what it does without, for `inspect`.
  */
+import type { LowerStackConfig } from '../stack/lower-stack.js'
 import type { Union } from './context/union.js'
 import type { LimitReport } from './context/upper-limit.js'
 
@@ -51,5 +52,18 @@ export function describeUnion(u: Union): UnionDescription {
     limit: u.limit?.report() ?? null,
     ownerIndex: u.lowerIndex === null ? null : { ...u.lowerIndex.counters },
     downgrades: u.downgrades,
+  }
+}
+
+/** Its lower layers, for whoever opens them by himself. */
+export function stackOf(u: Union): LowerStackConfig {
+  return {
+    lowers: u.lowers.map((layer) => layer.path),
+    prefix: u.marks.prefix,
+    redirectDir: u.config.redirectDir,
+    leadsBelow: u.dataLayers.length > 0,
+    traps: u.traps,
+    rootFds: u.lowers.map((layer) => layer.rootFd),
+    mapped: u.lowers.map((layer) => layer.isMapped),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a mount has outlived: the union before it went back to a snapshot, and layers that were taken out. It goes bit by
- * bit while nobody waits for an answer, and layers when nobody has a file of theirs any more.
+ * What a mount has outlived: the union before it went back to a snapshot, and layers that were taken out. It goes bit
+ * by bit while nobody waits for an answer, and layers when nobody has a file of theirs any more.
  */
 import type { Union } from './context/union.js'
 import type { Retired } from './restack/restack.js'

@@ -372,7 +372,11 @@ test('snapshots count, whatever becomes of them, and the change log goes on over
   const { changes } = JSON.parse(run('log', w.merged, '--json', '--since', 's1'))
   const told = changes.map(({ change, path }: Record<string, unknown>) => `${change} ${path}`)
   // Where the tree became another one at once the log has a gap; a remount makes none.
-  const all = 'changed /one,removed /a,removed /one,created /two,lost null,created /three,lost null,created /four,created /five'
-  assert.deepEqual(told.filter((each: string) => each !== 'changed /two'), all.split(','))
+  const all =
+    'changed /one,removed /a,removed /one,created /two,lost null,created /three,lost null,created /four,created /five'
+  assert.deepEqual(
+    told.filter((each: string) => each !== 'changed /two'),
+    all.split(','),
+  )
   assert.match(w.run('log', w.merged, '--since', 'none').stderr, /a snapshot: .* has no snapshot none/)
 })

@@ -104,6 +104,8 @@ describe('a mount over fuse-native', { skip }, () => {
     assert.match(document.Downgrades.join('\n'), /only the user who mounted may enter/)
     assert.match(ws.run('which', join(ws.merged, 'b')).stdout, /lower 1/)
     assert.ok(JSON.parse(ws.run('stats', '--json', ws.merged).stdout).mounts[0].counters.requests > 0)
+    assert.match(ws.run('layer', 'remove', ws.merged, ws.base).stderr, /a mount over fuse-native keeps its layers/)
+    assert.match(ws.run('snapshot', 'create', ws.merged).stderr, /cannot be drained: it is served by fuse-native/)
     const pid = pidOf(ws)
     assert.equal(ws.run('unmount', ws.merged).status, 0)
     assert.ok(isGone(pid) && !ws.isMounted())

@@ -11,6 +11,7 @@ import { fromText, shown } from '../../base/text.js'
 import { forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { removeAside } from '../../snapshots/aside.js'
 import { freeName, nameBefore, recordOf } from '../../snapshots/names.js'
+import { indexOnOtherLayers } from '../../snapshots/other-layers.js'
 import {
   chainOf,
   directoriesOf,
@@ -26,7 +27,7 @@ import {
   writeList,
 } from '../../snapshots/records.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
-import { indexOnOtherLayers, type UnionConfig } from '../../union/context/config.js'
+import type { UnionConfig } from '../../union/context/config.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'

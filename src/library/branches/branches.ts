@@ -208,6 +208,16 @@ async function settled(work: string): Promise<void> {
   for (const until = Date.now() + ENDING_MS; readJournal(work) !== null && Date.now() < until; ) await sleep(1)
 }
 
+const clients = new Map<string, MountClient>()
+
+/** Knows the host after the first branch, and asks it itself from then on. Hosts are looked for in one place each. */
+function mountClient(): MountClient {
+  const place = process.env.STRATAFS_RUN_DIR ?? ''
+  const known = clients.get(place) ?? new MountClient()
+  clients.set(place, known)
+  return known
+}
+
 /** By the host, where there is one: that takes milliseconds. */
 async function mountOn(
   { config, options }: Parent,
@@ -216,7 +226,7 @@ async function mountOn(
 ): Promise<void> {
   const { work, lowers, dataLowers = [], snapshots = 0 } = config
   const place = branchDirectory(work, id)
-  await new MountClient().mount({
+  await mountClient().mount({
     deferred: false,
     mountpoint,
     lowers: [...directoriesOf(work, chain), ...lowers.slice(snapshots)],

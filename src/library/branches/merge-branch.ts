@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StratafsError } from '../../base/failure.js'
 import { fromText, pathBytes, shown } from '../../base/text.js'
+import { escapePath } from '../../daemon/options/split.js'
 import { type Change, diffSource } from '../../oci/changes/diff.js'
 import { type BranchRecord, branchOf } from '../../snapshots/branches.js'
 import { nameBefore } from '../../snapshots/names.js'
@@ -44,8 +45,8 @@ export interface BranchMerged {
 
 /** Applies what was changed in the branch `name` to the mount on `mountpoint`. The branch stays as it is. */
 export async function mergeBranch(mountpoint: Path, name: string, options: MergeOptions = {}): Promise<BranchMerged> {
-  const { work, lowers, snapshots = 0 } = parentOf(mountpoint).config
-  const { mountpoint: ours } = parentOf(mountpoint)
+  const { mountpoint: ours, config, options: words } = parentOf(mountpoint)
+  const { work, lowers, snapshots = 0, dataLowers = [] } = config
   const record = branchOf(work, name)
   const theirs = mountedAt(work, record)
   if (theirs === null)
@@ -58,7 +59,12 @@ export async function mergeBranch(mountpoint: Path, name: string, options: Merge
   ])
   const chain = directoriesOf(work, chainOf(readList(work), record.snapshot))
   const merge = { ours, theirs, changes, changedByUs, side: options.side ?? null }
-  const outcome = await withBase([...chain, ...lowers.slice(snapshots)], (base) => outcomeOf({ ...merge, base }))
+  const read = [
+    ...words.filter((word) => READING.test(word)),
+    ...dataLowers.map((path) => `datadir+=${escapePath(path)}`),
+  ]
+  const base = { lowers: [...chain, ...lowers.slice(snapshots)], options: ['ro', ...read] }
+  const outcome = await withBase(base, (base) => outcomeOf({ ...merge, base }))
   const isRefused = outcome.conflicts.length > 0 && options.side === undefined
   const told = { name, conflicts: outcome.conflicts.map(shownConflict) }
   const changed = outcome.actions.map(({ path }) => shown(path || '/'))
@@ -79,11 +85,20 @@ function flush(path: string): void {
   if (opened >= 0) withFd(opened, (fd) => native.syncfs(fd))
 }
 
-/** Runs `act` with the tree that both come from, mounted to be read. */
-async function withBase<T>(lowers: readonly string[], act: (base: string) => T): Promise<T> {
+/** Options of the mount that say how its layers are read. */
+const READING = /^(?:redirect_dir|userxattr|xattr_permissions|uidmapping|gidmapping|squash_to_\w+)(?:=|$)/
+
+/** The tree that both come from, as a mount. Latin1. */
+interface Base {
+  readonly lowers: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** Runs `act` with it mounted. */
+async function withBase<T>({ lowers, options }: Base, act: (base: string) => T): Promise<T> {
   const place = mkdtempSync(join(tmpdir(), 'stratafs-base-'))
   try {
-    const base = await mount(place, { lower: lowers.map(pathBytes), options: 'ro' })
+    const base = await mount(place, { lower: lowers.map(pathBytes), options: shown(options.join(',')) })
     try {
       return act(fromText(base.mountpoint))
     } finally {

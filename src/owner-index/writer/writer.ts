@@ -10,7 +10,6 @@ import { native } from '../../syscalls/native.js'
 import { openForWriting, removeDatabase, setAside } from '../build/opening.js'
 import { UpperRows } from '../build/upper-rows.js'
 import { codeOf } from '../database/database.js'
-import { removeMark } from '../database/in-use.js'
 import {
   clearAhead,
   type FromWriter,
@@ -26,14 +25,13 @@ import { KnownLayers } from '../layer-rows/known-layers.js'
 import { BackgroundWalk } from './background-walk.js'
 import { ChangeWriter } from './change-writer.js'
 import { Commits } from './commits.js'
+import { endStore, isLeft, leaveUpper, upperIsRead } from './ending.js'
 import { KnownDirectories } from './known-directories.js'
 import { verifyStamps } from './stamp-check.js'
 import { Visiting } from './visiting.js'
 
 /** What is to be read at the end of the mount is read for so long: the next one can read it as well. */
 const LAST_MS = 100
-/** In the database: what it has of the upper is of another one. */
-const STALE = 'upper_stale'
 /** After an error of place, a full disk, the walk over the tree is tried again so much later. */
 const RETRY_MS = 60_000
 
@@ -141,25 +139,19 @@ export class IndexWriter {
     // It opens the database while nobody waits for it.
     if (this.start.wakeFd >= 0) native.signalEvent(this.start.wakeFd)
     if (this.#logOnly) return this.#keepLog()
-    const stale = opened.dirty || opened.store.meta(STALE) === 1
-    this.#commits.write(() => (stale ? this.#scanUpper() : this.#upperIsRead()))
+    this.#commits.write(() => (opened.dirty || isLeft(opened.store) ? this.#scanUpper() : this.#upperIsRead()))
     const { wide } = this.start
     if (wide !== null) this.#commits.write(() => verifyStamps(this.#stack, opened.store, shared, wide))
     if (this.start.fill && (wide !== null || !complete)) this.#commits.write(() => this.#fill())
   }
 
-  /** The upper's rows are out of date from now on, and nothing about layers is written. */
+  /** Nothing about layers is written any more. */
   #keepLog(): void {
     this.#logOnly = true
     this.#filling?.stop()
     this.#visits.clear()
     this.#upper = null
-    this.#commits.write(() => {
-      this.#store?.begin()
-      this.#store?.setMeta(STALE, 1)
-      this.#store?.setMeta('upper_read', '')
-      this.#commits.changed(1)
-    })
+    this.#commits.write(() => this.#commits.changed(leaveUpper(this.#store)))
   }
 
   #without(why: string): void {
@@ -246,9 +238,7 @@ export class IndexWriter {
   }
 
   #upperIsRead(): void {
-    this.#store!.begin()
-    this.#store!.setMeta('upper_read', this.start.mount)
-    this.#store!.setMeta(STALE, 0)
+    upperIsRead(this.#store!, this.start.mount)
     this.#tell({ upperRead: true })
   }
 
@@ -303,13 +293,7 @@ export class IndexWriter {
     this.#layers.close()
     this.#stack.close()
     if (this.#upperFd >= 0) native.close(this.#upperFd)
-    if (store === null) return
-    try {
-      if (this.#upperLost) return store.close()
-      store.end()
-      removeMark(store.path)
-    } catch (error) {
-      this.#log('warn', `the index was not ended cleanly (${codeOf(error)})`)
-    }
+    const why = store === null ? null : endStore(store, !this.#upperLost)
+    if (why !== null) this.#log('warn', `the index was not ended cleanly (${why})`)
   }
 }

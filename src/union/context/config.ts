@@ -102,8 +102,3 @@ export function redirectsUnder(
   if (prefix === USER_MARKS && config.userRedirects !== 'on') return { redirectDir: 'nofollow', metacopy: false }
   return { redirectDir: config.redirectDir, metacopy: config.metacopy }
 }
-
-/** What is left of the index where the layers are other than those that it is about: the change log, where there is. */
-export function indexOnOtherLayers({ index, changelog = 0 }: Pick<UnionConfig, 'index' | 'changelog'>): 'log' | 'off' {
-  return index !== 'off' && changelog > 0 ? 'log' : 'off'
-}

@@ -1,5 +1,5 @@
-/** The end of the owner index of a mount in use: it is about other layers. The change log, which it carries, goes on. */
-import { indexOnOtherLayers } from './config.js'
+/** The end of a mount's owner index, which is about other layers from now on. Its change log goes on. */
+import { indexOnOtherLayers } from '../../snapshots/other-layers.js'
 import type { Union } from './union.js'
 
 export function leaveIndex(u: Union): void {

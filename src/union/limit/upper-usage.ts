@@ -4,24 +4,21 @@
  * addition; what it took is looked at only when promises come near the limit, or somebody asks. So the limit is exact,
  * and far from it nearly free.
  *
- * What an upper holds already is counted once, beside the mount. Until then requests that need more room than is known
- * to be there wait, and the others are served.
+ * What an upper holds already is counted once, beside the mount. Until then what needs more room than is known waits.
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFLNK, S_IFREG } from '../../syscalls/constants.js'
+import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import { locate, type Union } from '../context/union.js'
 import type { LimitReport, UpperLimit } from '../context/upper-limit.js'
 import type { Node } from '../nodes/node.js'
-import { SNAPSHOTS } from '../snapshot/places.js'
+import { contentBytes, ENTRY_BYTES, SECTOR } from './content-bytes.js'
 import type { KnownUsage, UsageFile } from './usage-file.js'
+import { beginWalk, dropEmpty } from './walk.js'
 
-/** What a name may take in its directory. */
-export const ENTRY_BYTES = 4096
-const SECTOR = 512
 /** Directories that have changed and files that were closed, as many as are looked at again later. */
 const MOST_DIRECTORIES = 256
 const MOST_CLOSED = 1024
@@ -83,19 +80,10 @@ export class UpperUsage implements UpperLimit {
     if (this.counting) return
     this.#isCounted = false
     this.#isMissed = false
-    if (this.#walk(wakeFd) < 0) return
+    if (beginWalk(this.id, this.u.writable!, wakeFd) < 0) return
     // Files without a name are met by no walk.
     for (const node of this.u.nodes.values()) if (node.unlinkedFd >= 0) this.parked(node.unlinkedFd)
     if (wakeFd < 0) this.tend()
-  }
-
-  /** The upper, and the snapshots that were uppers before. */
-  #walk(wakeFd: number): number {
-    const { layer, work } = this.u.writable!
-    const store = native.openat(work.baseFd, SNAPSHOTS, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
-    const errno = native.usageWalk(this.id, layer.rootFd, work.index?.fd ?? -1, store, wakeFd)
-    if (store >= 0) native.close(store)
-    return errno
   }
 
   /** Things have gone that nobody told of, one by one: counts anew, beside the mount. */
@@ -215,13 +203,9 @@ export class UpperUsage implements UpperLimit {
     this.u = next
     this.#changed.clear()
     this.#closed.clear()
-    const { layer } = next.writable!
-    native.usageNote(this.id, layer.rootFd, '')
-    const { rootFd } = last.writable!.layer
-    const left = native.readDirectory(rootFd, '')
+    native.usageNote(this.id, next.writable!.layer.rootFd, '')
     // What was done since is thrown away, unless it was frozen before.
-    if (typeof left === 'number' || left.names.length > 0) this.countAgain()
-    else if (native.statat(rootFd, '') >= 0) native.usageDrop(this.id, native.stat[Stat.INO_LOW]!, native.stat[Stat.INO_HIGH]!)
+    if (!dropEmpty(this.id, last.writable!.layer.rootFd)) this.countAgain()
   }
 
   /** Also one that a snapshot holds by now: filesystems take their time with what was written before. */
@@ -330,13 +314,4 @@ export class UpperUsage implements UpperLimit {
     work.whiteout.close()
     file.complete(entries, work, this.u.syncs)
   }
-}
-
-/** What the content of `node` takes when it is copied: holes stay holes. */
-function contentBytes(node: Node, stat: Float64Array, size: number | null): number {
-  if (node.type === S_IFLNK) return ENTRY_BYTES
-  if (node.type !== S_IFREG || size === null) return 0
-  const length = size < 0 ? stat[Stat.SIZE]! : Math.min(size, stat[Stat.SIZE]!)
-  const rounded = Math.ceil(length / ENTRY_BYTES) * ENTRY_BYTES
-  return Math.min(rounded, stat[Stat.BLOCKS]! * SECTOR || rounded)
 }

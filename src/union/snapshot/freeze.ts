@@ -9,7 +9,7 @@ import { StratafsError } from '../../base/failure.js'
 import type { Layer } from '../../layers/layer-dir.js'
 import { upperMark } from '../../layers/origin-mark.js'
 import { trapAt } from '../../layers/traps.js'
-import { removeTree } from '../../layers/workdir.js'
+import { removeTree, SNAPSHOTS } from '../../layers/workdir.js'
 import {
   MOUNT_ATTR_NOATIME,
   MOUNT_ATTR_NODEV,
@@ -34,7 +34,7 @@ import { placeFile } from '../lookup/lookup.js'
 import { pathOfNode } from '../nodes/node-path.js'
 import { buildFreshUpper, type FreshUpper } from './fresh-upper.js'
 import { bringUpHardLinks } from './hard-links.js'
-import { openPlaces, type Places, SNAPSHOTS } from './places.js'
+import { openPlaces, type Places } from './places.js'
 import { copyWritten, findLostNames, type WrittenFile, writtenFiles } from './written-files.js'
 
 /** What came of it. */

@@ -4,14 +4,12 @@
  */
 import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
+import { SNAPSHOTS } from '../../layers/workdir.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 import type { Union } from '../context/union.js'
-
-/** `snapshots/` in the workdir. */
-export const SNAPSHOTS = 'snapshots'
 
 export interface Places {
   /** The directory in which the upper stands, and its name there. */
