@@ -85,8 +85,9 @@ function flush(path: string): void {
   if (opened >= 0) withFd(opened, (fd) => native.syncfs(fd))
 }
 
-/** Options of the mount that say how its layers are read. */
-const READING = /^(?:redirect_dir|userxattr|xattr_permissions|uidmapping|gidmapping|squash_to_\w+)(?:=|$)/
+/** Options of the mount that say how its layers are read; an ordinary user's redirects count where no other enters. */
+const READING =
+  /^(?:redirect_dir|metacopy|userxattr|xattr_permissions|uidmapping|gidmapping|squash_to_\w+|allow_\w+)(?:=|$)/
 
 /** The tree that both come from, as a mount. Latin1. */
 interface Base {

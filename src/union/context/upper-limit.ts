@@ -34,6 +34,8 @@ export interface UpperLimit {
   copied(node: Node): void
   /** A new inode of the upper, by its stat record. */
   came(stat: Float64Array): void
+  /** A mark of (fd, name) is another one: attributes may take a block. */
+  marked(fd: number, name: string): void
   /** Entries of `dir` have come or gone. */
   changed(dir: LayerDir): void
   /** The kernel writes to the upper file `node` by itself from now on. */

@@ -34,6 +34,7 @@ export function setRedirect(u: Union, node: Node, sameParent: boolean): number {
   if (redirect === null) return -Errno.EXDEV
   const fd = locate(u, node)
   if (fd < 0 || u.marks.set(fd, u.locatedName, 'redirect', redirect) < 0) return -Errno.EXDEV
+  u.limit?.marked(fd, u.locatedName)
   dir.redirect = redirect
   return 0
 }
@@ -51,8 +52,9 @@ export function keepMetacopyReachable(u: Union, node: Node): number {
   const known = typeof mark === 'number' ? null : latin1(mark)
   if (known?.startsWith('/')) return 0
   const path = u.redirects ? redirectPath(node, known) : null
-  if (path !== null && u.marks.set(fd, name, 'redirect', path) >= 0) return 0
-  return copyUp(u, node)
+  if (path === null || u.marks.set(fd, name, 'redirect', path) < 0) return copyUp(u, node)
+  u.limit?.marked(fd, name)
+  return 0
 }
 
 /** Nothing below shows through `node`, an upper directory, from now on. */
@@ -62,5 +64,6 @@ export function setOpaque(u: Union, node: Node): number {
   const swept = u.whiteouts.removeMarked(node.dir!.upper!)
   const errno = swept < 0 ? swept : markOpaque(u, fd, '')
   if (errno >= 0) node.dir!.upper!.xattrWhiteouts = false
+  u.limit?.marked(fd, '')
   return errno
 }

@@ -17,7 +17,7 @@ import type { LimitReport, UpperLimit } from '../context/upper-limit.js'
 import type { Node } from '../nodes/node.js'
 import { contentBytes, ENTRY_BYTES, SECTOR } from './content-bytes.js'
 import type { KnownUsage, UsageFile } from './usage-file.js'
-import { beginWalk, dropEmpty } from './walk.js'
+import { beginWalk, dropEmpty, keepEntries } from './walk.js'
 
 /** Directories that have changed and files that were closed, as many as are looked at again later. */
 const MOST_DIRECTORIES = 256
@@ -143,6 +143,10 @@ export class UpperUsage implements UpperLimit {
 
   came(stat: Float64Array): void {
     native.usageSet(this.id, stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!, stat[Stat.BLOCKS]!)
+  }
+
+  marked(fd: number, name: string): void {
+    native.usageNote(this.id, fd, name)
   }
 
   changed(dir: LayerDir): void {
@@ -283,7 +287,7 @@ export class UpperUsage implements UpperLimit {
     native.usageTotals(this.id, this.#totals)
     // A volatile upper that is not on disk stays marked as such, and what is said of it counts for nothing.
     const keeps = counted && Number.isFinite(this.#totals[0]) && (synced || !volatile)
-    if (keeps && file !== null) this.#keep(file)
+    if (keeps && file !== null) keepEntries(this.id, this.#totals[2]!, u, file)
     native.usageClose(this.id)
     file?.close()
   }
@@ -303,15 +307,5 @@ export class UpperUsage implements UpperLimit {
       }
       if (node.unlinkedFd >= 0) native.usageFreed(this.id, node.unlinkedFd)
     }
-  }
-
-  #keep(file: UsageFile): void {
-    const { work } = this.u.writable!
-    const entries = new Float64Array(this.#totals[2]! * 3)
-    native.usageEntries(this.id, entries)
-    // The last that is done in `work/`, whose stamp is kept.
-    if (this.u.config.volatile) work.clearVolatile()
-    work.whiteout.close()
-    file.complete(entries, work, this.u.syncs)
   }
 }

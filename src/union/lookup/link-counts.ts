@@ -21,6 +21,7 @@ import { parseLinks } from './lookup.js'
 export function setNlinkMark(u: Union, node: Node, fd: number, name: string, to: 'U' | 'L', real: number): number {
   const difference = node.links!.nlink - real
   const errno = u.marks.set(fd, name, 'nlink', `${to}${difference < 0 ? '' : '+'}${difference}`)
+  u.limit?.marked(fd, name)
   // The kernel keeps `user.*` to regular files and directories: others stay together, their count is not kept.
   return errno === -Errno.EPERM && node.type !== S_IFREG ? 0 : errno
 }

@@ -105,6 +105,7 @@ function leaveIndex(u: Union, group: string, node: Node | undefined): void {
   countByLower(u, fd)
   native.unlinkat(index.fd, group, 0)
   u.marks.remove(fd, '', 'nlink')
+  u.limit?.marked(fd, '')
   native.close(fd)
 }
 
