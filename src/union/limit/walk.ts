@@ -1,4 +1,4 @@
-/** Counting all that a mount has put on its disk, the upper and the snapshots that were uppers before, and keeping it. */
+/** Counting what a mount has put on its disk, the upper and the snapshots that were uppers before, and keeping it. */
 import { SNAPSHOTS } from '../../layers/workdir.js'
 import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
