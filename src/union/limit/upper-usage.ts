@@ -8,7 +8,6 @@
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import type { LayerDir } from '../../layers/layer-dir.js'
-import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { withFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
@@ -16,8 +15,9 @@ import { locate, type Union } from '../context/union.js'
 import type { LimitReport, UpperLimit } from '../context/upper-limit.js'
 import type { Node } from '../nodes/node.js'
 import { contentBytes, ENTRY_BYTES, SECTOR } from './content-bytes.js'
+import { limitReport, totalsOf } from './limit-report.js'
 import type { KnownUsage, UsageFile } from './usage-file.js'
-import { beginWalk, dropEmpty, keepEntries } from './walk.js'
+import { beginWalk, dropEmpty, keepEntries, openRoot } from './walk.js'
 
 /** Directories that have changed and files that were closed, as many as are looked at again later. */
 const MOST_DIRECTORIES = 256
@@ -33,7 +33,6 @@ export class UpperUsage implements UpperLimit {
   readonly #closed = new Set<Node>()
   /** The kernel writes to them. */
   readonly #passed = new Set<Node>()
-  readonly #totals = new Float64Array(3)
   /** What is there is known inode by inode. */
   #isCounted = false
   #walks = 0
@@ -263,16 +262,7 @@ export class UpperUsage implements UpperLimit {
 
   report(): LimitReport {
     this.refresh()
-    native.usageTotals(this.id, this.#totals)
-    const [bytes, inodes] = this.#totals as unknown as [number, number]
-    const seen = native.usageSeen(this.id)
-    return {
-      size: this.size > 0 ? this.size : null,
-      inodes: this.inodes > 0 ? this.inodes : null,
-      usedBytes: Number.isFinite(bytes) ? bytes : null,
-      usedInodes: Number.isFinite(inodes) ? inodes : null,
-      counting: seen >= 0 ? seen : null,
-    }
+    return limitReport(this.id, this.size, this.inodes)
   }
 
   end(of: unknown): void {
@@ -282,18 +272,14 @@ export class UpperUsage implements UpperLimit {
     if (!counted) native.usageWalked(this.id, true)
     this.#closeAll()
     const { fsync, volatile } = u.config
-    const synced = (fsync || volatile) && withFd(this.#openRoot(), (fd) => native.syncfs(fd)) >= 0
+    const synced = (fsync || volatile) && withFd(openRoot(u), (fd) => native.syncfs(fd)) >= 0
     this.refresh()
-    native.usageTotals(this.id, this.#totals)
+    const [bytes, , entries] = totalsOf(this.id)
     // A volatile upper that is not on disk stays marked as such, and what is said of it counts for nothing.
-    const keeps = counted && Number.isFinite(this.#totals[0]) && (synced || !volatile)
-    if (keeps && file !== null) keepEntries(this.id, this.#totals[2]!, u, file)
+    const keeps = counted && Number.isFinite(bytes) && (synced || !volatile)
+    if (keeps && file !== null) keepEntries(this.id, entries, u, file)
     native.usageClose(this.id)
     file?.close()
-  }
-
-  #openRoot(): number {
-    return native.openat(this.u.writable!.layer.rootFd, '.', O_RDONLY | O_DIRECTORY, 0)
   }
 
   /** What has no name goes with its descriptor; what a filesystem has set aside for writers it takes back. */

@@ -1,6 +1,6 @@
 /** Counting what a mount has put on its disk, the upper and the snapshots that were uppers before, and keeping it. */
 import { SNAPSHOTS } from '../../layers/workdir.js'
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../syscalls/constants.js'
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { Stat } from '../../syscalls/stat.js'
 import type { Union, Writable } from '../context/union.js'
@@ -30,4 +30,9 @@ export function keepEntries(id: number, count: number, u: Union, file: UsageFile
   if (u.config.volatile) work.clearVolatile()
   work.whiteout.close()
   file.complete(entries, work, u.syncs)
+}
+
+/** The upper's root, for who syncs its filesystem and closes it; or -errno. */
+export function openRoot(u: Union): number {
+  return native.openat(u.writable!.layer.rootFd, '.', O_RDONLY | O_DIRECTORY, 0)
 }
