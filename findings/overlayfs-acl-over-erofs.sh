@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Kernel overlayfs over EROFS, as composefs mounts it, with a writable upper on ext4. chmod, chown and setfattr of a
-# lower file copy it up and work. setfacl is "Operation not supported", though the upper takes ACLs, as it does for the same
-# file once anything else was changed. EROFS shows ACLs and has no call that sets one, and the kernel asks the lower
-# file for that call before it thinks of copying up.
+# lower file copy it up and work. setfacl is "Operation not supported", though the upper takes ACLs, as it does for the
+# same file once anything else was changed. EROFS shows ACLs and has no call that sets one, and the kernel asks the
+# lower file for that call before it thinks of copying up.
 source "$(dirname "$0")/common.sh"
 needs mkfs.erofs setfacl
 debian erofs-utils 1.5-1
