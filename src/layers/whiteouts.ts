@@ -15,12 +15,11 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_WRONLY,
-  S_IFCHR,
   S_IFMT,
   S_IFREG,
 } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
+import { isWhiteoutDevice, Stat } from '../syscalls/stat.js'
 import type { LayerDir } from './layer-dir.js'
 import type { MarkStore } from './marks.js'
 import type { DirCache } from './real-dir.js'
@@ -56,7 +55,7 @@ export class Whiteouts {
   isWhiteout(dir: LayerDir, fd: number, name: string): boolean {
     const stat = native.stat
     const type = stat[Stat.MODE]! & S_IFMT
-    if (type === S_IFCHR) return stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
+    if (isWhiteoutDevice(stat)) return true
     if (!dir.xattrWhiteouts || type !== S_IFREG || stat[Stat.SIZE] !== 0) return false
     return typeof this.marks.get(fd, name, 'whiteout') !== 'number'
   }

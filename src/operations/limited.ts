@@ -5,9 +5,9 @@
  */
 import { Errno } from '../base/errno.js'
 import { FallocateMode } from '../protocol/flags.js'
-import { O_NOFOLLOW, O_PATH, O_TRUNC, S_IFCHR, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
+import { O_NOFOLLOW, O_PATH, O_TRUNC, S_IFDIR, S_IFMT } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
-import { Stat } from '../syscalls/stat.js'
+import { isWhiteoutDevice, Stat } from '../syscalls/stat.js'
 import { locate, type Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
 import { contentFd } from '../union/data/content-fd.js'
@@ -175,7 +175,7 @@ class Limited {
     const { stat } = native
     if (native.statat(fd, name) < 0) return null
     const type = stat[Stat.MODE]! & S_IFMT
-    if (type === S_IFCHR && stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0) return null
+    if (isWhiteoutDevice(stat)) return null
     const [low, high] = [stat[Stat.INO_LOW]!, stat[Stat.INO_HIGH]!]
     const linked = type !== S_IFDIR && stat[Stat.NLINK]! > 1
     return { low, high, node, pin: linked ? native.openat(fd, name, O_PATH | O_NOFOLLOW, 0) : -1 }

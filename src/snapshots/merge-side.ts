@@ -5,10 +5,10 @@ import { StratafsError } from '../base/failure.js'
 import { printable } from '../base/text.js'
 import type { MarkStore, Marks } from '../layers/marks.js'
 import { AUFS_PREFIX } from '../layers/whiteouts.js'
-import { O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
+import { O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { OwnedFd } from '../syscalls/owned-fd.js'
-import { Stat } from '../syscalls/stat.js'
+import { isWhiteoutDevice, Stat } from '../syscalls/stat.js'
 
 type Kind = 'absent' | 'whiteout' | 'directory' | 'file' | 'other'
 
@@ -47,7 +47,7 @@ export class LayerSide {
     checked(joined(path, name), errno)
     const { stat } = native
     const type = stat[Stat.MODE]! & S_IFMT
-    if (type === S_IFCHR && stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0) return 'whiteout'
+    if (isWhiteoutDevice(stat)) return 'whiteout'
     return type === S_IFDIR ? 'directory' : type === S_IFREG ? 'file' : 'other'
   }
 

@@ -4,6 +4,8 @@
  * to outlive the next call.
  */
 
+import { S_IFCHR, S_IFMT } from './constants.js'
+
 /** Numbers per record. */
 export const STAT_SLOTS = 25
 
@@ -60,3 +62,9 @@ export const FsStatSlot = {
   TYPE: 8,
   FLAGS: 9,
 } as const
+
+/** Whether the record of `stats` at `at` is of the character device 0:0, the whiteout of union filesystems. */
+export function isWhiteoutDevice(stats: Float64Array, at = 0): boolean {
+  if ((stats[at + Stat.MODE]! & S_IFMT) !== S_IFCHR) return false
+  return stats[at + Stat.RDEV_MAJOR] === 0 && stats[at + Stat.RDEV_MINOR] === 0
+}

@@ -14,7 +14,7 @@ export class Outlived {
   /** `u` serves nobody any more. */
   addUnion(u: Union): void {
     this.#endUnion()
-    this.#ending = inParts(u)
+    this.#ending = endInParts(u)
   }
 
   addLayers(retired: Retired): void {
@@ -48,7 +48,7 @@ export class Outlived {
   }
 }
 
-function* inParts(u: Union): Generator<void> {
+function* endInParts(u: Union): Generator<void> {
   yield* letGo(u)
   yield* tearDownInParts(u, false)
 }

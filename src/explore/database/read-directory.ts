@@ -11,7 +11,7 @@ import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
 import { joined } from '../../oci/apply/paths.js'
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
+import { isWhiteoutDevice, STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import type { IndexFile } from './index-file.js'
 import { xattrText } from './read-archive.js'
 import { Flag, Type } from './schema.js'
@@ -107,10 +107,9 @@ export function note(scan: Scan, fd: number, name: string, path: string, stat: F
     return false
   }
   const type = (stat[Stat.MODE]! & S_IFMT) >> 12
-  const device = stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
   const names = xattrsOf(fd, name)
   const isMarked = type === Type.FILE && stat[Stat.SIZE] === 0 && markOf(scan, fd, name, names, 'whiteout') !== null
-  if ((type === Type.CHAR && device) || isMarked) {
+  if (isWhiteoutDevice(stat) || isMarked) {
     writer.whiteout(path)
     return false
   }

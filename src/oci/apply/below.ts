@@ -5,9 +5,9 @@
  */
 import type { MarkStore } from '../../layers/marks.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
-import { O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFCHR, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
+import { O_DIRECTORY, O_NOFOLLOW, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { Stat } from '../../syscalls/stat.js'
+import { isWhiteoutDevice, Stat } from '../../syscalls/stat.js'
 import { joined, parentOf } from './paths.js'
 
 /** Directories whose layers are known without looking again: more than are above one another in any tree. */
@@ -33,7 +33,7 @@ export class Below {
   /** Whether anything shows as `path`. */
   shows(path: string): boolean {
     for (const lower of this.#layersOf(parentOf(path))) {
-      if (native.statat(lower, path) >= 0) return !isWhiteout()
+      if (native.statat(lower, path) >= 0) return !isWhiteoutDevice(native.stat)
       if (hasAufsWhiteout(lower, path)) return false
     }
     return false
@@ -71,13 +71,6 @@ export class Below {
     const value = this.marks.get(lower, path, 'opaque')
     return typeof value !== 'number' && value.length === 1 && value[0] === 0x79
   }
-}
-
-/** Of what `native.stat` describes. */
-function isWhiteout(): boolean {
-  const { stat } = native
-  const isDevice = (stat[Stat.MODE]! & S_IFMT) === S_IFCHR
-  return isDevice && stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
 }
 
 function hasAufsWhiteout(lower: number, path: string): boolean {

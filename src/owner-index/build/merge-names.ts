@@ -10,7 +10,7 @@ import type { LowerStack } from '../../stack/lower-stack.js'
 import { readOpaqueX } from '../../stack/search-state.js'
 import { DT_CHR, DT_REG, DT_UNKNOWN, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
+import { isWhiteoutDevice, STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { isRacy, STAMP_BYTES, writeStamp } from '../database/stamps.js'
 import type { KnownLayers, KnownListing } from '../layer-rows/known-layers.js'
 import type { Listing } from '../layer-rows/listing.js'
@@ -59,8 +59,7 @@ export class Merging {
     for (const [i, name] of listing.names.entries()) {
       listing.copyStat(i, record, 0)
       const type = record[Stat.MODE]! >> 12
-      const whiteout = type === DT_CHR && record[Stat.RDEV_MAJOR] === 0 && record[Stat.RDEV_MINOR] === 0
-      this.#merged.meet(part, i, name, type, whiteout)
+      this.#merged.meet(part, i, name, type, isWhiteoutDevice(record))
     }
     return 0
   }

@@ -7,9 +7,9 @@ import { Layer, LayerDir } from '../../layers/layer-dir.js'
 import { bytesOf, latin1, type MarkStore } from '../../layers/marks.js'
 import { DirCache } from '../../layers/real-dir.js'
 import { AUFS_OPAQUE, AUFS_PREFIX } from '../../layers/whiteouts.js'
-import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT, S_IFREG } from '../../syscalls/constants.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT, S_IFREG } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { Stat } from '../../syscalls/stat.js'
+import { isWhiteoutDevice, Stat } from '../../syscalls/stat.js'
 import { keyOf } from '../database/place.js'
 import { Sql } from '../database/schema.js'
 import { inodeOf } from '../database/stamps.js'
@@ -162,7 +162,7 @@ class UpperReading {
   #isWhiteout(fd: number, name: string): boolean {
     const { stat } = native
     const type = stat[Stat.MODE]! & S_IFMT
-    if (type === S_IFCHR) return stat[Stat.RDEV_MAJOR] === 0 && stat[Stat.RDEV_MINOR] === 0
+    if (isWhiteoutDevice(stat)) return true
     const possible = type === S_IFREG && stat[Stat.SIZE] === 0
     return possible && typeof this.marks.get(fd, name, 'whiteout') !== 'number'
   }

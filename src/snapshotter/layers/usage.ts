@@ -9,9 +9,9 @@ import { Layer, LayerDir } from '../../layers/layer-dir.js'
 import { defaultPrefix } from '../../layers/marks.js'
 import { DirCache } from '../../layers/real-dir.js'
 import { makeLayerRows } from '../../owner-index/layer-rows/make-layer-rows.js'
-import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFCHR, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
+import { AT_FDCWD, O_DIRECTORY, O_PATH, S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { STAT_SLOTS, Stat } from '../../syscalls/stat.js'
+import { isWhiteoutDevice, STAT_SLOTS, Stat } from '../../syscalls/stat.js'
 import { inodeKey } from '../../union/nodes/inode-numbers.js'
 import type { Usage } from '../records/snapshot.js'
 
@@ -19,12 +19,6 @@ import type { Usage } from '../records/snapshot.js'
 const OPEN = 256
 /** Others are answered after so long. */
 const STEP_MS = 20
-
-/** All of them are names of one device, in the workdir: they count for nothing, as in a mount that keeps count. */
-function isWhiteout(stats: Float64Array, at: number): boolean {
-  if ((stats[at + Stat.MODE]! & S_IFMT) !== S_IFCHR) return false
-  return stats[at + Stat.RDEV_MAJOR] === 0 && stats[at + Stat.RDEV_MINOR] === 0
-}
 
 /** Adds up stat records. */
 export class UsageCount {
@@ -35,7 +29,8 @@ export class UsageCount {
   /** Counts the records of `stats`, STAT_SLOTS numbers each. */
   readonly add = (stats: Float64Array): void => {
     for (let at = 0; at < stats.length; at += STAT_SLOTS) {
-      if (stats[at + Stat.ERRNO] !== 0 || isWhiteout(stats, at)) continue
+      // All whiteouts are names of one device, in the workdir: they count for nothing, as in a mount that keeps count.
+      if (stats[at + Stat.ERRNO] !== 0 || isWhiteoutDevice(stats, at)) continue
       const isLinked = stats[at + Stat.NLINK]! > 1 && (stats[at + Stat.MODE]! & S_IFMT) !== S_IFDIR
       if (isLinked && !this.#isNew(stats.subarray(at, at + STAT_SLOTS))) continue
       this.#inodes++

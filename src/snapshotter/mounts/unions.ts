@@ -82,14 +82,15 @@ export class Unions {
   /** What the mount of `id` counts, inode by inode, from the first time that it is asked; null: it has no engine. */
   async counted(id: number): Promise<Usage | null> {
     const late = performance.now() + PATIENCE_MS
-    let report = await this.#ask(id, { count: true })
-    for (; report !== null && report.counting !== null && performance.now() < late; ) {
+    for (;;) {
+      const report = await this.#ask(id, { count: true })
+      if (report === null) return null
+      const { counting, usedBytes, usedInodes } = report
+      if (counting === null)
+        return usedBytes === null || usedInodes === null ? null : { size: usedBytes, inodes: usedInodes }
+      if (performance.now() >= late) return null
       await sleep(COUNTING_MS)
-      report = await this.#ask(id, { count: true })
     }
-    if (report === null || report.counting !== null) return null
-    const { usedBytes, usedInodes } = report
-    return usedBytes === null || usedInodes === null ? null : { size: usedBytes, inodes: usedInodes }
   }
 
   /** Gives the mount of `id` another limit in bytes; 0: none. Throws StratafsError. */
