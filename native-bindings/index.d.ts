@@ -63,6 +63,11 @@ export interface Native {
   // ---- places -------------------------------------------------------------------------------------------------
   /** statx(2), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | BTIME | MNT_ID; fills `stat`. */
   statat(fd: number, name: string): number
+  /** 1 where a mount is on `path`, and its root's record in `stat`; 0 where none is. It asks no filesystem's server.
+   * -ENOSYS where the kernel does not tell (before Linux 5.8). */
+  mountRoot(path: string): number
+  /** 1 where the mount that `path` lies on is idmapped, else 0; -ENOSYS where the kernel does not tell (before 6.8). */
+  isIdmapped(path: string): number
   /** Like `statat` for each of `names` in `fd`: record i at i * 25; a failed one has mode 0 and errno in slot 24. */
   statMany(fd: number, names: string[], out: Float64Array): number
   /** The first i in [from, to) for which `name` exists in directory `fds[i]`, with `stat` filled; -ENOENT where in

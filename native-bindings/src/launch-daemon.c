@@ -141,18 +141,21 @@ static int hostEnded(bool heard) {
   return kFailed;
 }
 
+static int askNow(void* mountpoint) {
+  struct statfs facts;
+  _exit(statfs(mountpoint, &facts) == 0 ? 0 : errno);
+}
+
 // The errno with which the mount answers, 0 when all is well; -1 when it does not in time. A process of its own asks:
-// nothing but killing it ends the wait for a mount whose engine hangs.
+// nothing but killing it ends the wait for a mount whose engine hangs. It shares our memory, which takes less time than
+// a copy. Its descriptors are its own, so that its end of the pipe is closed when it ends.
 static int ask(const char* mountpoint) {
+  static _Alignas(16) char stack[32768];
   int ended[2];
   // What we lack ourselves says nothing against the mount.
   if (pipe(ended) != 0) return 0;
-  pid_t asker = fork();
+  pid_t asker = clone(askNow, stack + sizeof stack, CLONE_VM | SIGCHLD, (void*)mountpoint);
   if (asker < 0) return 0;
-  if (asker == 0) {
-    struct statfs facts;
-    _exit(statfs(mountpoint, &facts) == 0 ? 0 : errno);
-  }
   close(ended[1]);
   struct pollfd end = {ended[0], 0, 0};
   int ready;

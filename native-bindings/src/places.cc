@@ -116,6 +116,54 @@ int statInto(double* slot, int fd, const Text& name) {
 
 int64_t statat(Call& call, int fd, const Text& name) { return -statInto(call.state.stat, fd, name); }
 
+constexpr int kAskNoServer = 0x4000;  // AT_STATX_DONT_SYNC
+constexpr uint64_t kMountRoot = 0x2000;
+
+// Whether a mount is on `path`: 1 and `stat` filled, or 0. No server is asked, so one that hangs does not matter.
+int64_t mountRoot(Call& call, const Text& path) {
+  KernelStat st;
+  int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | kAskNoServer;
+  if (::syscall(SYS_statx, AT_FDCWD, path.c(), flags, kStatMask, &st) != 0) return -errno;
+  if (!(st.stx_attributes_mask & kMountRoot)) return -ENOSYS;
+  if (!(st.stx_attributes & kMountRoot)) return 0;
+  fillStat(call.state.stat, st);
+  return 1;
+}
+
+// statmount(2) and what it asks and says, since Linux 6.8; libc's headers have none of it.
+constexpr long kStatmount = 457;
+constexpr unsigned kUniqueMountId = 0x4000;    // STATX_MNT_ID_UNIQUE
+constexpr uint64_t kMountFacts = 2;            // STATMOUNT_MNT_BASIC
+constexpr uint64_t kMountIsIdmapped = 1 << 20;  // MOUNT_ATTR_IDMAP
+struct MountRequest {
+  uint32_t size;
+  uint32_t spare;
+  uint64_t mountId;
+  uint64_t wanted;
+};
+struct MountAnswer {
+  uint32_t size;
+  uint32_t unused1;
+  uint64_t mask;
+  uint64_t unused2[6];
+  uint64_t attributes;
+  uint64_t unused3[56];
+};
+static_assert(offsetof(MountAnswer, attributes) == 64, "where the kernel writes mnt_attr");
+
+// Whether the mount that `path` lies on is idmapped: 1 or 0.
+int64_t isIdmapped(Call&, const Text& path) {
+  KernelStat st;
+  int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | kAskNoServer;
+  if (::syscall(SYS_statx, AT_FDCWD, path.c(), flags, kUniqueMountId, &st) != 0) return -errno;
+  if (!(st.stx_mask & kUniqueMountId)) return -ENOSYS;
+  MountRequest request = {sizeof request, 0, st.stx_mnt_id, kMountFacts};
+  MountAnswer answer = {};
+  if (::syscall(kStatmount, &request, &answer, sizeof answer, 0) != 0) return -errno;
+  if (!(answer.mask & kMountFacts)) return -ENOSYS;
+  return answer.attributes & kMountIsIdmapped ? 1 : 0;
+}
+
 // Answers the number of names. Handles are freed per name: a directory may hold 100,000.
 int64_t statMany(Call& call, int fd, napi_value names, Doubles out) {
   uint32_t count = 0;
@@ -209,6 +257,8 @@ napi_value readlinkat(Call& call, int fd, const Text& name) {
 
 void describePlaces(Table& table) {
   table.add<statat>("statat");
+  table.add<mountRoot>("mountRoot");
+  table.add<isIdmapped>("isIdmapped");
   table.add<statMany>("statMany");
   table.add<findFirst>("findFirst");
   table.add<openat>("openat");

@@ -13,6 +13,11 @@ import { Stat } from '../syscalls/stat.js'
  * cannot be told.
  */
 export function idmappedAmong(paths: readonly string[]): boolean[] {
+  const answers = paths.map((path) => native.isIdmapped(path))
+  return answers.every((answer) => answer >= 0) ? answers.map((answer) => answer === 1) : byTable(paths)
+}
+
+function byTable(paths: readonly string[]): boolean[] {
   const mountinfo = readFileSync('/proc/self/mountinfo', 'latin1')
   // Nearly never, and then nothing has to be asked about any of them.
   if (!mountinfo.includes('idmapped')) return paths.map(() => false)

@@ -4,6 +4,7 @@
  */
 import { Errno } from '../base/errno.js'
 import { mapAcl } from '../layers/acl.js'
+import type { Layer } from '../layers/layer-dir.js'
 import { isForeign } from '../layers/marks.js'
 import { isOverride } from '../layers/override-trust.js'
 import { S_ISGID, XATTR_CAPABILITY, XATTR_CREATE } from '../syscalls/constants.js'
@@ -29,16 +30,45 @@ export function getxattr(u: Union, nodeid: number, attribute: string): Uint8Arra
   if (attribute === XATTR_CAPABILITY) return capabilitiesOf(u, node)
   if (attribute.startsWith(VIRTUAL)) return virtual(u, node, attribute.slice(VIRTUAL.length))
   if (isHidden(u, attribute) || (attribute.startsWith(ACL) && !u.config.acl)) return hiddenAnswer(attribute)
+  if (node.isBare && isKnownAbsent(node, attribute)) return -Errno.ENODATA
   const fd = locate(u, node)
   if (fd < 0) return fd
   const value = native.getxattr(fd, u.locatedName, u.marks.stored(attribute))
+  if (node.isBare && value === -Errno.ENODATA) noteAbsent(node, attribute)
   if (typeof value === 'number' || !attribute.startsWith(ACL) || layerOf(node)?.idmapped) return value
   return mapAcl(value, u.uids, u.gids, 'shown')
 }
 
+/**
+ * Of each layer the kinds of attribute that a file without any was asked for, and answered ENODATA: another file
+ * without any is not asked. A kind is what may be answered otherwise: a filesystem knows some namespaces only, and
+ * ACLs of some types of file only.
+ */
+const absent = new WeakMap<Layer, Set<string>>()
+
+function isKnownAbsent(node: Node, attribute: string): boolean {
+  return absent.get(layerOf(node)!)?.has(kindOf(node, attribute)) ?? false
+}
+
+function noteAbsent(node: Node, attribute: string): void {
+  // A program may ask for any number of names in other namespaces.
+  if (!SIMPLE.some((namespace) => attribute.startsWith(namespace)) && !attribute.startsWith(ACL)) return
+  const layer = layerOf(node)!
+  const kinds = absent.get(layer) ?? new Set()
+  absent.set(layer, kinds.add(kindOf(node, attribute)))
+}
+
+function kindOf(node: Node, attribute: string): string {
+  const namespace = attribute.slice(0, attribute.indexOf('.') + 1)
+  return `${node.type} ${SIMPLE.includes(namespace) ? namespace : attribute}`
+}
+
+/** Those in which every name is answered alike. */
+const SIMPLE = ['user.', 'trusted.', 'security.']
+
 /** Asked before every write and change of owner, nearly always in vain. */
 function capabilitiesOf(u: Union, node: Node): Uint8Array | number {
-  if (node.withoutCapabilities) return -Errno.ENODATA
+  if (node.withoutCapabilities || node.isBare) return -Errno.ENODATA
   const fd = locate(u, node)
   if (fd < 0) return fd
   const value = native.getxattr(fd, u.locatedName, XATTR_CAPABILITY)
@@ -137,10 +167,12 @@ function clearSetgid(fd: number, name: string): number {
 export function listxattr(u: Union, nodeid: number, uid: number): string[] | number {
   const node = nodeOf(u, nodeid)
   if (typeof node === 'number') return node
+  if (node.isBare) return []
   const fd = locate(u, node)
   if (fd < 0) return fd
   const names = native.listxattr(fd, u.locatedName)
   if (typeof names === 'number') return names
+  if (names.length === 0) node.foundBare()
   const shown: string[] = []
   for (const stored of names) {
     const name = u.marks.shown(stored)

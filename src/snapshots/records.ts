@@ -3,7 +3,7 @@
  * which snapshot each stands on. The directories beside it, called by number, are what the upper was then, each a lower
  * layer. `snapshots/journal.json` is there while one is being made, or gone back to.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { errorWords } from '../base/errno-words.js'
 import { StratafsError } from '../base/failure.js'
 import { pathBytes } from '../base/text.js'
@@ -48,6 +48,11 @@ const NONE: SnapshotList = { version: 1, base: null, snapshots: [] }
 /** Where the snapshots of a workdir lie (latin1, as all paths here). */
 export function storeOf(work: string): string {
   return `${work}/snapshots`
+}
+
+/** Whether it may hold any: the one question that most mounts need. */
+export function hasSnapshots(work: string): boolean {
+  return existsSync(pathBytes(storeOf(work)))
 }
 
 export function directoryOf(work: string, id: number): string {

@@ -5,7 +5,7 @@ import { AT_FDCWD } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
 import { mergeIntoUpper } from './merge.js'
 import { indexOnOtherLayers } from './other-layers.js'
-import { chainOf, directoriesOf, readJournal, readList } from './records.js'
+import { chainOf, directoriesOf, hasSnapshots, readJournal, readList } from './records.js'
 import { recover, standsOn } from './recover.js'
 
 /** What is needed of a mount's configuration. Paths are latin1. */
@@ -30,7 +30,11 @@ export const LOWERS_MAX = 500
 export function withSnapshots<C extends Configured>(config: C): C {
   const { upper, work } = config
   if (upper === null) return config
-  if (work !== null && !config.readonly) {
+  if (work === null || !hasSnapshots(work)) {
+    checkUpper(upper, null)
+    return config
+  }
+  if (!config.readonly) {
     // What has been counted (union/limit) is true only where nothing is done here.
     if (readJournal(work) !== null) forgetUsage(work)
     recover(upper, work)
@@ -40,13 +44,13 @@ export function withSnapshots<C extends Configured>(config: C): C {
     mergeIntoUpper(upper, work)
     if (readList(work).base !== base) forgetUsage(work)
   }
-  const list = work === null ? null : readList(work)
-  if (config.readonly && work !== null && readJournal(work) !== null)
+  const list = readList(work)
+  if (config.readonly && readJournal(work) !== null)
     throw refused(`a snapshot of upperdir ${shown(upper)} is half made`, 'mount it read-write once')
-  checkUpper(upper, list?.base ?? null)
-  if (list === null || list.base === null) return config
+  checkUpper(upper, list.base)
+  if (list.base === null) return config
   const chain = chainOf(list)
-  const lowers = [...directoriesOf(work!, chain), ...config.lowers]
+  const lowers = [...directoriesOf(work, chain), ...config.lowers]
   if (lowers.length > LOWERS_MAX) throw refused(`${lowers.length} lower layers, snapshots included`, 'remove some')
   const layerNames = [...chain.map(({ name }) => Buffer.from(name).toString('latin1')), ...(config.layerNames ?? [])]
   return { ...config, lowers, layerNames, snapshots: chain.length, index: indexOnOtherLayers(config) }

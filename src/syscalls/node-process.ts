@@ -21,6 +21,8 @@ type Surroundings = Pick<
   | 'fsconfig'
   | 'fsmount'
   | 'moveMount'
+  | 'mountRoot'
+  | 'isIdmapped'
   | 'fsMessage'
   | 'fusermount'
   | 'eventfd'
@@ -84,6 +86,8 @@ export const surroundings: Surroundings = {
   fsconfig: refuse(Errno.ENOSYS),
   fsmount: refuse(Errno.ENOSYS),
   moveMount: refuse(Errno.ENOSYS),
+  mountRoot: refuse(Errno.ENOSYS),
+  isIdmapped: refuse(Errno.ENOSYS),
   fsMessage: () => '',
   fusermount: refuse(Errno.ENOSYS),
   eventfd: refuse(Errno.ENOSYS),

@@ -56,10 +56,14 @@ export function scarceFrom(part: number): number {
   return limit === null ? Number.POSITIVE_INFINITY : Math.floor(limit / part)
 }
 
-/** Null: none is known. */
+let limitRead: number | null | undefined
+
+/** Of this process as it was when first asked: every mount asks. Null: none is known. */
 function descriptorLimit(): number | null {
+  if (limitRead !== undefined) return limitRead
   const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1])
-  return Number.isNaN(limit) ? null : limit
+  limitRead = Number.isNaN(limit) ? null : limit
+  return limitRead
 }
 
 /** The directory's size is their number from Linux 6.2 on, and 0 before. */

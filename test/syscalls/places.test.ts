@@ -120,3 +120,14 @@ onEach('readlinkat gives the target byte for byte', (scratch) => {
   makeFile(scratch, 'plain')
   assert.equal(native.readlinkat(scratch.fd, 'plain'), -Errno.EINVAL)
 })
+
+onEach('mountRoot tells whether a mount is on a path, and of which device', (scratch) => {
+  mkdirSync(`${scratch.path}/no-mount`)
+  const answer = native.mountRoot(`${scratch.path}/no-mount`)
+  if (answer === -Errno.ENOSYS) return
+  assert.equal(answer, 0)
+  assert.equal(native.mountRoot(`${scratch.path}/absent`), -Errno.ENOENT)
+  assert.equal(native.mountRoot('/proc'), 1)
+  const line = readFileSync('/proc/self/mountinfo', 'latin1').match(/^\S+ \S+ (\d+):(\d+) \S+ \/proc .*$/m)!
+  assert.deepEqual([native.stat[Stat.DEV_MAJOR], native.stat[Stat.DEV_MINOR]], [Number(line[1]), Number(line[2])])
+})

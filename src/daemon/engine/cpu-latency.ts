@@ -55,9 +55,11 @@ const ONLINE = '/sys/devices/system/cpu/online'
 /** Of this machine. */
 export function idleFacts(): IdleFacts {
   const driver = read(DRIVER)
+  // Nothing else matters then, and every mount asks.
+  if (driver === null || driver === 'none') return { driver: null, polledNs: null, processors: 0 }
   const polled = read(POLLED)
   return {
-    driver: driver === 'none' ? null : driver,
+    driver,
     polledNs: polled === null ? null : Number(polled),
     processors: countOf(read(ONLINE) ?? ''),
   }

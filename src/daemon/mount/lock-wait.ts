@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import { type DirectoryLocks, type HeldElsewhere, lockDirectories } from './locks.js'
-import { mountedNow } from './mountinfo.js'
+import { deviceOn } from './mountinfo.js'
 import { copiesOf, processes } from './namespaces.js'
 import { listMounts, type MountState, ownPidNamespace } from './run-directory.js'
 
@@ -100,5 +100,5 @@ function daemonOf(holder: number, places: readonly (readonly [option: string, pa
 
 /** Whether its mount is in the tree; false when that cannot be determined. */
 function isMounted({ mountpoint, device }: MountState): boolean {
-  return mountedNow(mountpoint)?.device === device
+  return deviceOn(mountpoint) === device
 }

@@ -10,7 +10,7 @@ import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { AT_FDCWD, LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import { OwnedFd, withFd } from '../../syscalls/owned-fd.js'
+import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { Stat } from '../../syscalls/stat.js'
 
 export interface DirectoryLocks {
@@ -76,7 +76,10 @@ function lockDirectory(option: string, path: string): OwnedFd | HeldElsewhere | 
 function openApart(path: string): number {
   const clone = native.cloneMount(path, 0)
   if (clone < 0) return native.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)
-  return withFd(clone, (root) => native.openat(root, '.', O_RDONLY | O_DIRECTORY, 0))
+  const fd = native.openat(clone, '.', O_RDONLY | O_DIRECTORY, 0)
+  // The end of a clone is waited for in the kernel (a grace period of its locks): not here.
+  native.closeSoon(clone)
+  return fd
 }
 
 function inUse(option: string, path: string, pid: number): string {

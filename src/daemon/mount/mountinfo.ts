@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { shown } from '../../base/text.js'
+import { native } from '../../syscalls/native.js'
+import { Stat } from '../../syscalls/stat.js'
 
 export interface MountEntry {
   readonly id: number
@@ -57,11 +59,21 @@ function plain(field: string): string {
 }
 
 /** What is mounted on `path` now, topmost; undefined when nothing is. Most of the table is not looked at. */
-export function mountedNow(path: string): MountEntry | undefined {
+function mountedNow(path: string): MountEntry | undefined {
   const text = readFileSync('/proc/self/mountinfo', 'latin1')
   // A name that is written as it is stands between two spaces; others are found by reading every line.
   const isPlain = !/[ \t\n\\]/.test(path)
   return mountedOn(path, parseMounts(isPlain ? linesWith(text, ` ${path} `) : text))
+}
+
+/**
+ * The device (`major:minor`) of the filesystem that is mounted on `path`, topmost; null when nothing is. The kernel
+ * tells it of the one path where it can, so a thousand other mounts do not matter.
+ */
+export function deviceOn(path: string): string | null {
+  const found = native.mountRoot(path)
+  if (found === 1) return `${native.stat[Stat.DEV_MAJOR]!}:${native.stat[Stat.DEV_MINOR]!}`
+  return found === 0 ? null : (mountedNow(path)?.device ?? null)
 }
 
 /** The lines of `text` that have `words` in them. */
@@ -110,6 +122,7 @@ export function overlayOver(upper: string, text = readFileSync('/proc/self/mount
 
 /** That a mount on `path` covers one of ours, in a sentence; null where it does not. */
 export function coveredMount(path: string): string | null {
+  if (deviceOn(path) === null) return null
   const under = mountedNow(path)
   if (under === undefined || !isOurType(under)) return null
   return `a stratafs mount is on ${shown(path)} already: this one covers it until it is unmounted`

@@ -20,7 +20,7 @@ import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree } from '../mount/lock-wait.js'
 import type { DirectoryLocks } from '../mount/locks.js'
-import { coveredMount, mountedNow } from '../mount/mountinfo.js'
+import { coveredMount, deviceOn } from '../mount/mountinfo.js'
 import {
   giveStem,
   type MountState,
@@ -261,7 +261,7 @@ export class MountService {
 
   /** Something else may have been mounted over it, or it is gone already: then there is nothing of ours to unmount. */
   #isMounted(): boolean {
-    return mountedNow(this.state.mountpoint)?.device === this.state.device
+    return deviceOn(this.state.mountpoint) === this.state.device
   }
 
   /**

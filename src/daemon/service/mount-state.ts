@@ -4,7 +4,7 @@ import { shown } from '../../base/text.js'
 import { withSnapshots } from '../../snapshots/stack.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import { enginePool } from '../engine/engine-pool.js'
-import { mountedNow, overlayOver } from '../mount/mountinfo.js'
+import { deviceOn, overlayOver } from '../mount/mountinfo.js'
 import { type MountState, ownIdentity } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 
@@ -40,7 +40,7 @@ export function placesToLock({ config: { upper, work } }: MountPlan): readonly (
 
 export function newState(plan: MountPlan, engine: EngineHandle): MountState {
   const { mountpoint, options, config, settings } = plan
-  const device = mountedNow(mountpoint)?.device ?? ''
+  const device = deviceOn(mountpoint) ?? ''
   const since = new Date().toISOString()
   const hosted = enginePool.servesMany
   const hybrid = engine.isHybrid ? { hybrid: true as const } : {}

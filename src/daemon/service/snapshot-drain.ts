@@ -12,7 +12,7 @@ import { native } from '../../syscalls/native.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import type { FreezeAnswer } from '../engine/engine-messages.js'
 import type { DirectoryLocks } from '../mount/locks.js'
-import { mountedNow } from '../mount/mountinfo.js'
+import { deviceOn } from '../mount/mountinfo.js'
 import type { MountState } from '../mount/run-directory.js'
 
 /** How often pages are written out until none were left to write. */
@@ -35,7 +35,7 @@ export interface SnapshotMount {
 /** The mount itself, whose pages are to be written; null where it is not mounted here. */
 export async function openMount(mount: SnapshotMount): Promise<Awaited<ReturnType<typeof open>> | null> {
   const { mountpoint, device } = mount.state()
-  if (mountedNow(mountpoint)?.device !== device) return null
+  if (deviceOn(mountpoint) !== device) return null
   return open(pathBytes(mountpoint), O_RDONLY | O_DIRECTORY)
 }
 

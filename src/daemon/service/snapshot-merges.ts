@@ -14,6 +14,7 @@ import type { MergePlan } from '../../snapshots/merge-plan.js'
 import { recordOf } from '../../snapshots/names.js'
 import {
   directoryOf,
+  hasSnapshots,
   readList,
   removeJournal,
   type SnapshotList,
@@ -99,7 +100,7 @@ export class SnapshotMerges {
 
   #next(): RemovalStep | null {
     const { config, hybrid } = this.others.mount.state()
-    if (config.work === null || config.readonly || hybrid) return null
+    if (config.work === null || config.readonly || hybrid || !hasSnapshots(config.work)) return null
     try {
       return removalSteps(readList(config.work)).find(({ record }) => !this.#waiting.has(record.id)) ?? null
     } catch {

@@ -95,6 +95,7 @@ const IN_UPPER = 1 << 16
 const HAS_ORIGIN = 1 << 17
 const REMOVED = 1 << 18
 const CLAIMS = 1 << 21
+const BARE = 1 << 22
 /** FS_IMMUTABLE_FL and FS_APPEND_FL, moved up. */
 const PROTECTION_SHIFT = 15
 const PROTECTION_BITS = 0x30 << PROTECTION_SHIFT
@@ -157,6 +158,15 @@ export class Node extends RareFields<Node> {
   }
   set inodeDir(value: LayerDir | null) {
     this.place = value
+    this.mark(BARE, false)
+  }
+
+  /** It lies in a lower layer, where nothing changes, and was found to have no extended attributes at all. */
+  get isBare(): boolean {
+    return (this.bits & BARE) !== 0
+  }
+  foundBare(): void {
+    if (this.type !== S_IFDIR && !this.inUpper && this.place !== null) this.mark(BARE, true)
   }
 
   /** Where the inode lies is the upper. */

@@ -61,6 +61,32 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'lower files without any are asked twice, in every class, then one is set on each',
+    lowers: [{ f: file('x'), g: file('y'), l: symlink('f') }],
+    run({ fs, remount }) {
+      const look = (name: string) => {
+        assert.deepEqual(own(fs.listxattr(name)), [])
+        for (const absent of ['user.a', 'user.b', 'trusted.a', 'security.a'])
+          fails('ENODATA', () => fs.getxattr(name, absent))
+        fails('EOPNOTSUPP', () => fs.getxattr(name, 'nonsense.a'))
+      }
+      for (const name of ['f', 'g', 'l', 'f', 'g', 'l']) look(name)
+      fs.setxattr('f', 'user.a', '1')
+      fs.chmod('g', 0o600)
+      const looked = () => {
+        assert.equal(fs.getxattr('f', 'user.a'), '1')
+        assert.deepEqual(own(fs.listxattr('f')), ['user.a'])
+        look('g')
+      }
+      looked()
+      fs.removexattr('f', 'user.a')
+      look('f')
+      fs.setxattr('f', 'user.a', '1')
+      remount()
+      looked()
+    },
+  },
+  {
     name: 'CREATE and REPLACE, absent names, sizes and short buffers',
     lowers: [{ f: file('x', { xattrs: { 'user.a': 'value' } }) }],
     run({ fs }) {
