@@ -10,6 +10,7 @@ import { contenders } from './bench/contenders.js'
 import type { Results } from './bench/figures.js'
 import { Ground } from './bench/ground.js'
 import { machine } from './bench/machine.js'
+import { manyProcesses } from './bench/many-processes.js'
 import { prepare, type Sizes } from './bench/material.js'
 import { further, memory, pageCache, start } from './bench/own-workloads.js'
 import { page, table } from './bench/page.js'
@@ -41,7 +42,7 @@ async function main(): Promise<number> {
   process.env.STRATAFS_HOST_IDLE = '0'
   const sizes = args.quick ? QUICK : FULL
   const wanted = (id: string) => args.only.length === 0 || args.only.some((word) => id.includes(word))
-  const all: AnyWorkload[] = [...stepWorkloads(sizes), start, further, memory, pageCache]
+  const all: AnyWorkload[] = [...stepWorkloads(sizes), ...manyProcesses, start, further, memory, pageCache]
   const workloads = all.filter((workload) => measuresOf(workload).some((one) => wanted(one.id)))
   if (args.list) {
     for (const one of workloads.flatMap(measuresOf)) process.stdout.write(`${one.id.padEnd(22)} ${one.title}\n`)
