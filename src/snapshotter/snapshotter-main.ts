@@ -19,6 +19,8 @@ import { Metrics } from './metrics/metrics.js'
 import { metricsAddress, serveMetrics } from './metrics/metrics-server.js'
 import { MountClient } from './mounts/mount-client.js'
 import { Places } from './mounts/places.js'
+import { Quiet } from './mounts/quiet.js'
+import { Spares } from './mounts/spares.js'
 import { Trash } from './mounts/trash.js'
 import { Unions } from './mounts/unions.js'
 import { openDatabase } from './records/database.js'
@@ -26,7 +28,7 @@ import { Records } from './records/records.js'
 import { HEALTH, healthService } from './service/health-service.js'
 import { recover } from './service/recovery.js'
 import { SNAPSHOTS, snapshotsService } from './service/snapshots-service.js'
-import { Snapshotter } from './service/snapshotter.js'
+import { type Parts, Snapshotter } from './service/snapshotter.js'
 import type { SnapshotterSettings } from './settings.js'
 import { listenOn, makeRoom } from './socket.js'
 import { WarmUp } from './warm-up.js'
@@ -48,18 +50,20 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   await makeRoom('--address', settings.address)
   const client = ownHost(places)
   const records = new Records(openDatabase(places.database))
-  const snapshotter = makeSnapshotter(settings, places, records, client, logger.log)
+  const quiet = new Quiet()
+  const snapshotter = makeSnapshotter(settings, { places, records, quiet }, client, logger.log)
   recover(snapshotter.parts, await client.waiting())
   const containerd = new Containerd(settings.containerd)
   const metrics = settings.metrics === null ? null : new Metrics(snapshotter)
   const web = metrics === null ? null : await serveMetrics(await roomFor(settings.metrics!), metrics)
   const warmUp = new WarmUp(places.temporary, client, logger.log)
-  const handling = { log: logger.log, observe: both(warmUp.observe, metrics?.observe) }
+  const handling = { log: logger.log, observe: all([() => quiet.heard(), warmUp.observe, metrics?.observe]) }
   const server = await listen(settings.address, snapshotter, containerd, handling)
   // Whoever hears that it is ready may tell it to end.
   const over = ended()
   manager.ready(fromText(settings.root))
   logger.log('info', 'serves containerd', { address: settings.address, root: settings.root })
+  snapshotter.parts.spares.fill()
   warmUp.begin()
   await over
   manager.stopping()
@@ -68,28 +72,29 @@ export async function serveSnapshots(settings: SnapshotterSettings): Promise<num
   web?.close()
   containerd.close()
   await warmUp.end()
+  snapshotter.parts.spares.end()
   await snapshotter.cleanup()
   await client.stop()
   records.close()
   return 0
 }
 
-function both(first: Observe, second: Observe | undefined): Observe {
+function all(observers: readonly (Observe | undefined)[]): Observe {
+  const given = observers.filter((observe) => observe !== undefined)
   return (...call) => {
-    first(...call)
-    second?.(...call)
+    for (const observe of given) observe(...call)
   }
 }
 
 function makeSnapshotter(
   { mounts: mode }: SnapshotterSettings,
-  places: Places,
-  records: Records,
+  { places, records, quiet }: Pick<Parts, 'places' | 'records'> & { readonly quiet: Quiet },
   client: MountClient,
   log: Log,
 ): Snapshotter {
   const unions = new Unions(places, client, log)
-  return new Snapshotter({ places, records, unions, trash: new Trash(places, log), log, mode })
+  const spares = new Spares(places.temporary, quiet)
+  return new Snapshotter({ places, records, unions, spares, trash: new Trash(places, quiet, log), log, mode })
 }
 
 /** Its mounts share a host of their own, by which nothing else is served; what is known of layers lies with them. */

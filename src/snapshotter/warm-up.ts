@@ -10,6 +10,8 @@ import { pathBytes, shown } from '../base/text.js'
 import { Containerd } from './diff/containerd.js'
 import type { MountClient } from './mounts/mount-client.js'
 import { Places } from './mounts/places.js'
+import { Quiet } from './mounts/quiet.js'
+import { Spares } from './mounts/spares.js'
 import { Trash } from './mounts/trash.js'
 import { Unions } from './mounts/unions.js'
 import { openDatabase } from './records/database.js'
@@ -68,11 +70,13 @@ export class WarmUp {
     const places = Places.at(root)
     const records = new Records(openDatabase(places.database))
     const silent: Log = () => {}
-    const trash = new Trash(places, silent)
+    const quiet = new Quiet()
+    const trash = new Trash(places, quiet, silent)
+    const spares = new Spares(places.temporary, quiet)
     const unions = new Unions(places, this.client, silent)
-    const snapshotter = new Snapshotter({ places, records, unions, trash, log: silent, mode: 'bind' })
+    const snapshotter = new Snapshotter({ places, records, unions, spares, trash, log: silent, mode: 'bind' })
     const address = shown(`${root}/s.sock`)
-    const handling = { log: silent, observe: () => {} }
+    const handling = { log: silent, observe: () => quiet.heard() }
     const server = await listenOn(address, { [SNAPSHOTS]: snapshotsService(snapshotter, handling) })
     const self = new Containerd(address)
     try {
@@ -81,6 +85,7 @@ export class WarmUp {
       self.close()
       server.forceShutdown()
       for (const { key } of records.all().reverse()) await snapshotter.remove(key)
+      spares.end()
       await trash.empty()
       records.close()
       rmSync(pathBytes(root), { recursive: true, force: true })
@@ -113,10 +118,10 @@ export class WarmUp {
 }
 
 /** Layers of nothing; the key of the topmost. */
-function makeLayers({ parts: { records, places } }: Snapshotter): string {
+function makeLayers({ parts: { records, places, spares } }: Snapshotter): string {
   let top = ''
   for (let i = 0; i < LAYERS; i++) {
-    records.create(Kind.ACTIVE, `new-${i}`, top, {}, ({ id, parent }) => places.make(id, parent?.id ?? null))
+    records.create(Kind.ACTIVE, `new-${i}`, top, {}, ({ id, parent }) => places.make(id, parent?.id ?? null, spares))
     records.commit(`new-${i}`, `layer-${i}`, '', {}, { inodes: 1, size: 4096 })
     top = `layer-${i}`
   }

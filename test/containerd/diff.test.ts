@@ -159,6 +159,7 @@ test('layers in and out, with containerd’s content store', needs, async (t) =>
     await rejects(apply(cut, [mount]), status.FAILED_PRECONDITION, /cut short/)
     assert.deepEqual(readdirSync(join(s.root, 'snapshots', mount.options[0]!.split('/').at(-2)!)).sort(), [
       'fs',
+      'merged',
       'work',
     ])
     const whole = await store.put(gzipSync(base))

@@ -3,11 +3,14 @@
  * words, and how a log record reads on a terminal.
  */
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { StratafsError } from '../../src/base/failure.js'
 import { readableLine } from '../../src/base/log.js'
 import { lineReader, MAX_LINE, parseRequest } from '../../src/daemon/control/control-protocol.js'
 import { inspectDocument } from '../../src/daemon/control/inspect-document.js'
+import { HostLine } from '../../src/daemon/host/host-line.js'
 import { programOptions } from '../../src/daemon/mount/mounter.js'
 import { mountedOn, mountHolding, parseMounts } from '../../src/daemon/mount/mountinfo.js'
 import type { MountState } from '../../src/daemon/mount/run-directory.js'
@@ -118,3 +121,35 @@ test('a record for a reader', () => {
   const record = { level: 'warn', time: '2026-01-02T03:04:05.678Z', pid: 1, path: '/a b', errno: 5, msg: 'what' }
   assert.equal(readableLine(JSON.stringify(record)), '03:04:05.678 warn  what path="/a b" errno=5\n')
 })
+
+/** What a host hears of `bytes`, cut into pieces of `length`. */
+async function heard(bytes: string, length: number, wanted: number): Promise<unknown[]> {
+  const stream = new PassThrough()
+  const line = new HostLine(stream as unknown as Socket)
+  for (let at = 0; at < bytes.length; at += length) stream.write(bytes.slice(at, at + length))
+  const requests: unknown[] = []
+  for (let i = 0; i < wanted; i++) requests.push(await line.request(50))
+  stream.destroy()
+  return requests
+}
+
+const CALL = { cwd: '/', name: 'stratafs', args: ['mount', '/m'] }
+const LINE: readonly (readonly [text: string, ...requests: unknown[]])[] = [
+  ['status\0', { kind: 'status' }],
+  ['channel\0t\0', { kind: 'channel', token: 't' }],
+  ['upgrade\x003\x002\0node\0main\0', { kind: 'upgrade', format: 3, command: ['node', 'main'] }],
+  ['mount\0/c\0stratafs\x002\0mount\0/m\0undo\0', { kind: 'mount', call: { ...CALL, cwd: '/c' } }, null],
+  [
+    'take\0t\0stratafs\x002\0mount\0/m\0take\0t\0stratafs\x002\0mount\0/n\0defer\0/\0stratafs\x002\0mount\0/m\0',
+    { kind: 'take', token: 't', call: CALL },
+    { kind: 'take', token: 't', call: { ...CALL, args: ['mount', '/n'] } },
+    { kind: 'defer', call: CALL },
+  ],
+  ['mount\0/c\0stratafs\0x\0mount\0/m\0', null],
+  ['mount\0/c\0stratafs\0-4\0mount\0/m\0', null],
+  ['mount\0/c\0stratafs\x009\0mount\0/m\0', null],
+]
+for (const [text, ...wanted] of LINE)
+  test(`a call to the host, whole and in pieces: ${JSON.stringify(text)}`, async () => {
+    for (const length of [text.length, 1, 7]) assert.deepEqual(await heard(text, length, wanted.length), wanted)
+  })

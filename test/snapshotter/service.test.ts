@@ -195,6 +195,29 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     await s.call('Remove', { key: 'idle' })
   })
 
+  await t.test('many at once, and a kill amid them: what was answered stays, and shows what it should', async () => {
+    const keys = Array.from({ length: 40 }, (_, i) => `many-${i}`)
+    const answered: string[] = []
+    const calls = keys.map(async (key) => {
+      const { source } = await s.mountsOf('Prepare', key, 'next')
+      answered.push(source)
+      if (answered.length === 20) process.kill(s.pid, 'SIGKILL')
+    })
+    await Promise.allSettled(calls)
+    assert.ok(answered.length >= 20 && answered.length < 40, `${answered.length}`)
+    for (const source of answered) assert.deepEqual(readdirSync(source), ['a', 'b'])
+    await s.end('SIGKILL')
+    await s.start()
+    const there = [...(await s.list()).keys()].filter((key) => key.startsWith('many-'))
+    assert.ok(there.length >= answered.length)
+    for (const key of there) {
+      assert.deepEqual(readdirSync((await s.mountsOf('Mounts', key)).source), ['a', 'b'])
+      await s.call('Remove', { key })
+    }
+    await s.call('Cleanup', {})
+    assert.equal(readdirSync(join(s.root, 'snapshots')).length, (await s.list()).size)
+  })
+
   await t.test('a mount that can have no engine ends for whoever asks it, and the next call says why', async () => {
     await layer(s, 'lost', 'next', 'l')
     const { source } = await s.mountsOf('Prepare', 'doomed', 'lost')
@@ -203,9 +226,13 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
     assert.throws(() => readdirSync(source), /ENOTCONN|ECONNABORTED/)
     assert.ok(await eventually(() => s.mountLine(source) === '', 5_000))
     await rejects(s.call('Mounts', { key: 'doomed' }), status.UNKNOWN, /lower.*does not exist/)
+    const late = await s.mountsOf('Prepare', 'late', 'lost')
+    await rejects(s.call('Mounts', { key: 'late' }), status.UNKNOWN, /lower.*does not exist/)
+    assert.equal(s.mountLine(late.source), '', 'a mount that was not taken over is taken away')
     renameSync(`${lower}-away`, lower)
-    assert.ok(readdirSync((await s.mountsOf('Mounts', 'doomed')).source).includes('l'))
-    for (const key of ['doomed', 'lost']) await s.call('Remove', { key })
+    for (const key of ['doomed', 'late'])
+      assert.ok(readdirSync((await s.mountsOf('Mounts', key)).source).includes('l'), key)
+    for (const key of ['doomed', 'late', 'lost']) await s.call('Remove', { key })
   })
 
   await t.test(
@@ -322,6 +349,7 @@ test('the snapshotter, from its first call to its end', { ...needsMounts, timeou
 
 test('what makes it warm is seen by nobody, and a kill leaves nothing of it', needsMounts, async (t) => {
   const s = await snapshots(t)
+  const temporary = () => readdirSync(join(s.root, 'tmp'))
   const started = async () => {
     s.warmUp = 'on'
     await s.start()
@@ -334,11 +362,32 @@ test('what makes it warm is seen by nobody, and a kill leaves nothing of it', ne
   await s.end('SIGKILL')
   s.warmUp = 'off'
   await s.start()
-  assert.deepEqual([s.mounted(), readdirSync(join(s.root, 'tmp'))], [[], []])
+  assert.deepEqual([s.mounted(), temporary().filter((name) => !name.startsWith('spare-'))], [[], []])
   await s.end('SIGTERM')
   assert.ok(await started())
   assert.equal(await s.end('SIGTERM'), 0)
-  assert.deepEqual([s.mounted(), readdirSync(join(s.root, 'tmp'))], [[], []])
+  assert.deepEqual([s.mounted(), temporary()], [[], []])
+})
+
+test('usage of a mount that mount.fuse3 makes is counted once, and kept', needsMounts, async (t) => {
+  const s = await snapshots(t, () => ['--mounts', 'fuse3'])
+  await s.call('Prepare', { key: 'base-work' })
+  await s.call('Commit', { key: 'base-work', name: 'base' })
+  const { type, options } = await s.mountsOf('Prepare', 'box', 'base')
+  assert.equal(type, 'fuse3.stratafs')
+  const fs = options.find((option) => option.startsWith('upperdir='))!.slice('upperdir='.length)
+  const merged = join(s.place, 'merged')
+  mkdirSync(merged)
+  writeFileSync(join(fs, 'before'), Buffer.alloc(10_000))
+  assert.deepEqual(await s.call('Usage', { key: 'box' }), duOf(fs), 'without a mount')
+  const words = [MAIN, 'mount', '-o', options.join(','), merged]
+  const made = spawnSync(process.execPath, words, { env: s.env, encoding: 'utf8', timeout: 20_000 })
+  assert.equal(made.status, 0, made.stderr)
+  writeFileSync(join(merged, 'through'), Buffer.alloc(20_000))
+  assert.deepEqual(await s.call('Usage', { key: 'box' }), duOf(fs), 'counted')
+  const counted = duOf(fs)
+  writeFileSync(join(fs, 'behind'), Buffer.alloc(4096))
+  assert.deepEqual(await s.call('Usage', { key: 'box' }), counted, 'nobody walks again')
 })
 
 test('a second snapshotter on one root is refused, as is a path that is no socket', needsMounts, async (t) => {

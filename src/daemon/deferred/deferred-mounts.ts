@@ -3,7 +3,7 @@
  * hundred times that, and many a snapshot of containerd's is never looked into. So INIT is answered here, as the engine
  * would answer it; whoever asks the mount anything waits until that is there.
  */
-import { closeSync, readSync, writeSync } from 'node:fs'
+import { readSync, writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { StratafsError } from '../../base/failure.js'
 import type { Operations } from '../../operations/contract.js'
@@ -14,7 +14,8 @@ import { native } from '../../syscalls/native.js'
 import { OwnedFd } from '../../syscalls/owned-fd.js'
 import { wishBefore } from '../../union/context/data-mode.js'
 import { WORKER_LIMITS } from '../engine/worker-limits.js'
-import { checkPlan } from '../mount/checks.js'
+import { checkPlan, checkStanding } from '../mount/checks.js'
+import { KnownLayers } from '../mount/known-layers.js'
 import { attach, detach } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import type { FirstRequest } from './first-request.js'
@@ -24,7 +25,6 @@ export interface DeferredMount {
   /** With paths resolved. */
   readonly plan: MountPlan
   readonly device: OwnedFd
-  readonly terms: readonly number[]
 }
 
 /** Whether a mount of `plan` can do without an engine for a while. */
@@ -32,24 +32,40 @@ export function mayBeDeferred({ settings }: MountPlan): boolean {
   return settings.engine !== 'hybrid' && !settings.recover && !settings.trace
 }
 
-/** Mounts; what may be refused without an engine is refused. */
+/** Layers that mounts before had, which are looked at less closely. */
+const knownLayers = new KnownLayers()
+
+/** Mounts; what may be refused without an engine is refused. Whoever asks the mount waits for `agree`. */
 export function mountDeferred(given: MountPlan): DeferredMount | StratafsError {
-  const plan = checkPlan(given)
+  const plan = checkPlan(given, knownLayers)
   if (plan instanceof StratafsError) return plan
   const attached = attach(plan)
   if (attached instanceof StratafsError) return attached
-  const { fd } = attached
-  const terms = answerInit(plan, fd)
-  if (terms !== null) return { plan, device: new OwnedFd(fd), terms }
+  return { plan, device: new OwnedFd(attached.fd) }
+}
+
+/** A mount that somebody else has made, by its device. Where it cannot be one of ours it is taken away. */
+export function takeMount(given: MountPlan, device: OwnedFd): DeferredMount | StratafsError {
+  const plan = checkStanding(given, knownLayers)
+  if (!(plan instanceof StratafsError)) return { plan, device }
+  detach(given.mountpoint, true)
+  device.close()
+  return plan
+}
+
+/** Answers the kernel's INIT: the terms; null where there can be none, and the mount is gone. */
+export function agree({ plan, device }: DeferredMount): readonly number[] | null {
+  const terms = answerInit(plan, device.fd)
+  if (terms !== null) return terms
   detach(plan.mountpoint, true)
-  closeSync(fd)
-  return new StratafsError('the kernel cannot be agreed with', 'MOUNT_REFUSED')
+  device.close()
+  return null
 }
 
 const incoming = new ArrayBuffer(BUFFER_BYTES)
 const outgoing = new ArrayBuffer(BUFFER_BYTES)
 
-/** The kernel has sent INIT before mount(2) returned. What was agreed on, or null. */
+/** The kernel has sent INIT before mount(2) returned. What was agreed on, or null: also where the mount is gone. */
 function answerInit({ settings, config }: MountPlan, fd: number): readonly number[] | null {
   let agreed: InitAnswer | null = null
   const choices = { timeout: settings.timeout, acl: config.acl, overlaid: false }
@@ -66,8 +82,12 @@ function answerInit({ settings, config }: MountPlan, fd: number): readonly numbe
     }),
     fault: () => {},
   })
-  const length = session.handle(readSync(fd, new Uint8Array(incoming)))
-  writeSync(fd, new Uint8Array(outgoing, 0, length))
+  try {
+    const length = session.handle(readSync(fd, new Uint8Array(incoming)))
+    writeSync(fd, new Uint8Array(outgoing, 0, length))
+  } catch {
+    return null
+  }
   return agreed === null ? null : termsOf(agreed)
 }
 

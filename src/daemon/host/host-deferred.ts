@@ -2,7 +2,8 @@
 import { closeSync } from 'node:fs'
 import { StratafsError } from '../../base/failure.js'
 import type { Logger } from '../../base/log.js'
-import { type DeferredMount, firstRequests, mountDeferred } from '../deferred/deferred-mounts.js'
+import type { OwnedFd } from '../../syscalls/owned-fd.js'
+import { agree, type DeferredMount, firstRequests, mountDeferred, takeMount } from '../deferred/deferred-mounts.js'
 import { detach } from '../mount/mounter.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { serveInBackground } from '../process/background-mount.js'
@@ -25,18 +26,21 @@ export class HostDeferred {
     return [...this.#pending].map(({ plan }) => plan.mountpoint)
   }
 
-  /** Mounts, says so, waits, serves: the exit code. */
-  async serve({ plan, warnings }: Prepared, line: HostLine): Promise<number> {
+  /** Mounts, says so, waits, serves: the exit code. `device`: of a mount that stands. */
+  async serve({ plan, warnings }: Prepared, line: HostLine, device: OwnedFd | null = null): Promise<number> {
     for (const warning of warnings) line.say(`say ${warning}`)
-    const mount = mountDeferred(plan)
+    const mount = device === null ? mountDeferred(plan) : takeMount(plan, device)
     if (mount instanceof StratafsError) {
       line.say(`say ${mount.message}`)
       line.say('exit 1')
       return 1
     }
+    // It stands. Nobody waits for what is agreed on with the kernel, except who asks the mount something.
     line.say(`ready ${mount.plan.mountpoint}`, 'latin1')
+    const terms = agree(mount)
+    if (terms === null) return 1
     const request = await this.#first(mount)
-    if (request !== null) return this.#open(mount, request)
+    if (request !== null) return this.#open(mount, terms, request)
     mount.device.close()
     return 0
   }
@@ -54,7 +58,7 @@ export class HostDeferred {
   }
 
   /** Where there can be no engine the mount goes, and whoever asks is told so by the kernel. */
-  async #open({ plan, device, terms }: DeferredMount, request: Uint8Array): Promise<number> {
+  async #open({ plan, device }: DeferredMount, terms: readonly number[], request: Uint8Array): Promise<number> {
     const fd = device.release()
     const begun = { fd, terms, request, isTaken: false }
     const order = { plan: { ...plan, begun }, warnings: [], journal: false }

@@ -4,6 +4,7 @@
  * latin1, each ended by a NUL.
  */
 import type { Socket } from 'node:net'
+import { handleOf } from './socket-handle.js'
 
 /** A launcher's call: arguments as they were given, relative paths from `cwd`. */
 export interface HostCall {
@@ -13,9 +14,14 @@ export interface HostCall {
   readonly args: readonly string[]
 }
 
-type HostRequest =
+export type HostRequest =
   /** `defer`: the mount gets its engine when somebody asks it something. */
-  | { readonly kind: 'mount' | 'defer'; readonly call: HostCall }
+  | { readonly kind: 'mount'; readonly call: HostCall }
+  | { readonly kind: 'defer'; readonly call: HostCall }
+  /** As `defer`, for a mount that stands: its device has come over the channel `token`. */
+  | { readonly kind: 'take'; readonly token: string; readonly call: HostCall }
+  /** What comes from now on are devices, for calls of another connection. */
+  | { readonly kind: 'channel'; readonly token: string }
   | { readonly kind: 'status' | 'stop' }
   /** Another version is to follow: the format of the state that it takes, and its command. */
   | { readonly kind: 'upgrade'; readonly format: number; readonly command: readonly string[] }
@@ -28,7 +34,9 @@ const PATIENCE_MS = 10_000
 export class HostLine {
   #text = ''
   #isUndone = false
-  #heard: (request: HostRequest | null) => void = () => {}
+  #heard: ((request: HostRequest | null) => void) | null = null
+  /** What came before somebody wanted it. */
+  readonly #early: HostRequest[] = []
   readonly #closed: Promise<void>
 
   constructor(private readonly socket: Socket) {
@@ -36,18 +44,21 @@ export class HostLine {
     socket.on('error', () => socket.destroy())
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
     socket.on('data', (chunk) => this.#take(String(chunk)))
-    socket.once('close', () => this.#heard(null))
+    socket.once('close', () => this.#heard?.(null))
   }
 
   /** The request, once all of it is there; null where none comes in time. */
   request(patience = PATIENCE_MS): Promise<HostRequest | null> {
+    const early = this.#early.shift()
+    if (early !== undefined || this.socket.destroyed) return Promise.resolve(early ?? null)
     return new Promise((resolve) => {
-      const late = Number.isFinite(patience) ? setTimeout(() => resolve(null), patience) : undefined
-      this.#heard = (request) => {
+      const heard = (request: HostRequest | null) => {
         clearTimeout(late)
-        this.#heard = () => {}
+        this.#heard = null
         resolve(request)
       }
+      const late = Number.isFinite(patience) ? setTimeout(heard, patience, null) : undefined
+      this.#heard = heard
     })
   }
 
@@ -55,10 +66,11 @@ export class HostLine {
     this.#text += chunk
     if (this.#text.length > LONGEST) return void this.socket.destroy()
     if (this.#text.endsWith('undo\0')) this.#isUndone = true
-    const request = parse(this.#text)
-    if (request === null) return
-    this.#text = ''
-    this.#heard(request)
+    for (let next = parse(this.#text); next !== null; next = parse(this.#text)) {
+      this.#text = next.rest
+      this.#early.push(next.request)
+    }
+    if (this.#early.length > 0) this.#heard?.(this.#early.shift()!)
   }
 
   /** One word to the caller; false where it has gone. */
@@ -88,21 +100,33 @@ export class HostLine {
   destroy(): void {
     this.socket.destroy()
   }
+
+  /** The connection's descriptor; -1: it is closed. */
+  get handle(): number {
+    return handleOf(this.socket)
+  }
 }
 
-function parse(text: string): HostRequest | null {
+/** The first request in `text`, and what is behind it. */
+function parse(text: string): { readonly request: HostRequest; readonly rest: string } | null {
   const words = text.split('\0')
-  const [kind, cwd, name, count] = words
-  if (words.length < 2) return null
-  if (kind === 'status' || kind === 'stop') return { kind }
+  const [kind, first, name, count] = words
+  // The last one is not ended yet, or empty. What names no length never is a request.
+  const taken = (length: number, request: HostRequest) =>
+    words.length > length ? { request, rest: words.slice(length).join('\0') } : null
+  if (kind === 'status' || kind === 'stop') return taken(1, { kind })
+  if (kind === 'channel' && first !== undefined) return taken(2, { kind, token: first })
   if (kind === 'upgrade') {
-    const [, format, length, ...command] = words
-    if (command.length <= Number(length)) return null
-    return { kind, format: Number(format), command: command.slice(0, Number(length)) }
+    const length = 3 + countOf(name)
+    return taken(length, { kind, format: Number(first), command: words.slice(3, length) })
   }
-  if ((kind !== 'mount' && kind !== 'defer') || cwd === undefined || name === undefined || count === undefined)
-    return null
-  const args = words.slice(4, -1)
-  if (words.length < 5 || args.length < Number(count)) return null
-  return { kind, call: { cwd, name, args: args.slice(0, Number(count)) } }
+  if (first === undefined || name === undefined || count === undefined) return null
+  const length = 4 + countOf(count)
+  const args = words.slice(4, length)
+  if (kind === 'take') return taken(length, { kind, token: first, call: { cwd: '/', name, args } })
+  return kind === 'mount' || kind === 'defer' ? taken(length, { kind, call: { cwd: first, name, args } }) : null
+}
+
+function countOf(word: string | undefined): number {
+  return word !== undefined && /^\d+$/.test(word) ? Number(word) : Number.NaN
 }

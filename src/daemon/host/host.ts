@@ -18,9 +18,10 @@ import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { type BackgroundReport, serveInBackground } from '../process/background-mount.js'
 import { giveBackSoon } from './give-back.js'
+import { HostChannels } from './host-channels.js'
 import { askHost, type HostStatus, type UpgradeAnswer } from './host-client.js'
 import { HostDeferred } from './host-deferred.js'
-import { type HostCall, HostLine } from './host-line.js'
+import { type HostCall, HostLine, type HostRequest } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
 import { handleOf } from './socket-handle.js'
@@ -38,6 +39,9 @@ const TRIES = 20
 /** The answer that this process makes way is out by then. */
 const GOODBYE_MS = 20
 
+/** A mount that gets its engine when somebody asks it something. */
+type Deferral = Extract<HostRequest, { readonly kind: 'defer' | 'take' }>
+
 /** What a caller's arguments come to; null: nothing for a background process. */
 type PrepareCall = (call: HostCall) => {
   readonly plan: MountPlan
@@ -53,6 +57,7 @@ export class Host {
   #waiting: NodeJS.Timeout | null = null
   #isClosing = false
   readonly #deferred = new HostDeferred()
+  readonly #channels = new HostChannels()
 
   /**
    * Listens on `path`, where nobody else does: the caller holds the lock beside it. Why not, where that cannot be had:
@@ -117,7 +122,8 @@ export class Host {
     const request = await line.request()
     if (request === null || this.#isClosing) return line.destroy()
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
-    else if (request.kind === 'defer') await this.#mountsDeferred(request.call, line)
+    else if (request.kind === 'defer' || request.kind === 'take') await this.#mountsDeferred(request, line)
+    else if (request.kind === 'channel') this.#channels.open(request.token, line)
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
     else if (request.kind === 'upgrade') line.end(JSON.stringify(await this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
@@ -161,15 +167,31 @@ export class Host {
   }
 
   /** Mounts that wait for their engines: a connection is good for any number. */
-  async #mountsDeferred(first: HostCall, line: HostLine): Promise<void> {
-    for (let call: HostCall | null = first; call !== null && !this.#isClosing; ) {
-      const prepared = this.prepare(call)
-      if (prepared === null || !mayBeDeferred(prepared.plan)) return void (await this.serve(this.#mount(call, line)))
-      void this.serve(this.#deferred.serve(prepared, line))
-      const next = await line.request(Number.POSITIVE_INFINITY)
-      call = next?.kind === 'defer' ? next.call : null
+  async #mountsDeferred(first: Deferral, line: HostLine): Promise<void> {
+    const tokens = new Set<string>()
+    for (let next: Deferral | null = first; next !== null && !this.#isClosing; ) {
+      if (next.kind === 'take') tokens.add(next.token)
+      if (!this.#mountsOne(next, line)) return
+      const request = await line.request(Number.POSITIVE_INFINITY)
+      next = request?.kind === 'defer' || request?.kind === 'take' ? request : null
     }
+    for (const token of tokens) this.#channels.close(token)
     line.destroy()
+  }
+
+  /** False: the connection is that of a mount that cannot wait, from now on. */
+  #mountsOne(request: Deferral, line: HostLine): boolean {
+    const { kind, call } = request
+    const device = kind === 'take' ? this.#channels.take(request.token) : null
+    const prepared = this.prepare(call)
+    const mayWait = prepared !== null && mayBeDeferred(prepared.plan)
+    if (kind === 'take' && (!mayWait || device === null)) {
+      device?.close()
+      line.say('say such a mount cannot be handed over')
+      line.say('exit 1')
+    } else if (!mayWait) void this.serve(this.#mount(call, line))
+    else void this.serve(this.#deferred.serve(prepared, line, device))
+    return mayWait || kind === 'take'
   }
 
   #status(): HostStatus {

@@ -19,6 +19,7 @@ import { withFd } from '../../syscalls/owned-fd.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { type MountPlan, othersMayEnter } from '../options/mount-settings.js'
 import { identitiesUpward, type ResolvedDir, resolveDir } from './directories.js'
+import type { KnownLayers } from './known-layers.js'
 
 interface Places {
   readonly mountpoint: ResolvedDir
@@ -30,21 +31,37 @@ interface Places {
   readonly known: Map<string, string>
 }
 
-/** The plan with every path resolved, or why it cannot be carried out. */
-export function checkPlan(plan: MountPlan): MountPlan | StratafsError {
+/** The plan with every path resolved, or why it cannot be carried out. `layers`: of mounts before, if any. */
+export function checkPlan(plan: MountPlan, layers: KnownLayers | null = null): MountPlan | StratafsError {
   const { work } = plan.config
   const failure = work !== null && plan.settings.makeWork ? makeDirectory(work) : undefined
-  const checked = checkPlaces(plan, failure)
+  const checked = checkPlaces(plan, failure, layers)
   if (checked instanceof StratafsError && failure === null && work !== null) rmdirSync(pathBytes(work))
   return checked
+}
+
+/**
+ * The same of a mount that stands, and is asked nothing here: nobody would answer. Its mountpoint has to be named
+ * without symbolic links.
+ */
+export function checkStanding(plan: MountPlan, layers: KnownLayers): MountPlan | StratafsError {
+  const { mountpoint } = plan
+  const above = resolveDir('mountpoint', mountpoint.slice(0, mountpoint.lastIndexOf('/')) || '/')
+  if (above instanceof StratafsError) return above
+  return checkPlaces(plan, undefined, layers, { ...above, path: mountpoint, identity: mountpoint })
 }
 
 function refused(fault: string, remedy: string): StratafsError {
   return new StratafsError(fault, 'MOUNT_REFUSED', remedy)
 }
 
-function checkPlaces(plan: MountPlan, workFailure: unknown): MountPlan | StratafsError {
-  const places = findPlaces(plan, workFailure)
+function checkPlaces(
+  plan: MountPlan,
+  workFailure: unknown,
+  known: KnownLayers | null,
+  standing: ResolvedDir | null = null,
+): MountPlan | StratafsError {
+  const places = findPlaces(plan, workFailure, known, standing)
   if (places instanceof StratafsError) return places
   const error = checkUpper(places) ?? checkOverlaps(places) ?? checkMountpoint(places)
   if (error !== undefined) return error
@@ -76,7 +93,7 @@ function makeDirectory(path: string): unknown {
 
 /** The lower layers of a mount that is there already, resolved; or why they cannot be its layers. */
 export function checkLowers(mountpoint: string, config: UnionConfig): string[] | StratafsError {
-  const places = findPlaces({ config, mountpoint }, null)
+  const places = findPlaces({ config, mountpoint }, null, null)
   if (places instanceof StratafsError) return places
   const error = checkOverlaps(places) ?? checkMountpoint(places)
   return error ?? places.lowers.slice(0, config.lowers.length).map(({ path }) => path)
@@ -85,15 +102,16 @@ export function checkLowers(mountpoint: string, config: UnionConfig): string[] |
 function findPlaces(
   { config, mountpoint: on }: Pick<MountPlan, 'config' | 'mountpoint'>,
   workFailure: unknown,
+  layers: KnownLayers | null,
+  standing: ResolvedDir | null = null,
 ): Places | StratafsError {
-  const mountpoint = resolveDir('mountpoint', on)
+  const mountpoint = standing ?? resolveDir('mountpoint', on)
   if (mountpoint instanceof StratafsError) return mountpoint
   const lowers: ResolvedDir[] = []
   for (const path of [...config.lowers, ...(config.dataLowers ?? [])]) {
-    const lower = resolveDir('lowerdir', path)
+    const lower = layers?.again(path) ?? resolveLower(path)
     if (lower instanceof StratafsError) return lower
-    const closed = unreadable(lower)
-    if (closed !== null) return closed
+    layers?.note(lower)
     lowers.push(lower)
   }
   const upper = config.upper === null ? null : resolveDir('upperdir', config.upper)
@@ -101,6 +119,11 @@ function findPlaces(
   const work = config.work === null ? null : resolveDir('workdir', config.work)
   if (work instanceof StratafsError) return workFailure instanceof Error ? notMade(config.work!, workFailure) : work
   return { mountpoint, lowers, upper, work, known: new Map() }
+}
+
+function resolveLower(path: string): ResolvedDir | StratafsError {
+  const lower = resolveDir('lowerdir', path)
+  return lower instanceof StratafsError ? lower : (unreadable(lower) ?? lower)
 }
 
 function notMade(work: string, why: Error): StratafsError {

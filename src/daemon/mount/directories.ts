@@ -66,7 +66,7 @@ function dead(name: string, path: string): StratafsError {
 }
 
 /** The device and inode that `native.stat` holds. */
-function identityOfStat(): string {
+export function identityOfStat(): string {
   const { stat } = native
   return [Stat.DEV_MAJOR, Stat.DEV_MINOR, Stat.INO_HIGH, Stat.INO_LOW].map((slot) => stat[slot]).join(':')
 }

@@ -21,8 +21,11 @@ interface Attached {
   readonly program: string | null
 }
 
+/** What is said to the kernel of a mount. */
+export type AttachPlan = Pick<MountPlan, 'settings' | 'mountpoint'>
+
 /** Mounts, and returns the device to serve it with. */
-export function attach(plan: MountPlan): Attached | StratafsError {
+export function attach(plan: AttachPlan): Attached | StratafsError {
   if (native.hasCapability(CAP_SYS_ADMIN) !== 1) return attachWithProgram(plan)
   const direct = attachDirectly(plan)
   if (typeof direct !== 'number') return direct
@@ -38,7 +41,7 @@ function mountFailure(what: string, errno: number): StratafsError {
 }
 
 /** mount(2): the device, a refusal for a person, or -errno. */
-function attachDirectly(plan: MountPlan): Attached | StratafsError | number {
+function attachDirectly(plan: AttachPlan): Attached | StratafsError | number {
   const device = openDevice()
   if (typeof device !== 'number') return device
   const { settings, mountpoint } = plan
@@ -67,7 +70,7 @@ function typeOf(settings: MountSettings): string {
   return settings.subtype === '' ? 'fuse' : `fuse.${settings.subtype}`
 }
 
-function attachWithProgram(plan: MountPlan): Attached | StratafsError {
+function attachWithProgram(plan: AttachPlan): Attached | StratafsError {
   const program = findProgram()
   if (program === null) return noProgram()
   const answer = native.fusermount(program, programOptions(plan.settings), plan.mountpoint)

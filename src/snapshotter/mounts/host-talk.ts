@@ -34,6 +34,11 @@ export class HostTalk {
     })
   }
 
+  /** The connection's descriptor; -1: it is closed. */
+  get handle(): number {
+    return handleOf(this.socket)
+  }
+
   get isOpen(): boolean {
     return !this.socket.destroyed
   }

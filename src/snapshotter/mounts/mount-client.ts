@@ -9,9 +9,12 @@ import { prebuiltFiles } from '../../base/package-files.js'
 import { fromText, shown } from '../../base/text.js'
 import { askHost, type HostStatus, hostSockets } from '../../daemon/host/host-client.js'
 import { mountAnswers } from '../../daemon/mount/liveness.js'
+import type { AttachPlan } from '../../daemon/mount/mounter.js'
 import { listMounts } from '../../daemon/mount/run-directory.js'
-import { parseOptions } from '../../daemon/options/parse.js'
+import type { MountSettings } from '../../daemon/options/mount-settings.js'
+import { type ParsedOptions, parseOptions } from '../../daemon/options/parse.js'
 import { mountInBackground } from '../../daemon/process/background.js'
+import { DeviceChannel } from './device-channel.js'
 import { HostTalk } from './host-talk.js'
 
 /** What is to be mounted where; latin1. */
@@ -26,6 +29,13 @@ interface MountWish {
   readonly deferred: boolean
 }
 
+/** A mount that stands. */
+interface Handed {
+  readonly pid: number
+  /** The host's pid once it serves it; null: the host has ended. Rejects with why it does not. */
+  readonly served: Promise<number | null>
+}
+
 const PATIENCE_MS = 30_000
 
 export class MountClient {
@@ -35,7 +45,11 @@ export class MountClient {
   #starting: Promise<number> | null = null
   /** To the host, for mounts that may wait for their engine. */
   #line: HostTalk | null = null
+  /** Beside it. */
+  #channel: DeviceChannel | null = null
   #deferred: Promise<unknown> = Promise.resolve()
+  /** Those that have still to be said, or to be answered before anything else is said. */
+  #asking = 0
   /** Of those over it: how many are under way, or wait. */
   #talks = 0
 
@@ -60,6 +74,20 @@ export class MountClient {
     }
   }
 
+  /**
+   * Mounts here and now, and hands the mount over to the host, which lives on: the host's pid, and when it serves the
+   * mount or why it does not. Null where that cannot be done: `mount` can, or says why not.
+   */
+  hand(wish: MountWish): Handed | null {
+    const line = this.#line
+    if (line === null || !line.isOpen || this.#channel?.isOpen !== true || this.#asking > 0) return null
+    const plan = planOf(wish)
+    if (plan === null || !this.#channel.send(plan)) return null
+    const served = this.#queued(() => this.#heard(line, wish))
+    line.say(callOf('take', this.#channel.token, wish))
+    return { pid: line.peer, served }
+  }
+
   /** What is mounted and waits for its engine, by mountpoint (latin1): the pid of the host. */
   async waiting(): Promise<Map<string, number>> {
     const found = new Map<string, number>()
@@ -76,6 +104,7 @@ export class MountClient {
 
   /** Ends the host where it has no mount left. */
   async stop(): Promise<void> {
+    this.#channel?.close()
     this.#line?.close()
     if (this.#socket !== null) await askHost(this.#socket, 'stop')
   }
@@ -99,12 +128,28 @@ export class MountClient {
     return line === null ? null : this.#converse(line, wish)
   }
 
-  /** One after the other, over one connection. The host has heard of it before this returns, where it can. */
+  /** One after the other, over one connection. */
   #askDeferred(path: string, wish: MountWish): Promise<number | null> {
-    const act = async () => {
-      if (this.#line?.isOpen !== true) this.#line = await HostTalk.open(path)
-      return this.#line === null ? null : this.#converse(this.#line, wish)
-    }
+    this.#asking++
+    return this.#queued(async () => {
+      try {
+        if (this.#line?.isOpen !== true) await this.#open(path)
+        return this.#line === null ? null : await this.#converse(this.#line, wish)
+      } finally {
+        this.#asking--
+      }
+    })
+  }
+
+  async #open(path: string): Promise<void> {
+    this.#channel?.close()
+    this.#channel = null
+    this.#line = await HostTalk.open(path)
+    if (this.#line !== null) this.#channel = await DeviceChannel.open(path)
+  }
+
+  /** Answers come in the order of the questions. */
+  #queued<T>(act: () => Promise<T>): Promise<T> {
     const own = this.#talks === 0 ? act() : this.#deferred.then(act)
     this.#talks++
     const over = () => void this.#talks--
@@ -113,8 +158,11 @@ export class MountClient {
   }
 
   async #converse(line: HostTalk, wish: MountWish): Promise<number | null> {
-    const args = ['mount', ...wordsOf(wish)]
-    line.say([wish.deferred ? 'defer' : 'mount', '/', 'stratafs', String(args.length), ...args])
+    line.say(callOf(wish.deferred ? 'defer' : 'mount', '/', wish))
+    return this.#heard(line, wish)
+  }
+
+  async #heard(line: HostTalk, wish: MountWish): Promise<number | null> {
     const said: string[] = []
     for (let word = await line.word(); word !== null; word = await line.word()) {
       if (word.startsWith('say ')) said.push(word.slice(4))
@@ -128,6 +176,12 @@ export class MountClient {
     if (said.length === 0) return null
     throw refusedBy(wish, said)
   }
+}
+
+/** The words of a call to the host. */
+function callOf(kind: 'mount' | 'defer' | 'take', where: string, wish: MountWish): string[] {
+  const args = ['mount', ...wordsOf(wish)]
+  return [kind, where, 'stratafs', String(args.length), ...args]
 }
 
 function refusedBy({ mountpoint }: MountWish, said: readonly string[]): StratafsError {
@@ -171,17 +225,38 @@ function run(launcher: string, args: readonly string[]): Promise<void> {
   })
 }
 
-async function mountApart({ mountpoint, lowers, upper, options }: MountWish): Promise<number> {
-  const parsed = parseOptions(options.length === 0 ? [] : [options.join(',')], {
+async function mountApart(wish: MountWish): Promise<number> {
+  const parsed = parsedOf(wish)
+  if (parsed instanceof StratafsError) throw parsed
+  const { config, settings, options: words, warnings } = parsed
+  const plan = { config, settings, options: words, mountpoint: wish.mountpoint }
+  const started = await mountInBackground(plan, warnings, { say: () => {} })
+  if (started instanceof StratafsError) throw started
+  return started.pid
+}
+
+function parsedOf({ lowers, upper, options }: MountWish): ParsedOptions | StratafsError {
+  return parseOptions(options.length === 0 ? [] : [options.join(',')], {
     strict: true,
     cwd: '/',
     lowers,
     ...(upper === null ? {} : { upper: upper.path, work: upper.work }),
   })
-  if (parsed instanceof StratafsError) throw parsed
-  const { config, settings, options: words, warnings } = parsed
-  const plan = { config, settings, options: words, mountpoint }
-  const started = await mountInBackground(plan, warnings, { say: () => {} })
-  if (started instanceof StratafsError) throw started
-  return started.pid
+}
+
+/** What a mount is made of beside its layers, by options and whether it can be written to. */
+const knownSettings = new Map<string, MountSettings>()
+/** More are not remembered: labels can ask for any number. */
+const MOST_SETTINGS = 100
+
+/** Where and how to mount; null: that is refused, by whoever says why. */
+function planOf(wish: MountWish): AttachPlan | null {
+  const key = `${wish.upper === null} ${wish.options.join(',')}`
+  const known = knownSettings.get(key)
+  if (known !== undefined) return { settings: known, mountpoint: wish.mountpoint }
+  const parsed = parsedOf(wish)
+  if (parsed instanceof StratafsError) return null
+  if (knownSettings.size >= MOST_SETTINGS) knownSettings.clear()
+  knownSettings.set(key, parsed.settings)
+  return { settings: parsed.settings, mountpoint: wish.mountpoint }
 }

@@ -2,12 +2,13 @@
  * Where things lie below the root: `snapshots/ID/fs` is the layer, `work` its workdir, `merged` where it is mounted.
  * Paths are latin1.
  */
-import { chmodSync, mkdirSync, realpathSync } from 'node:fs'
+import { chmodSync, realpathSync } from 'node:fs'
 import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { makeNewDirectory } from '../../base/make-directories.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { dressAs } from '../layers/implied.js'
+import type { Spares } from './spares.js'
 
 export class Places {
   private constructor(readonly root: string) {}
@@ -70,13 +71,9 @@ export class Places {
   }
 
   /** Makes the directories of a snapshot. Its root looks as that of `parent` does, where there is one. */
-  make(id: number, parent: number | null): void {
-    const path = pathBytes(this.of(id))
+  make(id: number, parent: number | null, spares: Spares): void {
     try {
-      mkdirSync(path, { mode: 0o700 })
-      mkdirSync(pathBytes(this.fs(id)))
-      mkdirSync(pathBytes(this.work(id)), { mode: 0o700 })
-      chmodSync(pathBytes(this.fs(id)), 0o755)
+      spares.make(this.of(id))
       if (parent !== null) dressAs(this.fs(id), '', [this.fs(parent)])
     } catch (error) {
       throw new StratafsError(`${shown(this.of(id))} cannot be made: ${errorWords(error)}`)

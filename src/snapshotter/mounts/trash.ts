@@ -1,5 +1,5 @@
 /**
- * Directories of snapshots that are no more. They go in the background, one after the other, by a process of its own
+ * Directories of snapshots that are no more. They go while nobody calls, one after the other, by a process of its own
  * where there is much in them; what a killed snapshotter left is found again at its next start.
  */
 import { spawn } from 'node:child_process'
@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
 import { dropLayerRows } from '../../owner-index/layer-rows/drop-layer-rows.js'
 import type { Places } from './places.js'
+import type { Quiet } from './quiet.js'
 
 export class Trash {
   #last: Promise<void> = Promise.resolve()
@@ -15,6 +16,7 @@ export class Trash {
 
   constructor(
     private readonly places: Places,
+    private readonly quiet: Quiet,
     private readonly log: Log,
   ) {}
 
@@ -34,12 +36,15 @@ export class Trash {
   }
 
   /** Resolves when everything that was added has gone. */
-  async empty(): Promise<void> {
-    while (this.#waiting.size > 0) await Promise.all(this.#waiting)
+  empty(): Promise<void> {
+    return this.quiet.hurry(async () => {
+      while (this.#waiting.size > 0) await Promise.all(this.#waiting)
+    })
   }
 
   async #remove(id: number, isLayer: boolean): Promise<void> {
     const path = this.places.of(id)
+    await this.quiet.moment()
     try {
       if (isLayer) dropLayerRows(this.places.fs(id))
       if (!(await removeSmall(path))) await removeLarge(path)

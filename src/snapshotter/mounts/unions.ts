@@ -2,8 +2,8 @@
  * The mounts of snapshots: which there are, made when somebody needs one, made anew where whoever served it has died.
  * They are the host's, and live on when the snapshotter ends; the kernel's table and the state files tell of them.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { pathBytes, shown } from '../../base/text.js'
@@ -22,6 +22,7 @@ import type { Usage } from '../records/snapshot.js'
 import { lowersOf } from './forms.js'
 import type { MountClient } from './mount-client.js'
 import type { Places } from './places.js'
+import { ServingProcess } from './serving-process.js'
 
 /** What a snapshot's mount is made of. */
 interface UnionWish {
@@ -33,19 +34,20 @@ interface UnionWish {
   readonly options: readonly string[]
 }
 
-/** Who serves a mount: the pid alone may have become another's. */
-interface Server {
-  readonly pid: number
-  readonly startTime: string | null
-}
-
 /** A mount may take so long to write everything out. */
 const PATIENCE_MS = 30_000
 /** An upper that is being counted is asked again after so long. */
 const COUNTING_MS = 20
 
 export class Unions {
-  readonly #served = new Map<number, Server>()
+  /** Who serves which. */
+  readonly #served = new Map<number, ServingProcess>()
+  /** Mounts that were handed to the host, until it has said what it makes of them. */
+  readonly #handed = new Map<number, Promise<void>>()
+  /** That of the last mount, which mostly serves the next one, too. */
+  #last: ServingProcess | null = null
+  /** Of the mount that the root lies on. */
+  #below: string | null = null
 
   constructor(
     private readonly places: Places,
@@ -108,22 +110,36 @@ export class Unions {
   async #ask(id: number, change: LimitChange): Promise<LimitReport | null> {
     const directory = runDirectory()
     const server = this.#served.get(id)
-    if (directory === null || server === undefined) return null
-    const reply = await askDaemon(this.#socketOf(directory, id, server.pid), { command: 'limit', change })
+    const own = directory === null || server === undefined ? null : this.#socketOf(directory, id, server.pid)
+    const socket = own ?? this.#socketElsewhere(id)
+    if (socket === null) return null
+    const reply = await askDaemon(socket, { command: 'limit', change })
     return reply.ok && !('obstacle' in (reply.result as object)) ? (reply.result as LimitReport) : null
   }
 
-  /** The mount of `id`, made where it is not there. Throws StratafsError. */
+  /** That of a mount of ours that somebody else has made over the snapshot's upper, as mount.fuse3 does. */
+  #socketElsewhere(id: number): string | null {
+    const upper = this.places.fs(id)
+    return listMounts().find(({ state }) => state.config.upper === upper && state.hybrid !== true)?.socket ?? null
+  }
+
+  /**
+   * The mount of `id`, made where it is not there: before this returns, where nothing is in the way. Throws
+   * StratafsError.
+   */
   async ensure({ id, chain, readOnly, options }: UnionWish): Promise<string> {
     const mountpoint = this.places.merged(id)
+    // Of one that was not taken over nothing is left, and it is made anew.
+    const handed = this.#handed.get(id)
+    if (handed !== undefined) await handed
     const server = this.#served.get(id)
     if (server !== undefined) {
-      if (startTimeOf(server.pid) === server.startTime && isMountpoint(mountpoint)) return mountpoint
+      if (server.isAlive && this.#isMountpoint(mountpoint)) return mountpoint
       this.log('warn', 'a mount had lost its server, and is made anew', { mountpoint: shown(mountpoint) })
       await this.drop(id)
     }
-    mkdirSync(pathBytes(mountpoint), { recursive: true, mode: 0o700 })
-    const pid = await this.client.mount({
+    makeMountpoint(mountpoint)
+    const wish = {
       mountpoint,
       lowers: lowersOf(chain, this.places),
       upper: readOnly ? null : { path: this.places.fs(id), work: this.places.work(id) },
@@ -131,25 +147,54 @@ export class Unions {
       options: ['index=immutable', 'index_fill=visited', ...options],
       // What has failed once is to say why.
       deferred: server === undefined,
-    })
-    this.#served.set(id, { pid, startTime: startTimeOf(pid) })
+    }
+    const standing = wish.deferred ? this.client.hand(wish) : null
+    if (standing !== null) this.#await(id, standing.served)
+    const pid = standing?.pid ?? (await this.client.mount(wish))
+    const isLast = this.#last?.pid === pid && this.#last.isAlive
+    this.#served.set(id, isLast ? this.#last! : this.#process(pid, startTimeOf(pid)))
     return mountpoint
   }
 
+  /** Whoever asks for the mount once more waits until it is known whether the host has taken it over. */
+  #await(id: number, served: Promise<number | null>): void {
+    const over = served.then(
+      () => {},
+      (error) => this.log('warn', 'a mount was not taken over', { id, error: String(error) }),
+    )
+    this.#handed.set(id, over)
+    void over.then(() => this.#handed.delete(id))
+  }
+
+  /** The one that began at `startTime`: one object for all of its mounts. */
+  #process(pid: number, startTime: string | null): ServingProcess {
+    if (this.#last?.pid !== pid || this.#last.startTime !== startTime) this.#last = new ServingProcess(pid, startTime)
+    return this.#last
+  }
+
+  /** Whether anything is mounted on `path` (latin1). What is mounted there is asked nothing. */
+  #isMountpoint(path: string): boolean {
+    this.#below ??= mountIdOf(this.places.snapshots)
+    const own = mountIdOf(path)
+    return own !== null && own !== this.#below
+  }
+
   /**
-   * Takes the mount away at once, whoever still has a copy of it; resolves when whoever serves it has let go of its
-   * directories, or after a while.
+   * Takes the mount away once the caller has its answer, whoever still has a copy of it; resolves when whoever serves
+   * it has let go of its directories, or after a while.
    */
   async drop(id: number): Promise<void> {
     const server = this.#served.get(id)
     if (server === undefined) return
     this.#served.delete(id)
     const mountpoint = this.places.merged(id)
+    await turn()
     const result = detach(mountpoint, true)
     if (typeof result !== 'number') this.log('warn', result.message)
     const directory = runDirectory()
-    if (directory === null || startTimeOf(server.pid) !== server.startTime) return
-    await untilGone(this.#socketOf(directory, id, server.pid), null, PATIENCE_MS)
+    const socket = directory === null ? null : this.#socketOf(directory, id, server.pid)
+    // Without an engine there is none.
+    if (socket !== null && existsSync(socket) && server.isAlive) await untilGone(socket, null, PATIENCE_MS)
   }
 
   /**
@@ -164,7 +209,7 @@ export class Unions {
       const state = served.get(entry.device)
       const host = waiting.get(entry.mountpoint)
       const startTime = state?.startTime ?? (host === undefined ? '' : startTimeOf(host))
-      this.#served.set(place.id, { pid: state?.pid ?? host ?? -1, startTime })
+      this.#served.set(place.id, this.#process(state?.pid ?? host ?? -1, startTime))
       if (state !== undefined || host !== undefined || !isOurType(entry)) continue
       this.log('warn', 'a mount without a server is taken away', { mountpoint: shown(entry.mountpoint) })
       void this.drop(place.id)
@@ -173,10 +218,10 @@ export class Unions {
   }
 }
 
-/** Whether anything is mounted on `path` (latin1). What is mounted there is asked nothing. */
-function isMountpoint(path: string): boolean {
-  const own = mountIdOf(path)
-  return own !== null && own !== mountIdOf(path.slice(0, path.lastIndexOf('/')))
+/** A snapshot that was made long ago may have none. */
+function makeMountpoint(path: string): void {
+  if (existsSync(pathBytes(path))) return
+  mkdirSync(pathBytes(path), { recursive: true, mode: 0o700 })
 }
 
 function mountIdOf(path: string): string | null {

@@ -1,5 +1,6 @@
 /**
  * What snapshots there are, and what may be done with which: containerd's rules, as its own snapshotters have them.
+ * What is asked is answered from memory; what changes is in the database before it is in memory.
  * Everything here is synchronous; what else a call does on disk is done by others, before its transaction ends or
  * after.
  */
@@ -15,7 +16,6 @@ interface Row {
   readonly id: number
   readonly key: string
   readonly parent: number | null
-  readonly parentKey: string | null
   readonly kind: 1 | 2 | 3
   readonly created: number
   readonly updated: number
@@ -24,18 +24,8 @@ interface Row {
   readonly size: number | null
 }
 
-const SELECT = `SELECT s.id, s.key, s.parent, p.key AS parentKey, s.kind, s.created, s.updated, s.labels, s.inodes,
-  s.size
-  FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent`
-
 const SQL = {
-  byKey: `${SELECT} WHERE s.key = ?`,
-  byId: `${SELECT} WHERE s.id = ?`,
-  all: `${SELECT} ORDER BY s.id`,
-  chain: `WITH RECURSIVE chain (id, depth) AS (SELECT parent, 0 FROM snapshots WHERE id = ? AND parent IS NOT NULL
-    UNION ALL SELECT s.parent, depth + 1 FROM snapshots s JOIN chain c ON s.id = c.id WHERE s.parent IS NOT NULL)
-    SELECT id FROM chain ORDER BY depth`,
-  child: 'SELECT 1 FROM snapshots WHERE parent = ? LIMIT 1',
+  all: 'SELECT id, key, parent, kind, created, updated, labels, inodes, size FROM snapshots ORDER BY id',
   last: "SELECT seq FROM sqlite_sequence WHERE name = 'snapshots'",
   insert: 'INSERT INTO snapshots (id, key, parent, kind, created, updated, labels) VALUES (?, ?, ?, ?, ?, ?, ?)',
   commit: `UPDATE snapshots SET key = ?, parent = ?, kind = ${Kind.COMMITTED}, created = ?, updated = ?, labels = ?,
@@ -49,6 +39,11 @@ const now = (): number => Math.floor((performance.timeOrigin + performance.now()
 
 export class Records {
   readonly #statements: Readonly<Record<keyof typeof SQL, Statement>>
+  /** In the order of their ids. */
+  readonly #byId = new Map<number, Snapshot>()
+  readonly #byKey = new Map<string, Snapshot>()
+  /** How many snapshots stand on one. */
+  readonly #children = new Map<number, number>()
   /** Not even one that came to nothing is given again: its directory may be there still. */
   #lastId: number
 
@@ -56,6 +51,40 @@ export class Records {
     const prepare = ([name, sql]: [string, string]) => [name, db.prepare(sql)]
     this.#statements = Object.fromEntries(Object.entries(SQL).map(prepare)) as Record<keyof typeof SQL, Statement>
     this.#lastId = (this.#statements.last.get() as { seq: number } | undefined)?.seq ?? 0
+    this.#load()
+  }
+
+  #load(): void {
+    for (const map of [this.#byId, this.#byKey, this.#children]) map.clear()
+    const rows = this.#statements.all.all() as Row[]
+    const keys = new Map(rows.map(({ id, key }) => [id, key]))
+    for (const row of rows) this.#put(snapshotOf(row, keys))
+  }
+
+  #put(snapshot: Snapshot): void {
+    this.#byId.set(snapshot.id, snapshot)
+    this.#byKey.set(snapshot.key, snapshot)
+    this.#count(snapshot, 1)
+  }
+
+  #drop(snapshot: Snapshot): void {
+    this.#byId.delete(snapshot.id)
+    this.#byKey.delete(snapshot.key)
+    this.#count(snapshot, -1)
+  }
+
+  #count({ parent }: Snapshot, more: number): void {
+    if (parent !== null) this.#children.set(parent.id, (this.#children.get(parent.id) ?? 0) + more)
+  }
+
+  /** `act` as one transaction. Where it comes to nothing, or nobody knows, memory is what the database says. */
+  #change(act: () => void): void {
+    try {
+      transaction(this.db, act)
+    } catch (error) {
+      this.#load()
+      throw error
+    }
   }
 
   /** The snapshot `key`. Throws Refusal. */
@@ -66,37 +95,48 @@ export class Records {
   }
 
   find(key: string): Snapshot | null {
-    const row = this.#statements.byKey.get(key) as Row | undefined
-    return row === undefined ? null : snapshotOf(row)
+    return this.#byKey.get(key) ?? null
   }
 
   withId(id: number): Snapshot | null {
-    const row = this.#statements.byId.get(id) as Row | undefined
-    return row === undefined ? null : snapshotOf(row)
+    return this.#byId.get(id) ?? null
   }
 
   all(): Snapshot[] {
-    return (this.#statements.all.all() as Row[]).map(snapshotOf)
+    return [...this.#byId.values()]
   }
 
   /** Ids of what lies below, top first. */
   chain(id: number): number[] {
-    return (this.#statements.chain.all(id) as { id: number }[]).map((row) => row.id)
+    const ids: number[] = []
+    for (let at = this.withId(id)?.parent ?? null; at !== null; at = this.withId(at.id)?.parent ?? null) ids.push(at.id)
+    return ids
   }
 
   /** A new snapshot above `parent` (`''`: nothing). `make` lays it out on disk before it is remembered. */
   create(kind: 1 | 2, key: string, parent: string, labels: Labels, make: (made: Snapshot) => void): Snapshot {
     if (key === '') throw invalid('a snapshot needs a key')
-    const text = JSON.stringify(checkedLabels(labels))
-    return transaction(this.db, () => {
-      const below = parent === '' ? null : this.#committed(parent)
-      if (this.find(key) !== null) throw alreadyThere(`snapshot ${key}`)
-      const time = now()
-      this.#statements.insert.run(++this.#lastId, key, below?.id ?? null, kind, time, time, text)
-      const made = this.get(key)
+    const checked = checkedLabels(labels)
+    const below = parent === '' ? null : this.#committed(parent)
+    if (this.find(key) !== null) throw alreadyThere(`snapshot ${key}`)
+    const time = now()
+    const made: Snapshot = {
+      id: ++this.#lastId,
+      key,
+      parent: below === null ? null : { id: below.id, key: below.key },
+      kind,
+      created: time,
+      updated: time,
+      labels: checked,
+      usage: null,
+    }
+    this.#change(() => {
+      const text = JSON.stringify(checked)
+      this.#statements.insert.run(made.id, key, below?.id ?? null, kind, time, time, text)
+      this.#put(made)
       make(made)
-      return made
     })
+    return made
   }
 
   #committed(key: string): Snapshot {
@@ -120,40 +160,59 @@ export class Records {
 
   /** Commits. Labels replace those there were. `parent`: of one that was prepared without; `''`: as it is. */
   commit(key: string, name: string, parent: string, labels: Labels, usage: Usage): Snapshot {
-    const text = JSON.stringify(checkedLabels(labels))
-    return transaction(this.db, () => {
-      const { id, parent: before } = this.committable(key, name, parent)
-      const below = parent === '' ? before : this.#committed(parent)
-      const time = now()
+    const checked = checkedLabels(labels)
+    const active = this.committable(key, name, parent)
+    const { id, parent: before } = active
+    const below = parent === '' ? before : this.#committed(parent)
+    const time = now()
+    const committed: Snapshot = {
+      id,
+      key: name,
+      parent: below === null ? null : { id: below.id, key: below.key },
+      kind: Kind.COMMITTED,
+      created: time,
+      updated: time,
+      labels: checked,
+      usage,
+    }
+    this.#change(() => {
+      const text = JSON.stringify(checked)
       this.#statements.commit.run(name, below?.id ?? null, time, time, text, usage.inodes, usage.size, id)
-      return this.get(name)
     })
+    this.#replace(active, committed)
+    return committed
+  }
+
+  /** Keeps the place in the order. */
+  #replace(before: Snapshot, after: Snapshot): void {
+    this.#byKey.delete(before.key)
+    this.#count(before, -1)
+    this.#put(after)
   }
 
   /** Forgets the snapshot `key`: what it was. */
   remove(key: string): Snapshot {
-    return transaction(this.db, () => {
-      const found = this.get(key)
-      if (this.#statements.child.get(found.id) !== undefined)
-        throw unfit(`snapshot ${key}: cannot remove snapshot with child`)
-      this.#statements.remove.run(found.id)
-      return found
-    })
+    const found = this.get(key)
+    if ((this.#children.get(found.id) ?? 0) > 0) throw unfit(`snapshot ${key}: cannot remove snapshot with child`)
+    this.#change(() => void this.#statements.remove.run(found.id))
+    this.#drop(found)
+    this.#children.delete(found.id)
+    return found
   }
 
   /** Gives `key` the labels of `labels` that `paths` name (`labels`, `labels.NAME`); all where none is named. */
   update(key: string, labels: Labels, paths: readonly string[]): Snapshot {
-    return transaction(this.db, () => {
-      const found = this.get(key)
-      let next: Record<string, string> = { ...found.labels }
-      for (const path of paths.length === 0 ? ['labels'] : paths) {
-        if (path === 'labels') next = { ...labels }
-        else if (path.startsWith('labels.')) next[path.slice(7)] = labels[path.slice(7)] ?? ''
-        else throw invalid(`cannot update ${path} of snapshot ${key}: only labels can be`)
-      }
-      this.#statements.relabel.run(JSON.stringify(checkedLabels(next)), now(), found.id)
-      return this.get(key)
-    })
+    const found = this.get(key)
+    let next: Record<string, string> = { ...found.labels }
+    for (const path of paths.length === 0 ? ['labels'] : paths) {
+      if (path === 'labels') next = { ...labels }
+      else if (path.startsWith('labels.')) next[path.slice(7)] = labels[path.slice(7)] ?? ''
+      else throw invalid(`cannot update ${path} of snapshot ${key}: only labels can be`)
+    }
+    const updated: Snapshot = { ...found, labels: checkedLabels(next), updated: now() }
+    this.#change(() => void this.#statements.relabel.run(JSON.stringify(updated.labels), updated.updated, found.id))
+    this.#replace(found, updated)
+    return updated
   }
 
   close(): void {
@@ -161,10 +220,11 @@ export class Records {
   }
 }
 
-function snapshotOf({ parent, parentKey, labels, inodes, size, ...row }: Row): Snapshot {
+/** `keys`: of every snapshot, by id. */
+function snapshotOf({ parent, labels, inodes, size, ...row }: Row, keys: ReadonlyMap<number, string>): Snapshot {
   return {
     ...row,
-    parent: parent === null ? null : { id: parent, key: parentKey ?? '' },
+    parent: parent === null ? null : { id: parent, key: keys.get(parent) ?? '' },
     labels: JSON.parse(labels) as Labels,
     usage: inodes === null || size === null ? null : { inodes, size },
   }

@@ -10,6 +10,7 @@ import { measureTree, readLayer } from '../layers/usage.js'
 import { bindOf, formOf, type MountsMode } from '../mounts/forms.js'
 import type { Places } from '../mounts/places.js'
 import { Serial } from '../mounts/serial.js'
+import type { Spares } from '../mounts/spares.js'
 import type { Trash } from '../mounts/trash.js'
 import type { Unions } from '../mounts/unions.js'
 import { parseFilters } from '../records/filters.js'
@@ -23,6 +24,7 @@ export interface Parts {
   readonly places: Places
   readonly records: Records
   readonly unions: Unions
+  readonly spares: Spares
   readonly trash: Trash
   readonly log: Log
   readonly mode: MountsMode
@@ -43,13 +45,13 @@ export class Snapshotter {
 
   /** A new snapshot above `parent`: what to mount for it. The host mounts while the row comes to the disk. */
   async prepare(kind: typeof Kind.VIEW | typeof Kind.ACTIVE, request: PrepareRequest): Promise<MountMessage[]> {
-    const { records, places } = this.parts
+    const { records, places, spares } = this.parts
     let begun: Snapshot | null = null
     let mounts: Promise<MountMessage[]> = Promise.resolve([])
     try {
       const { id } = records.create(kind, request.key, request.parent, request.labels, (made) => {
         begun = made
-        places.make(made.id, made.parent?.id ?? null)
+        places.make(made.id, made.parent?.id ?? null, spares)
         mounts = this.#mountsOf(made)
         mounts.catch(() => {})
       })
