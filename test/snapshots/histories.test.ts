@@ -12,7 +12,8 @@ import { runHistory } from './history.js'
 const SEEDS = Number(process.env.STRATAFS_HISTORIES ?? 1)
 /** Few of them here, for a history takes long. */
 const STEPS = SEEDS > 1 ? 150 : 50
-const FIRST = Number(process.env.STRATAFS_HISTORY ?? 1)
+/** This one renames a directory of the upper, with a file in it, after layers have come and gone. */
+const FIRST = Number(process.env.STRATAFS_HISTORY ?? 10_033)
 
 for (const data of ['passthrough', 'cached'] as const)
   test(`what a snapshot keeps is what a copy keeps (${data})`, needsRoot, async (t) => {

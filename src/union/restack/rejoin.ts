@@ -51,7 +51,8 @@ function stays(u: Union, parent: Node, name: string, child: Node): boolean {
   const found = search(u, parent.dir!, name, 0)
   if (found.error !== 0 || found.type !== child.type) return false
   if (child.dir !== null) {
-    child.dir.upper = found.upper
+    // What it has in the upper is what it was, and files in it hold that very object, which a rename changes.
+    child.dir.upper ??= found.upper
     child.dir.lowers = found.lowers
     return true
   }
