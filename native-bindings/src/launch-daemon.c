@@ -1,4 +1,5 @@
 // The second half of the launcher: the background process, started and heard until its mount answers.
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,7 +138,7 @@ static int endedEarly(pid_t daemon, bool heard) {
 // A host that was on its way out took nothing: the mount gets a process of its own.
 static int hostEnded(bool heard) {
   if (!heard) return kNotMine;
-  complain("the host process ended before it had mounted: run the same command once more\n");
+  complain("the host process ended before it had answered: run the same command once more\n");
   return kFailed;
 }
 
@@ -185,13 +186,44 @@ static int confirm(const char* mountpoint, pid_t daemon, int channel) {
   return kFailed;
 }
 
-// What the background process says, each word ended by a NUL: `say TEXT` and `wait` as often as it likes; then `ready
+// ---- What a host prints for us, as src/cli/terminal/output.ts does ----
+
+// 0, or the errno with which the rest of it could not be written.
+static int writeAll(int fd, const char* text) {
+  for (size_t left = strlen(text); left > 0;) {
+    ssize_t count = write(fd, text, left);
+    if (count < 0 && errno == EAGAIN) {
+      struct pollfd ready = {fd, POLLOUT, 0};
+      poll(&ready, 1, -1);
+    } else if (count < 0 && errno != EINTR) {
+      return errno;
+    } else if (count > 0) {
+      text += count;
+      left -= (size_t)count;
+    }
+  }
+  return 0;
+}
+
+// 0, or kFailed: a full disk must not look like success.
+static int printOut(const char* text) {
+  int error = writeAll(STDOUT_FILENO, text);
+  if (error == 0) return 0;
+  char words[128];
+  snprintf(words, sizeof words, "%s", error == EIO ? "i/o error" : strerror(error));
+  words[0] = (char)tolower((unsigned char)words[0]);
+  if (error != EPIPE) complain("standard output cannot be written: %s\n", words);
+  return kFailed;
+}
+
+// What the background process says, each word ended by a NUL: `say TEXT`, `out TEXT`, `err TEXT` and `wait` as often as it likes; then `ready
 // MOUNTPOINT`, `exit STATUS`, or `other`: these arguments are the command's.
 static int hear(int channel, pid_t daemon) {
   FILE* from = fdopen(channel, "r");
   char* message = NULL;
   size_t size = 0;
   bool heard = false;
+  int lost = 0;
   while (from != NULL && getdelim(&message, &size, '\0', from) > 0) {
     const char* rest;
     if ((rest = after("say ", message)) != NULL)
@@ -199,7 +231,11 @@ static int hear(int channel, pid_t daemon) {
     else if ((rest = after("ready ", message)) != NULL)
       return confirm(rest, daemon, channel);
     else if ((rest = after("exit ", message)) != NULL)
-      return atoi(rest);
+      return atoi(rest) == 0 ? lost : atoi(rest);
+    else if ((rest = after("out ", message)) != NULL)
+      lost |= lost == 0 ? printOut(rest) : 0;
+    else if ((rest = after("err ", message)) != NULL)
+      lost |= writeAll(STDERR_FILENO, rest) == 0 ? 0 : kFailed;
     else if (strcmp(message, "other") == 0) {
       if (daemon > 0) endOf(daemon);
       fclose(from);

@@ -63,18 +63,25 @@ static void mixLimits(void) {
   for (size_t at = 0; at < sizeof wanted / sizeof *wanted; at++) {
     struct rlimit limit = {0, 0};
     getrlimit((__rlimit_resource_t)wanted[at], &limit);
+    // Node takes all that it may have when it starts, so who was started by one differs in nothing else.
+    if (wanted[at] == RLIMIT_NOFILE) limit.rlim_cur = limit.rlim_max;
     mix((const char*)&limit, sizeof limit);
   }
 }
 
 extern char** environ;
 
+// What a background process does not get (launch-daemon.c).
+static bool isOurs(const char* variable) {
+  return after(NAME "=", variable) != NULL || after("NODE_EXTRA_CA_CERTS=", variable) != NULL;
+}
+
 // What a mount's process reads from its environment. The order is the caller's, which is the same for the same program.
 static void mixEnvironment(void) {
   static const char* const wanted[] = {"STRATAFS_", "XDG_", "HOME=", "PATH=", "NODE_", "TMPDIR=", "LANG=", "LC_", NULL};
   for (char** each = environ; *each != NULL; each++)
     for (const char* const* word = wanted; *word != NULL; word++)
-      if (after(*word, *each) != NULL && after(NAME "=", *each) == NULL) mixText(*each);
+      if (after(*word, *each) != NULL && !isOurs(*each)) mixText(*each);
 }
 
 // ---- The run directory, as src/daemon/mount/run-directory.ts has it, where it is there already ----
@@ -134,11 +141,11 @@ static int connectTo(const char* stem) {
   return -1;
 }
 
-// `mount\0CWD\0NAME\0COUNT\0ARGUMENT\0…`: false where nobody takes it.
-static bool sendCall(int fd, const struct call* call, const char* here) {
+// `KIND\0CWD\0NAME\0COUNT\0ARGUMENT\0…`: false where nobody takes it.
+static bool sendCall(int fd, const char* kind, const struct call* call, const char* here) {
   FILE* to = fdopen(dup(fd), "w");
   if (to == NULL) return false;
-  fprintf(to, "mount%c%s%c%s%c%d%c", 0, here, 0, call->name, 0, call->count, 0);
+  fprintf(to, "%s%c%s%c%s%c%d%c", kind, 0, here, 0, call->name, 0, call->count, 0);
   for (int at = 0; at < call->count; at++) fwrite(call->arguments[at], 1, strlen(call->arguments[at]) + 1, to);
   return fclose(to) == 0;
 }
@@ -196,7 +203,17 @@ int askHost(const struct call* call, const char* package, const char* here, stru
   }
   if (start->lock >= 0) close(start->lock);
   start->lock = -1;
-  if (sendCall(fd, call, here)) return hearHost(fd);
+  if (sendCall(fd, "mount", call, here)) return hearHost(fd);
+  close(fd);
+  return kNotMine;
+}
+
+int askHostToRun(const struct call* call, const char* package, const char* here) {
+  char stem[PATH_MAX];
+  if (isUnwanted(call) || !findStem(package, stem)) return kNotMine;
+  int fd = connectTo(stem);
+  if (fd < 0) return kNotMine;
+  if (sendCall(fd, "run", call, here)) return hearHost(fd);
   close(fd);
   return kNotMine;
 }

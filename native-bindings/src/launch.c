@@ -105,6 +105,14 @@ static bool looksLikeMount(const struct call* call) {
   return onlyKnown(call->arguments, programOptions, programFlags);
 }
 
+// Commands about a mount that is there, which its host may carry out (src/cli/snapshot/hosted-words.ts reads them).
+static bool looksHosted(const struct call* call) {
+  if (call->count < 3) return false;
+  const char* verb = call->arguments[1];
+  if (strcmp(call->arguments[0], "branch") == 0) return strcmp(verb, "create") == 0;
+  return strcmp(call->arguments[0], "snapshot") == 0 && (strcmp(verb, "create") == 0 || strcmp(verb, "restore") == 0);
+}
+
 int main(int argc, char** argv) {
   if (argc > 2 && strcmp(argv[1], KEEP) == 0) return keep(argv + 2);
   int fd;
@@ -122,6 +130,10 @@ int main(int argc, char** argv) {
   struct call call = {slash == NULL ? called : slash + 1, argc > 0 ? argc - 1 : 0, argc > 0 ? argv + 1 : argv};
   char here[PATH_MAX];
   // Of a directory that was removed the command speaks in its own words.
+  if (looksHosted(&call) && getcwd(here, sizeof here) != NULL) {
+    int told = askHostToRun(&call, root, here);
+    return told == kNotMine ? becomeCommand(&call) : told;
+  }
   bool isFast = looksLikeMount(&call) && getcwd(here, sizeof here) != NULL && access(background, R_OK) == 0;
   struct node started = {node, background};
   struct host host;

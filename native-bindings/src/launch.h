@@ -47,6 +47,9 @@ struct host {
 // Has a host make the mount, and asks that. The status to end with, or kNotMine: there is none that would.
 int askHost(const struct call* call, const char* package, const char* here, struct host* start);
 
+// Has a host that is there carry out a command, and says what that says. The status to end with, or kNotMine.
+int askHostToRun(const struct call* call, const char* package, const char* here);
+
 // After `launch`: takes the lock away where no host came to be.
 void forgetHost(const struct host* host);
 

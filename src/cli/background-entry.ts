@@ -7,7 +7,7 @@ import { closeSync, writeSync } from 'node:fs'
 import { StratafsError } from '../base/failure.js'
 import { sourceStack } from '../base/source-stack.js'
 import { enginePool } from '../daemon/engine/engine-pool.js'
-import { Host } from '../daemon/host/host.js'
+import { Host, type HostCalls } from '../daemon/host/host.js'
 import type { HostCall } from '../daemon/host/host-line.js'
 import { keeper, RESUME } from '../daemon/keeper/keeper.js'
 import { type BackgroundReport, serveInBackground } from '../daemon/process/background-mount.js'
@@ -29,6 +29,11 @@ import { Exit } from './terminal/errors.js'
 
 const LAUNCHER = 3
 let isHeard = true
+const calls: HostCalls = {
+  prepare: (call) => prepare(call),
+  // Loaded when somebody asks for it.
+  run: async (call, say) => (await import('./snapshot/hosted-run.js')).runHosted(call, say),
+}
 
 async function main(): Promise<void> {
   const socket = takeHostSocket()
@@ -43,7 +48,7 @@ async function main(): Promise<void> {
   const order = { ...mount, journal: stderrIsJournal() }
   const waiter = { say: (words: string) => void tell(`say ${words}`), isWanted: () => tell('wait') }
   // Others find the host before this mount answers. The engine's thread takes longer to load.
-  const host = socket === null ? null : await Host.begin(socket, (call) => prepare(call))
+  const host = socket === null ? null : await Host.begin(socket, calls)
   if (typeof host === 'string') tell(`say each mount gets a process of its own here: ${host}`)
   process.exit(await served(serveInBackground(order, report, waiter), host))
 }
@@ -77,7 +82,7 @@ async function resumeAll(socket: string | null): Promise<number> {
       order.legacy?.kept.end()
     }
   })
-  const host = socket === null ? null : await Host.follow(socket, prepare)
+  const host = socket === null ? null : await Host.follow(socket, calls)
   if (host === null) await Promise.all(serving)
   else {
     await Promise.all(serving.map((each) => host.serve(each)))

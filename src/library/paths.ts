@@ -2,8 +2,9 @@
  * What all of the library's functions share: its error, and the ways in and out for paths, which callers hand in as
  * strings or buffers and the inside carries as latin1.
  */
-import { readlinkSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { posix } from 'node:path'
+import { callersDirectory } from '../base/caller.js'
 import { type FailureCode, StratafsError } from '../base/failure.js'
 import { fromText, pathBytes, shown } from '../base/text.js'
 import { askDaemon } from '../daemon/control/control-client.js'
@@ -29,7 +30,7 @@ export function toText(path: Path): string {
 /** `path` from the current directory, latin1. */
 export function absolute(path: Path): string {
   const given = toBytes(path)
-  return given.startsWith('/') ? given : `${readlinkSync('/proc/self/cwd', 'latin1')}/${given}`
+  return given.startsWith('/') ? given : `${callersDirectory()}/${given}`
 }
 
 /** `path` absolute and without links, latin1; the last component may be missing. */

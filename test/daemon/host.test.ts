@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { askDaemon } from '../../src/daemon/control/control-client.js'
@@ -93,6 +93,43 @@ describe('one host for many mounts', needsRoot, () => {
     assert.equal(states(space).filter(({ pid }) => pid === host).length, 1)
   })
 
+  it('carries out commands about snapshots, with the words of a process of their own', async (t) => {
+    const space = hosted(t)
+    assert.equal(space.launch(...mountOf(space, '1')).status, 0)
+    for (const name of ['try', 'two', 'here']) mkdirSync(join(space.root, name))
+    t.after(() => {
+      for (const name of ['try', 'two', 'here']) spawnSync('umount', ['-l', join(space.root, name)])
+    })
+    const both = (...args: string[]) => {
+      const env = { ...space.env, STRATAFS_HOST: 'off' }
+      const apart = spawnSync(LAUNCH, args, { cwd: space.root, encoding: 'utf8', env, timeout: 60_000 })
+      const { status, stdout, stderr } = space.launch(...args)
+      assert.deepEqual([status, stdout, stderr], [apart.status, apart.stdout, apart.stderr])
+      return { status, stdout, stderr }
+    }
+    const told = (...args: string[]) => {
+      const { status, stdout, stderr } = space.launch(...args)
+      return [status, stdout, stderr]
+    }
+    assert.deepEqual(told('snapshot', 'create', 'm1', 'one', '-m', 'a message'), [0, 'one\n', ''])
+    assert.match(String(both('snapshot', 'create', 'm1', 'one').stderr), /no snapshot of m1: there is a snapshot one/)
+    assert.equal(both('snapshot', 'create', 'nowhere').status, 1)
+    assert.equal(both('snapshot', 'create', 'm1', '--message').status, 2)
+    assert.match(String(both('snapshot', 'restore', '--help').stdout), /go back to a snapshot/)
+    writeFileSync(join(space.root, 'm1/since'), '')
+    assert.deepEqual(told('snapshot', 'restore', 'm1', 'one'), [0, 'before-restore-one\n', ''])
+    assert.equal(existsSync(join(space.root, 'm1/since')), false)
+    assert.deepEqual(told('branch', 'create', 'm1', 'try', 'try', '--from', 'before-restore-one'), [0, '', ''])
+    assert.equal(existsSync(join(space.root, 'try/since')), true)
+    const made = JSON.parse(String(space.launch('branch', 'create', 'm1', 'two', 'two', '--json').stdout))
+    assert.deepEqual([made.name, made.mounted, made.mountpoint], ['two', true, join(space.root, 'two')])
+    assert.match(String(both('branch', 'create', 'm1', 'two', 'here').stderr), /there is a branch two already/)
+    assert.deepEqual(await run(space, 'branch', 'create', 'm1', 'here', 'here'), ['wait', 'exit 0'])
+    assert.deepEqual(await run(space, 'snapshot', 'create', 'm1', 'last'), ['wait', 'out last\n', 'exit 0'])
+    assert.deepEqual(await run(space, 'snapshot', 'list', 'm1'), ['wait', 'other'])
+    assert.equal(pids(space).length, 1)
+  })
+
   it('is not used where a mount is to have a process of its own', (t) => {
     const space = hosted(t)
     assert.equal(space.launch(...mountOf(space, '1')).status, 0)
@@ -177,7 +214,7 @@ describe('one host for many mounts', needsRoot, () => {
     assert.equal(await eventually(isHeld, 5_000), true)
     const module = new URL('../../src/daemon/host/host.js', import.meta.url).href
     const follows = `const { Host } = await import('${module}')
-      process.exit((await Host.follow('${path}', () => null)) === null ? 1 : 0)`
+      process.exit((await Host.follow('${path}', { prepare: () => null, run: async () => null })) === null ? 1 : 0)`
     const child = spawn(process.execPath, ['--input-type=module', '-e', follows], { env: space.env, stdio: 'inherit' })
     assert.equal(await ended(child), 0)
     if (looking.exitCode === null) await ended(looking)
@@ -197,6 +234,16 @@ describe('one host for many mounts', needsRoot, () => {
     assert.equal(readFileSync(join(space.root, 'm1/kept'), 'utf8'), 'kept\n')
   })
 })
+
+/** What the host says to a command that it is to carry out. */
+async function run(space: Workspace, ...args: string[]): Promise<string[]> {
+  const socket = readdirSync(space.runDirectory).find((file) => /^host\..*sock$/.test(file))!
+  const line = connect(join(space.runDirectory, socket))
+  line.write(`run\0${space.root}\0stratafs\0${args.length}\0${args.map((word) => `${word}\0`).join('')}`)
+  let text = ''
+  for await (const chunk of line) text += String(chunk)
+  return text.split('\0').slice(0, -1)
+}
 
 /** Asks and keeps the line open, as whoever holds a mount does. */
 function askAndKeep(socket: string, request: Parameters<typeof askDaemon>[1]) {

@@ -5,6 +5,7 @@
  */
 import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { caller } from '../../base/caller.js'
 import { errorWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 
@@ -49,7 +50,12 @@ export function outputColumns(): number {
 }
 
 /** Null once everything is written, else why not. */
-function writeAll(fd: number, text: string | Uint8Array): unknown {
+function writeAll(fd: 1 | 2, text: string | Uint8Array): unknown {
+  const other = caller.getStore()
+  if (other !== undefined) {
+    other.print(fd, text)
+    return null
+  }
   let rest = typeof text === 'string' ? Buffer.from(text, 'utf8') : text
   while (rest.length > 0) {
     try {

@@ -14,10 +14,15 @@ export interface HostCall {
   readonly args: readonly string[]
 }
 
+/** Says one word to the caller; false where it has gone. */
+export type Say = (word: string) => boolean
+
 export type HostRequest =
-  /** `defer`: the mount gets its engine when somebody asks it something. */
   | { readonly kind: 'mount'; readonly call: HostCall }
+  /** The mount gets its engine when somebody asks it something. */
   | { readonly kind: 'defer'; readonly call: HostCall }
+  /** A command about mounts that are there. */
+  | { readonly kind: 'run'; readonly call: HostCall }
   /** As `defer`, for a mount that stands: its device has come over the channel `token`. */
   | { readonly kind: 'take'; readonly token: string; readonly call: HostCall }
   /** What comes from now on are devices, for calls of another connection. */
@@ -124,7 +129,8 @@ function parse(text: string): { readonly request: HostRequest; readonly rest: st
   const length = 4 + countOf(count)
   const args = words.slice(4, length)
   if (kind === 'take') return taken(length, { kind, token: first, call: { cwd: '/', name, args } })
-  return kind === 'mount' || kind === 'defer' ? taken(length, { kind, call: { cwd: first, name, args } }) : null
+  if (kind !== 'mount' && kind !== 'defer' && kind !== 'run') return null
+  return taken(length, { kind, call: { cwd: first, name, args } })
 }
 
 function countOf(word: string | undefined): number {

@@ -21,7 +21,7 @@ import { giveBackSoon } from './give-back.js'
 import { HostChannels } from './host-channels.js'
 import { askHost, type HostStatus, type UpgradeAnswer } from './host-client.js'
 import { HostDeferred } from './host-deferred.js'
-import { type HostCall, HostLine, type HostRequest } from './host-line.js'
+import { type HostCall, HostLine, type HostRequest, type Say } from './host-line.js'
 import { isApart, leaveCaller, leaveNothing } from './own-place.js'
 import { peerObstacle } from './peer.js'
 import { handleOf } from './socket-handle.js'
@@ -48,12 +48,23 @@ type PrepareCall = (call: HostCall) => {
   readonly warnings: readonly string[]
 } | null
 
+/** Carries out a command for the caller: its exit code; null: the call is the command's. */
+type RunCall = (call: HostCall, say: Say) => Promise<number | null>
+
+/** What a host does with calls. */
+export interface HostCalls {
+  readonly prepare: PrepareCall
+  readonly run: RunCall
+}
+
 export class Host {
   /** No mount is left, and none will come. */
   readonly ended: Promise<void>
   #end: () => void = () => {}
   #active = 0
   #hasServed = false
+  /** Commands that are being carried out. */
+  #running = 0
   #waiting: NodeJS.Timeout | null = null
   #isClosing = false
   readonly #deferred = new HostDeferred()
@@ -63,7 +74,7 @@ export class Host {
    * Listens on `path`, where nobody else does: the caller holds the lock beside it. Why not, where that cannot be had:
    * then this process serves its own mount alone.
    */
-  static async begin(path: string, prepare: PrepareCall): Promise<Host | string> {
+  static async begin(path: string, calls: HostCalls): Promise<Host | string> {
     const stays = await leaveCaller()
     if (stays !== null) return stays
     rmSync(path, { force: true })
@@ -72,7 +83,7 @@ export class Host {
       server.once('error', () => resolve(false))
       server.listen(path, () => resolve(true))
     })
-    const host = new Host(server, path, prepare)
+    const host = new Host(server, path, calls)
     if (!(await listens)) return `its socket ${path} cannot be made`
     keeper.socket = path
     enginePool.allowMany()
@@ -80,12 +91,12 @@ export class Host {
   }
 
   /** The same in a process that follows a host which has died; null where another one has begun meanwhile. */
-  static async follow(path: string, prepare: PrepareCall): Promise<Host | null> {
+  static async follow(path: string, calls: HostCalls): Promise<Host | null> {
     const lock = await takeLockSoon(path)
     if (lock === 'busy') return null
     // One that is dying lets itself be connected to, and answers nothing.
     const isThere = (await askHost<HostStatus>(path, 'status')) !== null
-    const host = isThere ? null : await Host.begin(path, prepare)
+    const host = isThere ? null : await Host.begin(path, calls)
     native.close(lock)
     return host instanceof Host ? host : null
   }
@@ -93,7 +104,7 @@ export class Host {
   private constructor(
     private readonly server: Server,
     private readonly path: string,
-    private readonly prepare: PrepareCall,
+    private readonly calls: HostCalls,
   ) {
     this.ended = new Promise((resolve) => {
       this.#end = resolve
@@ -124,6 +135,7 @@ export class Host {
     if (request.kind === 'mount') await this.serve(this.#mount(request.call, line))
     else if (request.kind === 'defer' || request.kind === 'take') await this.#mountsDeferred(request, line)
     else if (request.kind === 'channel') this.#channels.open(request.token, line)
+    else if (request.kind === 'run') await this.#run(request.call, line)
     else if (request.kind === 'status') line.end(JSON.stringify(this.#status()))
     else if (request.kind === 'upgrade') line.end(JSON.stringify(await this.#makeWay(request.format, request.command)))
     else await this.#stop(line)
@@ -137,9 +149,11 @@ export class Host {
     const why =
       other !== null
         ? `a mount cannot be handed over: ${other}; unmount, and mount again`
-        : alone > 0
-          ? `${alone} of its mounts end with it: mount them with -o recover=on, or unmount them first`
-          : null
+        : this.#running > 0
+          ? 'it is carrying out a command; try again'
+          : alone > 0
+            ? `${alone} of its mounts end with it: mount them with -o recover=on, or unmount them first`
+            : null
     const stays = why ?? (await keeper.makeWay(command))
     if (stays !== null) return { refused: stays, pid }
     setTimeout(() => {
@@ -150,7 +164,7 @@ export class Host {
   }
 
   async #mount(call: HostCall, line: HostLine): Promise<number> {
-    const prepared = this.prepare(call)
+    const prepared = this.calls.prepare(call)
     if (prepared === null) {
       line.end('other')
       return 1
@@ -183,7 +197,7 @@ export class Host {
   #mountsOne(request: Deferral, line: HostLine): boolean {
     const { kind, call } = request
     const device = kind === 'take' ? this.#channels.take(request.token) : null
-    const prepared = this.prepare(call)
+    const prepared = this.calls.prepare(call)
     const mayWait = prepared !== null && mayBeDeferred(prepared.plan)
     if (kind === 'take' && (!mayWait || device === null)) {
       device?.close()
@@ -192,6 +206,24 @@ export class Host {
     } else if (!mayWait) void this.serve(this.#mount(call, line))
     else void this.serve(this.#deferred.serve(prepared, line, device))
     return mayWait || kind === 'take'
+  }
+
+  /**
+   * A mount that waits for its engine is answered by this very thread, which must not ask it anything then: the command
+   * is a process of its own.
+   */
+  async #run(call: HostCall, line: HostLine): Promise<void> {
+    this.#running++
+    try {
+      const isFree = this.#deferred.mountpoints.length === 0
+      // From now on it must not be carried out twice.
+      if (isFree) line.say('wait')
+      const code = isFree ? await this.calls.run(call, (word) => line.say(word)) : null
+      line.end(code === null ? 'other' : `exit ${code}`)
+    } finally {
+      this.#running--
+      if (this.#active === 0 && this.#waiting === null) this.#rest()
+    }
   }
 
   #status(): HostStatus {
@@ -222,7 +254,7 @@ export class Host {
   }
 
   #close(): void {
-    if (this.#isClosing || this.#active > 0) return
+    if (this.#isClosing || this.#active > 0 || this.#running > 0) return
     const lock = takeLock(this.path)
     if (lock === 'busy') {
       this.#waiting = setTimeout(() => this.#close(), BUSY_MS)

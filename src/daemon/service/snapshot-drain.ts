@@ -2,7 +2,7 @@
  * What has to be quiet before a mount's upper is frozen: pages that programs have written go out, and what is being
  * copied up comes to its end.
  */
-import { open } from 'node:fs/promises'
+import { open, statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
@@ -80,5 +80,7 @@ export async function whenQuiet(
 export async function writeOut({ engine }: SnapshotMount, pages: number): Promise<number | null> {
   const before = await engine.ask({ what: 'written' })
   await native.syncfsBeside(pages)
+  // From Linux 6.16 on that waits for none of the requests that it sends. This one is answered after all of them.
+  await statfs(`/proc/self/fd/${pages}`)
   return (await engine.ask({ what: 'written' })) === before ? (before as number) : null
 }
