@@ -216,8 +216,8 @@ static int printOut(const char* text) {
   return kFailed;
 }
 
-// What the background process says, each word ended by a NUL: `say TEXT`, `out TEXT`, `err TEXT` and `wait` as often as it likes; then `ready
-// MOUNTPOINT`, `exit STATUS`, or `other`: these arguments are the command's.
+// What the background process says, each word ended by a NUL: `say TEXT`, `out TEXT`, `err TEXT` and `wait` as often as
+// it likes; then `ready MOUNTPOINT`, `exit STATUS`, or `other`: these arguments are the command's.
 static int hear(int channel, pid_t daemon) {
   FILE* from = fdopen(channel, "r");
   char* message = NULL;

@@ -1,7 +1,7 @@
 /**
  * Commands that a host carries out for the launcher, so that no Node is started for them: `snapshot create`, `snapshot
- * restore` and `branch create` in their plain spellings, read without yargs. Whatever could mean something else to yargs
- * is left to the command. Pure.
+ * restore` and `branch create` in their plain spellings, read without yargs. Whatever could mean something else to
+ * yargs is left to the command. Pure.
  */
 
 /** A call, read; latin1. Paths are as they were given. */
