@@ -1,13 +1,14 @@
 /**
  * One column of attach cases as tests: plays them in a child with namespaces of its own, then tells each as a test.
  * What a machine cannot do is a skip with the reason. STRATAFS_ATTACH=full plays every case and keeps what came of it
- * for the page; STRATAFS_ATTACH_ONLY=text plays only cases whose `family: name` holds the text.
+ * for the page; STRATAFS_ATTACH_ONLY=text plays only cases whose `family: name` holds the text, and
+ * STRATAFS_ATTACH_OPTIONS=engine=hybrid plays them with these mount options beside those that a runtime gives.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { checkoutRoot } from '../../scripts/checkout.js'
 import { notInstalled } from '../tools/installed.js'
@@ -19,6 +20,7 @@ import type { Column } from './scene.js'
 const root = checkoutRoot()
 const full = process.env.STRATAFS_ATTACH === 'full'
 const only = process.env.STRATAFS_ATTACH_ONLY ?? ''
+const options = process.env.STRATAFS_ATTACH_OPTIONS ?? ''
 
 /** Where the results lie until the page is made. */
 const resultsDirectory = join(root, 'dist/attach')
@@ -44,10 +46,20 @@ function run(program: string, words: readonly string[], timeout: number): void {
   assert.equal(said.status, 0, `${program} ${words.slice(0, 12).join(' ')}: ${said.stdout}${said.error ?? ''}`)
 }
 
+/** Puts a script in place of a program, which hands `-o` on with more options in front of those that were given. */
+function wrap(program: string): void {
+  const itself = join(dirname(program), 'itself', basename(program))
+  mkdirSync(dirname(itself))
+  renameSync(program, itself)
+  const words = `for word; do [ "$last" = -o ] && word=${options},$word; words+=("$word"); last=$word; done`
+  writeFileSync(program, `#!/bin/bash\nlast='' words=()\n${words}\nexec ${itself} "\${words[@]}"\n`, { mode: 0o755 })
+}
+
 function play(column: Column, room: string): Outcome[] {
   if (column === 'stratafs') {
     const install = ['--prefix', join(room, 'install'), '--as-fuse-overlayfs', join(room, 'install/alias')]
     run('bash', [join(root, 'scripts/install.sh'), ...install], 300_000)
+    if (options !== '') for (const name of ['bin/stratafs', 'alias/fuse-overlayfs']) wrap(join(room, 'install', name))
   }
   const result = join(room, 'result.json')
   const child = [process.execPath, join(root, 'dist/test/attach/play.js')]
@@ -59,7 +71,7 @@ function play(column: Column, room: string): Outcome[] {
 }
 
 function save(column: Column, outcomes: readonly Outcome[]): void {
-  if (!full || only !== '') return
+  if (!full || only !== '' || options !== '') return
   mkdirSync(resultsDirectory, { recursive: true })
   writeFileSync(join(resultsDirectory, `${column}.json`), `${JSON.stringify({ column, outcomes }, null, 1)}\n`)
 }

@@ -80,6 +80,32 @@ test('a mount by engine=hybrid is an overlay, and what asks about it looks past 
 })
 
 test(
+  'a runtime that asks for the same mount again where it stands gets it twice, and takes it away twice',
+  skip,
+  (t) => {
+    const w = scene(t)
+    const options = `${w.options},engine=hybrid`
+    const asRuntime = () => w.run('-o', options, w.merged)
+    const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8').split(` ${w.merged} `).length - 1
+    for (const _ of [1, 2]) assert.deepEqual([asRuntime().status, asRuntime().stderr], [0, ''])
+    assert.equal(mounts(), 4)
+    writeFileSync(join(w.merged, 'new'), 'new')
+    const [pid] = daemonPids(w.runDirectory)
+    for (const left of [3, 2]) {
+      unmount(w)
+      assert.equal(mounts(), left)
+    }
+    assert.equal(readFileSync(join(w.merged, 'new'), 'utf8'), 'new')
+    assert.match(w.run('mount', '-o', options, w.merged).stderr, /is in use by another mount/, 'a person is told')
+    assert.match(w.run('-o', options.replace(':', '/../base:'), w.merged).stderr, /is in use by another mount/)
+    unmount(w)
+    unmount(w)
+    assert.equal(mounts(), 0)
+    assert.ok(isGone(pid!))
+  },
+)
+
+test(
   'when its daemon dies, what is warm, what is open and the upper go on; it is unmounted as ever',
   skip,
   async (t) => {

@@ -89,7 +89,8 @@ export function prepareMount(request: MountRequest): Prepared | StratafsError {
   const settings = { ...parsed.settings, trace: parsed.settings.trace || request.trace }
   const { cwd } = request.context
   const mountpoint = request.mountpoint.startsWith('/') ? request.mountpoint : `${cwd}/${request.mountpoint}`
-  const plan: MountPlan = { config, settings, options, mountpoint }
+  const again = request.context.strict ? {} : { mayStand: true as const }
+  const plan: MountPlan = { config, settings, options, mountpoint, ...again }
   const warnings = [...parsed.warnings, ...withoutRoot(settings)]
   return { plan, warnings, here: request.foreground || settings.trace }
 }

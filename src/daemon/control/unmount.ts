@@ -9,6 +9,7 @@ import { Errno } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { detach } from '../mount/mounter.js'
+import { mountedNow } from '../mount/mountinfo.js'
 import { copiesOf, isInNamespaceOf, processes } from '../mount/namespaces.js'
 import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
 import { untilGone } from './control-client.js'
@@ -39,7 +40,13 @@ export async function unmount(path: string, lazy: boolean, notice: Notice): Prom
     const why = `${shown(path)} is in use: a program has a file or its current directory in it`
     return new StratafsError(why, 'IN_USE', `end it (\`fuser -vm ${shown(path)}\` names it), or use --lazy`)
   }
-  return lazy || target.daemon === null ? sweep() : waitForEnd(target.daemon, notice)
+  if (lazy || target.daemon === null) return sweep()
+  return isStillOn(target.path, target.daemon) ? null : waitForEnd(target.daemon, notice)
+}
+
+/** Whether it was mounted there more than once (daemon/hybrid/again.ts). */
+function isStillOn(path: string, { state }: FoundMount): boolean {
+  return mountedNow(path)?.device === state.device
 }
 
 /** Removes what dead daemons left. */

@@ -65,6 +65,8 @@ export interface MountPlan {
   readonly mountpoint: string
   /** The option words as they were given, for inspect. */
   readonly options: readonly string[]
+  /** The same mount may stand there already: then it is mounted once more, where the engine is hybrid. */
+  readonly mayStand?: true
   /** It is mounted already, and the paths are resolved (daemon/deferred). */
   readonly begun?: BegunConnection
 }

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8'
 import { StratafsError } from '../../base/failure.js'
 import type { Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
+import { mountAgain } from '../hybrid/again.js'
 import type { Waiter } from '../mount/lock-wait.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import type { Legacy } from '../service/legacy.js'
@@ -61,8 +62,9 @@ export async function runDaemon(plan: MountPlan, voice: DaemonVoice): Promise<nu
   const service = await (legacy === undefined ? MountService.start(plan, told) : MountService.resume(legacy, told))
   if (service instanceof StratafsError) {
     signals.forget()
-    await voice.ready(service)
-    return 1
+    const again = mayBeFollowed && service.code === 'IN_USE' ? mountAgain(plan) : null
+    await voice.ready(again === null ? service : { mountpoint: again, notice: null })
+    return again === null ? 1 : 0
   }
   const { mountpoint, device, config } = service.state
   signals.serve(service)
