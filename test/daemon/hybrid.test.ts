@@ -90,7 +90,6 @@ test(
     for (const _ of [1, 2]) assert.deepEqual([asRuntime().status, asRuntime().stderr], [0, ''])
     assert.equal(mounts(), 4)
     writeFileSync(join(w.merged, 'new'), 'new')
-    const [pid] = daemonPids(w.runDirectory)
     for (const left of [3, 2]) {
       unmount(w)
       assert.equal(mounts(), left)
@@ -101,7 +100,8 @@ test(
     unmount(w)
     unmount(w)
     assert.equal(mounts(), 0)
-    assert.ok(isGone(pid!))
+    mount(w, `${w.options},engine=fuse`)
+    unmount(w)
   },
 )
 
