@@ -65,9 +65,11 @@ look past the overlay: what lies in the upper is read on disk. \`unmount\`, or u
   works. The upper cannot be mounted again before that.
 - An upper is read as kernel overlayfs reads it: \`.wh.NAME\` and fuse-overlayfs's opaque mark mean nothing in it. Those
   of lower layers are heeded.
-- podman and buildah know a mount program's mount by statfs, which has to say FUSE; a kernel overlay says overlay.
-  \`podman run\` works. What mounts a container a second time while it is mounted (\`podman build\`, \`buildah\` with RUN)
-  is refused that, and needs engine=fuse.
+- podman and buildah hold a mount program's directory for mounted only where statfs says FUSE, and a kernel overlay
+  says overlay ([decision 55](decisions/0055-podman-over-hybrid.md)). What they need twice they have mounted twice, and
+  unmount twice: a further mount of the same overlay lies on top meanwhile. So \`podman build\` and \`buildah\` work with
+  podman up to 4.9. From 5.0 on they fail in putting a new directory in place of one that is still mounted, and need
+  engine=fuse: \`podman run\` alone works. \`stratafs mount\`, by a person, is refused a second mount as ever.
 - Counters (\`stats\`) are those of the lower union. Over an image nobody asks it anything.
 
 ## The metadata image
