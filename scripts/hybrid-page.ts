@@ -162,7 +162,7 @@ function page(): string {
     '',
     ...listed(imageLimits),
     '',
-    'In a user namespace (column `hybrid-user`, whose last families were not played to their end) also:',
+    'In a user namespace (column `hybrid-user`) also:',
     '',
     ...listed(userLimits),
     '',

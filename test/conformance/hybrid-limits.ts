@@ -143,10 +143,7 @@ export const imageLimits: readonly Limit[] = [
   },
 ]
 
-/**
- * What it does otherwise in a user namespace, beside those of root. The last families of that column were not played to
- * their end.
- */
+/** What it does otherwise in a user namespace, beside those of root. */
 export const userLimits: readonly Limit[] = [
   {
     id: 'redirects',
@@ -170,6 +167,7 @@ export const userLimits: readonly Limit[] = [
       'names: names that are not UTF-8 are kept byte by byte',
       'persistence: a mixed session reads the same after a remount: content, modes, times, links',
       'persistence: everything is found again, and right, after drop_caches',
+      'layers changed while unmounted: a working directory keeps its path when it and its parents cannot be removed',
     ],
   },
   {

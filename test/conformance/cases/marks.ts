@@ -13,8 +13,8 @@ const diskCases: Case[] = [
     name: 'a copied-up file lies in the upper with content, mode, owner and mtime',
     needs: ['layers'],
     lowers: [{ 'd/f': file('content', { mode: 0o4750 }) }],
-    run({ fs, disk, upper }) {
-      const { uid, gid } = fs.stat('d/f')
+    run({ fs, disk, lowers, upper }) {
+      const { uid, gid } = disk.stat(`${lowers[0]}/d/f`)
       fs.chmod('d/f', 0o4751)
       assert.equal(disk.read(`${upper}/d/f`), 'content')
       shows(disk.stat(`${upper}/d/f`), { mode: 0o4751, mtime: PLANTED, uid, gid })
