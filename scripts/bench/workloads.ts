@@ -110,18 +110,6 @@ function smallFiles(medium: Medium, target: number): Workload {
   return { lowers: nothing, medium, steps: [{ measure, run: work }] }
 }
 
-const CYCLES = 16_000
-const CYCLE =
-  'mkdir $p = shift or die; for (1 .. shift) { open F, ">", "$p/f" or die; print F "x"; close F; unlink "$p/f" or die }'
-
-/** What takes the kernel ten microseconds or so, over and over: nothing hides what a mount adds to each. */
-function cycles(processes: number, target: number): Workload {
-  const by = processes === 1 ? 'one process' : `${processes} processes`
-  const title = `a file created, written and removed, ${CYCLES.toLocaleString('en')} times by ${by}, on disk`
-  const run = `seq ${processes} | xargs -P ${processes} -I{} perl -e '${CYCLE}' "$M/c{}" ${CYCLES / processes}`
-  return { lowers: nothing, medium: 'disk', steps: [{ measure: seconds(`cycles-${processes}`, title, target), run }] }
-}
-
 /** usr/share of a root filesystem: what a big source tree looks like to git. */
 function git(medium: Medium, target: number): Workload {
   const prepare =
@@ -285,8 +273,6 @@ export function stepWorkloads(sizes: Sizes): Workload[] {
     ...bigData(sizes),
     smallFiles('disk', 1.4),
     smallFiles('tmpfs', 7),
-    cycles(1, 6),
-    cycles(8, 10),
     git('disk', 1.6),
     git('tmpfs', 3),
     dpkg,
