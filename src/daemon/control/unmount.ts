@@ -9,7 +9,7 @@ import { Errno } from '../../base/errno.js'
 import { StratafsError } from '../../base/failure.js'
 import { shown } from '../../base/text.js'
 import { detach } from '../mount/mounter.js'
-import { mountedNow } from '../mount/mountinfo.js'
+import { deviceOn } from '../mount/mountinfo.js'
 import { copiesOf, isInNamespaceOf, processes } from '../mount/namespaces.js'
 import { type FoundMount, isAlive, listMounts, type MountState, ownPidNamespace } from '../mount/run-directory.js'
 import { untilGone } from './control-client.js'
@@ -46,7 +46,7 @@ export async function unmount(path: string, lazy: boolean, notice: Notice): Prom
 
 /** Whether it was mounted there more than once (daemon/hybrid/again.ts). */
 function isStillOn(path: string, { state }: FoundMount): boolean {
-  return mountedNow(path)?.device === state.device
+  return deviceOn(path) === state.device
 }
 
 /** Removes what dead daemons left. */

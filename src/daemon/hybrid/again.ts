@@ -7,7 +7,7 @@ import { StratafsError } from '../../base/failure.js'
 import { native } from '../../syscalls/native.js'
 import type { UnionConfig } from '../../union/context/config.js'
 import { checkPlan } from '../mount/checks.js'
-import { mountedNow } from '../mount/mountinfo.js'
+import { mountedOn, readMounts } from '../mount/mountinfo.js'
 import { listMounts } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
 import { attachMount } from './overlay.js'
@@ -18,7 +18,7 @@ export function mountAgain(plan: MountPlan): string | null {
   const checked = checkPlan(plan)
   if (checked instanceof StratafsError) return null
   const { mountpoint, config } = checked
-  const top = mountedNow(mountpoint)
+  const top = mountedOn(mountpoint, readMounts())
   const isIt = listMounts().some(
     ({ state }) =>
       state.hybrid === true &&
