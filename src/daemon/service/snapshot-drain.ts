@@ -80,7 +80,7 @@ export async function whenQuiet(
 export async function writeOut({ engine }: SnapshotMount, pages: number): Promise<number | null> {
   const before = await engine.ask({ what: 'written' })
   await native.syncfsBeside(pages)
-  // From Linux 6.16 on that waits for none of the requests that it sends. This one is answered after all of them.
+  // That waits for none of the requests that it sends (seen on Linux 6.18). This one is answered after all of them.
   await statfs(`/proc/self/fd/${pages}`)
   return (await engine.ask({ what: 'written' })) === before ? (before as number) : null
 }
