@@ -30,6 +30,7 @@
         "src/usage-walk.cc",
         "src/allocation.cc",
         "src/shared.cc",
+        "src/guard.cc",
         "src/device.cc",
         "src/device-class.cc"
       ],

@@ -325,6 +325,49 @@ export interface Native {
    * An empty `fds`: descriptors that come along are let go of.
    */
   receiveFds(socket: number, bytes: Uint8Array, fds: Int32Array, peek: boolean, wait: boolean): number
+  /** Starts the process that keeps descriptors open when this one dies (guard.cc), where there is none. 0, -errno. */
+  startGuard(): number
+  /**
+   * `fd`, which stays open until `unguard`, outlives this process: it is sent into `socket` then, with the nodeid. The
+   * number of its place, or -1: there is no guard, or no room.
+   */
+  guardFd(socket: number, nodeid: number, fd: number): number
+  unguard(place: number): number
+  /** The number of what `tellSlot` writes to: the state's header, its counts to take back (journal.ts); or -errno. */
+  openLedger(header: Uint8Array, log: Uint8Array): number
+  closeLedger(ledger: number): number
+  /** The `at`th chunk of slots (slots.ts). */
+  addChunk(ledger: number, at: number, chunk: Uint8Array): number
+  /**
+   * The kernel is about to be told of a node the `lookups`-th time, which is noted to be taken back. With `id` 0 that
+   * is all; else the slot is written, of which the name has to fit (24 bytes).
+   */
+  tellSlot(
+    ledger: number,
+    slot: number,
+    id: number,
+    parent: number,
+    ino: number,
+    flags: number,
+    lookups: number,
+    name: string,
+  ): number
+  /** Writes a slot of the state (src/union/state/slots.ts) into a chunk of slots; the nodeid comes last. 0, -errno. */
+  writeSlot(
+    chunk: Uint8Array,
+    index: number,
+    id: number,
+    parent: number,
+    ino: number,
+    flags: number,
+    lookups: number,
+    opens: number,
+    writers: number,
+    backing: number,
+    next: number,
+    sequence: number,
+    name: string,
+  ): number
 
   // ---- the FUSE device ----------------------------------------------------------------------------------------
   readonly Device: DeviceConstructor

@@ -229,6 +229,7 @@ void describeUsage(Table& table);
 void describeUsageWalk(Table& table);
 void describeFill(Table& table);
 void describeShared(Table& table);
+void describeGuard(Table& table);
 napi_value deviceClass(napi_env env);
 
 }  // namespace stratafs

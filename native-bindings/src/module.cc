@@ -61,7 +61,7 @@ void instantiate(napi_env env, napi_value exports) {
        {describePlaces, describeNames, describeAttributes, describeXattrs, describeDirectories, describeHandles,
         describeFiles, describeCopy, describeAhead, describeClosing, describeWarm, describeIdentity, describeMounting,
         describeMountApi, describeFusermount, describeNotify, describeEpoll, describeSync, describeUsage,
-        describeUsageWalk, describeFill, describeShared})
+        describeUsageWalk, describeFill, describeShared, describeGuard})
     describe(table);
   napi_define_properties(env, exports, table.rows.size(), table.rows.data());
 }

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <vector>
+
 #include "bridge.h"
 
 namespace stratafs {
@@ -109,6 +112,116 @@ int64_t receiveFds(Call&, int socket, Bytes bytes, Ints fds, bool peek, bool wai
   return got;
 }
 
+// A slot of the state (src/union/state/slots.ts, which has its layout), in one call: before V8 has made code of what
+// runs, a store in JavaScript costs as much as all of these. The nodeid comes last, and with it the slot is there.
+struct Slot {
+  double id, parent, ino;
+  uint32_t flags, lookups, opens, writers, backing, next, sequence, length;
+  char name[24];
+};
+static_assert(sizeof(Slot) == 80);
+
+// `index`: in the chunk of slots `bytes`. What of `name` does not fit is in the slots from `next` on.
+int64_t writeSlot(Call&, Bytes bytes, uint32_t index, double id, double parent, double ino, uint32_t flags,
+                  uint32_t lookups, uint32_t opens, uint32_t writers, uint32_t backing, uint32_t next,
+                  uint32_t sequence, const Text& name) {
+  if ((static_cast<size_t>(index) + 1) * sizeof(Slot) > bytes.length) return -EINVAL;
+  Slot* slot = reinterpret_cast<Slot*>(bytes.data) + index;
+  slot->parent = parent;
+  slot->ino = ino;
+  slot->flags = flags;
+  slot->lookups = lookups;
+  slot->opens = opens;
+  slot->writers = writers;
+  slot->backing = backing;
+  slot->next = next;
+  slot->sequence = sequence;
+  slot->length = static_cast<uint32_t>(name.length());
+  memcpy(slot->name, name.c(), name.length() < sizeof slot->name ? name.length() : sizeof slot->name);
+  __atomic_signal_fence(__ATOMIC_RELEASE);
+  *reinterpret_cast<volatile double*>(&slot->id) = id;
+  return 0;
+}
+
+// What `tellSlot` writes to: the header's words, the counts to take back, and the chunks of slots. Both belong to
+// JavaScript, which ends this before it lets go of them.
+struct Ledger {
+  uint32_t* words;
+  uint32_t* log;
+  size_t entries;
+  std::vector<Bytes> chunks;
+};
+constexpr uint32_t kSequence = 3, kLogged = 21;         // words: memory.ts, journal.ts
+constexpr uint32_t kChunkShift = 12, kLookupsField = 7;  // slots.ts
+std::mutex ledgersMutex;
+// Never grows under a reader: a ledger is reached by its address.
+std::vector<Ledger*>* ledgers = nullptr;
+
+// Each thread makes and uses its own. The number of a ledger.
+int64_t openLedger(Call&, Bytes header, Bytes log) {
+  std::lock_guard<std::mutex> lock(ledgersMutex);
+  if (ledgers == nullptr) {
+    ledgers = new std::vector<Ledger*>();
+    ledgers->reserve(1 << 16);
+  }
+  Ledger* made = new Ledger{reinterpret_cast<uint32_t*>(header.data), reinterpret_cast<uint32_t*>(log.data),
+                            log.length / (3 * sizeof(uint32_t)), {}};
+  for (size_t at = 0; at < ledgers->size(); at++)
+    if ((*ledgers)[at] == nullptr) return (*ledgers)[at] = made, static_cast<int64_t>(at);
+  if (ledgers->size() == ledgers->capacity()) {
+    delete made;
+    return -ENFILE;
+  }
+  ledgers->push_back(made);
+  return static_cast<int64_t>(ledgers->size() - 1);
+}
+
+int64_t closeLedger(Call&, uint32_t number) {
+  std::lock_guard<std::mutex> lock(ledgersMutex);
+  delete (*ledgers)[number];
+  (*ledgers)[number] = nullptr;
+  return 0;
+}
+
+int64_t addChunk(Call&, uint32_t number, uint32_t at, Bytes bytes) {
+  auto& chunks = (*ledgers)[number]->chunks;
+  if (chunks.size() <= at) chunks.resize(at + 1, Bytes{nullptr, 0});
+  chunks[at] = bytes;
+  return 0;
+}
+
+// The kernel is about to be told of a node the `lookups`-th time. What it was told before goes into the log. `id` 0:
+// the slot is there already, and nothing but the count changes.
+int64_t tellSlot(Call&, uint32_t number, uint32_t slot, double id, double parent, double ino, uint32_t flags,
+                 uint32_t lookups, const Text& name) {
+  Ledger& ledger = *(*ledgers)[number];
+  Slot* at = reinterpret_cast<Slot*>(ledger.chunks[slot >> kChunkShift].data) + (slot & ((1u << kChunkShift) - 1));
+  uint32_t logged = ledger.words[kLogged];
+  if (logged < ledger.entries) {
+    uint32_t* entry = ledger.log + 3 * logged;
+    entry[0] = slot;
+    entry[1] = kLookupsField;
+    entry[2] = lookups - 1;
+    __atomic_signal_fence(__ATOMIC_RELEASE);
+    *const_cast<volatile uint32_t*>(&ledger.words[kLogged]) = logged + 1;
+  }
+  if (id == 0) {
+    *const_cast<volatile uint32_t*>(&at->lookups) = lookups;
+    return 0;
+  }
+  at->parent = parent;
+  at->ino = ino;
+  at->flags = flags;
+  at->lookups = lookups;
+  at->opens = at->writers = at->backing = at->next = 0;
+  at->sequence = ++ledger.words[kSequence];
+  at->length = static_cast<uint32_t>(name.length());
+  memcpy(at->name, name.c(), name.length() < sizeof at->name ? name.length() : sizeof at->name);
+  __atomic_signal_fence(__ATOMIC_RELEASE);
+  *const_cast<volatile double*>(&at->id) = id;
+  return 0;
+}
+
 }  // namespace
 
 void describeShared(Table& table) {
@@ -117,6 +230,11 @@ void describeShared(Table& table) {
   table.add<socketPair>("socketPair");
   table.add<sendFds>("sendFds");
   table.add<receiveFds>("receiveFds");
+  table.add<writeSlot>("writeSlot");
+  table.add<openLedger>("openLedger");
+  table.add<closeLedger>("closeLedger");
+  table.add<addChunk>("addChunk");
+  table.add<tellSlot>("tellSlot");
 }
 
 }  // namespace stratafs

@@ -151,7 +151,9 @@ export class KillGround implements WorkPlaces {
   }
 
   /** Processes that serve the mount, keep it or may follow. */
-  processes(isIt = (words: string) => words.includes('--resume') || /launched-main|background-main/.test(words)) {
+  processes(
+    isIt = (words: string) => words.includes('--resume') || /launched-main|background-main|stratafs-guard/.test(words),
+  ) {
     const own = (pid: string): boolean => {
       try {
         if (!isIt(fs.readFileSync(`/proc/${pid}/cmdline`, 'latin1'))) return false

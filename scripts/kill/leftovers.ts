@@ -11,7 +11,7 @@ const MOST_NODES = 2
 
 /** Looks, and unmounts; null: nothing is left, or what is. */
 export async function leftovers(ground: KillGround): Promise<string | null> {
-  const kept = (await nodesLeft(ground)) ?? descriptorsLeft(ground.server) ?? indexDiffers(ground)
+  const kept = (await nodesLeft(ground)) ?? (await descriptorsLeft(ground)) ?? indexDiffers(ground)
   if (kept !== null) return kept
   const { status, stderr } = ground.unmount()
   if (status !== 0) return `it cannot be unmounted: ${stderr.trim()}`
@@ -58,12 +58,17 @@ async function nodesLeft(ground: KillGround): Promise<string | null> {
   return null
 }
 
-/** Open files that have no name any more. */
-function descriptorsLeft(pid: number): string | null {
-  const folder = `/proc/${pid}/fd`
-  const targets = fs.readdirSync(folder).map((fd) => targetOf(join(folder, fd)))
-  const gone = targets.filter((target) => target.endsWith(' (deleted)') && !target.startsWith('/memfd:'))
-  return gone.length === 0 ? null : `files without a name are open: ${gone.slice(0, 3).join(', ')}`
+/** Open files that have no name any more. A thread of its own closes them, which may take its time. */
+async function descriptorsLeft(ground: KillGround): Promise<string | null> {
+  for (tries = 0; ; ) {
+    const folder = `/proc/${ground.server}/fd`
+    const targets = fs.readdirSync(folder).map((fd) => targetOf(join(folder, fd)))
+    const gone = targets.filter((target) => target.endsWith(' (deleted)') && !/^\/(memfd:|dev\/zero)/.test(target))
+    if (gone.length === 0) break
+    if (!(await again())) return `${gone.length} files without a name are open: ${gone.slice(0, 3).join(', ')}`
+  }
+  tries = 0
+  return null
 }
 
 function targetOf(link: string): string {

@@ -65,6 +65,7 @@ async function resumeAll(socket: string | null): Promise<number> {
     const own = rehearsal()
     await enginePool.warm(own?.start ?? null)
     own?.end()
+    keeper.guard()
     keeper.ready(LAUNCHER)
   }
   const orders = legacies(LAUNCHER)
@@ -72,7 +73,9 @@ async function resumeAll(socket: string | null): Promise<number> {
   if (orders.length === 0) return 0
   let waiting = orders.length
   const report = async () => {
-    if (--waiting === 0) keeper.serving()
+    if (--waiting > 0) return true
+    keeper.serving()
+    keeper.guard()
     return true
   }
   const serving = orders.map(async (order) => {

@@ -29,7 +29,7 @@ import { noteMappable } from '../union/data/backing.js'
 import { keepContentFd } from '../union/data/content-fd.js'
 import { asCaller, checkName, createUpper, type Make, writeOverride } from '../union/entries/create-entry.js'
 import { addLookup, childOf, placeFile } from '../union/lookup/lookup.js'
-import { listingAdd } from '../union/lookup/merged-directory.js'
+import { keepTold, listingAdd } from '../union/lookup/merged-directory.js'
 import { addName, DirState, type Node } from '../union/nodes/node.js'
 import type { Caller } from './contract.js'
 import { directoryOf } from './directory-of.js'
@@ -55,6 +55,7 @@ function makeNode(u: Union, caller: Caller, parent: Node, name: string, mode: nu
   if (existing < 0) return existing
   const kept = checkImmutable(parent)
   if (kept < 0) return kept
+  keepTold(u, parent)
   u.nodes.ledger?.journal.intendMake(parent.id, name)
   const isDirectory = (mode & S_IFMT) === S_IFDIR
   const made = createUpper(u, caller, parent, name, isDirectory, act)

@@ -206,6 +206,7 @@ export function createEngine(
       outlived.end()
       changes?.flush()
       u.lowerIndex?.flush()
+      u.nodes.ledger?.parking.end()
       for (const fd of parked.values()) native.close(fd)
       tearDown(u)
       // The index may say that it has ended well only when the upper is on disk.

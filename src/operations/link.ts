@@ -15,7 +15,7 @@ import { checkName, createUpper } from '../union/entries/create-entry.js'
 import { keepMetacopyReachable } from '../union/entries/redirects.js'
 import { writeUnionNlink } from '../union/lookup/link-counts.js'
 import { addLookup, childOf, placeAgain } from '../union/lookup/lookup.js'
-import { listingAdd } from '../union/lookup/merged-directory.js'
+import { keepTold, listingAdd } from '../union/lookup/merged-directory.js'
 import { inodeKey } from '../union/nodes/inode-numbers.js'
 import { addName, type Node } from '../union/nodes/node.js'
 import { directoryOf, nodeOf } from './directory-of.js'
@@ -34,6 +34,7 @@ export function link(u: Union, nodeid: number, newParentId: number, newName: str
   if (present !== 0) return typeof present === 'number' ? present : -Errno.EEXIST
   const kept = checkImmutable(parent) < 0 ? -Errno.EPERM : checkChange(node)
   if (kept < 0) return kept
+  keepTold(u, parent)
   u.nodes.ledger?.journal.intendMake(parent.id, newName, node.id)
   const errno = makeLink(u, node, parent, newName)
   if (errno < 0) return errno

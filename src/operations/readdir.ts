@@ -49,9 +49,12 @@ function giveFrom(u: Union, node: Node, listing: Listing, first: number, wanted:
 /**
  * Whoever reads on may be answered by another process: names that were told must not come again, nor be left out. A
  * reader with a small buffer (musl's has 2 KiB) comes again inside of what it has been told, so whole listings count.
+ * One that is as on disk is kept when that changes (`keepTold`).
  */
 function keepOrder({ nodes: { ledger } }: Union, nodeid: number, listing: Listing): void {
-  if (ledger === null || (listing.isKept && ledger.hasListing(nodeid))) return
+  if (ledger === null) return
+  listing.isTold = true
+  if (listing.isAsRead || (listing.isKept && ledger.hasListing(nodeid))) return
   ledger.keepListing(nodeid, listing.order)
   listing.isKept = true
 }

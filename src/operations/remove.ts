@@ -10,7 +10,7 @@ import { isLowerPositive } from '../union/context/search.js'
 import type { Union } from '../union/context/union.js'
 import { copyUp } from '../union/copy-up/copy-up.js'
 import { copyUpForUnlink, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
-import { holdsWhiteouts, isEmpty } from '../union/lookup/merged-directory.js'
+import { holdsWhiteouts, isEmpty, keepTold } from '../union/lookup/merged-directory.js'
 import type { Node } from '../union/nodes/node.js'
 import { placeOf } from '../union/state/ledger.js'
 import { directoryOf, existing } from './directory-of.js'
@@ -45,6 +45,7 @@ function checkKind(u: Union, node: Node, directory: boolean): number {
 }
 
 function removeName(u: Union, parent: Node, name: string, node: Node): number {
+  keepTold(u, parent)
   const hides = isLowerPositive(u, parent.dir!, name)
   if (hides < 0) return hides
   const counted = copyUpForUnlink(u, node, parent, name)

@@ -18,7 +18,7 @@ import { keepMetacopyReachable, setOpaque, setRedirect } from '../union/entries/
 import { copyUpForUnlink, copyUpWithName, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
 import { planRename, type RenamePlan, type Target } from '../union/entries/rename-plan.js'
 import { childOf, placeFile } from '../union/lookup/lookup.js'
-import { holdsWhiteouts, isEmpty, listingAdd, listingRemove } from '../union/lookup/merged-directory.js'
+import { holdsWhiteouts, isEmpty, keepTold, listingAdd, listingRemove } from '../union/lookup/merged-directory.js'
 import { addName, dropName, type Node } from '../union/nodes/node.js'
 import { placeOf } from '../union/state/ledger.js'
 import { directoryOf, existing } from './directory-of.js'
@@ -139,6 +139,8 @@ function targetOf(m: Move): Target {
 /** Everything that may fail and leaves the merged tree as it is. */
 function prepare(m: Move, plan: RenamePlan): number {
   const { u, node, victim } = m
+  keepTold(u, m.oldParent)
+  keepTold(u, m.newParent)
   let errno = copyUp(u, m.newParent)
   if (errno >= 0) errno = copyUp(u, m.oldParent)
   if (errno >= 0) errno = copyUpWithName(u, node, m.oldParent, m.oldName)

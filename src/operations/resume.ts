@@ -10,7 +10,9 @@ import { writeOverride } from '../union/entries/create-entry.js'
 import { markOpaque } from '../union/entries/opaque.js'
 import { Restorer } from '../union/recovery/restore.js'
 import { rollForward } from '../union/recovery/roll-forward.js'
+import type { ForgetMessage } from '../union/state/forgets.js'
 import { Intent } from '../union/state/journal.js'
+import type { Ledger } from '../union/state/ledger.js'
 import { Word } from '../union/state/memory.js'
 import { Field } from '../union/state/slots.js'
 import type { Caller, Operations } from './contract.js'
@@ -20,10 +22,6 @@ import { openExisting } from './create.js'
 export interface Leftover {
   /** The request that was in hand has not been answered: it comes again. */
   readonly comesAgain: boolean
-  /** A FORGET that was read and perhaps not carried out: nodeids and counts; null: none. */
-  readonly forgets: readonly (readonly [nodeid: number, count: number])[] | null
-  /** It had been begun. */
-  readonly forgetsBegun: boolean
 }
 
 /**
@@ -39,7 +37,6 @@ export function resume(
   const ledger = u.nodes.ledger!
   const { journal } = ledger
   if (left.comesAgain) takeBack(u)
-  const redone = left.forgetsBegun ? restoreForget(u) : 0
   const parked = ledger.parking.takeAll()
   keepParked(parked)
   const restorer = new Restorer(u, ledger, parked)
@@ -50,7 +47,7 @@ export function resume(
   restorer.start()
   const done = left.comesAgain && intent.kind !== Intent.NONE && rollForward(restorer, intent)
   restorer.begin()
-  for (const [nodeid, count] of left.forgets?.slice(redone) ?? []) plain.forget(nodeid, count)
+  carryOutForgets(u, plain)
   return done ? answeringAsDone(u, plain) : null
 }
 
@@ -65,9 +62,26 @@ function takeBack(u: Union): void {
   }
 }
 
+/** FORGETs that were read while others were followed. */
+function carryOutForgets(u: Union, plain: Operations): void {
+  const { forgets, journal } = u.nodes.ledger!
+  journal.hasForgets = true
+  const lookups = (id: number) => u.nodes.ghost(id)?.nlookup ?? u.nodes.get(id)?.nlookup ?? 0
+  forgets.carryOut(lookups, plain.forget)
+  journal.hasForgets = false
+}
+
+/**
+ * Before anything else is read: a FORGET that was read and perhaps not carried out, for which nobody will ask again, is
+ * kept until that is done. `begun`: it was in hand.
+ */
+export function keepForgets({ forgets, journal, slots }: Ledger, message: ForgetMessage, begun: boolean): void {
+  const redone = begun ? restoreForget(journal, slots) : 0
+  forgets.keep({ ...message, pairs: message.pairs.slice(redone) })
+}
+
 /** How many nodes of the FORGET in hand need not be forgotten again. */
-function restoreForget(u: Union): number {
-  const { journal, slots } = u.nodes.ledger!
+function restoreForget(journal: Ledger['journal'], slots: Ledger['slots']): number {
   const done = journal.forgets
   for (const { slot, field, before } of journal.noted()) {
     if (field !== Field.LOOKUPS + (done << 8)) return done

@@ -60,6 +60,14 @@ type Surroundings = Pick<
   | 'socketPair'
   | 'sendFds'
   | 'receiveFds'
+  | 'writeSlot'
+  | 'openLedger'
+  | 'closeLedger'
+  | 'addChunk'
+  | 'tellSlot'
+  | 'startGuard'
+  | 'guardFd'
+  | 'unguard'
   | 'Device'
 >
 
@@ -124,6 +132,14 @@ export const surroundings: Surroundings = {
   socketPair: refuse(Errno.ENOSYS),
   sendFds: refuse(Errno.ENOSYS),
   receiveFds: refuse(Errno.ENOSYS),
+  writeSlot: refuse(Errno.ENOSYS),
+  openLedger: refuse(Errno.ENOSYS),
+  closeLedger: refuse(Errno.ENOSYS),
+  addChunk: refuse(Errno.ENOSYS),
+  tellSlot: refuse(Errno.ENOSYS),
+  startGuard: refuse(Errno.ENOSYS),
+  guardFd: () => -1,
+  unguard: () => 0,
   hasCapability(capability) {
     const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? '0'
     return Number((BigInt(`0x${effective}`) >> BigInt(capability)) & 1n)

@@ -73,13 +73,15 @@ export class Connection {
 
   /**
    * Asks for all that the process before this one read and did not answer: those requests, oldest first. What had no
-   * answer to wait for, or was read for the first time, is among them.
+   * answer to wait for, or was read for the first time, is among them, but for what `keep` has seen to: it is asked of
+   * each message in the request buffer.
    */
-  takeOver(): Uint8Array[] | number {
+  takeOver(keep: () => boolean): Uint8Array[] | number {
     const errno = this.device.resend()
     if (errno < 0) return errno
     const taken: Uint8Array[] = []
     for (let length = this.device.take(); length > 0; length = this.device.take()) {
+      if (keep()) continue
       taken.push(new Uint8Array(this.device.request.slice(0, length)))
       if (isFirst(taken[taken.length - 1]!)) break
     }

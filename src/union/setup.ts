@@ -201,6 +201,7 @@ function giveUp(u: Union): boolean {
 export function tearDown(u: Union): void {
   const parts = tearDownInParts(u, true)
   while (!parts.next().done);
+  u.nodes.ledger?.slots.close()
 }
 
 /** So, a part with each step: a mount may have a million nodes. */

@@ -78,6 +78,25 @@ function processesOf(root: string, isIt: (words: string) => boolean): number[] {
   })
 }
 
+/** Processes that keep the descriptors of `server` open should it die. */
+const guardsOf = (server: number): number[] =>
+  fs.readdirSync('/proc').flatMap((entry) => {
+    try {
+      const status = fs.readFileSync(`/proc/${entry}/status`, 'latin1')
+      const isOne = status.startsWith('Name:\tstratafs-guard\n') && status.includes(`\nPPid:\t${server}\n`)
+      return isOne && !/^State:\s+Z/m.test(status) ? [Number(entry)] : []
+    } catch {
+      return []
+    }
+  })
+
+/** As `eventually`, without letting go of what is at hand. */
+function eventuallyNow(holds: () => boolean): boolean {
+  for (const until = Date.now() + 5_000; Date.now() < until && !holds(); )
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+  return holds()
+}
+
 let asked = 0
 
 /** What the mount says of a file that it never had. */
@@ -136,11 +155,25 @@ describe('a mount outlives its process', needsRoot, () => {
     // What it starts is like it for a moment.
     assert.equal(await eventually(() => space.keepers().length === 1, 5_000), true)
     const [keeper] = space.keepers()
+    const serving = space.server()
+    // Where no keeper can be started, that is tried again.
+    const limit = (most: string) => spawnSync('prlimit', ['--pid', String(serving), `--nofile=${most}`])
+    const [, soft, hard] = /^Max open files +(\S+) +(\S+)/m.exec(fs.readFileSync(`/proc/${serving}/limits`, 'latin1'))!
+    limit(`3:${hard}`)
     process.kill(keeper!, 'SIGKILL')
+    await sleep(300)
+    assert.equal(space.keepers().length === 0 || spawnSync('which', ['prlimit']).status !== 0, true)
+    limit(`${soft}:${hard}`)
     assert.equal(await eventually(() => ![undefined, keeper].includes(space.keepers()[0]), 5_000), true)
+    assert.equal(await eventually(() => guardsOf(serving).length === 1, 5_000), true)
+    const [guard] = guardsOf(serving)
+    process.kill(guard!, 'SIGKILL')
+    assert.equal(await eventually(() => ![undefined, guard].includes(guardsOf(serving)[0]), 5_000), true)
+    const [other] = guardsOf(serving)
     // Copied up while it is open: as on kernel overlayfs, whoever has it open stays with the lower file.
     fs.writeFileSync(at('big'), 'changed\n')
     const second = await killServer(space)
+    assert.equal(isGone(other!), true, 'the guard has not ended')
     assert.equal(fs.readFileSync(at('big'), 'utf8'), 'changed\n')
     assert.equal(fs.readSync(lower, Buffer.alloc(300_000), 0, 300_000, 0), big.length)
     assert.equal(fs.fstatSync(lower).ino, fs.statSync(at('big')).ino)
@@ -161,9 +194,25 @@ describe('a mount outlives its process', needsRoot, () => {
   it('a process of its own is killed', async (t) => {
     const space = kept(t)
     space.mount(',host=off,data=cached')
+    // At once there is no guard yet; of the second one the kernel tells no open, and the directory is used as such.
+    const held = [true, false].map((isFirst) => {
+      const path = join(space.merged, `gone-${isFirst}`)
+      fs.writeFileSync(path, `${isFirst}`)
+      const fd = fs.openSync(path, 'r+')
+      fs.unlinkSync(path)
+      const isThere = !isFirst || eventuallyNow(() => guardsOf(space.server()).length === 1)
+      assert.equal(isThere, true, 'no guard')
+      return fd
+    })
+    fs.mkdirSync(join(space.merged, 'dir'))
+    held.push(fs.openSync(join(space.merged, 'dir'), 'r'))
+    fs.rmdirSync(join(space.merged, 'dir'))
     await killServer(space)
     fs.writeFileSync(join(space.merged, 'new'), 'new\n')
     assert.equal(fs.readFileSync(join(space.upper, 'new'), 'utf8'), 'new\n')
+    const read = (fd: number) => fs.readSync(fd, Buffer.alloc(9), 0, 9, 0)
+    assert.deepEqual([read(held[0]!), read(held[1]!), fs.fstatSync(held[2]!).isDirectory()], [4, 5, true])
+    for (const fd of held) fs.closeSync(fd)
     await space.unmount()
   })
 
@@ -185,20 +234,34 @@ describe('a mount outlives its process', needsRoot, () => {
     await space.unmount()
   })
 
-  for (const size of [256, 32_768])
-    it(`a reader of ${size} bytes at a time sees each name once, although the names fit one answer`, async (t) => {
+  // Read anew, a directory whose last names were copied up meanwhile tells those first.
+  for (const [size, isLower] of [
+    [256, false],
+    [32_768, false],
+    [256, true],
+  ] as const)
+    it(`a reader of ${size} bytes at a time sees each name once${isLower ? ', though copied up' : ''}`, async (t) => {
       const space = kept(t)
+      const names = Array.from({ length: 30 }, (_, i) => `n${i}`)
+      const make = (at: string) => {
+        for (const name of names) fs.writeFileSync(join(at, 'small', name), '')
+      }
+      if (isLower) fs.mkdirSync(join(space.base, 'small'))
+      if (isLower) make(space.base)
       space.mount()
       const directory = join(space.merged, 'small')
-      fs.mkdirSync(directory)
-      assert.deepEqual(fs.readdirSync(directory), [])
-      const names = Array.from({ length: 30 }, (_, i) => `n${i}`)
-      for (const name of names) fs.writeFileSync(join(directory, name), '')
+      if (!isLower) {
+        fs.mkdirSync(directory)
+        assert.deepEqual(fs.readdirSync(directory), [])
+        make(space.merged)
+      }
       const reader = spawn('perl', ['-e', SLOW_READER, directory, String(size)], { stdio: ['pipe', 'pipe', 'inherit'] })
       let seen = ''
       reader.stdout.on('data', (bytes) => (seen += String(bytes)))
       const code = new Promise((resolve) => reader.once('close', resolve))
       assert.equal(await eventually(() => seen.includes('n'), 10_000), true)
+      const last = names.filter((name) => isLower && !seen.includes(name))
+      for (const name of last) fs.chmodSync(join(directory, name), 0o600)
       await killServer(space)
       reader.stdin.end('on\n')
       assert.equal(await code, 0)

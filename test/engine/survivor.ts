@@ -6,6 +6,7 @@
 import { StratafsError } from '../../src/base/failure.js'
 import type { Operations } from '../../src/operations/contract.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
+import { keepForgets } from '../../src/operations/resume.js'
 import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/context/config.js'
 import { StateMemory } from '../../src/union/state/memory.js'
@@ -75,11 +76,8 @@ export class Survivor {
     this.onDeath()
     this.#engine = this.#start(true)
     const isForget = name === 'forget'
-    const done = this.#engine.resume({
-      comesAgain: !isForget,
-      forgets: isForget ? [args as [number, number]] : null,
-      forgetsBegun: isForget,
-    })
+    if (isForget) keepForgets(this.#engine.ledger!, { low: unique, high: 0, pairs: [args as [number, number]] }, true)
+    const done = this.#engine.resume({ comesAgain: !isForget })
     if (isForget) return undefined
     const { journal } = this.#engine.ledger!
     if (done !== null) journal.isAgain = true

@@ -152,7 +152,7 @@ describe('the loop over /dev/fuse', () => {
     const again = (unique: number) => request({ opcode: Opcode.LOOKUP, unique: BigInt(unique) + (1n << 63n) }, 'a\0')
     device.taken.push(again(8), forget, again(6), lookup, again(4))
     const connection = new Connection(device, kernel.session)
-    const taken = connection.takeOver() as Uint8Array[]
+    const taken = connection.takeOver(() => false) as Uint8Array[]
     // What is read for the first time comes after all that is sent again.
     assert.deepEqual(
       taken,
@@ -169,7 +169,10 @@ describe('the loop over /dev/fuse', () => {
     const device = new ScriptedDevice(kernel, [])
     device.resend = () => -22
     const connection = new Connection(device, kernel.session)
-    assert.equal(connection.takeOver(), -22)
+    assert.equal(
+      connection.takeOver(() => false),
+      -22,
+    )
     connection.fail(12, 0)
     assert.deepEqual([...new Int32Array(device.reply, 0, 4)], [16, -5, 12, 0])
     assert.deepEqual(device.calls.slice(-1), [['send', 16]])

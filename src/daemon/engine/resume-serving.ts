@@ -5,55 +5,60 @@
 import { errnoWords } from '../../base/errno-words.js'
 import { StratafsError } from '../../base/failure.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
+import { keepForgets } from '../../operations/resume.js'
 import { InitFlag2 } from '../../protocol/flags.js'
 import { answerOf, type InitAnswer } from '../../protocol/init.js'
 import { FUSE_ROOT_ID, Opcode } from '../../protocol/opcodes.js'
 import type { Session } from '../../session/session.js'
 import type { Connection } from '../../transport/dev-fuse.js'
 import type { LogFunction } from '../../union/context/union.js'
-import { Journal } from '../../union/state/journal.js'
+import type { ForgetMessage } from '../../union/state/forgets.js'
+import type { Journal } from '../../union/state/journal.js'
+import type { Ledger } from '../../union/state/ledger.js'
 import { StateMemory } from '../../union/state/memory.js'
 import type { EngineStart } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
-
-/** A FORGET that was read last. */
-interface LeftBehind {
-  readonly forgets: readonly (readonly [nodeid: number, count: number])[] | null
-  readonly begun: boolean
-}
 
 interface Resumed {
   readonly engine: Engine
   readonly memory: StateMemory
   readonly session: Session
   readonly connection: Connection
-  readonly left: LeftBehind
   readonly log: LogFunction
 }
 
 /**
- * What lies in the request buffer that nobody will send again. To be asked before the buffer is read into.
+ * The FORGET that lies in the request buffer; null: another request does.
  * fuse_forget_in: u64 nlookup @40 · fuse_batch_forget_in: u32 count @40, then u64 nodeid, u64 nlookup from @48.
  */
-export function leftBehind(memory: StateMemory): LeftBehind {
+function forgetIn(memory: StateMemory): ForgetMessage | null {
   const view = new DataView(memory.request)
   const [opcode, low, high] = [view.getUint32(4, true), view.getUint32(8, true), view.getUint32(12, true)]
-  const journal = new Journal(memory)
-  const isForget = opcode === Opcode.FORGET || opcode === Opcode.BATCH_FORGET
-  const begun = journal.isInHand(low, high)
-  if (!isForget || journal.isDone(low, high)) return { forgets: null, begun: false }
   const at = (offset: number) => Number(view.getBigUint64(offset, true))
-  if (opcode === Opcode.FORGET) return { forgets: [[at(16), at(40)]], begun }
+  if (opcode === Opcode.FORGET) return { low, high, pairs: [[at(16), at(40)]] }
+  if (opcode !== Opcode.BATCH_FORGET) return null
   const count = Math.min(view.getUint32(40, true), (memory.request.byteLength - 48) >> 4)
-  return { forgets: Array.from({ length: count }, (_, i) => [at(48 + i * 16), at(56 + i * 16)] as const), begun }
+  return { low, high, pairs: Array.from({ length: count }, (_, i) => [at(48 + i * 16), at(56 + i * 16)] as const) }
 }
 
-export function resumeServing({ engine, memory, session, connection, left, log }: Resumed): void {
+/** Before the request buffer is read into: what lies there, and nobody will send again, is kept. */
+export function keepLeftBehind(memory: StateMemory, ledger: Ledger): void {
+  const message = forgetIn(memory)
+  const { journal } = ledger
+  if (message === null || journal.isDone(message.low, message.high)) return
+  if (ledger.forgets.has(message.low, message.high)) return
+  keepForgets(ledger, message, journal.isInHand(message.low, message.high))
+}
+
+export function resumeServing({ engine, memory, session, connection, log }: Resumed): void {
   const began = performance.now()
   const { terms } = memory
   if (terms !== null) session.resume(answerOf(terms))
   const journal = engine.ledger!.journal
-  const taken = connection.takeOver()
+  const taken = connection.takeOver(() => {
+    const message = forgetIn(memory)
+    return message !== null && engine.ledger!.forgets.keep(message)
+  })
   if (typeof taken === 'number')
     log('error', 'requests that were under way cannot be asked for again', { errno: errnoWords(taken) })
   const lost = journal.unanswered
@@ -61,11 +66,7 @@ export function resumeServing({ engine, memory, session, connection, left, log }
   journal.clearAside()
   const requests = typeof taken === 'number' ? [] : taken
   const inHand = requests.findIndex((bytes) => isInHand(journal, bytes))
-  const operations = engine.resume({
-    comesAgain: inHand >= 0,
-    forgets: left.forgets,
-    forgetsBegun: left.begun,
-  })
+  const operations = engine.resume({ comesAgain: inHand >= 0 })
   const [first] = inHand < 0 ? [] : requests.splice(inHand, 1)
   if (first !== undefined) connection.serveTaken(first, operations)
   for (const bytes of requests) connection.serveTaken(bytes, null)
@@ -116,7 +117,7 @@ export function rehearse({ config, kept }: EngineStart): boolean {
     if (engine instanceof StratafsError) return false
     const { operations } = engine
     operations.begin(TERMS)
-    if (resumed) engine.resume({ comesAgain: false, forgets: null, forgetsBegun: false })
+    if (resumed) engine.resume({ comesAgain: false })
     const isFound = operations.lookup(FUSE_ROOT_ID, NAME) > 0
     operations.lookup(FUSE_ROOT_ID, `no-${NAME}`)
     operations.getattr(FUSE_ROOT_ID)

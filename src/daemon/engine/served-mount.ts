@@ -22,7 +22,7 @@ import { type AwakeChoice, holdAwake } from './cpu-latency.js'
 import { answerFreezing, Drain, type FreezingQuestion } from './drain.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
-import { leftBehind, recoveryOf, resumeServing } from './resume-serving.js'
+import { keepLeftBehind, recoveryOf, resumeServing } from './resume-serving.js'
 
 /** Of the device's counters. */
 const DEVICE_WRITES = 2
@@ -105,7 +105,8 @@ export class ServedMount {
     const { epoll, wakeFd } = this.thread
     const sibling = this.thread.sibling()
     const { memory } = this
-    const left = memory === null ? null : leftBehind(memory)
+    const isResumed = this.start.kept?.resumed === true
+    if (memory !== null && isResumed) keepLeftBehind(memory, this.engine.ledger!)
     const device =
       memory !== null
         ? new native.Device(fd, wakeFd, BUFFER_BYTES, sibling, memory.request)
@@ -123,9 +124,9 @@ export class ServedMount {
     const connection = new Connection(device, session, { trace, turns, aside })
     const awake = holdAwake(device, this.start.awake, (what) => this.engine.downgrade(what))
     this.#served = { session, device, connection, awake, fd }
-    if (this.start.kept?.resumed && left !== null) {
+    if (isResumed) {
       const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
-      resumeServing({ engine: this.engine, memory: memory!, session, connection, left, log })
+      resumeServing({ engine: this.engine, memory: memory!, session, connection, log })
     }
     if (begun !== null) session.resume(answerOf(begun.terms))
     native.epollAdd(epoll, fd, this.id)

@@ -6,7 +6,7 @@
  *
  * Messages: u32 what · u32 the mount's number; descriptors come along.
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -20,6 +20,13 @@ const Say = { READY: 0x4b, SERVING: 0x53, MAKE_WAY: 0x47, STAY: 0x58 } as const
 
 /** A keeper of an older version does not answer whether the next process is there. */
 const UNANSWERED_MS = 4_000
+
+/** One that dies younger than so, or cannot be started, is followed after a while. */
+const YOUNG_MS = 100
+const AGAIN_MS = 500
+
+/** How long after a mount the guard is started, so that no mount waits for it. */
+const GUARD_MS = 100
 
 /** The first argument of the program that a keeper starts. */
 export const RESUME = '--resume'
@@ -36,8 +43,10 @@ interface HandedOver {
 class Keeper {
   readonly #mounts = new Map<number, readonly number[]>()
   #line = -1
+  #began = 0
   #next = 1
   #isLeaving = false
+  #isGuarded = false
   #heard = Buffer.alloc(0)
   #answered: (what: number | null) => void = () => {}
   /** Where this process listens for further mounts, for the next one to do so, too; '' where it does not. */
@@ -45,12 +54,23 @@ class Keeper {
 
   /** Keeps `fds`, which stay the caller's; the mount's number, or why there is no keeper. */
   add(fds: readonly number[]): number | string {
-    const why = this.#line >= 0 ? null : this.#start()
+    const why = this.#line >= 0 ? null : this.#begin()
     if (why !== null) return why
     const mount = this.#next++
     this.#mounts.set(mount, fds)
     this.#send(What.ADD, mount, fds)
+    setTimeout(() => this.guard(), GUARD_MS).unref()
     return mount
+  }
+
+  /**
+   * Has another process keep descriptors open should this one die (native-bindings/src/guard.cc); another one where
+   * that dies. Without it they go to the keeper one by one.
+   */
+  guard(): void {
+    if (!this.#isGuarded) process.on('SIGCHLD', () => native.startGuard())
+    this.#isGuarded = true
+    native.startGuard()
   }
 
   /** The mount has ended. */
@@ -134,19 +154,19 @@ class Keeper {
     if (native.socketPair(false, pair) < 0) return 'no socket can be had'
     const script = join(packageRoot(), 'dist/src/cli/launched-main.cjs')
     const pool = process.execArgv.filter((word) => word.startsWith('--v8-pool-size'))
-    const child = spawn(program, ['--keep', process.execPath, ...pool, script, RESUME], {
+    const child = started(program, ['--keep', process.execPath, ...pool, script, RESUME], {
       cwd: '/',
       detached: true,
       env: this.socket === '' ? process.env : { ...process.env, STRATAFS_HOST_SOCKET: this.socket },
       stdio: ['ignore', 'ignore', 'inherit', pair[1]!],
     })
-    child.on('error', () => {})
-    child.unref()
     native.close(pair[1]!)
-    if (child.pid === undefined) {
+    if (child?.pid === undefined) {
       native.close(pair[0]!)
       return 'no process can be started'
     }
+    child.unref()
+    this.#began = performance.now()
     this.#listen(pair[0]!)
     return null
   }
@@ -168,12 +188,33 @@ class Keeper {
     }
   }
 
-  /** This process goes on: another keeper gets everything. */
+  /** A keeper that gets everything: null, or why there is none. */
+  #begin(): string | null {
+    const why = this.#start()
+    if (why === null) for (const [mount, fds] of this.#mounts) this.#send(What.ADD, mount, fds)
+    return why
+  }
+
+  /** This process goes on with another keeper. One that has died at once is not followed at once. */
   #died(): void {
     this.#line = -1
-    if (this.#isLeaving || this.#mounts.size === 0) return
-    if (this.#start() !== null) return
-    for (const [mount, fds] of this.#mounts) this.#send(What.ADD, mount, fds)
+    this.#again(performance.now() - this.#began < YOUNG_MS ? AGAIN_MS : 0)
+  }
+
+  /** Begins another one after `wait` ms, and tries that again where it does not come up: memory may be short now. */
+  #again(wait: number): void {
+    if (this.#line >= 0 || this.#isLeaving || this.#mounts.size === 0) return
+    if (wait > 0) setTimeout(() => this.#again(0), wait).unref()
+    else if (this.#begin() !== null) this.#again(AGAIN_MS)
+  }
+}
+
+/** Null, or a child without a pid, where there is none: Node throws some errors, and tells of others. */
+function started(program: string, words: readonly string[], options: SpawnOptions): ChildProcess | null {
+  try {
+    return spawn(program, words, options).on('error', () => {})
+  } catch {
+    return null
   }
 }
 

@@ -18,7 +18,7 @@ import { rebindData } from '../data/content-fd.js'
 import { keepUnlinked } from '../data/forget.js'
 import { setNlinkMark } from '../lookup/link-counts.js'
 import { placeAgain } from '../lookup/lookup.js'
-import { listingAdd } from '../lookup/merged-directory.js'
+import { keepTold, listingAdd } from '../lookup/merged-directory.js'
 import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
 import { coversSize, discardCopy, takeFinishedCopy } from './background-copy.js'
@@ -136,6 +136,7 @@ export function commit(job: Job): number {
   let errno = native.statat(upperFd, '')
   if (errno < 0) return errno
   const times = native.stat.slice()
+  keepTold(u, node.parent)
   errno = hasLinkIndexEntry(job) ? commitThroughLinkIndex(job, upperFd) : moveIn(job, upperFd)
   if (errno < 0) return errno
   // From here the upper holds it; nothing below may fail.

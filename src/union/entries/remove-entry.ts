@@ -11,7 +11,7 @@ import { invalidateIfSplit } from '../data/backing.js'
 import { forgetUnused, keepUnlinked, pinFile } from '../data/forget.js'
 import { dropLinkIndexEntry, linkIntoUpper, writeUnionNlink } from '../lookup/link-counts.js'
 import { placeFile } from '../lookup/lookup.js'
-import { listingAdd, listingRemove } from '../lookup/merged-directory.js'
+import { keepTold, listingAdd, listingRemove } from '../lookup/merged-directory.js'
 import { dropName, type Node } from '../nodes/node.js'
 
 /**
@@ -22,6 +22,7 @@ export function copyUpWithName(u: Union, node: Node, parent: Node, name: string)
   if (errno < 0 || node.dir !== null || node.links === null) return errno
   const upper = u.cache.fd(parent.dir!.upper!)
   if (upper < 0 || native.statat(upper, name) >= 0) return Math.min(upper, 0)
+  keepTold(u, parent)
   const linked = linkIntoUpper(u, node, upper, name)
   if (linked >= 0) listingAdd(parent, name, node.type)
   return linked

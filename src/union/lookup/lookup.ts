@@ -116,9 +116,13 @@ export function placeFile(node: Node, at: LayerDir, name: string): void {
  */
 export function placeAgain(u: Union, node: Node, at: LayerDir, name: string): void {
   placeFile(node, at, name)
-  if (node.unlinkedFd >= 0) native.close(node.unlinkedFd)
+  const { unlinkedFd: fd } = node
   node.unlinkedFd = -1
-  u.nodes.ledger?.parking.release(node.id)
+  if (fd < 0) return
+  const { ledger } = u.nodes
+  // Until the ledger has the name it may be the only way there.
+  if (ledger === null) native.close(fd)
+  else ledger.parking.closeWith(node.id, fd)
 }
 
 function linkedNode(u: Union, found: Found): Node | number {

@@ -88,7 +88,9 @@ function readParts(u: Union, dir: DirState): Listing | number {
   const uppers = dir.upper === null ? 0 : 1
   const count = uppers + dir.lowers.length
   const hidden = new Set<string>()
-  const view = viewOf(u, dir)
+  // After a death the order must be that of the process before, which may have known the index less well.
+  const view = u.config.resumed === true ? null : viewOf(u, dir)
+  listing.isAsRead = view === null
   // What is believed without a look is not read at all.
   if (view !== null && u.lowerIndex!.immutable) u.walk.left = 0
   else if (prefetchParts(u, dir.lowers, uppers, partsAsked(dir, view))) view?.readsAhead()
@@ -141,6 +143,20 @@ export function noteListed(u: Union, { upper }: DirState): void {
   const isOld = (time: number, ns: number) =>
     stat[Stat.ATIME]! < stat[time]! || (stat[Stat.ATIME] === stat[time] && stat[Stat.ATIME_NS]! <= stat[ns]!)
   if (isOld(Stat.MTIME, Stat.MTIME_NS) || isOld(Stat.CTIME, Stat.CTIME_NS)) native.readDirectory(fd, '')
+}
+
+/**
+ * Before the upper part of `node` changes on disk: read anew, its names may come in another order, so the one that was
+ * told is kept now. A directory that is only read costs nothing.
+ */
+export function keepTold(u: Union, node: Node): void {
+  const { ledger } = u.nodes
+  const listing = node.dir?.listing ?? null
+  if (ledger === null || listing === null || !listing.isAsRead) return
+  listing.isAsRead = false
+  if (!listing.isTold) return
+  ledger.keepListing(node.id, listing.order)
+  listing.isKept = true
 }
 
 /** A name has come into being: readers that are under way will meet it. */

@@ -37,6 +37,10 @@ export class Listing {
   unfinished = false
   /** Its order is in the ledger, with each cookie that there is. */
   isKept = false
+  /** Whoever reads the directory anew, from its parts on disk, gets the same cookies. */
+  isAsRead = false
+  /** Somebody was told names of it, and may come again with a cookie. */
+  isTold = false
 
   get size(): number {
     return this.#byName.size

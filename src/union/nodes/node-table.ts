@@ -29,12 +29,17 @@ export class StaleNodeid {
   ) {}
 }
 
+/** How many nodeids are noted in the ledger at once. */
+const PROMISED = 1024
+
 /** Every live node, by id and, for hard links, by what it is on disk. */
 export class NodeTable {
   readonly #byId = new ById<Node>()
   readonly #byKey = new Map<string, Node>()
   readonly #ghosts = new Map<number, StaleNodeid>()
   #next = FUSE_ROOT_ID
+  /** The process after this one gives out nodeids from here on. */
+  #promised = 0
   /** The nodeid of the next node that is made, where it had one before; 0: a new one. */
   #reserved = 0
   /** Keeps what the kernel knows for the next process; null: this mount ends with its own. */
@@ -106,7 +111,10 @@ export class NodeTable {
     this.#reserved = 0
     if (reserved !== 0) return reserved
     const id = this.#next++
-    if (this.ledger !== null) this.ledger.memory.nextId = this.#next
+    if (id >= this.#promised && this.ledger !== null) {
+      this.#promised = id + PROMISED
+      this.ledger.memory.nextId = this.#promised
+    }
     return id
   }
 

@@ -45,6 +45,11 @@ const DEFAULTS: Fields<never> = Object.freeze(new Fields<never>())
 export abstract class RareFields<N> {
   private fields: Fields<N> = DEFAULTS as Fields<N>
 
+  /** It has nothing of all this. */
+  get isUsual(): boolean {
+    return this.fields === DEFAULTS
+  }
+
   /** Further names (hard links) where known. */
   get others(): AliasOf<N>[] | null {
     return this.fields.others

@@ -59,6 +59,9 @@ export class Journal {
   /** The next request taken in hand is the one that was: what it was about to do stays. */
   isAgain = false
 
+  /** FORGETs are carried out that have a place of their own (forgets.ts). */
+  hasForgets = false
+
   /** A request is taken in hand. */
   begin(low: number, high: number, opcode: number): void {
     const { words } = this.memory
@@ -106,6 +109,7 @@ export class Journal {
 
   /** Before one of them is: its count. */
   noteForget(slot: number, field: number, before: number): void {
+    if (this.hasForgets) return
     this.memory.words[LOGGED] = 0
     this.note(slot, field + (this.forgets << 8), before)
   }

@@ -6,61 +6,18 @@
  * Counts that a request changes are noted in the journal before: if the kernel never gets its answer it sends the
  * request again, and they are taken back first.
  */
+import { KeptForgets } from './forgets.js'
 import { Journal } from './journal.js'
+import type { Listed, ListedGhost } from './listed.js'
 import { type StateMemory, Word } from './memory.js'
 import { Parking } from './parking.js'
-import { Field, type SlotContent, SlotFlag, Slots } from './slots.js'
-
-/** A name of a node, as nodes keep their further ones. */
-interface NameOf {
-  readonly parent: { readonly id: number }
-  readonly name: string
-}
-
-/** Where a lower file lies. */
-interface Placed {
-  readonly layer: { readonly position: number; readonly isUpper: boolean }
-  path(): string
-}
-
-/** What the ledger asks of a node. */
-interface Listed {
-  slot: number
-  readonly id: number
-  readonly type: number
-  readonly ino: number
-  readonly nlookup: number
-  readonly opens: number
-  readonly writers: number
-  readonly backing: number
-  readonly parent: { readonly id: number } | null
-  readonly name: string
-  readonly others: readonly NameOf[] | null
-  readonly removed: boolean
-  readonly keys: readonly string[] | null
-  readonly contentDir: Placed | null
-  readonly inodeDir: Placed | null
-  readonly inodeName: string
-  readonly unlinkedFd: number
-  readonly dir: { readonly upper: Placed | null; readonly lowers: { at(position: number): Placed | undefined } } | null
-}
-
-/** A nodeid that a node had before. */
-interface ListedGhost {
-  slot: number
-  readonly id: number
-  readonly node: { readonly id: number }
-  readonly nlookup: number
-  readonly opens: number
-  readonly backing: number
-  readonly dir: Placed
-  readonly name: string
-}
+import { Field, NAME_BYTES, type SlotContent, SlotFlag, Slots } from './slots.js'
 
 export class Ledger {
   readonly slots: Slots
   readonly journal: Journal
   readonly parking: Parking
+  readonly forgets: KeptForgets
   /** Of nodes with further names: those names' slots. */
   readonly #aliases = new Map<number, number[]>()
   readonly #listings = new Map<number, number>()
@@ -72,11 +29,20 @@ export class Ledger {
   ) {
     this.slots = new Slots(memory)
     this.journal = new Journal(memory)
+    this.forgets = new KeptForgets(memory)
     this.parking = new Parking(sockets.into, sockets.from, lost)
   }
 
   /** The kernel is about to be told of `node`: its count has risen. */
   told(node: Listed): void {
+    const { slot, parent, name } = node
+    if (slot !== 0) this.slots.tell(slot, 0, 0, 0, 0, node.nlookup, '')
+    else if (node.isUsual && parent !== null && !node.removed && name.length <= NAME_BYTES)
+      node.slot = this.slots.tell(0, node.id, parent.id, node.ino, node.type, node.nlookup, name)
+    else this.#toldFirst(node)
+  }
+
+  #toldFirst(node: Listed): void {
     if (node.slot === 0) {
       const content = contentOf(node)
       content.lookups = 0
@@ -136,6 +102,8 @@ export class Ledger {
     this.slots.free(before)
     this.#freeAliases(node.id)
     if (node.others !== null) this.#writeAliases(node)
+    // One that keeps its descriptor is not parked again when it loses its last name.
+    if (node.parent !== null && node.unlinkedFd < 0) this.parking.release(node.id)
   }
 
   #writeAliases(node: Listed): void {

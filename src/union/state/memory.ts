@@ -5,7 +5,7 @@
  * thread has stored is there in the order in which it was stored.
  *
  * Layout: header @0 (numbers here, the journal's in journal.ts) · counts to take back @64 KiB · text @192 KiB ·
- * request buffer @2 MiB · slots @4 MiB (slots.ts).
+ * request buffer @2 MiB · FORGETs behind it (forgets.ts) · slots @4 MiB (slots.ts).
  */
 import { native } from '../../syscalls/native.js'
 
@@ -19,6 +19,9 @@ const REQUEST_AT = 2048 * KIB
 /** The largest WRITE with its headers, in whole pages. */
 const REQUEST_BYTES = 1028 * KIB
 export const SLOTS_AT = 4096 * KIB
+/** FORGETs that wait to be carried out (forgets.ts). */
+export const FORGETS_AT = REQUEST_AT + REQUEST_BYTES
+export const FORGETS_BYTES = SLOTS_AT - FORGETS_AT
 
 const MAGIC = 0x73667374
 /** Of all that is laid out here, in journal.ts, slots.ts and in the text; formats.ts knows those before. */

@@ -1,14 +1,17 @@
 /**
- * Descriptors of files that have lost their last name and are still in use. They lie in the queue of a socket, which
- * the keeper holds, too: nothing else keeps such a file while no process serves the mount. Each message is a nodeid and
- * the descriptor. Mostly the file that was parked first is forgotten first, so letting go takes from the front. What
- * stands before it and lives on goes to the back, and is in the queue at every moment.
+ * Descriptors of files that have lost their last name and are still in use. The guard (native-bindings/src/guard.cc)
+ * keeps them open when this process dies, and puts them into the queue of a socket, which the keeper holds: nothing
+ * else keeps such a file while no process serves the mount. That costs a store in a table.
+ *
+ * Where there is no guard they are put there at once. Each message is a nodeid and the descriptor. Mostly the file that
+ * was parked first is forgotten first, so letting go takes from the front. What stands before it and lives on goes to
+ * the back, and is in the queue at every moment.
  */
 import { native } from '../../syscalls/native.js'
 
 /** How many that live on are moved to the back for one that is let go of. */
 const MOVED = 4
-const MARK = 0
+const QUEUED = -1
 const NO_FDS = new Int32Array(0)
 
 export class Parking {
@@ -17,7 +20,11 @@ export class Parking {
   readonly #fds = new Int32Array(9)
   readonly #one = new Int32Array(1)
   readonly #gone = new Set<number>()
-  readonly #parked = new Set<number>()
+  /** Where each one lies: its place with the guard, or QUEUED. */
+  readonly #parked = new Map<number, number>()
+  #queued = 0
+  /** Descriptors that go with their place. */
+  readonly #closing = new Map<number, number>()
   #isTold = false
 
   constructor(
@@ -31,15 +38,32 @@ export class Parking {
     return this.#parked.has(nodeid)
   }
 
-  /** Keeps the file of `fd` for `nodeid`. What cannot be kept is told once. */
+  /** Keeps the file of `fd`, which stays open until it is released, for `nodeid`. What cannot be kept is told once. */
   park(nodeid: number, fd: number): void {
     if (this.#parked.has(nodeid)) return
-    const errno = this.#send(nodeid, fd)
-    if (errno >= 0) this.#parked.add(nodeid)
+    const place = native.guardFd(this.into, nodeid, fd)
+    const errno = place >= 0 ? 0 : this.#send(nodeid, fd)
+    if (errno >= 0) this.#note(nodeid, place)
     else if (!this.#isTold) {
       this.#isTold = true
       this.lost(errno)
     }
+  }
+
+  #note(nodeid: number, place: number): void {
+    this.#parked.set(nodeid, place)
+    if (place === QUEUED) this.#queued++
+  }
+
+  /** `fd`, which is not needed any more once `nodeid` is released, is closed then; now, where it is not parked. */
+  closeWith(nodeid: number, fd: number): void {
+    if (this.#parked.has(nodeid) && !this.#closing.has(nodeid)) this.#closing.set(nodeid, fd)
+    else native.close(fd)
+  }
+
+  /** The mount ends: its descriptors are about to be closed. */
+  end(): void {
+    for (const nodeid of [...this.#parked.keys()]) this.release(nodeid)
   }
 
   #send(tag: number, fd: number): number {
@@ -50,14 +74,25 @@ export class Parking {
 
   /** The file is not needed any more, or has a name again. */
   release(nodeid: number): void {
-    if (!this.#parked.delete(nodeid)) return
+    const place = this.#parked.get(nodeid)
+    if (place === undefined) return
+    this.#parked.delete(nodeid)
+    if (place === QUEUED) this.#unqueue(nodeid)
+    else native.unguard(place)
+    const closing = this.#closing.get(nodeid)
+    if (closing === undefined) return
+    this.#closing.delete(nodeid)
+    native.close(closing)
+  }
+
+  #unqueue(nodeid: number): void {
     this.#gone.add(nodeid)
-    if (this.#parked.size === 0) return this.#empty()
+    if (--this.#queued === 0) return this.#empty()
     for (let moved = 0; this.#gone.size > 0 && moved < MOVED; ) {
       const fd = this.#receive(true)
       if (fd === null) return this.#gone.clear()
       const tag = this.#tag[0]!
-      const lives = tag !== MARK && !this.#gone.delete(tag)
+      const lives = tag > 0 && !this.#gone.delete(tag)
       if (lives && this.#send(tag, fd) < 0) moved = MOVED
       if (!lives || moved < MOVED) this.#drop()
       if (fd >= 0) native.close(fd)
@@ -85,19 +120,25 @@ export class Parking {
     return native.receiveFds(this.from, this.#bytes, NO_FDS, false, false) > 0
   }
 
-  /** All that are parked, by nodeid: descriptors of the caller's own. They stay parked. For a new process. */
+  /**
+   * All that are parked, by nodeid: descriptors of the caller's own. They stay parked, and are closed by nobody before
+   * they are released. For a new process.
+   */
   takeAll(): Map<number, number> {
     const found = new Map<number, number>()
-    if (this.#send(MARK, -1) < 0) return found
+    // Not a nodeid, and not what one that died in the middle of this has left.
+    const mark = -1 - Math.random()
+    if (this.#send(mark, -1) < 0) return found
     for (let fd = this.#receive(true); fd !== null; fd = this.#receive(true)) {
       const tag = this.#tag[0]!
-      const isNew = tag !== MARK && !found.has(tag)
-      if (isNew && this.#send(tag, fd) >= 0) {
+      const isNew = tag > 0 && !found.has(tag)
+      const place = isNew ? native.guardFd(this.into, tag, fd) : QUEUED
+      if (isNew && (place >= 0 || this.#send(tag, fd) >= 0)) {
         found.set(tag, fd)
-        this.#parked.add(tag)
+        this.#note(tag, place)
       } else if (fd >= 0) native.close(fd)
       this.#drop()
-      if (tag === MARK && !isNew) break
+      if (tag === mark) break
     }
     return found
   }

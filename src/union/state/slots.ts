@@ -9,7 +9,6 @@
  */
 import { native } from '../../syscalls/native.js'
 import { SLOTS_AT, type StateMemory, Word } from './memory.js'
-import { putText } from './put-text.js'
 
 const WORDS = 20
 const BYTES = WORDS * 4
@@ -23,7 +22,8 @@ const NEXT = 11
 const SEQUENCE = 12
 const LENGTH = 13
 const NAME_AT = 56
-const NAME_BYTES = BYTES - NAME_AT
+/** Longer names go on elsewhere. */
+export const NAME_BYTES = BYTES - NAME_AT
 const MORE = -1
 const MORE_NEXT = 2
 const MORE_AT = 12
@@ -69,12 +69,24 @@ export interface SlotContent {
 }
 
 export class Slots {
-  readonly #chunks: Chunk[] = []
+  readonly #chunks: (Chunk | null)[] = []
   readonly #free: number[] = []
   #used: number
 
+  /** The number by which the addon knows it. */
+  readonly #number: number
+
   constructor(private readonly memory: StateMemory) {
     this.#used = Math.max(1, memory.words[Word.SLOTS]!)
+    const { log } = memory
+    const number = native.openLedger(memory.bytes, new Uint8Array(log.buffer, log.byteOffset, log.byteLength))
+    if (number < 0) throw new Error(`there are too many mounts: errno ${-number}`)
+    this.#number = number
+  }
+
+  /** The mount ends. */
+  close(): void {
+    native.closeLedger(this.#number)
   }
 
   /** Slots from 1 to below this may be in use. */
@@ -83,7 +95,8 @@ export class Slots {
   }
 
   #chunk(slot: number): Chunk {
-    return this.#chunks[slot >>> CHUNK_SHIFT] ?? this.#map(slot >>> CHUNK_SHIFT)
+    const number = slot >>> CHUNK_SHIFT
+    return number < this.#chunks.length ? (this.#chunks[number] ?? this.#map(number)) : this.#map(number)
   }
 
   #map(number: number): Chunk {
@@ -94,36 +107,38 @@ export class Slots {
       doubles: new Float64Array(buffer),
       bytes: Buffer.from(buffer),
     }
+    while (this.#chunks.length <= number) this.#chunks.push(null)
     this.#chunks[number] = chunk
+    native.addChunk(this.#number, number, chunk.bytes)
     return chunk
   }
 
   #take(): number {
-    const slot = this.#free.pop()
-    if (slot !== undefined) return slot
+    if (this.#free.length > 0) return this.#free.pop()!
     const fresh = this.#used++
     this.memory.words[Word.SLOTS] = this.#used
+    if (fresh >>> CHUNK_SHIFT >= this.#chunks.length) this.#map(fresh >>> CHUNK_SHIFT)
     return fresh
   }
 
+  /**
+   * The kernel is about to be told of a node the `lookups`-th time; that goes into the log of what may have to be taken
+   * back. The slot, a new one for 0. By the addon, and small: V8 puts it into everything that tells of a node.
+   */
+  tell(slot: number, id: number, parent: number, ino: number, flags: number, lookups: number, name: string): number {
+    const at = slot === 0 ? this.#take() : slot
+    native.tellSlot(this.#number, at, slot === 0 ? id : 0, parent, ino, flags, lookups, name)
+    return at
+  }
+
   /** Writes a new slot; it is there with the last store. */
-  write(content: SlotContent): number {
+  write({ id, parent, ino, flags, lookups, opens, writers, backing, name }: SlotContent): number {
     const slot = this.#take()
-    const { words, doubles, bytes } = this.#chunk(slot)
-    const at = (slot & (CHUNK - 1)) * WORDS
-    const { name } = content
-    doubles[(at >> 1) + 1] = content.parent
-    doubles[(at >> 1) + 2] = content.ino
-    words[at + Field.FLAGS] = content.flags
-    words[at + Field.LOOKUPS] = content.lookups
-    words[at + Field.OPENS] = content.opens
-    words[at + Field.WRITERS] = content.writers
-    words[at + Field.BACKING] = content.backing
-    words[at + SEQUENCE] = ++this.memory.words[Word.SEQUENCE]!
-    words[at + LENGTH] = name.length
-    putText(bytes, name, at * 4 + NAME_AT, NAME_BYTES)
-    words[at + NEXT] = name.length > NAME_BYTES ? this.#writeMore(name) : 0
-    doubles[at >> 1] = content.id
+    const next = name.length > NAME_BYTES ? this.#writeMore(name) : 0
+    const sequence = ++this.memory.words[Word.SEQUENCE]!
+    const { bytes } = this.#chunk(slot)
+    const at = slot & (CHUNK - 1)
+    native.writeSlot(bytes, at, id, parent, ino, flags, lookups, opens, writers, backing, next, sequence, name)
     return slot
   }
 
