@@ -369,6 +369,18 @@ test('what makes it warm is seen by nobody, and a kill leaves nothing of it', ne
   assert.deepEqual([s.mounted(), temporary()], [[], []])
 })
 
+test('a host that has just lost its last mount does not end with one on its way to it', needsMounts, async (t) => {
+  const s = await snapshots(t)
+  await layer(s, 'base', '', 'a')
+  for (let i = 0; i < 60; i++) {
+    const { source } = await s.mountsOf('Prepare', `box-${i}`, 'base')
+    assert.deepEqual(readdirSync(source), ['a'])
+    await s.call('Remove', { key: `box-${i}` })
+  }
+  await s.call('Cleanup', {})
+  assert.ok(await eventually(() => !readdirSync(join(s.place, 'run')).some((name) => name.startsWith('host.')), 8_000))
+})
+
 test('usage of a mount that mount.fuse3 makes is counted once, and kept', needsMounts, async (t) => {
   const s = await snapshots(t, () => ['--mounts', 'fuse3'])
   await s.call('Prepare', { key: 'base-work' })

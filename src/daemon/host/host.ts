@@ -65,6 +65,8 @@ export class Host {
   #hasServed = false
   /** Commands that are being carried out. */
   #running = 0
+  /** Connections over which mounts come, whose devices may be under way already. */
+  #lines = 0
   #waiting: NodeJS.Timeout | null = null
   #isClosing = false
   readonly #deferred = new HostDeferred()
@@ -183,14 +185,18 @@ export class Host {
   /** Mounts that wait for their engines: a connection is good for any number. */
   async #mountsDeferred(first: Deferral, line: HostLine): Promise<void> {
     const tokens = new Set<string>()
+    let isOver = true
+    this.#lines++
     for (let next: Deferral | null = first; next !== null && !this.#isClosing; ) {
       if (next.kind === 'take') tokens.add(next.token)
-      if (!this.#mountsOne(next, line)) return
+      isOver = this.#mountsOne(next, line)
+      if (!isOver) break
       const request = await line.request(Number.POSITIVE_INFINITY)
       next = request?.kind === 'defer' || request?.kind === 'take' ? request : null
     }
     for (const token of tokens) this.#channels.close(token)
-    line.destroy()
+    if (isOver) line.destroy()
+    if (--this.#lines === 0 && this.#active === 0 && this.#waiting === null) this.#rest()
   }
 
   /** False: the connection is that of a mount that cannot wait, from now on. */
@@ -241,7 +247,7 @@ export class Host {
     for (let i = 0; this.#active > 0 && this.#status().mounts.length === 0 && i < TRIES; i++) await sleep(BUSY_MS)
     if (this.#active > 0) return line.end(JSON.stringify({ refused: this.#status() }))
     line.end(JSON.stringify({ stopped: process.pid }))
-    this.#close()
+    this.#close(true)
   }
 
   /** Nothing is mounted. Where nothing ever was, nobody waits for more. */
@@ -253,8 +259,10 @@ export class Host {
     this.#waiting = setTimeout(() => this.#close(), seconds * 1000)
   }
 
-  #close(): void {
-    if (this.#isClosing || this.#active > 0 || this.#running > 0) return
+  #close(isWanted = false): void {
+    clearTimeout(this.#waiting ?? undefined)
+    this.#waiting = null
+    if (this.#isClosing || this.#active > 0 || this.#running > 0 || (this.#lines > 0 && !isWanted)) return
     const lock = takeLock(this.path)
     if (lock === 'busy') {
       this.#waiting = setTimeout(() => this.#close(), BUSY_MS)

@@ -37,6 +37,8 @@ interface Handed {
 }
 
 const PATIENCE_MS = 30_000
+/** The host does not end while it may be sent a mount, so it is let go when nothing was sent for so long. */
+const LET_GO_MS = 2_000
 
 export class MountClient {
   readonly #launcher = prebuiltFiles('launch')[0] ?? null
@@ -52,6 +54,7 @@ export class MountClient {
   #asking = 0
   /** Of those over it: how many are under way, or wait. */
   #talks = 0
+  #lettingGo: NodeJS.Timeout | undefined
 
   /** Whether mounts are a host's, and not each a process of its own. */
   get hasHost(): boolean {
@@ -104,8 +107,7 @@ export class MountClient {
 
   /** Ends the host where it has no mount left. */
   async stop(): Promise<void> {
-    this.#channel?.close()
-    this.#line?.close()
+    this.#letGo()
     if (this.#socket !== null) await askHost(this.#socket, 'stop')
   }
 
@@ -152,9 +154,25 @@ export class MountClient {
   #queued<T>(act: () => Promise<T>): Promise<T> {
     const own = this.#talks === 0 ? act() : this.#deferred.then(act)
     this.#talks++
-    const over = () => void this.#talks--
+    const over = () => {
+      this.#talks--
+      this.#letGoLater()
+    }
     this.#deferred = own.then(over, over)
     return own
+  }
+
+  #letGoLater(): void {
+    clearTimeout(this.#lettingGo)
+    this.#lettingGo = setTimeout(() => this.#letGo(), LET_GO_MS).unref()
+  }
+
+  #letGo(): void {
+    if (this.#talks > 0) return
+    this.#channel?.close()
+    this.#line?.close()
+    this.#channel = null
+    this.#line = null
   }
 
   async #converse(line: HostTalk, wish: MountWish): Promise<number | null> {
