@@ -121,12 +121,10 @@ struct Slot {
 };
 static_assert(sizeof(Slot) == 80);
 
-// `index`: in the chunk of slots `bytes`. What of `name` does not fit is in the slots from `next` on.
-int64_t writeSlot(Call&, Bytes bytes, uint32_t index, double id, double parent, double ino, uint32_t flags,
-                  uint32_t lookups, uint32_t opens, uint32_t writers, uint32_t backing, uint32_t next,
-                  uint32_t sequence, const Text& name) {
-  if ((static_cast<size_t>(index) + 1) * sizeof(Slot) > bytes.length) return -EINVAL;
-  Slot* slot = reinterpret_cast<Slot*>(bytes.data) + index;
+// All of a slot. What of `name` does not fit is in the slots from `next` on.
+void fillSlot(volatile Slot* into, double id, double parent, double ino, uint32_t flags, uint32_t lookups,
+              uint32_t opens, uint32_t writers, uint32_t backing, uint32_t next, uint32_t sequence, const Text& name) {
+  Slot* slot = const_cast<Slot*>(into);
   slot->parent = parent;
   slot->ino = ino;
   slot->flags = flags;
@@ -139,7 +137,16 @@ int64_t writeSlot(Call&, Bytes bytes, uint32_t index, double id, double parent, 
   slot->length = static_cast<uint32_t>(name.length());
   memcpy(slot->name, name.c(), name.length() < sizeof slot->name ? name.length() : sizeof slot->name);
   __atomic_signal_fence(__ATOMIC_RELEASE);
-  *reinterpret_cast<volatile double*>(&slot->id) = id;
+  into->id = id;
+}
+
+// `index`: in the chunk of slots `bytes`.
+int64_t writeSlot(Call&, Bytes bytes, uint32_t index, double id, double parent, double ino, uint32_t flags,
+                  uint32_t lookups, uint32_t opens, uint32_t writers, uint32_t backing, uint32_t next,
+                  uint32_t sequence, const Text& name) {
+  if ((static_cast<size_t>(index) + 1) * sizeof(Slot) > bytes.length) return -EINVAL;
+  Slot* slot = reinterpret_cast<Slot*>(bytes.data) + index;
+  fillSlot(slot, id, parent, ino, flags, lookups, opens, writers, backing, next, sequence, name);
   return 0;
 }
 
@@ -209,16 +216,7 @@ int64_t tellSlot(Call&, uint32_t number, uint32_t slot, double id, double parent
     *const_cast<volatile uint32_t*>(&at->lookups) = lookups;
     return 0;
   }
-  at->parent = parent;
-  at->ino = ino;
-  at->flags = flags;
-  at->lookups = lookups;
-  at->opens = at->writers = at->backing = at->next = 0;
-  at->sequence = ++ledger.words[kSequence];
-  at->length = static_cast<uint32_t>(name.length());
-  memcpy(at->name, name.c(), name.length() < sizeof at->name ? name.length() : sizeof at->name);
-  __atomic_signal_fence(__ATOMIC_RELEASE);
-  *const_cast<volatile double*>(&at->id) = id;
+  fillSlot(at, id, parent, ino, flags, lookups, 0, 0, 0, 0, ++ledger.words[kSequence], name);
   return 0;
 }
 
