@@ -32,6 +32,7 @@
         "src/shared.cc",
         "src/guard.cc",
         "src/device.cc",
+        "src/device-sync.cc",
         "src/device-class.cc"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE", "_FILE_OFFSET_BITS=64"],

@@ -454,6 +454,12 @@ export interface Device {
   count(id: number): void
   /** What was written here is counted. */
   settleWritten(): void
+  /**
+   * fsync(2), or fdatasync(2), of `fd` for the request in hand: 0 or -errno. -65537: its reply is written by another
+   * thread when the disk is done, and `fd` may be closed. `alone`: nobody else is served by the thread; if the last one
+   * was quick it is done at once, as with `direct(false)`.
+   */
+  sync(fd: number, dataOnly: boolean, alone: boolean): number
   /** For a READ that came to JavaScript: preads into `reply` after the 16-byte header; bytes or -errno. */
   readInto(fd: number, length: number, offset: number): number
   /**

@@ -163,6 +163,7 @@ napi_value deviceClass(napi_env env) {
       row("share", method<&Device::share>),
       row("count", method<&Device::count>),
       row("settleWritten", method<&Device::settleWritten>),
+      row("sync", method<&Device::sync>),
   };
   napi_value constructor = nullptr;
   napi_define_class(env, "Device", NAPI_AUTO_LENGTH, construct, nullptr, sizeof rows / sizeof rows[0], rows,

@@ -25,6 +25,7 @@ constexpr uint32_t kRead = 15;
 constexpr uint32_t kWrite = 16;
 constexpr uint32_t kWriteKillSuidgid = 4;
 constexpr uint32_t kTurnsBetweenWakeChecks = 64;
+constexpr int64_t kLong = 250'000;  // nanoseconds
 constexpr uint32_t kWholeWindow = 128 << 10;  // of the mount's read-ahead (VM_READAHEAD_PAGES, include/linux/pagemap.h)
 constexpr size_t kDataAt = 80;                // of a WRITE: after fuse_in_header and fuse_write_in
 
@@ -84,12 +85,24 @@ int64_t Device::next(uint32_t replyBytes) {
   int64_t error = replyBytes == 0 ? 0 : settleReply(replyBytes);
   if (aheadDir_ >= 0) askAhead();
   while (error == 0) {
-    if (++turns_ % kTurnsBetweenWakeChecks == 0 && isInterrupted()) return awake_.rest(), 0;
+    if ((++turns_ % kTurnsBetweenWakeChecks == 0 || tookLong()) && isInterrupted()) return pause();
     int64_t length = readRequest();
     if (length <= 0) return length;
+    readAt_ = Spin::now();
     if (!serve(static_cast<size_t>(length), &error)) return length;
   }
   return error;
+}
+
+// Whether the last request was one for which others have waited. Of none since the last pause: two mounts that leave
+// each other the thread would serve nothing.
+bool Device::tookLong() const { return epoll_ >= 0 && readAt_ != 0 && Spin::now() - readAt_ > kLong; }
+
+// Others are looked at.
+int64_t Device::pause() {
+  readAt_ = 0;
+  awake_.rest();
+  return 0;
 }
 
 int64_t Device::send(uint32_t replyBytes) { return writeReply(replyBytes); }
@@ -165,7 +178,7 @@ int64_t Device::waitForRequest() {
     if (ready == 0) awake_.rest();
     if (ready < 0 && errno != EINTR) return -errno;
   }
-  if (descriptors[1].revents != 0 && woken()) return awake_.rest(), 0;
+  if (descriptors[1].revents != 0 && woken()) return pause();
   spin_.awoke();
   return 1;
 }
@@ -180,7 +193,7 @@ int64_t Device::waitAmongOthers() {
       if (count == 0) awake_.rest();
       continue;
     }
-    if (count > 1 || ready[0].data.u32 != key_) return awake_.rest(), 0;
+    if (count > 1 || ready[0].data.u32 != key_) return pause();
     spin_.awoke();
     return 1;
   }

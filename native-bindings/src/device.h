@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,6 +31,7 @@ class Device {
   static constexpr size_t kHeader = 16;                    // fuse_out_header
   static constexpr size_t kLeastReply = (1 << 20) + 4096;  // the largest max_write, and room for a header
   static constexpr size_t kLeastRequest = 8192;            // FUSE_MIN_READ_BUFFER: the kernel refuses less
+  static constexpr int64_t kLater = -65537;                // LATER in src/base/errno.ts
   enum Counter { kReads, kReadBytes, kWrites, kWrittenBytes, kRequests, kFailed, kAwakenings, kCounters };
 
   // Owns `fd`; the memory belongs to JavaScript and outlives the device.
@@ -50,6 +53,9 @@ class Device {
   int64_t forgetAttributes(double nodeid);
   int64_t storeContent(double nodeid, int fd, uint32_t size);
   void readAhead(int dirFd, const char* name);
+  // fsync(2), or fdatasync(2), of `fd` for the request in hand. 0 or -errno; or kLater: the reply is written when the
+  // disk is done, by another thread. `alone`: what can be expected to be quick is done here.
+  int64_t sync(int fd, bool dataOnly, bool alone);
   void keepAwake(int fd) { awake_.use(fd); }
   // From now on `next` also returns 0 when another descriptor of `epoll` than the one called `key` is ready.
   void share(int epoll, uint32_t key) { epoll_ = epoll, key_ = key; }
@@ -76,6 +82,8 @@ class Device {
   int64_t waitForRequest();
   int64_t waitAmongOthers();
   bool isInterrupted();
+  bool tookLong() const;
+  int64_t pause();
   bool woken();
   bool serve(size_t length, int64_t* error);
   void answerRead(Binding& binding);
@@ -91,11 +99,13 @@ class Device {
   Usage* usage_ = nullptr;
   bool direct_ = true;
   uint32_t turns_ = 0;
+  int64_t readAt_ = 0;  // when the request in hand came, in nanoseconds
   Spin spin_;
   Awake awake_;
   std::vector<uint8_t> content_;  // of a file on its way into the page cache, behind the head of its message
   int aheadDir_ = -1;             // with the name, what is to be read ahead after the next reply
   std::string aheadName_;
+  std::shared_ptr<std::atomic<int64_t>> lastSync_;  // how long it took, in nanoseconds
   size_t pending_ = 0;  // bytes of a reply made by `serve`, to be written
   std::unordered_map<uint64_t, Binding> bindings_;
 };

@@ -57,6 +57,9 @@ export const Errno = {
  */
 export const PENDING = -65536
 
+/** In place of an error: the transport answers the request when the disk has done what it was asked for. */
+export const LATER = -65537
+
 /** The name of an error number, or `errno N`. Takes it positive or negative. */
 export function errnoName(errno: number): string {
   const positive = Math.abs(errno)

@@ -110,8 +110,8 @@ export interface Engine {
   readonly ledger: Ledger | null
   /** Goes on where another engine has died, before anything is served: see operations/resume.ts. */
   resume(left: Leftover): Operations | null
-  /** Syncs, and releases every descriptor. */
-  close(): void
+  /** Syncs, and releases every descriptor. `isSynced`: since the last change the upper has been synced already. */
+  close(isSynced?: boolean): void
 }
 
 /** What outlives the process: memory, and the two ends of the socket in which descriptors are parked. */
@@ -202,13 +202,13 @@ export function createEngine(
       if (changes !== null) logWritten(u, changes)
       return changes?.flush(true) ?? null
     },
-    close: () => {
+    close: (isSynced = false) => {
       outlived.end()
       changes?.flush()
       u.lowerIndex?.flush()
       u.nodes.ledger?.parking.end()
       for (const fd of parked.values()) native.close(fd)
-      tearDown(u)
+      tearDown(u, isSynced)
       // The index may say that it has ended well only when the upper is on disk.
       if (u.lowerIndex === null) changes?.end()
       u.lowerIndex?.close()

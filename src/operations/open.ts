@@ -188,7 +188,7 @@ export function fsync(u: Union, nodeid: number, datasync: boolean): number {
   const settled = settleFilling(u, node)
   if (settled < 0) return settled
   if (!u.syncs || !node.isUpper || node.type !== S_IFREG) return 0
-  return withContent(u, nodeid, false, (fd) => (datasync ? native.fdatasync(fd) : native.fsync(fd)))
+  return withContent(u, nodeid, false, (fd) => u.binding.sync(fd, datasync))
 }
 
 export function fsyncdir(u: Union, nodeid: number, datasync: boolean): number {
@@ -198,7 +198,7 @@ export function fsyncdir(u: Union, nodeid: number, datasync: boolean): number {
   const place = u.cache.fd(node.dir.upper)
   const fd = place < 0 ? place : native.openat(place, '.', O_RDONLY | O_DIRECTORY, 0)
   if (fd < 0) return fd
-  const errno = datasync ? native.fdatasync(fd) : native.fsync(fd)
+  const errno = u.binding.sync(fd, datasync)
   native.close(fd)
   return errno
 }
@@ -216,6 +216,9 @@ export function lseek(u: Union, nodeid: number, offset: number, whence: number):
   return withReadable(u, nodeid, (fd) => native.lseek(fd, offset, whence))
 }
 
+/** Of one copy_file_range(2), in bytes: the caller asks again for the rest, and others have their turn before. */
+const COPIED_AT_A_TIME = 16 << 20
+
 export function copyFileRange(
   u: Union,
   from: number,
@@ -227,6 +230,8 @@ export function copyFileRange(
   const target = u.nodes.get(to)
   if (target !== undefined && checkImmutable(target) < 0) return -Errno.EPERM
   return withContent(u, to, true, (out) =>
-    withReadable(u, from, (source) => native.copyFileRange(source, offsetIn, out, offsetOut, length)),
+    withReadable(u, from, (source) =>
+      native.copyFileRange(source, offsetIn, out, offsetOut, Math.min(length, COPIED_AT_A_TIME)),
+    ),
   )
 }

@@ -7,7 +7,7 @@
  * range, or a reply whose unique is 0 (a notification). So is an accidental ENOSYS, which ends that kind of message for
  * the whole connection.
  */
-import { Errno, errnoName, PENDING } from '../base/errno.js'
+import { Errno, errnoName, LATER, PENDING } from '../base/errno.js'
 import type { DataPort, Operations } from '../operations/contract.js'
 import type { InitAnswer } from '../protocol/init.js'
 import { IN_HEADER, MAX_REPLY_ERRNO, OUT_HEADER, opcodeNames } from '../protocol/opcodes.js'
@@ -97,7 +97,7 @@ export class Session {
     this.#journal?.begin(request.words[2]!, request.words[3]!, request.opcode)
     const result = sound ? this.#serve(row) : this.#malformed()
     this.#journal?.done()
-    if (row?.encode.silent || request.unique === 0) return 0
+    if (row?.encode.silent || request.unique === 0 || result === LATER) return 0
     if (result === PENDING) return PENDING
     return result < 0 ? reply.fail(request, result) : reply.finish(request, result)
   }
@@ -119,7 +119,7 @@ export class Session {
     if (row === undefined) return this.#failed(-Errno.ENOSYS)
     try {
       const result = this.#run(row)
-      return result < 0 && result !== PENDING ? this.#failed(result) : result
+      return result < 0 && !isOnWay(result) ? this.#failed(result) : result
     } catch (error) {
       return this.#broken(error)
     }
@@ -135,7 +135,7 @@ export class Session {
     if (decoded < 0) return decoded
     const result = row.run(context, args)
     if (result >= 0) return row.encode.encode(context, result)
-    if (result === PENDING) return result
+    if (isOnWay(result)) return result
     if (result === -Errno.ENOSYS && !row.declinable) return -Errno.EOPNOTSUPP
     if (result >= -MAX_REPLY_ERRNO && Number.isInteger(result)) return result
     throw new RangeError(`${row.name} returned ${result}`)
@@ -180,4 +180,9 @@ export class Session {
     if (error !== 0) return `${request.unique} ${errnoName(error)}`
     return `${request.unique} OK ${this.#row?.encode.print(reply, length - OUT_HEADER) ?? ''}`.trimEnd()
   }
+}
+
+/** Whether the answer is not known yet. */
+function isOnWay(result: number): boolean {
+  return result === PENDING || result === LATER
 }

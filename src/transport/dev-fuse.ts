@@ -5,7 +5,7 @@
  */
 
 import { Errno, PENDING } from '../base/errno.js'
-import type { DataBinding, DataPort, Operations } from '../operations/contract.js'
+import { type DataBinding, type DataPort, type Operations, unbound } from '../operations/contract.js'
 import { IN_HEADER, Opcode, OUT_HEADER } from '../protocol/opcodes.js'
 import { WRITE_DATA } from '../protocol/requests-data.js'
 import type { Session } from '../session/session.js'
@@ -170,8 +170,16 @@ export function dataPort(device: Device): DataPort {
   }
 }
 
+/** Who else waits while the disk does what a request has asked for. */
+interface Company {
+  /** Whether the thread serves no other mount. */
+  isAlone(): boolean
+  /** Whether a process after this one would be told of a request that had no answer yet. */
+  isRemembered(): boolean
+}
+
 /** Lets the engine tell `device` which descriptor serves a node. */
-export function dataBinding(device: Device, wakeFd: number): DataBinding {
+export function dataBinding(device: Device, wakeFd: number, company: Company): DataBinding {
   return {
     wakeFd,
     bind: (nodeid, fd, writable) => device.bind(nodeid, fd, writable),
@@ -184,6 +192,8 @@ export function dataBinding(device: Device, wakeFd: number): DataBinding {
     changed: (nodeid) => device.changed(nodeid) !== 0,
     count: (usage) => void device.count(usage),
     settleWritten: () => void device.settleWritten(),
+    sync: (fd, dataOnly) =>
+      company.isRemembered() ? device.sync(fd, dataOnly, company.isAlone()) : unbound.sync(fd, dataOnly),
     storeContent: (nodeid, fd, size) => void device.storeContent(nodeid, fd, size),
   }
 }

@@ -50,5 +50,5 @@ export class Outlived {
 
 function* endInParts(u: Union): Generator<void> {
   yield* letGo(u)
-  yield* tearDownInParts(u, false)
+  yield* tearDownInParts(u, 'leaves')
 }

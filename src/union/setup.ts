@@ -16,6 +16,7 @@ import { Whiteouts } from '../layers/whiteouts.js'
 import { shownRoots } from '../stack/search.js'
 import { CAP_DAC_READ_SEARCH, O_DIRECTORY, S_IFDIR } from '../syscalls/constants.js'
 import { native } from '../syscalls/native.js'
+import { withFd } from '../syscalls/owned-fd.js'
 import { capable } from '../syscalls/privilege.js'
 import { descriptorsToKeep, onNoRoom, scarceFrom } from '../syscalls/room.js'
 import { redirectsUnder, type UnionConfig } from './context/config.js'
@@ -197,15 +198,19 @@ function giveUp(u: Union): boolean {
   return shrinkKept(u) || ahead
 }
 
-/** Ends the union: what was written is on disk (where `syncs`), every descriptor closed. */
-export function tearDown(u: Union): void {
-  const parts = tearDownInParts(u, true)
+/** Whether a union that ends brings its upper to the disk, finds it there already, or leaves it. */
+type AtEnd = 'syncs' | 'is synced' | 'leaves'
+
+/** Ends the union: what was written is on disk (`isSynced`: already), every descriptor closed. */
+export function tearDown(u: Union, isSynced: boolean): void {
+  const isWhole = isSynced && u.filling.size === 0
+  const parts = tearDownInParts(u, isWhole ? 'is synced' : 'syncs')
   while (!parts.next().done);
   u.nodes.ledger?.slots.close()
 }
 
 /** So, a part with each step: a mount may have a million nodes. */
-export function* tearDownInParts(u: Union, syncs: boolean): Generator<void> {
+export function* tearDownInParts(u: Union, atEnd: AtEnd): Generator<void> {
   u.stopMakingRoom()
   finishFilling(u)
   cancelBringing(u)
@@ -221,14 +226,17 @@ export function* tearDownInParts(u: Union, syncs: boolean): Generator<void> {
   while (u.cache.closeSome()) yield
   if (u.writable !== null) {
     const { layer, work } = u.writable
-    const fd = native.openat(layer.rootFd, '.', O_DIRECTORY, 0)
-    if (fd >= 0 && syncs && (u.config.volatile || u.config.fsync) && native.syncfs(fd) >= 0 && u.config.volatile)
-      work.clearVolatile()
-    if (fd >= 0) native.close(fd)
+    const { fsync, volatile } = u.config
+    const isOnDisk = atEnd === 'is synced' || (atEnd === 'syncs' && (volatile || fsync) && sync(layer) >= 0)
+    if (isOnDisk && volatile) work.clearVolatile()
     work.close()
     layer.close()
   }
   for (const layer of [...u.lowers, ...u.dataLayers]) layer.close()
+}
+
+function sync({ rootFd }: Layer): number {
+  return withFd(native.openat(rootFd, '.', O_DIRECTORY, 0), (fd) => native.syncfs(fd))
 }
 
 function closeFds(u: Union, { contentFd, unlinkedFd }: Node): void {

@@ -30,6 +30,7 @@ export const unbound: DataBinding = {
   changed: () => false,
   count: () => undefined,
   settleWritten: () => undefined,
+  sync: (fd, dataOnly) => (dataOnly ? native.fdatasync(fd) : native.fsync(fd)),
 }
 
 /** Starts an engine; throws where it refuses. */

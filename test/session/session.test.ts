@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { LATER } from '../../src/base/errno.js'
 import { Opcode } from '../../src/protocol/opcodes.js'
 import { request, u32, u64 } from '../protocol/messages.js'
 import { SyntheticKernel } from './synthetic-kernel.js'
@@ -58,6 +59,14 @@ describe('the session', () => {
     assert.equal(kernel.raw(new Uint8Array(0)), 0)
     assert.equal(kernel.session.counters.malformed, 3)
     assert.deepEqual(kernel.operations.calls, [])
+  })
+
+  it('leaves a request to whoever answers it later', () => {
+    const kernel = new SyntheticKernel()
+    kernel.operations.answers.fsync = () => LATER
+    const fields = [u64(0), u32(1), u32(0)]
+    assert.equal(kernel.send({ opcode: Opcode.FSYNC, nodeid: 9 }, ...fields), null)
+    assert.deepEqual(kernel.session.counters.byName().FSYNC, { requests: 1, errors: 0 })
   })
 
   it('never writes a notification: a request without a unique gets no reply', () => {

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { Errno } from '../../src/base/errno.js'
+import { Errno, LATER } from '../../src/base/errno.js'
 import * as c from '../../src/syscalls/constants.js'
 import { native } from '../../src/syscalls/native.js'
 import { isRoot, openDescriptors } from './support.js'
@@ -177,6 +177,35 @@ test('writeFrom clears setuid and setgid before data, where asked', () => {
     device.close()
     device.close()
     assert.equal(openDescriptors(), before)
+  } finally {
+    rmSync(path, { recursive: true, force: true })
+  }
+})
+
+test('a sync is answered by another thread, and at once where nobody else waits and the last was quick', async () => {
+  const path = mkdtempSync('/tmp/stratafs-native-')
+  const before = openDescriptors()
+  try {
+    const device = new native.Device(native.openat(c.AT_FDCWD, `${path}/dev`, c.O_RDWR | c.O_CREAT, 0o600), -1, 8192)
+    new Int32Array(device.request, 0, 4).set([48, 20, 0x1234, 0x5678])
+    // An error that takes no disk: eventfds cannot be synced.
+    const fd = native.eventfd()
+    const written = async (bytes: number) => {
+      while (readFileSync(`${path}/dev`).length < bytes) await sleep(5)
+      return [...new Int32Array(new Uint8Array(readFileSync(`${path}/dev`)).buffer)].slice(-4)
+    }
+    assert.equal(device.sync(fd, false, false), LATER)
+    assert.deepEqual(await written(16), [16, -Errno.EINVAL, 0x1234, 0x5678])
+    assert.equal(device.sync(fd, true, false), LATER)
+    native.close(fd)
+    assert.deepEqual(await written(32), [16, -Errno.EINVAL, 0x1234, 0x5678])
+    const again = native.eventfd()
+    assert.equal(device.sync(again, true, true), -Errno.EINVAL)
+    assert.equal(device.sync(-1, false, false), -Errno.EBADF)
+    native.close(again)
+    device.close()
+    while (openDescriptors() > before) await sleep(5)
+    assert.equal(readFileSync(`${path}/dev`).length, 32)
   } finally {
     rmSync(path, { recursive: true, force: true })
   }

@@ -54,6 +54,7 @@ class ScriptedDevice implements Device {
   settleWritten = (...args: unknown[]) => this.#called('settleWritten', args)
   readAhead = (...args: unknown[]) => this.#called('readAhead', args)
   direct = (...args: unknown[]) => void this.#called('direct', args)
+  sync = (...args: unknown[]) => this.#called('sync', args)
   readInto = (...args: unknown[]) => this.#called('readInto', args)
   writeFrom = (...args: unknown[]) => this.#called('writeFrom', args)
   close = () => void this.#called('close', [])
@@ -196,13 +197,20 @@ describe('the loop over /dev/fuse', () => {
     const device = new ScriptedDevice(kernel, [])
     dataPort(device).read(8, 512, 4096)
     dataPort(device).write(8, 512, 4096, true)
-    dataBinding(device, 7).bind(3, 8, true)
-    dataBinding(device, 7).unbind(3)
+    let isRemembered = true
+    const binding = dataBinding(device, 7, { isAlone: () => false, isRemembered: () => isRemembered })
+    binding.bind(3, 8, true)
+    binding.unbind(3)
+    binding.sync(8, true)
+    // Nobody would answer it if the process died: it is done here, of a descriptor that there is not.
+    isRemembered = false
+    assert.equal(binding.sync(-1, true), -9)
     assert.deepEqual(device.calls, [
       ['readInto', 8, 512, 4096],
       ['writeFrom', 8, 80, 512, 4096, true],
       ['bind', 3, 8, true],
       ['unbind', 3],
+      ['sync', 8, true, false],
     ])
   })
 })

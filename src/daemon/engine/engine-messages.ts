@@ -109,7 +109,7 @@ export type ToMount =
   | { readonly kind: 'release' }
   | { readonly kind: 'stop' }
   /** After `over`: sync what is left, and release everything. */
-  | { readonly kind: 'close' }
+  | { readonly kind: 'close'; readonly isSynced: boolean }
   /** Of no mount: is the thread alive? */
   | { readonly kind: 'probe' }
   /** Before any mount: what a mount does first is done once (resume-serving.ts), and then a sign of life is given. */

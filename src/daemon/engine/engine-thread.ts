@@ -108,13 +108,11 @@ export class EngineThread implements EngineHandle {
     else if (message.kind === 'ended') this.#end({ result: message.result })
   }
 
-  /**
-   * Where the thread serves others, too, what the disk has to write is written before the engine syncs on that thread:
-   * it then has little left to wait for.
-   */
+  /** Nothing is written any more. Where its thread serves others, too, the engine does not wait there for the disk. */
   async #syncThenClose(): Promise<void> {
-    if (this.#upperFd >= 0 && this.#thread.load > 1) await native.syncfsBeside(this.#upperFd)
-    this.#send({ kind: 'close' })
+    const isBeside = this.#upperFd >= 0 && this.#thread.load > 1
+    const isSynced = isBeside && (await native.syncfsBeside(this.#upperFd)) === 0
+    this.#send({ kind: 'close', isSynced })
   }
 
   #built(message: Extract<FromMount, { kind: 'built' }>): void {

@@ -22,6 +22,14 @@ import { ServedMount } from './served-mount.js'
  */
 const SOON_COMPILED = '--interrupt-budget=10000'
 
+/**
+ * V8's default, once a thread has had so many mounts, or is so old when it gets one more. What a mount does in a hurry
+ * is compiled by then, and its own beginning, which runs once for each, is not worth what compiling it takes.
+ */
+const USUALLY_COMPILED = '--interrupt-budget=67584'
+const MOUNTS_OF_A_BEGINNER = 8
+const AGE_OF_A_BEGINNER_MS = 30_000
+
 /** The key of the wake descriptor among those waited for. Mounts have theirs from 1. */
 const WAKE = 0
 
@@ -40,7 +48,11 @@ let isServing = false
 /** Mounts have gone, and what they left has not been collected yet. */
 let owesGarbage = false
 
-const thread = { epoll, wakeFd, sibling }
+const born = performance.now()
+/** Mounts that were begun here. */
+let begun = 0
+
+const thread = { epoll, wakeFd, sibling, isAlone: () => served <= 1 }
 
 port.on('message', (message: ToEngine) => {
   take(message)
@@ -61,7 +73,7 @@ function isNeeded(): boolean {
 function serveAll(): void {
   if (isServing || !isNeeded()) return
   isServing = true
-  setFlagsFromString(SOON_COMPILED)
+  setCompiler()
   while (isNeeded()) {
     const key = native.epollWait(epoll, owesGarbage ? LULL_MS : -1)
     if (key === WAKE) wake()
@@ -70,6 +82,11 @@ function serveAll(): void {
     else throw new Error(`the devices cannot be waited for: errno ${-key}`)
   }
   isServing = false
+}
+
+function setCompiler(): void {
+  const isBeginner = begun <= 1 || (begun < MOUNTS_OF_A_BEGINNER && performance.now() - born < AGE_OF_A_BEGINNER_MS)
+  setFlagsFromString(isBeginner ? SOON_COMPILED : USUALLY_COMPILED)
 }
 
 function serve(key: number): void {
@@ -98,6 +115,8 @@ function take(message: ToEngine): void {
   if (message.kind === 'build') {
     const built = ServedMount.build(message.mount, message.start, thread, say)
     if (built !== null) mounts.set(built.id, built)
+    begun++
+    if (isServing) setCompiler()
     return
   }
   const mount = mounts.get(message.mount)
@@ -122,7 +141,7 @@ function act(mount: ServedMount, message: ToEngine, say: (told: FromMount) => vo
   else if (message.kind === 'hold') mount.hold()
   else if (message.kind === 'release') mount.release()
   else if (message.kind === 'stop') end(mount, 0)
-  else if (message.kind === 'close') close(mount)
+  else if (message.kind === 'close') close(mount, message.isSynced)
 }
 
 /** The device has ended, or is given up. What is left to do waits for `close`. */
@@ -131,10 +150,10 @@ function end(mount: ServedMount, result: number): void {
   guarded(mount, () => mount.leaveDevice(result))
 }
 
-function close(mount: ServedMount): void {
+function close(mount: ServedMount, isSynced: boolean): void {
   if (mount.device !== null) return
   mounts.delete(mount.id)
-  guarded(mount, () => mount.close())
+  guarded(mount, () => mount.close(isSynced))
 }
 
 /** A throw is a fault of ours: it ends the mount that has it, and no other. */

@@ -1,6 +1,6 @@
 /** Stands for the device until there is one: an engine is built before anything is mounted. */
 import { Errno } from '../../base/errno.js'
-import type { DataBinding } from '../../operations/contract.js'
+import { type DataBinding, unbound } from '../../operations/contract.js'
 
 export class LateBinding implements DataBinding {
   device: DataBinding | null = null
@@ -51,5 +51,9 @@ export class LateBinding implements DataBinding {
 
   settleWritten(): void {
     this.device?.settleWritten()
+  }
+
+  sync(fd: number, dataOnly: boolean): number {
+    return (this.device ?? unbound).sync(fd, dataOnly)
   }
 }

@@ -34,6 +34,8 @@ interface ThreadParts {
   readonly wakeFd: number
   /** A device whose buffers are used by all; null: there is none yet. */
   sibling(): Device | null
+  /** Whether it serves one mount at most. */
+  readonly isAlone: () => boolean
 }
 
 /** What serves, once there is a device. */
@@ -115,7 +117,8 @@ export class ServedMount {
           : new native.Device(fd, wakeFd, BUFFER_BYTES, sibling)
     device.share(epoll, this.id)
     const session = this.#makeSession(device)
-    this.binding.device = dataBinding(device, wakeFd)
+    const isRemembered = () => memory === null || recoveryOf(true, session.agreed).kind === 'full'
+    this.binding.device = dataBinding(device, wakeFd, { isAlone: this.thread.isAlone, isRemembered })
     if (this.changes !== null) this.changes.who = () => session.asker
     const trace = this.start.trace ? (line: string) => this.say({ kind: 'trace', line }) : undefined
     const turns = this.start.index === null ? undefined : turnsOf(this.start.index.shared)
@@ -191,9 +194,9 @@ export class ServedMount {
     this.#settle()
   }
 
-  /** Syncs and releases everything. */
-  close(): void {
-    this.engine.close()
+  /** Releases everything. `isSynced`: the upper is on disk already. */
+  close(isSynced: boolean): void {
+    this.engine.close(isSynced)
     this.say({ kind: 'ended', result: this.#result ?? 0 })
   }
 

@@ -2,6 +2,7 @@
  * The shapes in which the engine leaves its answers, shared by everything above it.
  */
 import { Errno } from '../../base/errno.js'
+import { native } from '../../syscalls/native.js'
 
 /** A file's attributes as the merged tree shows them. Times in seconds and nanoseconds; `blocks` in 512 bytes. */
 export interface Attr {
@@ -79,6 +80,8 @@ export interface DataBinding {
   count(usage: number): void
   /** What was written so since the last call is counted. */
   settleWritten(): void
+  /** fsync, or fdatasync, of `fd` for the request in hand: 0, -errno, or LATER; then `fd` may be closed. */
+  sync(fd: number, dataOnly: boolean): number
 }
 
 /**
@@ -98,4 +101,5 @@ export const unbound: DataBinding = {
   changed: () => false,
   count: () => {},
   settleWritten: () => {},
+  sync: (fd, dataOnly) => (dataOnly ? native.fdatasync(fd) : native.fsync(fd)),
 }
