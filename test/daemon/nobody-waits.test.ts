@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { notInstalled } from '../tools/installed.js'
-import { daemonPids, isGone, MAIN, needsRoot, workspace } from './harness.js'
+import { daemonPids, eventually, isGone, LAUNCH, MAIN, needsRoot, type Workspace, workspace } from './harness.js'
 
 const skip = needsRoot.skip || notInstalled('unshare', 'mkfifo')
 const QUICK_MS = 10_000
@@ -58,17 +58,28 @@ fd=os.open(sys.argv[1],os.O_RDWR); fcntl.fcntl(fd,fcntl.F_SETLEASE,fcntl.F_WRLCK
   assert.equal(shell(`cat ${w.merged}/a`).stdout, 'top a\n')
 })
 
-test('while a disk takes its time for fsync the mount and its neighbours serve on', {
-  skip: skip || notInstalled('strace', 'python3'),
-}, async (t) => {
+/**
+ * Has the mount's process take two seconds for each system call `name`, as a slow disk would. How many there have been.
+ */
+async function slowDisk(t: TestContext, w: Workspace, name: string): Promise<() => number> {
+  const [pid] = daemonPids(w.runDirectory)
+  const log = join(w.root, 'strace')
+  const inject = ['-e', `trace=${name}`, '-e', `inject=${name}:delay_enter=2000000`]
+  const disk = spawn('strace', ['-f', '-qq', '-o', log, ...inject, '-p', String(pid)], { stdio: 'ignore' })
+  t.after(() => disk.kill('SIGKILL'))
+  while (readFileSync(`/proc/${pid}/status`, 'utf8').includes('TracerPid:\t0')) await sleep(20)
+  // Of all its threads.
+  await sleep(200)
+  return () => readFileSync(log, 'utf8').split(`${name}(`).length - 1
+}
+
+const USE = 'cat a && mkdir other && touch other/file && rm -r other'
+const slow = { skip: skip || notInstalled('strace', 'python3') }
+
+test('while a disk takes its time for fsync the mount serves on', slow, async (t) => {
   const w = workspace(t)
   assert.equal(w.run('mount', '-o', w.options, w.merged).status, 0)
-  const [pid] = daemonPids(w.runDirectory)
-  const words = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', 'inject=fsync:delay_enter=2000000']
-  const disk = spawn('strace', [...words, '-p', String(pid)], { stdio: 'ignore' })
-  t.after(() => disk.kill('SIGKILL'))
-  const attached = () => /TracerPid:\t0/.test(readFileSync(`/proc/${pid}/status`, 'utf8')) === false
-  while (!attached()) await sleep(20)
+  await slowDisk(t, w, 'fsync')
   const script = `import os,sys
 fd=os.open(sys.argv[1],os.O_RDWR|os.O_CREAT); os.write(fd,b'x'); print('begun',flush=True); os.fsync(fd); print('synced',flush=True)`
   const syncing = spawn('python3', ['-c', script, join(w.merged, 'new')], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -79,11 +90,30 @@ fd=os.open(sys.argv[1],os.O_RDWR|os.O_CREAT); os.write(fd,b'x'); print('begun',f
   const ended = new Promise((resolve) => syncing.once('exit', resolve))
   while (told === '') await sleep(5)
   await sleep(200)
-  const { status, stderr } = shell(`cd ${w.merged} && cat a && mkdir other && touch other/file && rm -r other`)
+  const { status, stderr } = shell(`cd ${w.merged} && ${USE}`)
   assert.equal(status, 0, stderr)
+  await sleep(50)
   assert.equal(told, 'begun\n', 'fsync has not ended yet')
   assert.equal(await ended, 0)
   assert.equal(told, 'begun\nsynced\n')
+})
+
+test('while a disk takes its time for the end of a mount its neighbour serves on', slow, async (t) => {
+  const w = workspace(t)
+  // Two that are mounted in one second share a thread.
+  const { status, stderr } = shell(
+    `cd ${w.root} && mkdir u2 w2 m2 && ${LAUNCH} -o ${w.options} merged && ${LAUNCH} -o lowerdir=top,upperdir=u2,workdir=w2 m2`,
+    w.env,
+  )
+  assert.equal(status, 0, stderr)
+  const syncs = await slowDisk(t, w, 'syncfs')
+  assert.equal(shell(`echo x >${w.root}/m2/new && umount ${w.root}/m2`).status, 0)
+  await sleep(200)
+  const used = shell(`cd ${w.merged} && ${USE}`)
+  assert.equal(used.status, 0, used.stderr)
+  assert.equal(daemonPids(w.runDirectory).length, 2, 'the other mount has not ended yet')
+  assert.ok(await eventually(() => daemonPids(w.runDirectory).length === 1, QUICK_MS))
+  assert.equal(syncs(), 1, 'another one would be on the thread')
 })
 
 test('a mount namespace with a copy: unmount says so and the next mount is refused, both at once', {

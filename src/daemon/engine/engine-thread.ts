@@ -7,6 +7,7 @@ import { write } from 'node:fs'
 import { type FailureRecord, failureFrom, type StratafsError } from '../../base/failure.js'
 import type { Log } from '../../base/log.js'
 import { shown } from '../../base/text.js'
+import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { detach } from '../mount/mounter.js'
 import type { BegunConnection } from '../options/mount-settings.js'
@@ -111,8 +112,7 @@ export class EngineThread implements EngineHandle {
   /** Nothing is written any more. Where its thread serves others, too, the engine does not wait there for the disk. */
   async #syncThenClose(): Promise<void> {
     const isBeside = this.#upperFd >= 0 && this.#thread.load > 1
-    const isSynced = isBeside && (await native.syncfsBeside(this.#upperFd)) === 0
-    this.#send({ kind: 'close', isSynced })
+    this.#send({ kind: 'close', isSynced: isBeside && (await syncBeside(this.#upperFd)) === 0 })
   }
 
   #built(message: Extract<FromMount, { kind: 'built' }>): void {
@@ -236,6 +236,17 @@ export class EngineThread implements EngineHandle {
 
   #send(message: ToMount): void {
     if (!this.#over) this.#thread.send(this.#number, message)
+  }
+}
+
+/** syncfs(2) by another thread. `directory` may be one that cannot be read (O_PATH), and then it cannot be synced. */
+async function syncBeside(directory: number): Promise<number> {
+  const fd = native.openat(directory, '.', O_RDONLY | O_DIRECTORY, 0)
+  if (fd < 0) return fd
+  try {
+    return await native.syncfsBeside(fd)
+  } finally {
+    native.close(fd)
   }
 }
 
