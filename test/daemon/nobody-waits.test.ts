@@ -98,6 +98,24 @@ fd=os.open(sys.argv[1],os.O_RDWR|os.O_CREAT); os.write(fd,b'x'); print('begun',f
   assert.equal(told, 'begun\nsynced\n')
 })
 
+test('while a disk takes its time for a copy-up the mount serves on, once it is known to be slow', slow, async (t) => {
+  const w = workspace(t)
+  assert.equal(w.run('mount', '-o', w.options, w.merged).status, 0)
+  const syncs = await slowDisk(t, w, 'fsync')
+  assert.equal(shell(`chmod 600 ${w.merged}/a`).status, 0)
+  const before = syncs()
+  const second = spawn('chmod', ['600', join(w.merged, 'b')], { stdio: 'inherit' })
+  const ended = new Promise((resolve) => second.once('exit', resolve))
+  await sleep(300)
+  const { status, stderr } = shell(`cd ${w.merged} && ${USE}`)
+  assert.equal(status, 0, stderr)
+  await sleep(50)
+  assert.equal(second.exitCode, null, 'the copy-up has not ended yet')
+  assert.equal(await ended, 0)
+  assert.equal(readFileSync(join(w.upper, 'b'), 'utf8'), 'base b\n')
+  assert.equal(syncs() - before, 1, 'and the file was synced once')
+})
+
 test('while a disk takes its time for the end of a mount its neighbour serves on', slow, async (t) => {
   const w = workspace(t)
   // Two that are mounted in one second share a thread.

@@ -118,6 +118,8 @@ export class Union {
   searching: NonNullable<SearchContext['searching']> = () => false
   /** The last `childOf` filled `attr`. */
   attrFresh = false
+  /** Until then (`performance.now()`) copies are brought up by another thread: see copy-up/sync-content.ts. */
+  diskIsSlowUntil = 0
   /** The nodeid of the directory that was listed last with attributes; 0: none. */
   listedLast = 0
 

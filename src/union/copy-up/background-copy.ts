@@ -1,8 +1,8 @@
 /**
- * Large copy-ups run on a thread of their own, so that nobody else waits. The transport puts the request that wanted
- * one aside with nothing done, and serves it from its beginning when the copy has ended. So each request is still
- * served in one piece: it decides on what it looks up then, and the lower file cannot have changed. Others who want the
- * node copied up, or its attributes changed, wait in the same way.
+ * Copy-ups that take long run on a thread of their own, so that nobody else waits. The transport puts the request that
+ * wanted one aside with nothing done, and serves it from its beginning when the copy has ended. So each request is
+ * still served in one piece: it decides on what it looks up then, and the lower file cannot have changed. Others who
+ * want the node copied up, or its attributes changed, wait in the same way.
  */
 import { Errno, PENDING } from '../../base/errno.js'
 import { native } from '../../syscalls/native.js'
@@ -11,13 +11,14 @@ import type { Union } from '../context/union.js'
 import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
 import { setTimes } from './set-times.js'
+import { isDiskSlow } from './sync-content.js'
 
 /** Content from this size on is brought up beside the loop. */
 const LARGE = 4 << 20
 
 /** Whether so much content is to be copied beside the loop, and can be. */
-export function isLargeCopy(u: Union, length: number): boolean {
-  return length >= LARGE && u.binding.wakeFd >= 0
+export function isLongCopy(u: Union, length: number): boolean {
+  return u.binding.wakeFd >= 0 && (length >= LARGE || (length > 0 && isDiskSlow(u)))
 }
 
 /**

@@ -27,6 +27,7 @@ import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
 import { createContent } from './content.js'
 import { setTimes } from './set-times.js'
+import { syncContent } from './sync-content.js'
 import { copyXattrs } from './xattrs.js'
 
 const COPIED_FLAGS = FS_SYNC_FL | FS_NOATIME_FL
@@ -87,9 +88,9 @@ function buildFile(job: Job): number {
   let errno = job.size === null ? native.ftruncate(fd, job.stat[Stat.SIZE]!) : 0
   if (errno >= 0) errno = copyAttributes(job, fd, '')
   // Of a file without content nothing has to be on disk before its name is, as under the kernel: only `strict` syncs
-  // it.
-  const syncs = job.u.syncs && (job.size !== null || job.u.config.strictSync)
-  return errno >= 0 && syncs ? native.fsync(fd) : errno
+  // it. What another thread has brought that thread has synced.
+  const syncs = job.u.syncs && ((job.size !== null && !job.brought) || job.u.config.strictSync)
+  return errno >= 0 && syncs ? syncContent(job.u, fd) : errno
 }
 
 /** With `fsync=strict` it is on disk before its name is. Opened first: its final mode may not let its owner in. */

@@ -11,8 +11,9 @@ import { splitNodeid } from '../data/backing.js'
 import { rebindData } from '../data/content-fd.js'
 import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
-import { isLargeCopy, restoreMetacopy, startBackgroundCopy } from './background-copy.js'
+import { isLongCopy, restoreMetacopy, startBackgroundCopy } from './background-copy.js'
 import { setTimes } from './set-times.js'
+import { syncContent } from './sync-content.js'
 
 /** What is to be copied: an open lower file, the caller's to close, and how much of it. */
 export interface Source {
@@ -70,7 +71,7 @@ function fill(
   to: Pick<PendingCopy, 'temporary' | 'stat' | 'capabilities'>,
 ): number {
   const { fd, length, isAll } = source
-  if (isLargeCopy(u, length) && startBackgroundCopy(u, node, { source: fd, target, length, isAll, ...to }))
+  if (isLongCopy(u, length) && startBackgroundCopy(u, node, { source: fd, target, length, isAll, ...to }))
     return PENDING
   const copied = native.copyContent(fd, target, length)
   native.close(fd)
@@ -137,6 +138,6 @@ function settleContent(u: Union, fd: number, keep: number, { stat, capabilities 
   let errno = native.ftruncate(fd, keep)
   if (errno >= 0 && capabilities !== null) errno = native.setxattr(fd, '', XATTR_CAPABILITY, capabilities, 0)
   if (errno >= 0) errno = setTimes(fd, '', stat)
-  if (errno >= 0 && u.syncs) errno = native.fsync(fd)
+  if (errno >= 0 && u.syncs) errno = syncContent(u, fd)
   return errno < 0 ? errno : u.marks.remove(fd, '', 'metacopy')
 }
