@@ -26,6 +26,8 @@ export class Layer {
   isMapped = false
   /** It was this mount's upper once: inode numbers and protection are as its marks say. */
   isSnapshot = false
+  /** Tells it from the mount's other layers, also where their positions change; the upper is -1. */
+  number: number
   #handleFd = -1
   /** As the upper it was reached by this one, which others may know. */
   #formerFd = -1
@@ -39,6 +41,7 @@ export class Layer {
     public isPrivate: boolean,
   ) {
     this.root = new LayerDir(this, null, '')
+    this.number = position
     native.statat(rootFd, '')
     this.device = deviceOfStat()
     this.deviceMajor = native.stat[Stat.DEV_MAJOR]!
@@ -73,6 +76,7 @@ export class Layer {
     this.rootFd = rootFd
     this.isPrivate = isPrivate
     this.isSnapshot = true
+    this.number = snapshotNumber(path)
   }
 
   close(): void {
@@ -84,6 +88,14 @@ export class Layer {
   get label(): string {
     return this.isUpper ? 'upper' : `lower ${this.position}`
   }
+}
+
+/** Numbers of layers that are no snapshots stay below it. */
+const SNAPSHOT_NUMBERS = 1_000_000
+
+/** The `number` of the snapshot that lies at `path`, which ends in its own number. */
+export function snapshotNumber(path: string): number {
+  return SNAPSHOT_NUMBERS + Number(path.slice(path.lastIndexOf('/') + 1))
 }
 
 /** `major:minor` of the file that `native.stat` describes. */

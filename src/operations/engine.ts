@@ -154,10 +154,14 @@ export function createEngine(
       const next = restore(last, order, (config) => setUp(config, binding, log, last.limit !== null))
       if (next instanceof StratafsError) return next
       u = next
-      outlived.addUnion(last)
-      return turnTo(last, next, operations, order.byName, changes)
+      const { ledger } = last.nodes
+      const names = turnTo(last, next, operations, order.byName, changes)
+      for (const fd of parked.values()) native.close(fd)
+      parked = new Map()
+      outlived.addUnion(last, ledger)
+      return names
     },
-    restack: (order) => unsettled(u, 'keeps its layers') ?? restack(u, order, (each) => outlived.addLayers(each)),
+    restack: (order) => unsettled(u) ?? restack(u, order, (each) => outlived.addLayers(each)),
     dataWish: u.dataWish,
     ledger: u.nodes.ledger,
     resume: (left) =>
@@ -227,6 +231,7 @@ function turnTo(
   const names = (byName ? [last, next] : [])
     .map((u) => listingOf(u, u.root))
     .flatMap((list) => (typeof list === 'number' ? [] : list.names()))
+  last.nodes.ledger?.voidAll()
   next.nodes.continueAfter(last.nodes)
   next.data = last.data
   Object.assign(next.counters, last.counters)

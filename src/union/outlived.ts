@@ -6,15 +6,16 @@ import type { Union } from './context/union.js'
 import type { Retired } from './restack/restack.js'
 import { tearDownInParts } from './setup.js'
 import { letGo } from './snapshot/restore.js'
+import type { Ledger } from './state/ledger.js'
 
 export class Outlived {
   #ending: Iterator<void> | null = null
   readonly #layers: Retired[] = []
 
   /** `u` serves nobody any more. */
-  addUnion(u: Union): void {
+  addUnion(u: Union, ledger: Ledger | null): void {
     this.#endUnion()
-    this.#ending = endInParts(u)
+    this.#ending = endInParts(u, ledger)
   }
 
   addLayers(retired: Retired): void {
@@ -48,7 +49,7 @@ export class Outlived {
   }
 }
 
-function* endInParts(u: Union): Generator<void> {
-  yield* letGo(u)
+function* endInParts(u: Union, ledger: Ledger | null): Generator<void> {
+  yield* letGo(u, ledger)
   yield* tearDownInParts(u, 'leaves')
 }

@@ -6,7 +6,7 @@ import { StratafsError } from '../base/failure.js'
 import { type IdMapping, overrideNames } from '../layers/id-mapping.js'
 import { idmappedAmong } from '../layers/idmapped.js'
 import { openLower } from '../layers/layer.js'
-import type { Layer } from '../layers/layer-dir.js'
+import { type Layer, snapshotNumber } from '../layers/layer-dir.js'
 import { defaultPrefix, MarkStore, noMarks, USER_MARKS } from '../layers/marks.js'
 import { originMark } from '../layers/origin-mark.js'
 import { findOverride } from '../layers/override-trust.js'
@@ -71,6 +71,7 @@ export function setUp(
   }
   const data = openData(config, paths.length)
   if (data instanceof StratafsError) return data
+  numberLayers(config, [...lowers, ...data])
   const scarce = scarceFrom(SCARCE_PART)
   const cache = new DirCache(descriptorsToKeep(KEPT_DIRECTORIES, KEPT_PART), false, scarce)
   const files = new ContentFds(descriptorsToKeep(KEPT_FILES, KEPT_PART), scarce)
@@ -129,6 +130,17 @@ function limitUpper(u: Union, writable: Writable): void {
 function trapsFor({ avoid = [] }: UnionConfig, writable: Writable | null): Traps {
   if (writable === null) return trapsOf(avoid)
   return [...trapsOf(avoid), ...trapAt(writable.layer.rootFd, ''), ...trapAt(writable.work.baseFd, '')]
+}
+
+/** Of an upper that is read above snapshots of its. */
+const READ_UPPER = -2
+
+/** Numbers that stay, whatever snapshots come and go above. */
+function numberLayers({ snapshots = 0, layerNumbers }: UnionConfig, layers: readonly Layer[]): void {
+  for (const layer of layers) {
+    const at = layer.position - snapshots
+    layer.number = layer.isSnapshot ? snapshotNumber(layer.path) : (layerNumbers?.[at] ?? (at < 0 ? READ_UPPER : at))
+  }
 }
 
 /** The data-only layers, numbered on from `first`. */

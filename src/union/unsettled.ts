@@ -5,9 +5,7 @@ import type { Union } from './context/union.js'
 import { placeFilled } from './copy-up/filling.js'
 
 /** A file that is still being copied up lies nowhere yet: in no snapshot, and in nothing that can be gone back from. */
-export function unsettled(u: Union, what = 'has no snapshots'): StratafsError | null {
-  if (u.nodes.ledger !== null)
-    return new StratafsError(`a mount with recover=on ${what}`, 'FAILED', 'mount without recover=on')
+export function unsettled(u: Union): StratafsError | null {
   const isOnWay = placeFilled(u)
   const [node] = u.filling
   if (node === undefined && !isOnWay) return null

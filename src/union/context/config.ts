@@ -5,6 +5,7 @@
 
 import type { IdRange } from '../../layers/id-mapping.js'
 import { USER_MARKS } from '../../layers/marks.js'
+import type { MergedPaths } from '../../snapshots/merge-path.js'
 
 export type { IdRange }
 
@@ -39,6 +40,11 @@ export interface UnionConfig {
   readonly work: string | null
   /** So many of `lowers`, the topmost, were the upper once: snapshots that the workdir holds. */
   readonly snapshots?: number
+  /**
+   * Numbers that tell the layers below the snapshots (`lowers`, then `dataLowers`) apart, also after the mount was put
+   * on others; nothing: their positions.
+   */
+  readonly layerNumbers?: readonly number[]
   readonly readonly: boolean
   /** Use `user.overlay.*` for the marks; null: found out by trying. */
   readonly userxattr: boolean | null
@@ -90,6 +96,8 @@ export interface UnionConfig {
   readonly changelog?: number
   /** Another process served the mount and has died: its workdir is as it left it. */
   readonly resumed?: boolean | undefined
+  /** That one was making one of two snapshots, which has been brought to its end: places of files are as before. */
+  readonly merged?: MergedPaths | undefined
   /** Set where a kernel overlay lies above (engine=hybrid). */
   readonly metadata?: MetadataView | undefined
 }

@@ -66,6 +66,7 @@ const MAPPED_MAX = 512
 /** `node` was opened to be read and written, and is passed through. */
 export function noteMappable(u: Union, node: Node): void {
   u.perhapsMapped.add(node)
+  u.nodes.ledger?.mappable(node)
   if (u.perhapsMapped.size > MAPPED_MAX && u.perhapsMapped.size % MAPPED_MAX === 0) forgetUnmapped(u)
 }
 

@@ -46,6 +46,8 @@ export class NodeTable {
   ledger: Ledger | null = null
   /** Finds a node that the process before this one knew; null: there is none left. */
   missing: ((id: number) => Node | undefined) | null = null
+  /** Nodeids of those that nobody has asked for yet. */
+  waiting: { waiting(isAll: boolean): readonly number[] } | null = null
 
   get size(): number {
     return this.#byId.size
@@ -54,6 +56,11 @@ export class NodeTable {
   /** Also by a nodeid that has become a ghost. */
   get(id: number): Node | undefined {
     return this.#byId.get(id) ?? this.#ghosts.get(id)?.node ?? this.missing?.(id)
+  }
+
+  /** Makes what the process before this one knew: all, or what no name leads to, or is open. */
+  makeWaiting(isAll: boolean): void {
+    for (const id of this.waiting?.waiting(isAll) ?? []) this.get(id)
   }
 
   ghost(id: number): StaleNodeid | undefined {
@@ -86,6 +93,11 @@ export class NodeTable {
   /** New nodes get nodeids that none of `other`'s has had. */
   continueAfter(other: NodeTable): void {
     this.#next = other.#next
+    this.#promised = other.#promised
+    this.ledger = other.ledger
+    other.ledger = null
+    other.missing = null
+    other.waiting = null
   }
 
   /** A nodeid of `node` as the process before this one left it. */

@@ -17,6 +17,7 @@ import { addName, DirState, type Node } from '../nodes/node.js'
 import { StaleNodeid } from '../nodes/node-table.js'
 import type { Ledger } from '../state/ledger.js'
 import { Field, SlotFlag } from '../state/slots.js'
+import { followMerge } from './follow-merge.js'
 import { SlotIndex } from './slot-index.js'
 
 /** Where the hard-link index is, in the words of a slot. */
@@ -32,6 +33,8 @@ export class Restorer {
     readonly parked: Map<number, number>,
   ) {
     ledger.slots.settle()
+    for (const _ of ledger.sweepVoid((id) => u.binding.closeBacking(id)));
+    if (u.config.merged !== undefined) followMerge(ledger, u.config.merged)
     this.index = new SlotIndex(ledger)
   }
 
@@ -40,6 +43,7 @@ export class Restorer {
     const { u } = this
     u.nodes.startAt(this.ledger.memory.nextId)
     u.nodes.missing = (id) => this.#node(id)
+    u.nodes.waiting = this.index
     u.root.dir!.children.later = this.#laterIn(u.root)
   }
 
@@ -124,8 +128,13 @@ export class Restorer {
     node.writers = slots.get(slot, Field.WRITERS)
     node.backing = slots.get(slot, Field.BACKING)
     if (slots.ino(slot) !== 0) node.ino = slots.ino(slot)
-    const isBackedBelow = (slots.get(slot, Field.FLAGS) & SlotFlag.LOWER_BACKING) !== 0
-    if (isBackedBelow && node.inUpper && node.contentDir === null) this.#splitLate(node)
+    const flags = slots.get(slot, Field.FLAGS)
+    if ((flags & SlotFlag.LOWER_BACKING) === 0) {
+      // Its upper became a snapshot, and died before it said so here.
+      if (node.backing > 0) this.ledger.sunk(node)
+    } else if (node.inUpper && node.contentDir === null) this.#splitLate(node)
+    if (node.writers > 0 && node.backing > 0) this.u.passedToWriters.add(node)
+    if ((flags & SlotFlag.MAPPABLE) !== 0) this.u.perhapsMapped.add(node)
   }
 
   /** It was copied up, and died before its old nodeid was split off. */
@@ -196,7 +205,7 @@ export class Restorer {
       return index === null ? null : { dir: index, name: path.slice(path.indexOf('/') + 1) }
     }
     const all = [...u.lowers, ...u.dataLayers]
-    const root = all.find(({ position }) => position === layer)?.root
+    const root = all.find(({ number }) => number === layer)?.root
     if (root === undefined) return null
     const names = path.split('/')
     const name = names.pop()!

@@ -64,6 +64,17 @@ export class SlotIndex {
     if (names?.delete(name) && names.size === 0) this.#named.delete(parent)
   }
 
+  /** Nodeids of nodes that are none yet: all, or those that lie where no name leads, or are open. */
+  waiting(isAll: boolean): number[] {
+    const { slots } = this.ledger
+    const isSpecial = (slot: number): boolean => {
+      const flags = slots.get(slot, Field.FLAGS)
+      if ((flags & (SlotFlag.NAMELESS | SlotFlag.MAPPABLE)) !== 0) return true
+      return slots.get(slot, Field.OPENS) > 0 || slots.get(slot, Field.BACKING) > 0
+    }
+    return [...this.#byId].flatMap(([id, slot]) => (isAll || isSpecial(slot) ? [id] : []))
+  }
+
   /** Its slot is a node's from now on, or freed. */
   dropNode(id: number): void {
     this.#byId.delete(id)

@@ -71,6 +71,7 @@ export function freeze(u: Union, id: number, name: string): Frozen | StratafsErr
 
 function freezeIn(u: Union, places: Places, id: number, name: string): string[] | StratafsError {
   u.cache.beginOperation()
+  u.nodes.makeWaiting(false)
   const unlinked = bringUpHardLinks(u)
   if (unlinked !== null) return unlinked
   // Content that comes in place would come into the snapshot. Who waits for it begins anew.
@@ -169,6 +170,8 @@ function publish(u: Union, places: Places, fresh: FreshUpper, step: Step): void 
   adopt(u, fresh, step.files)
   u.limit?.frozen(fresh.parts.values())
   dropWriters(u)
+  const { ledger } = u.nodes
+  if (ledger !== null) for (const node of u.nodes.values()) if (node.backing > 0) ledger.sunk(node)
   countLinks(u, last)
   u.binding.forgetAttributes(u.root.id)
 }

@@ -41,6 +41,7 @@ export function mergeLayer(u: Union, plan: MergePlan): Merged | StratafsError {
   cancelBringing(u)
   dropAhead(u)
   native.stopWarming()
+  u.nodes.makeWaiting(false)
   const moving = new Relocation(u, from, into, plan).all()
   if (moving instanceof StratafsError) return moving
   const places = openPlaces(u)
@@ -50,6 +51,7 @@ export function mergeLayer(u: Union, plan: MergePlan): Merged | StratafsError {
   if (errno < 0) return new StratafsError(`the layers cannot be merged: ${errnoWords(errno)}`)
   u.cache.releaseAll(from)
   for (const move of moving) move()
+  keepPlaces(u, into)
   leaveOut(u, from)
   return { milliseconds: performance.now() - begun }
 }
@@ -108,6 +110,14 @@ function countDropped(u: Union, { drops }: MergePlan, lower: number): void {
     if (hidden > 1) u.hiddenLinks.set(key, hidden - 1)
     else u.hiddenLinks.delete(key)
   }
+}
+
+/** What no name leads to has moved for the next process, too. */
+function keepPlaces(u: Union, into: Layer): void {
+  const { ledger } = u.nodes
+  if (ledger === null) return
+  for (const node of u.nodes.values()) if (node.parent === null && node !== u.root) ledger.renamed(node)
+  for (const ghost of u.nodes.ghosts()) if (ghost.dir.layer === into) ledger.ghostMoved(ghost)
 }
 
 /** Nothing lies in `layer` any more. */

@@ -27,6 +27,7 @@ import { copyXattrs } from '../copy-up/xattrs.js'
 import { closeBacking } from '../data/backing.js'
 import { dropContentFd } from '../data/content-fd.js'
 import { inParts } from '../nodes/in-parts.js'
+import type { Ledger } from '../state/ledger.js'
 import { openPlaces, type Places } from './places.js'
 
 /** Where to go back to. */
@@ -130,8 +131,12 @@ export function leave(u: Union): void {
   for (const node of [...u.files.nodes]) dropContentFd(u, node)
 }
 
-/** After `leave`: what is passed through goes, in parts. Files that are open live on by themselves. */
-export function* letGo(u: Union): Generator<void> {
+/**
+ * After `leave`: what is passed through goes, in parts. Files that are open live on by themselves. `ledger`: it knows
+ * all of them.
+ */
+export function* letGo(u: Union, ledger: Ledger | null): Generator<void> {
+  if (ledger !== null) return yield* ledger.sweepVoid((id) => u.binding.closeBacking(id))
   for (const ghost of u.nodes.ghosts()) closeBacking(u, ghost)
   for (const node of inParts(u.nodes.values())) {
     if (node === null) yield

@@ -5,7 +5,9 @@
  *
  * 1 · the first
  * 2 · with what `stratafs limit` has said (`limit` in memory.ts)
+ * 3 · of mounts that have snapshots, are put on other layers, or copy large files up beside all else
  */
+import { hasSnapshots as mayHaveSnapshots } from '../../snapshots/records.js'
 import { STATE_FORMAT, type StateMemory, Word } from './memory.js'
 
 interface Conversion {
@@ -35,7 +37,30 @@ const conversions: readonly Conversion[] = [
         : null,
     convert: () => {},
   },
+  {
+    from: 2,
+    to: 3,
+    obstacle: () => null,
+    convert: ({ words }) => words.fill(0, Word.VOID, Word.OTHER_LENGTH + 1),
+  },
+  {
+    from: 3,
+    to: 2,
+    obstacle: (memory) => {
+      if (memory.words[Word.VOID] !== 0 || hasSnapshots(memory)) return `it has snapshots, ${NOT_KEPT}`
+      return memory.words[Word.OTHER_LENGTH] === 0 ? null : `its layers were changed, ${NOT_KEPT}`
+    },
+    convert: () => {},
+  },
 ]
+
+const NOT_KEPT = 'which that version does not keep'
+
+function hasSnapshots(memory: StateMemory): boolean {
+  const { plan } = JSON.parse(memory.text) as { readonly plan?: { readonly config?: { readonly work?: unknown } } }
+  const work = plan?.config?.work
+  return typeof work === 'string' && mayHaveSnapshots(work)
+}
 
 function hasLimit(memory: StateMemory): boolean {
   const { plan } = JSON.parse(memory.text) as { readonly plan?: { readonly config?: { readonly limit?: unknown } } }

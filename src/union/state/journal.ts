@@ -47,7 +47,7 @@ export interface IntentRecord {
   readonly place: string
 }
 
-/** A layer's position, and a path in it. */
+/** A layer's number, and a path in it. */
 interface LowerPlace {
   readonly layer: number
   readonly path: string

@@ -98,7 +98,9 @@ export class Ledger {
   renamed(node: Listed): void {
     if (node.slot === 0) return
     const before = node.slot
-    node.slot = this.slots.write(contentOf(node))
+    const content = contentOf(node)
+    content.flags |= this.slots.get(before, Field.FLAGS) & SlotFlag.MAPPABLE
+    node.slot = this.slots.write(content)
     this.slots.free(before)
     this.#freeAliases(node.id)
     if (node.others !== null) this.#writeAliases(node)
@@ -189,11 +191,56 @@ export class Ledger {
     this.slots.free(ghost.slot)
   }
 
+  /** Its content lies elsewhere from now on. */
+  ghostMoved(ghost: ListedGhost): void {
+    const before = ghost.slot
+    ghost.slot = this.slots.write(ghostContent(ghost))
+    this.slots.free(before)
+  }
+
+  /** Of a file that is passed through its layer has become a lower one. */
+  sunk(node: Listed): void {
+    if (node.slot === 0 || !isLowerBacked(node)) return
+    this.slots.set(node.slot, Field.FLAGS, this.slots.get(node.slot, Field.FLAGS) | SlotFlag.LOWER_BACKING)
+  }
+
+  /** A mapping may write to it by what is passed through, also after its last close. */
+  mappable(node: { readonly slot: number }): void {
+    if (node.slot === 0) return
+    this.slots.set(node.slot, Field.FLAGS, this.slots.get(node.slot, Field.FLAGS) | SlotFlag.MAPPABLE)
+  }
+
+  /**
+   * All that the kernel knows means nothing from now on, by one store. Descriptors that are kept for it are let go of;
+   * the caller closes them.
+   */
+  voidAll(): void {
+    this.memory.voidAll()
+    this.parking.end()
+    this.#aliases.clear()
+    this.#listings.clear()
+  }
+
+  /** Frees what is void, in parts; `closeBacking` is told what was passed through. */
+  *sweepVoid(closeBacking: (id: number) => void): Generator<void> {
+    const { slots } = this
+    for (let slot = 1, end = slots.end; slot < end; slot++) {
+      if (slot % VOID_PART === 0) yield
+      if (!slots.isVoid(slot)) continue
+      const backing = slots.get(slot, Field.BACKING)
+      if (backing > 0) closeBacking(backing)
+      slots.free(slot)
+    }
+  }
+
   /** Before `node` loses its last name while it is in use: `fd` leads to it. */
   park(node: Listed, fd: number): void {
     this.parking.park(node.id, fd)
   }
 }
+
+/** So many slots are looked at between two requests. */
+const VOID_PART = 4096
 
 const NAMED_ONLY = { ino: 0, flags: SlotFlag.ALIAS, lookups: 0, opens: 0, writers: 0, backing: 0 }
 
@@ -244,16 +291,16 @@ function contentOf(node: Listed): typeof scratch {
   return scratch
 }
 
-/** Where a node without a name lies: its layer's position, the path there. null: only a descriptor leads to it. */
+/** Where a node without a name lies: its layer's number, the path there. null: only a descriptor leads to it. */
 export function placeOf(node: Listed): { readonly layer: number; readonly path: string } | null {
   if (node.unlinkedFd >= 0) return null
   if (node.dir !== null) {
     const top = node.dir.upper ?? node.dir.lowers.at(0)
-    return top === undefined || top.layer.isUpper ? null : { layer: top.layer.position, path: top.path() }
+    return top === undefined || top.layer.isUpper ? null : { layer: top.layer.number, path: top.path() }
   }
   const { inodeDir, inodeName } = node
   if (inodeDir === null) return null
-  return { layer: inodeDir.layer.position, path: joined(inodeDir.path(), inodeName) }
+  return { layer: inodeDir.layer.number, path: joined(inodeDir.path(), inodeName) }
 }
 
 const joined = (path: string, name: string): string => (path === '' ? name : `${path}/${name}`)
@@ -261,6 +308,6 @@ const joined = (path: string, name: string): string => (path === '' ? name : `${
 function ghostContent(ghost: ListedGhost): SlotContent {
   const { id, node, nlookup: lookups, opens, backing, dir, name } = ghost
   const counts = { id, lookups, opens, writers: 0, backing }
-  const path = `${dir.layer.position}:${joined(dir.path(), name)}`
+  const path = `${dir.layer.number}:${joined(dir.path(), name)}`
   return { ...counts, parent: node.id, ino: 0, flags: SlotFlag.GHOST, name: path }
 }

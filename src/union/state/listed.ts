@@ -8,7 +8,7 @@ interface NameOf {
 
 /** Where a lower file lies. */
 interface Placed {
-  readonly layer: { readonly position: number; readonly isUpper: boolean }
+  readonly layer: { readonly number: number; readonly isUpper: boolean }
   path(): string
 }
 

@@ -14,7 +14,7 @@ const HEADER_BYTES = 64 * KIB
 const LOG_AT = HEADER_BYTES
 const LOG_BYTES = 128 * KIB
 const TEXT_AT = LOG_AT + LOG_BYTES
-const TEXT_BYTES = 2048 * KIB - TEXT_AT
+const TEXT_BYTES = (2048 * KIB - TEXT_AT) / 2
 const REQUEST_AT = 2048 * KIB
 /** The largest WRITE with its headers, in whole pages. */
 const REQUEST_BYTES = 1028 * KIB
@@ -25,7 +25,7 @@ export const FORGETS_BYTES = SLOTS_AT - FORGETS_AT
 
 const MAGIC = 0x73667374
 /** Of all that is laid out here, in journal.ts, slots.ts and in the text; formats.ts knows those before. */
-export const STATE_FORMAT = 2
+export const STATE_FORMAT = 3
 
 /** Words of the header. */
 export const Word = {
@@ -41,6 +41,16 @@ export const Word = {
   LAST_BACKING: 8,
   /** Which of two places has the limit; 0: the mount has what it was made with. */
   LIMIT: 9,
+  /** Slots up to this number in SEQUENCE are of a tree that is no more. */
+  VOID: 10,
+  /** 1: what the kernel remembers may be of another tree, and it is to be told so. */
+  TELL: 11,
+  /** 1: somebody is about to have all become void. */
+  RESTORING: 14,
+  /** Which of two places has the text, 0 or 1. */
+  TEXT_PLACE: 12,
+  /** Its length in the second one. */
+  OTHER_LENGTH: 13,
 } as const
 
 /** Doubles of the header: the next nodeid, and INIT's terms. */
@@ -105,6 +115,12 @@ export class StateMemory {
     this.words[Word.LIMIT] = place
   }
 
+  /** All that the kernel knows means nothing from now on. */
+  voidAll(): void {
+    this.words[Word.VOID] = this.words[Word.SEQUENCE]!
+    this.words[Word.RESTORING] = 0
+  }
+
   get nextId(): number {
     return this.doubles[NEXT_ID]!
   }
@@ -122,18 +138,23 @@ export class StateMemory {
     this.words[Word.AGREED] = values.length
   }
 
-  /** What the mount is made from, as text; set once. False: it is too long. */
+  /** What the mount is made from, as text; another one takes its place with one store. False: it is too long. */
   setText(text: string): boolean {
     const bytes = Buffer.from(text)
-    const mapped = bytes.length > TEXT_BYTES ? -1 : native.mapShared(this.fd, TEXT_AT, TEXT_BYTES)
+    const { words } = this
+    const place = words[Word.TEXT_LENGTH] === 0 ? 0 : 1 - words[Word.TEXT_PLACE]!
+    const mapped = bytes.length > TEXT_BYTES ? -1 : native.mapShared(this.fd, TEXT_AT + place * TEXT_BYTES, TEXT_BYTES)
     if (typeof mapped === 'number') return false
     Buffer.from(mapped).set(bytes)
-    this.words[Word.TEXT_LENGTH] = bytes.length
+    words[place === 0 ? Word.TEXT_LENGTH : Word.OTHER_LENGTH] = bytes.length
+    words[Word.TEXT_PLACE] = place
     return true
   }
 
   get text(): string {
-    const mapped = native.mapShared(this.fd, TEXT_AT, TEXT_BYTES)
-    return typeof mapped === 'number' ? '' : Buffer.from(mapped).toString('utf8', 0, this.words[Word.TEXT_LENGTH])
+    const place = this.words[Word.TEXT_PLACE]!
+    const length = this.words[place === 0 ? Word.TEXT_LENGTH : Word.OTHER_LENGTH]
+    const mapped = native.mapShared(this.fd, TEXT_AT + place * TEXT_BYTES, TEXT_BYTES)
+    return typeof mapped === 'number' ? '' : Buffer.from(mapped).toString('utf8', 0, length)
   }
 }

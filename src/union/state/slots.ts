@@ -35,7 +35,7 @@ export const SlotFlag = {
   ALIAS: 1,
   /** A nodeid that the node had before: the parent is the node; the name says where the content lies. */
   GHOST: 2,
-  /** It has no name: a descriptor is parked, or the name says where it lies (the parent: the layer's position). */
+  /** It has no name: a descriptor is parked, or the name says where it lies (the parent: the layer's number). */
   NAMELESS: 4,
   /** Where it lies is told by the name. */
   PLACED: 8,
@@ -47,6 +47,8 @@ export const SlotFlag = {
   LOWER_BACKING: 64,
   /** The order in which a directory's names have been told in part. */
   LISTING: 128,
+  /** It was passed through to be read and written: a mapping may write to it. */
+  MAPPABLE: 256,
 } as const
 
 interface Chunk {
@@ -196,6 +198,11 @@ export class Slots {
 
   sequence(slot: number): number {
     return this.get(slot, SEQUENCE)
+  }
+
+  /** It is in use, and was written before all became void (Ledger.voidAll). */
+  isVoid(slot: number): boolean {
+    return this.id(slot) > 0 && this.sequence(slot) <= this.memory.words[Word.VOID]!
   }
 
   name(slot: number): string {
