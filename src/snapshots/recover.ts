@@ -39,6 +39,11 @@ function markOf(path: string): string | null {
   return null
 }
 
+/** Whether `upper` is the one that stands on the snapshot `id` since somebody went back to it with `token`. */
+export function isRestored(upper: string, { id, token }: { readonly id: number; readonly token: string }): boolean {
+  return markOf(upper) === `${id}:${token}`
+}
+
 /** Nothing is half done in `work` from here on. Throws StratafsError where that cannot be had. */
 export function recover(upper: string, work: string): void {
   const journal = readJournal(work)
@@ -68,7 +73,7 @@ function recoverRestore(
   store: number,
   { id, token }: { id: number; token: string },
 ): void {
-  const isDone = markOf(upper) === `${id}:${token}`
+  const isDone = isRestored(upper, { id, token })
   const index = `index-${token}`
   if (isDone) writeList(work, { ...readList(work), base: id })
   // The new one has none of the last one's hard links; where it was put back, so is its index.

@@ -25,9 +25,10 @@ export const LOWERS_MAX = 500
 
 /**
  * `config` with the snapshots below its upper, after what was half done in the workdir is finished or undone; the same
- * where there are none. Throws StratafsError where upper and workdir do not belong together.
+ * where there are none. `isServed`: the mount lives, and only has another process. Throws StratafsError where upper and
+ * workdir do not belong together.
  */
-export function withSnapshots<C extends Configured>(config: C): C {
+export function withSnapshots<C extends Configured>(config: C, isServed = false): C {
   const { upper, work } = config
   if (upper === null) return config
   if (work === null || !hasSnapshots(work)) {
@@ -41,7 +42,7 @@ export function withSnapshots<C extends Configured>(config: C): C {
     const { base } = readList(work)
     // Not into an upper that is another workdir's.
     checkUpper(upper, base)
-    mergeIntoUpper(upper, work)
+    if (!isServed) mergeIntoUpper(upper, work)
     if (readList(work).base !== base) forgetUsage(work)
   }
   const list = readList(work)

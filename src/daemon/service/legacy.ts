@@ -3,6 +3,7 @@ import type { EngineFacts } from '../control/inspect-document.js'
 import { KeptMount } from '../keeper/kept-mount.js'
 import type { TransportFacts } from '../mount/transport-choice.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import type { ServiceVoice } from './service-voice.js'
 
 export interface Legacy {
   readonly plan: MountPlan
@@ -11,12 +12,15 @@ export interface Legacy {
 }
 
 /** What the next process needs of a mount that is about to be made; or why there is none; null: none is wanted. */
-export function keptFor(plan: MountPlan, transport: TransportFacts, mayBeFollowed: boolean): KeptMount | string | null {
+export function keptFor(
+  plan: MountPlan,
+  transport: TransportFacts,
+  { mayBeFollowed = false }: Pick<ServiceVoice, 'mayBeFollowed'>,
+): KeptMount | string | null {
   const { recover, engine, trace } = plan.settings
   if (!recover) return null
   if (transport.name !== 'dev-fuse') return `the transport ${transport.name} cannot be handed over`
   if (engine === 'hybrid') return 'a kernel overlay above it cannot be handed over'
-  if ((plan.config.snapshots ?? 0) > 0) return 'it stands on snapshots'
   if (!mayBeFollowed || trace) return 'it is served in the foreground'
   return KeptMount.create(JSON.stringify({ plan, transport }))
 }

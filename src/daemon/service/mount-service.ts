@@ -9,6 +9,7 @@ import { StratafsError } from '../../base/failure.js'
 import { isLevel, type Logger } from '../../base/log.js'
 import { shown } from '../../base/text.js'
 import { addonObstacle } from '../../syscalls/native.js'
+import { knownOf } from '../../union/recovery/known.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import { type ControlServer, listen, type Peer } from '../control/control-server.js'
 import { Freezer } from '../control/freeze.js'
@@ -36,7 +37,8 @@ import type { MountPlan } from '../options/mount-settings.js'
 import { engineFor } from './engine-for.js'
 import { flushChangeLog } from './flush-change-log.js'
 import { asKept, keptFor, type Legacy } from './legacy.js'
-import { newState, onSnapshots, overlaidUpper, placesToLock } from './mount-state.js'
+import { keptLocks, newState, onSnapshots, overlaidUpper, placesToLock } from './mount-state.js'
+import { resumedOnSnapshots, tellResumed } from './resume-snapshots.js'
 import { obstacles, type ServiceVoice, UNCOUNTED } from './service-voice.js'
 import { isAboutSnapshots, MountSnapshots } from './snapshots.js'
 
@@ -72,7 +74,10 @@ export class MountService {
     const locks = await lockWhenFree(placesToLock(plan), waiter)
     if (locks instanceof StratafsError) return locks
     const ready = overlaidUpper(plan.config.upper) ?? onSnapshots(plan)
-    const service = ready instanceof StratafsError ? ready : await MountService.#mount(ready, facts, locks, voice)
+    const service =
+      ready instanceof StratafsError
+        ? ready
+        : await MountService.#mount(ready, facts, locks, voice, keptFor(plan, facts, voice))
     if (service instanceof StratafsError) locks.release()
     else await service.#register()
     return service
@@ -80,11 +85,15 @@ export class MountService {
 
   /** Serves a mount on that another process has left; or says why not, and the mount is lost. */
   static async resume(legacy: Legacy, voice: ServiceVoice): Promise<MountService | StratafsError> {
-    const { plan, transport, kept } = legacy
-    // It has no snapshots, which alone lock more.
-    const locks = { fds: kept.locks, release: () => {}, add: () => null }
+    const { transport, kept } = legacy
+    const plan = resumedOnSnapshots(legacy.plan, kept.memory)
+    if (plan instanceof StratafsError) return plan
+    const locks = keptLocks(kept.locks, plan)
+    const known = knownOf(kept.memory)
     const service = await MountService.#serve(plan, transport, locks, voice, { kept, covered: null })
-    if (!(service instanceof StratafsError)) await service.#register()
+    if (service instanceof StratafsError) return service
+    void tellResumed(service.engine, kept.memory, known)
+    await service.#register()
     return service
   }
 
@@ -93,6 +102,7 @@ export class MountService {
     transport: TransportFacts,
     locks: DirectoryLocks,
     voice: ServiceVoice,
+    kept: KeptMount | string | null,
   ): Promise<MountService | StratafsError> {
     const { logger } = voice
     const notice = transportNotice(transport)
@@ -100,7 +110,6 @@ export class MountService {
     const covered = plan.begun === undefined ? coveredMount(plan.mountpoint) : null
     if (covered !== null) logger.log('warn', covered)
     for (const limit of transport.limits) logger.log('warn', limit)
-    const kept = keptFor(plan, transport, voice.mayBeFollowed ?? false)
     if (typeof kept === 'string') logger.log('warn', `the mount ends with this process: ${kept}`)
     if (typeof kept !== 'string') return MountService.#serve(plan, transport, locks, voice, { kept, covered })
     const limits = [...transport.limits, `recover=on is without effect: ${kept}`]
@@ -149,6 +158,7 @@ export class MountService {
       engine,
       locks,
       log: logger.log,
+      memory: more.kept?.memory ?? null,
       state: () => this.state,
       restate: (to) => this.#restate(to),
     })

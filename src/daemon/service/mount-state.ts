@@ -4,6 +4,7 @@ import { shown } from '../../base/text.js'
 import { withSnapshots } from '../../snapshots/stack.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import { enginePool } from '../engine/engine-pool.js'
+import { type DirectoryLocks, lockDirectories } from '../mount/locks.js'
 import { deviceOn, overlayOver } from '../mount/mountinfo.js'
 import { type MountState, ownIdentity } from '../mount/run-directory.js'
 import type { MountPlan } from '../options/mount-settings.js'
@@ -36,6 +37,15 @@ export function placesToLock({ config: { upper, work } }: MountPlan): readonly (
     ['upperdir', upper],
     ['workdir', work],
   ]
+}
+
+/** What another process had locked, and the upper that it may have put in the place of one of these. */
+export function keptLocks(fds: readonly number[], plan: MountPlan): DirectoryLocks {
+  const own = lockDirectories([])
+  if (own instanceof StratafsError) return { fds, release: () => {}, add: () => null }
+  // Where it is the one that was locked, it still is.
+  if ((plan.config.snapshots ?? 0) > 0 && plan.config.upper !== null) own.add('upperdir', plan.config.upper)
+  return { ...own, fds }
 }
 
 export function newState(plan: MountPlan, engine: EngineHandle): MountState {

@@ -9,6 +9,7 @@ import type { Log } from '../../base/log.js'
 import { pathBytes } from '../../base/text.js'
 import { O_DIRECTORY, O_RDONLY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
+import type { StateMemory } from '../../union/state/memory.js'
 import type { EngineHandle } from '../engine/engine-handle.js'
 import type { FreezeAnswer } from '../engine/engine-messages.js'
 import type { DirectoryLocks } from '../mount/locks.js'
@@ -27,6 +28,8 @@ export interface SnapshotMount {
   readonly engine: EngineHandle
   readonly locks: DirectoryLocks
   readonly log: Log
+  /** What the next process will need; null: the mount ends with this one. */
+  readonly memory: StateMemory | null
   state(): MountState
   /** It stands on other layers now. */
   restate(state: MountState): void

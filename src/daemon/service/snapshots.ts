@@ -28,6 +28,7 @@ import {
 } from '../../snapshots/records.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
 import type { UnionConfig } from '../../union/context/config.js'
+import { Word } from '../../union/state/memory.js'
 import type { ControlReply, ControlRequest } from '../control/control-protocol.js'
 import type { SnapshotMade, SnapshotRestored } from '../control/snapshot-documents.js'
 import type { FreezeAnswer, RestoreAnswer } from '../engine/engine-messages.js'
@@ -190,6 +191,8 @@ export class MountSnapshots {
     const token = randomUUID().replaceAll('-', '')
     const config = this.#configOn(work, id)
     const byName = !(await hasEpochs(this.mount.engine))
+    const { memory } = this.mount
+    if (memory !== null) memory.words[Word.RESTORING] = memory.words[Word.TELL] = 1
     writeJournal(work, { restore: { id, token } })
     const answer = await this.mount.engine.ask({ what: 'restore', order: { id, token, config, byName } }, true)
     await this.#settleRestore(work, id, token, config, answer as RestoreAnswer | null)
@@ -221,6 +224,7 @@ export class MountSnapshots {
     if (answer === null) throw new Unfinished('the engine has ended', 'DAEMON_DEAD', 'mount again')
     if ('refusal' in answer) {
       removeJournal(work)
+      if (mount.memory !== null) mount.memory.words[Word.RESTORING] = mount.memory.words[Word.TELL] = 0
       throw failureFrom(answer.refusal).map(shown)
     }
     mount.engine.upperIs?.(answer.upperFd)
@@ -228,6 +232,7 @@ export class MountSnapshots {
     this.#lockUpper()
     const messages = answer.names.length === 0 ? newEpoch() : forgetTree(answer.names)
     await notifyAll(mount.engine, messages)
+    if (mount.memory !== null) mount.memory.words[Word.TELL] = 0
     writeList(work, { ...readList(work), base: id })
     removeJournal(work)
     // Nobody waits for a program to begin.

@@ -21,7 +21,12 @@ export function followMerge({ slots }: Ledger, merged: MergedPaths): void {
 
 type Change = Partial<Pick<SlotContent, 'parent' | 'name'>>
 
-function changeOf({ flags, parent, name }: SlotContent, from: number, into: number, merged: MergedPaths): Change | null {
+function changeOf(
+  { flags, parent, name }: SlotContent,
+  from: number,
+  into: number,
+  merged: MergedPaths,
+): Change | null {
   if ((flags & SlotFlag.GHOST) !== 0 && name.startsWith(`${from}:`)) {
     const path = pathAfterMerge(merged, name.slice(name.indexOf(':') + 1))
     return path === null ? null : { name: `${into}:${path}` }
