@@ -17,7 +17,10 @@ export function checkPairing(u: Union, writable: Writable): StratafsError | null
   const strict = u.config.checkPairing ?? false
   const lower = u.lowers[0]!
   const { layer, work } = writable
-  if (verify(u, layer.rootFd, 'origin', originMark(lower.rootFd, '', lower.root)) === 'differs') {
+  const origin = originMark(lower.rootFd, '', lower.root)
+  // Another process may have died right before or after it put the mount on other layers.
+  if (u.config.resumed === true && origin !== null) u.marks.set(layer.rootFd, '', 'origin', origin)
+  if (verify(u, layer.rootFd, 'origin', origin) === 'differs') {
     const what = `upperdir ${layer.path} was made over another lower layer than ${lower.path}`
     if (strict) return refused(what, 'name that one first in lowerdir, or mount without index=on')
     u.degrade(`${what}: what it hides or replaces may not fit`)

@@ -191,6 +191,71 @@ describe('a mount outlives its process', needsRoot, () => {
     await space.unmount()
   })
 
+  it('it has snapshots, of which one goes, and goes back to one, and each is so after a death', async (t) => {
+    const space = kept(t)
+    for (const name of ['shown', 'hidden', 'gone']) fs.writeFileSync(join(space.base, name), `lower ${name}`)
+    space.mount()
+    const at = (name: string) => join(space.merged, name)
+    const run = (...words: string[]) => {
+      const { status, stdout, stderr } = space.launch(...words)
+      assert.equal(status, 0, `${words.join(' ')}: ${stdout}${stderr}`)
+    }
+    const read = (name: string) => fs.readFileSync(at(name), 'utf8')
+    fs.writeFileSync(at('w'), 'one')
+    fs.mkdirSync(at('d'))
+    const writer = fs.openSync(at('w'), 'r+')
+    const [hidden, gone] = ['hidden', 'gone'].map((name) => fs.openSync(at(name), 'r'))
+    fs.unlinkSync(at('gone'))
+    run('snapshot', 'create', space.merged, 's1')
+    await killServer(space)
+    fs.writeSync(writer, 'TWO', 0)
+    assert.deepEqual([read('w'), fs.readdirSync(space.merged).sort()], ['TWO', ['a', 'b', 'd', 'hidden', 'shown', 'w']])
+    assert.equal(fs.readFileSync(join(space.root, 'work/snapshots/1/w'), 'utf8'), 'one')
+    fs.renameSync(at('d'), at('e'))
+    run('snapshot', 'create', space.merged, 's2')
+    run('snapshot', 'rm', space.merged, 's1')
+    await killServer(space)
+    assert.deepEqual([fs.existsSync(at('d')), read('w')], [false, 'TWO'])
+    fs.closeSync(writer)
+    fs.writeFileSync(at('w'), 'three')
+    run('snapshot', 'restore', space.merged, 's2')
+    await killServer(space)
+    assert.deepEqual([read('w'), fs.readdirSync(space.merged).sort()], ['TWO', ['a', 'b', 'e', 'hidden', 'shown', 'w']])
+    const { GraphDriver, Engine } = JSON.parse(String(space.launch('inspect', space.merged).stdout))[0]
+    assert.deepEqual([GraphDriver.Name, Engine.Recovery.Kind], ['stratafs', 'full'])
+    for (const fd of [hidden!, gone!]) fs.closeSync(fd)
+    await space.unmount()
+  })
+
+  it('layers are put under it and taken out, and it is killed after each', async (t) => {
+    const space = kept(t)
+    const extra = join(space.root, 'extra')
+    fs.mkdirSync(extra)
+    for (const name of ['shown', 'hidden', 'gone']) fs.writeFileSync(join(space.base, name), `lower ${name}`)
+    fs.writeFileSync(join(extra, 'hidden'), 'by a layer')
+    space.mount()
+    const at = (name: string) => join(space.merged, name)
+    const read = (name: string) => fs.readFileSync(at(name), 'utf8')
+    const [hidden, gone] = ['hidden', 'gone'].map((name) => fs.openSync(at(name), 'r'))
+    fs.unlinkSync(at('gone'))
+    const shown = (fd: number) => {
+      const bytes = Buffer.alloc(99)
+      return bytes.toString('latin1', 0, fs.readSync(fd, bytes, 0, 99, 0))
+    }
+    for (const [words, content] of [
+      [['add', space.merged, extra], 'by a layer'],
+      [['remove', space.merged, extra], 'lower hidden'],
+    ] as const) {
+      const { status, stderr } = space.launch('layer', ...words)
+      assert.equal(status, 0, String(stderr))
+      await killServer(space)
+      assert.deepEqual([read('hidden'), read('shown'), fs.existsSync(at('gone'))], [content, 'lower shown', false])
+      assert.deepEqual([shown(hidden!), shown(gone!)], ['lower hidden', 'lower gone'])
+    }
+    for (const fd of [hidden!, gone!]) fs.closeSync(fd)
+    await space.unmount()
+  })
+
   it('a process of its own is killed', async (t) => {
     const space = kept(t)
     space.mount(',host=off,data=cached')

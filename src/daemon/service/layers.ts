@@ -9,6 +9,8 @@ import type { RestackOrder } from '../../operations/engine.js'
 import { forgetInode, forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { indexOnOtherLayers } from '../../snapshots/other-layers.js'
 import { LOWERS_MAX } from '../../snapshots/stack.js'
+import type { UnionConfig } from '../../union/context/config.js'
+import { Word } from '../../union/state/memory.js'
 import type { ControlRequest } from '../control/control-protocol.js'
 import type { LayersChanged } from '../control/layer-documents.js'
 import type { RestackAnswer } from '../engine/engine-messages.js'
@@ -36,13 +38,18 @@ export async function changeLayers(mount: SnapshotMount, request: LayersRequest)
   check(mount, from, lowers)
   const checked = checkLowers(mountpoint, { ...before, lowers })
   if (checked instanceof StratafsError) throw checked
-  const config = { ...before, lowers: checked, layerNames, index: indexOnOtherLayers(before) }
+  const layerNumbers = numbersFor(before, checked)
+  const config = { ...before, lowers: checked, layerNames, layerNumbers, index: indexOnOtherLayers(before) }
   const going = before.lowers.filter((path) => !checked.includes(path))
   const left = going.length === 0 ? { contents: [], links: [] } : await copiedUpFrom(before, going)
   if (left.links.length > 0) throw needed(left.links.map((path) => ({ path, why: 'links' })))
-  const answer = await askPatiently(mount, { config, from, upperPaths: left.contents }, going.length > 0)
+  const { memory } = mount
+  const text = memory === null ? undefined : onLayers(memory.text, config)
+  if (memory !== null) memory.words[Word.TELL] = 1
+  const answer = await askPatiently(mount, { config, from, upperPaths: left.contents, text }, going.length > 0)
   mount.restate({ ...mount.state(), config })
   await tell(mount, answer)
+  if (memory !== null) memory.words[Word.TELL] = 0
   void endIndex(mount, INDEX_OFF)
   mount.log('info', 'the lower layers were changed', { lowers: checked.length })
   return {
@@ -51,6 +58,22 @@ export async function changeLayers(mount: SnapshotMount, request: LayersRequest)
     removed: going.map(shown),
     milliseconds: performance.now() - begun,
   }
+}
+
+/** Layers that stay keep the numbers by which they are known; others get ones that none has had. */
+function numbersFor({ lowers, dataLowers = [], layerNumbers }: UnionConfig, wanted: readonly string[]): number[] {
+  const before = [...lowers, ...dataLowers]
+  const numbers = layerNumbers ?? before.map((_, at) => at)
+  let next = Date.now() * LOWERS_MAX * 2
+  const numberOf = (path: string): number => numbers[lowers.indexOf(path)] ?? next++
+  return [...wanted.map(numberOf), ...numbers.slice(lowers.length)]
+}
+
+/** The text that the next process makes the mount from, on the layers of `config`. */
+function onLayers(text: string, { lowers, layerNames, layerNumbers }: UnionConfig): string {
+  const made = JSON.parse(text) as { readonly plan: { readonly config: UnionConfig } }
+  const config = { ...made.plan.config, lowers, layerNames, layerNumbers }
+  return JSON.stringify({ ...made, plan: { ...made.plan, config } })
 }
 
 function check(mount: SnapshotMount, from: readonly string[], lowers: readonly string[]): void {

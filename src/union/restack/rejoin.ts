@@ -19,17 +19,19 @@ interface Rejoined {
   readonly directories: number[]
   /** Nodes without a name from now on. */
   readonly left: Node[]
+  /** Nodes that have lost one of their names. */
+  readonly renamed: Node[]
 }
 
 /** Goes through all that is in memory, after `u.root` has its new parts. */
 export function rejoin(u: Union): Rejoined {
-  const rejoined: Rejoined = { directories: [], left: [] }
+  const rejoined: Rejoined = { directories: [], left: [], renamed: [] }
   const waiting = [u.root]
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     rejoined.directories.push(node.id)
     forgetParts(u, node)
     for (const [name, child] of node.dir!.children.entries())
-      if (!stays(u, node, name, child)) leave(u, node, name, child, rejoined.left)
+      if (!stays(u, node, name, child)) leave(u, node, name, child, rejoined)
       else if (child.dir !== null) waiting.push(child)
   }
   for (const node of rejoined.left) if (node.nlookup === 0 && node.opens === 0) forgetUnused(u, node)
@@ -76,11 +78,11 @@ function isLinked(u: Union, child: Node): boolean {
 }
 
 /** `name` does not mean `node` any more, nor anything below it what it meant. */
-function leave(u: Union, parent: Node, name: string, node: Node, left: Node[]): void {
+function leave(u: Union, parent: Node, name: string, node: Node, rejoined: Rejoined): void {
   if (node.dir !== null) {
-    for (const [each, child] of node.dir.children.entries()) leave(u, node, each, child, left)
+    for (const [each, child] of node.dir.children.entries()) leave(u, node, each, child, rejoined)
     forgetParts(u, node)
   }
   node.removed = !dropName(node, parent, name)
-  if (node.removed) left.push(node)
+  rejoined[node.removed ? 'left' : 'renamed'].push(node)
 }

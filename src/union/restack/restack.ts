@@ -31,6 +31,8 @@ export interface RestackOrder {
   readonly upperPaths: readonly string[]
   /** Only look who needs the layers that would go. */
   readonly asks: boolean
+  /** What the next process makes the mount from; nothing: it has none. */
+  readonly text?: string | undefined
 }
 
 /** What came of it. */
@@ -55,6 +57,7 @@ export function restack(u: Union, order: RestackOrder, retire: (retired: Retired
   if (u.lowers.map(({ path }) => path).join('\0') !== order.from.join('\0'))
     return new StratafsError('the layers have been changed by another meanwhile', 'FAILED', 'try again')
   const going = new Set(u.lowers.filter(({ path }) => !wanted.includes(path)))
+  u.nodes.makeWaiting(true)
   const before = namesOf(u)
   const needs = going.size === 0 ? [] : needsOf(u, going, order.upperPaths)
   if (needs.length > 0 || order.asks) return { needs, names: before, directories: [] }
@@ -62,7 +65,8 @@ export function restack(u: Union, order: RestackOrder, retire: (retired: Retired
   if (lowers instanceof StratafsError) return lowers
   u.cache.beginOperation()
   exchange(u, lowers, order.config)
-  const { directories, left } = rejoin(u)
+  const { directories, left, renamed } = rejoin(u)
+  u.nodes.ledger?.restacked(left, renamed, order.text ?? null)
   for (const layer of going) u.cache.releaseAll(layer)
   retire({ layers: [...going], nodes: left })
   return { needs, names: [...new Set([...before, ...namesOf(u)])], directories }
@@ -103,11 +107,16 @@ function exchange(u: Union, lowers: readonly Layer[], config: UnionConfig): void
   dropAhead(u)
   native.stopWarming()
   leaveIndex(u)
-  for (const [position, layer] of [...lowers, ...u.dataLayers].entries()) layer.position = position
+  for (const [position, layer] of [...lowers, ...u.dataLayers].entries()) {
+    layer.position = position
+    layer.number = config.layerNumbers?.[position] ?? layer.number
+  }
   const upper = u.writable?.layer ?? null
   const isOther = lowers[0] !== u.lowers[0]
   u.lowers = lowers
+  const { layerNumbers } = config
   u.config = { ...u.config, lowers: config.lowers, index: indexOnOtherLayers(u.config) }
+  if (layerNumbers !== undefined) u.config = { ...u.config, layerNumbers }
   if (config.layerNames !== undefined) u.config = { ...u.config, layerNames: config.layerNames }
   u.inodes.useLayers(upper === null ? lowers : [upper, ...lowers])
   u.root.dir!.lowers = shownRoots(u, upper?.root ?? null)

@@ -41,7 +41,7 @@ const conversions: readonly Conversion[] = [
     from: 2,
     to: 3,
     obstacle: () => null,
-    convert: ({ words }) => words.fill(0, Word.VOID, Word.OTHER_LENGTH + 1),
+    convert: ({ words }) => words.fill(0, Word.VOID, Word.SHADOWS + 1),
   },
   {
     from: 3,

@@ -204,6 +204,25 @@ export class Ledger {
     this.slots.set(node.slot, Field.FLAGS, this.slots.get(node.slot, Field.FLAGS) | SlotFlag.LOWER_BACKING)
   }
 
+  /**
+   * The mount was put on other layers: `left` have no name any more, `renamed` one less. With the text that says which
+   * layers these are, all of it is so for the next process, too; before that, nothing.
+   */
+  restacked(left: readonly Listed[], renamed: readonly Listed[], text: string | null): void {
+    const { memory, slots } = this
+    for (const node of renamed) this.renamed(node)
+    const known = left.filter(({ slot }) => slot !== 0)
+    memory.words[Word.SHADOWS] = 2 - memory.words[Word.TEXT_PLACE]!
+    const shadows = known.map((node) => slots.write(shadowOf(node)))
+    if (text !== null) memory.setText(text)
+    for (const [at, node] of known.entries()) {
+      slots.free(node.slot)
+      this.#freeAliases(node.id)
+      node.slot = shadows[at]!
+      slots.set(node.slot, Field.FLAGS, slots.get(node.slot, Field.FLAGS) & ~SlotFlag.SHADOW)
+    }
+  }
+
   /** A mapping may write to it by what is passed through, also after its last close. */
   mappable(node: { readonly slot: number }): void {
     if (node.slot === 0) return
@@ -289,6 +308,12 @@ function contentOf(node: Listed): typeof scratch {
   scratch.name = place === null ? '' : place.path
   scratch.flags |= SlotFlag.NAMELESS | (place === null ? 0 : SlotFlag.PLACED)
   return scratch
+}
+
+/** What is `node` once the text says so. */
+function shadowOf(node: Listed): SlotContent {
+  const content = contentOf(node)
+  return { ...content, flags: content.flags | SlotFlag.SHADOW }
 }
 
 /** Where a node without a name lies: its layer's number, the path there. null: only a descriptor leads to it. */

@@ -51,6 +51,8 @@ export const Word = {
   TEXT_PLACE: 12,
   /** Its length in the second one. */
   OTHER_LENGTH: 13,
+  /** Slots with SHADOW count where this is one more than TEXT_PLACE. */
+  SHADOWS: 15,
 } as const
 
 /** Doubles of the header: the next nodeid, and INIT's terms. */

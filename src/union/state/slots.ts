@@ -49,6 +49,8 @@ export const SlotFlag = {
   LISTING: 128,
   /** It was passed through to be read and written: a mapping may write to it. */
   MAPPABLE: 256,
+  /** It takes the place of the node's other slot when the text is another one (Ledger.restacked). */
+  SHADOW: 512,
 } as const
 
 interface Chunk {
@@ -240,6 +242,7 @@ export class Slots {
    * leaves, the newer one counts.
    */
   settle(): void {
+    this.#settleShadows()
     const continued = new Set<number>()
     const newest = new Map<number, number>()
     for (let slot = 1; slot < this.#used; slot++) {
@@ -256,6 +259,17 @@ export class Slots {
       if (id > 0 || (id === MORE && continued.has(slot))) continue
       this.#chunk(slot).doubles[((slot & (CHUNK - 1)) * WORDS) >> 1] = 0
       this.#free.push(slot)
+    }
+  }
+
+  #settleShadows(): void {
+    const { words } = this.memory
+    const count = words[Word.SHADOWS] === words[Word.TEXT_PLACE]! + 1
+    for (let slot = 1; slot < this.#used; slot++) {
+      const flags = this.id(slot) > 0 ? this.get(slot, Field.FLAGS) : 0
+      if ((flags & SlotFlag.SHADOW) === 0) continue
+      if (count) this.set(slot, Field.FLAGS, flags & ~SlotFlag.SHADOW)
+      else this.#chunk(slot).doubles[((slot & (CHUNK - 1)) * WORDS) >> 1] = 0
     }
   }
 
