@@ -165,7 +165,15 @@ export interface Native {
    * `pread`, `pwrite`, `ftruncate`, `fallocate` and `lseek` on the number `to`, see the file as if it were there. What
    * is written is kept, what has not been copied is read from `from`. `copyFileRange` is -EXDEV. `from` may be closed.
    */
-  startFill(from: number, to: number, size: number, sync: boolean, wakeFd: number): number
+  startFill(
+    from: number,
+    to: number,
+    size: number,
+    sync: boolean,
+    wakeFd: number,
+    keep: number,
+    resumed: boolean,
+  ): number
   /** 0: all of it is there; -EINPROGRESS; or why it stopped. `hurry`: somebody waits, and what has stopped goes on. */
   fillState(to: number, hurry: boolean): number
   /** As `fillState`, once the copier has ended. */

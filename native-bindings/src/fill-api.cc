@@ -20,11 +20,14 @@ std::mutex guard;
 std::unordered_map<int, std::shared_ptr<Fill>> fills;
 std::atomic<size_t> count{0};
 
-int64_t startFill(Call&, int from, int to, int64_t size, bool sync, int wakeFd) {
+// `keep`: a file in which what another process needs is kept (Fill::Kept), -1: none; `resumed`: it is there already.
+int64_t startFill(Call&, int from, int to, int64_t size, bool sync, int wakeFd, int keep, bool resumed) {
   Held source(::fcntl(from, F_DUPFD_CLOEXEC, 0));
   Held target(::fcntl(to, F_DUPFD_CLOEXEC, 0));
   if (source.bad() || target.bad()) return -EMFILE;
-  auto fill = std::make_shared<Fill>(source.release(), target.release(), size, sync, wakeFd);
+  Fill::Kept* kept = keep < 0 ? nullptr : Fill::keep(keep, size, resumed);
+  if (keep >= 0 && kept == nullptr) return -ENODATA;
+  auto fill = std::make_shared<Fill>(source.release(), target.release(), size, sync, wakeFd, kept);
   if (!fill->start()) return -EAGAIN;
   std::lock_guard<std::mutex> lock(guard);
   fills[to] = std::move(fill);

@@ -1,6 +1,7 @@
 // The copier of a file that is written to meanwhile (see fill.h): its thread, from its start to its end.
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,27 +17,60 @@ namespace {
 
 constexpr int64_t kChunkBlocks = (1 << 20) / Fill::kBlock;  // a writer waits for one at most
 constexpr auto kFirstGrace = std::chrono::milliseconds(5);  // who opened the file may be about to overwrite it all
+constexpr uint64_t kMagic = 0x6c6c69662d736673;
+
+size_t bitWords(int64_t size) { return static_cast<size_t>((size + Fill::kBlock - 1) / Fill::kBlock + 63) / 64; }
+size_t keptBytes(int64_t size) { return static_cast<size_t>(Fill::kBitsAt) + bitWords(size) * sizeof(uint64_t); }
+
 
 }  // namespace
 
-Fill::Fill(int from, int to, int64_t size, bool sync, int wakeFd)
+Fill::Fill(int from, int to, int64_t size, bool sync, int wakeFd, Kept* keep)
     : from_(from),
       to_(to),
       sync_(sync),
       wakeFd_(wakeFd),
-      length_(size),
-      blocks_((size + kBlock - 1) / kBlock),
+      kept_(keep != nullptr ? keep : &own_),
+      mapped_(keep != nullptr ? keptBytes(size) : 0),
+      present_(nullptr),
+      length_(kept_->length),
+      blocks_(kept_->blocks),
       quietAt_(Clock::now() + kFirstGrace),
+      mtime_(kept_->mtime),
+      ctime_(kept_->ctime),
       copy_{from, to} {
-  present_.resize(static_cast<size_t>(blocks_ + 63) / 64);
+  if (keep == nullptr) ownBits_.resize(bitWords(size));
+  present_ = keep == nullptr ? ownBits_.data()
+                             : reinterpret_cast<uint64_t*>(reinterpret_cast<uint8_t*>(keep) + kBitsAt);
+  if (kept_->magic == kMagic) return;
+  length_ = size;
+  blocks_ = (size + kBlock - 1) / kBlock;
   struct stat st;
   if (::fstat(to, &st) == 0) mtime_ = st.st_mtim, ctime_ = st.st_ctim;
-  if (::fstat(from, &st) == 0) sourceBlocks_ = st.st_blocks;
+  if (::fstat(from, &st) == 0) kept_->sourceBlocks = st.st_blocks;
+  __atomic_signal_fence(__ATOMIC_RELEASE);
+  kept_->magic = kMagic;
+}
+
+Fill::Kept* Fill::keep(int fd, int64_t size, bool resumed) {
+  const size_t bytes = keptBytes(size);
+  struct stat st;
+  if (::fstat(fd, &st) != 0) return nullptr;
+  if (resumed ? static_cast<size_t>(st.st_size) < bytes : ::posix_fallocate(fd, 0, static_cast<off_t>(bytes)) != 0)
+    return nullptr;
+  void* found = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (found == MAP_FAILED) return nullptr;
+  Kept* kept = static_cast<Kept*>(found);
+  // It died before there was anything to go on with.
+  if (!resumed || kept->magic == kMagic) return kept;
+  ::munmap(found, bytes);
+  return nullptr;
 }
 
 Fill::~Fill() {
   cancel();
   if (thread_.joinable()) thread_.join();
+  if (mapped_ != 0) ::munmap(kept_, mapped_);
   ::close(from_);
   ::close(to_);
 }

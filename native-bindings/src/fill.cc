@@ -33,14 +33,14 @@ int64_t blockEnd(int64_t block, int64_t end) { return block >= ceilBlock(end) ? 
 }  // namespace
 
 bool Fill::isPresent(int64_t block) const {
-  return block >= blocks_ || (present_[static_cast<size_t>(block >> 6)] >> (block & 63) & 1) != 0;
+  return block >= blocks_ || (present_[block >> 6] >> (block & 63) & 1) != 0;
 }
 
 // The first block behind `block` that is not as it is, `most` at most.
 int64_t Fill::runEnd(int64_t block, bool present, int64_t most) const {
   const int64_t end = std::min(most, blocks_);
   while (block < end && isPresent(block) == present) {
-    const uint64_t word = present_[static_cast<size_t>(block >> 6)];
+    const uint64_t word = present_[block >> 6];
     const bool whole = (block & 63) == 0 && block + 64 <= end && word == (present ? ~uint64_t{0} : 0);
     block += whole ? 64 : 1;
   }
@@ -52,7 +52,7 @@ bool Fill::mark(int64_t first, int64_t last) {
   bool gained = false;
   for (int64_t block = first, end = std::min(last, blocks_); block < end; block++) {
     if (isPresent(block)) continue;
-    present_[static_cast<size_t>(block >> 6)] |= uint64_t{1} << (block & 63);
+    present_[block >> 6] |= uint64_t{1} << (block & 63);
     gained = true;
   }
   return gained;
@@ -186,7 +186,7 @@ void Fill::touch(const struct timespec* mtime) {
 
 Fill::Shown Fill::shown() {
   Lock lock(guard_);
-  return {mtime_, ctime_, sourceBlocks_, copied_};
+  return {mtime_, ctime_, kept_->sourceBlocks, copied_};
 }
 
 }  // namespace stratafs

@@ -25,8 +25,23 @@ class Fill {
  public:
   static constexpr int64_t kBlock = 4096;
 
-  // Takes both descriptors over. `to` has the size of what is to be copied.
-  Fill(int from, int to, int64_t size, bool sync, int wakeFd);
+  // What another process needs to go on, at the beginning of a file of its own: it lasts as long as the machine runs.
+  // What is stored of it there is as it was when its process died. The map of what is present follows at `kBitsAt`;
+  // between them is room for whoever keeps the file.
+  struct Kept {
+    uint64_t magic;  // written last
+    int64_t length;  // bytes of `from` that count
+    int64_t blocks;  // from this block on nothing comes from `from`
+    int64_t sourceBlocks;
+    struct timespec mtime, ctime;
+  };
+  static constexpr int64_t kBitsAt = 16384;
+
+  // Takes both descriptors over. `to` has the size of what is to be copied. `keep`: Kept, and what follows it, mapped,
+  // taken over too; null: nobody goes on.
+  Fill(int from, int to, int64_t size, bool sync, int wakeFd, Kept* keep);
+  // Maps the file `fd` for a Fill of `size` bytes; `resumed`: another process has. null: there is nothing to be had.
+  static Kept* keep(int fd, int64_t size, bool resumed);
   ~Fill();
   Fill(const Fill&) = delete;
   Fill& operator=(const Fill&) = delete;
@@ -88,9 +103,13 @@ class Fill {
   std::mutex guard_;
   std::condition_variable idle_;  // the copier has no chunk in hand
   std::condition_variable go_;    // the copier need not give way
-  std::vector<uint64_t> present_;
-  int64_t length_;  // bytes of `from` that count
-  int64_t blocks_;  // from this block on nothing comes from `from`
+  Kept own_{};
+  std::vector<uint64_t> ownBits_;
+  Kept* const kept_;
+  size_t mapped_ = 0;  // bytes from `kept_` on; 0: it is `own_`
+  uint64_t* present_;
+  int64_t& length_;
+  int64_t& blocks_;
   int64_t busyFirst_ = 0, busyLast_ = 0;
   int64_t state_ = -EINPROGRESS;
   bool cancelled_ = false;
@@ -98,9 +117,8 @@ class Fill {
   // Whoever writes one piece after the other over what is absent is given way to: it need not be copied.
   int64_t streak_ = 0, streakEnd_ = -1;
   Clock::time_point quietAt_;
-  struct timespec mtime_ {
-  }, ctime_{};
-  int64_t sourceBlocks_ = 0;
+  struct timespec& mtime_;
+  struct timespec& ctime_;
 
   Copy copy_;
   int64_t copied_ = 0;

@@ -61,7 +61,7 @@ export class Workdir {
       native.close(fd)
       return volatileLeft(path)
     }
-    sweep(fd)
+    sweep(fd, resumed ? FILLED : null)
     for (const acl of ['system.posix_acl_default', 'system.posix_acl_access']) native.removexattr(fd, '', acl)
     const work = new Workdir(baseFd, fd, layer)
     work.stamp = stamp
@@ -163,11 +163,15 @@ function openOrMake(baseFd: number, name: string): number {
   return fd
 }
 
-/** Empties the directory `fd`, as far as that is permitted. */
-function sweep(fd: number): void {
+/** Names of files that are written to while they are copied up (union/copy-up/kept-fill.ts): who follows goes on. */
+export const FILLED = 'fill-'
+
+/** Empties the directory `fd`, as far as that is permitted; names that begin with `but` stay. */
+function sweep(fd: number, but: string | null = null): void {
   const entries = native.readDirectory(fd, '')
   if (typeof entries === 'number') return
   entries.names.forEach((name, i) => {
+    if (but !== null && name.startsWith(but)) return
     if (entries.types[i] === DT_DIR) removeTree(fd, name)
     else if (native.unlinkat(fd, name, 0) === -Errno.EISDIR) removeTree(fd, name)
   })
@@ -177,6 +181,6 @@ function sweep(fd: number): void {
 export function removeTree(fd: number, name: string): number {
   const opened = native.openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0)
   if (opened < 0) return opened
-  withFd(opened, sweep)
+  withFd(opened, (dir) => sweep(dir))
   return native.unlinkat(fd, name, AT_REMOVEDIR)
 }

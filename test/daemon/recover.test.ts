@@ -256,6 +256,41 @@ describe('a mount outlives its process', needsRoot, () => {
     await space.unmount()
   })
 
+  for (const data of ['passthrough', 'cached'])
+    it(`large files are copied up while they are written to, by one process after the other (${data})`, async (t) => {
+      const space = kept(t)
+      const size = 96 << 20
+      const content = Buffer.alloc(size, 'what the lower file holds ')
+      for (const name of ['large', 'gone']) fs.writeFileSync(join(space.base, name), content)
+      space.mount(`,data=${data}`)
+      const [large, gone] = ['large', 'gone'].map((name) => fs.openSync(join(space.merged, name), 'r+'))
+      const reader = fs.openSync(join(space.base, 'large'), 'r')
+      const write = (text: string, at: number) => {
+        content.write(text, at)
+        for (const fd of [large!, gone!]) fs.writeSync(fd, text, at)
+      }
+      write('written first', 5_000)
+      fs.unlinkSync(join(space.merged, 'gone'))
+      const work = join(space.root, 'work/work')
+      const isUnderWay = fs.readdirSync(work).some((name) => name.endsWith('.map'))
+      assert.equal(isUnderWay, true, 'they are copied already')
+      for (const turn of [1]) {
+        await killServer(space)
+        write(`written after death ${turn}`, 9_000 * turn + (50 << 20))
+      }
+      const shown = (fd: number) => {
+        const bytes = Buffer.alloc(size)
+        for (let at = 0, got = 1; got > 0; at += got) got = fs.readSync(fd, bytes, at, Math.min(size - at, 1 << 20), at)
+        return bytes.equals(content)
+      }
+      assert.deepEqual([shown(large!), shown(gone!), fs.fstatSync(gone!).size], [true, true, size])
+      fs.fsyncSync(large!)
+      assert.equal(fs.readFileSync(join(space.root, 'upper/large')).equals(content), true)
+      for (const fd of [large!, gone!, reader]) fs.closeSync(fd)
+      assert.equal(await eventually(() => fs.readdirSync(work).every((name) => !name.startsWith('fill-')), 5_000), true)
+      await space.unmount()
+    })
+
   it('a process of its own is killed', async (t) => {
     const space = kept(t)
     space.mount(',host=off,data=cached')

@@ -38,7 +38,7 @@ function filling(scratch: Scratch, use: (filled: number, plain: number) => void)
     opened(scratch, 'plain', c.O_RDWR, (plain) => {
       ok(native.ftruncate(filled, SIZE))
       opened(scratch, 'source', c.O_RDONLY, (source) =>
-        assert.equal(native.startFill(source, filled, SIZE, true, wake), 0),
+        assert.equal(native.startFill(source, filled, SIZE, true, wake, -1, false), 0),
       )
       use(filled, plain)
       assert.equal(native.waitFill(filled), 0)

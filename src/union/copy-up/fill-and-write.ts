@@ -6,17 +6,20 @@
  * A filesystem with reflinks has it all at once. Some files are copied the old way, whole before the first write: hard
  * links, protected files, and those with set-id bits or capabilities, which a write by the copier would clear.
  */
+import { Errno } from '../../base/errno.js'
+import type { LayerDir } from '../../layers/layer-dir.js'
 import { O_PATH, S_IFREG, S_SETID, UTIME_OMIT, XATTR_CAPABILITY } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { FsStatSlot, Stat } from '../../syscalls/stat.js'
 import type { Union } from '../context/union.js'
 import { splitNodeid } from '../data/backing.js'
-import { keepContentFd, rebindData } from '../data/content-fd.js'
+import { rebindData } from '../data/content-fd.js'
 import type { Node } from '../nodes/node.js'
 import type { PendingCopy } from '../nodes/pending-copy.js'
 import { copyAttributes, type Job } from './build.js'
 import { openSource, type Source } from './content.js'
 import { bringUp, commit, copyUp, start } from './copy-up.js'
+import { fillName, fitsNote, mapName, startFill, takeOn, writeFillNote } from './kept-fill.js'
 
 /** Files of this size and more. Smaller ones are there as soon, and the kernel can then be handed the file itself. */
 const LARGE = 64 << 20
@@ -46,9 +49,8 @@ export function copyUpForChange(u: Union, node: Node, size = -1, metadata = fals
 
 function isCandidate(u: Union, node: Node, size: number): boolean {
   if (u.writable === null || node.isUpper || node.type !== S_IFREG || node.pendingCopy !== null) return false
-  // Whether a copy fits is known before the first write, where somebody counts; and nothing that has been written may
-  // lie in no file, where another process is to go on.
-  if (u.config.wholeFirst === true || u.limit?.isBounded || u.nodes.ledger !== null) return false
+  // Whether a copy fits is known before the first write, where somebody counts.
+  if (u.config.wholeFirst === true || u.limit?.isBounded) return false
   const length = size < 0 ? node.size : Math.min(size, node.size)
   if (length < LARGE || length > LARGEST) return false
   const isPlain = node.links === null && node.protection === 0 && !node.removed && node.parent !== null
@@ -59,8 +61,10 @@ function isCandidate(u: Union, node: Node, size: number): boolean {
 function begin(u: Union, node: Node, size: number): number {
   const above = copyUp(u, node.parent!)
   if (above < 0) return above
-  const job = start(u, node, -1, false, null)
-  if (typeof job === 'number') return job
+  const started = start(u, node, -1, false, null)
+  if (typeof started === 'number') return started
+  // Who goes on after this process finds it by its name.
+  const job = u.nodes.ledger === null ? started : { ...started, temporary: fillName(node) }
   if ((job.stat[Stat.MODE]! & S_SETID) !== 0 || hasCapabilities(job)) return NOT_BEGUN
   const source = openSource(u, node, size)
   if (typeof source === 'number') return source
@@ -114,19 +118,30 @@ function publish(job: Job, source: Source): number {
   const { u, node, file: target } = job
   const pin = native.openat(target, '', O_PATH, 0)
   if (pin < 0) return pin
-  if (native.startFill(source.fd, target, source.length, u.syncs, u.binding.wakeFd) < 0) {
+  const keep = u.nodes.ledger === null ? -1 : openMap(job)
+  const begun = u.nodes.ledger !== null && keep < 0 ? keep : startFill(u, source, target, keep, false)
+  if (begun < 0) {
     native.close(pin)
+    if (keep >= 0) native.close(keep)
+    job.writable.work.discard(mapName(job.temporary))
     return NOT_BEGUN
   }
-  const from = node.contentDir ?? node.inodeDir!
-  splitNodeid(u, node, from, node.contentDir === null ? node.inodeName : node.contentName)
-  const write = () => commit(job)
-  node.filling = { target, temporary: job.temporary, commit: write, stopped: 0 }
-  u.filling.add(node)
-  node.unlinkedFd = pin
-  node.withoutCapabilities = false
-  keepContentFd(u, node, target, true)
-  // It must not be closed to make room.
-  u.files.nodes.delete(node)
+  const [from, name] = node.contentDir === null ? [node.inodeDir!, node.inodeName] : [node.contentDir, node.contentName]
+  splitNodeid(u, node, from, name)
+  if (keep >= 0) noteFill(node, from, name, source.length, keep)
+  takeOn(u, node, { target, temporary: job.temporary, commit: () => commit(job), stopped: 0 }, pin)
   return 0
+}
+
+/** -ENAMETOOLONG: where its rest comes from cannot be noted. */
+function openMap({ node, writable, temporary }: Job): number {
+  const from = node.contentDir ?? node.inodeDir!
+  const isNotable = fitsNote(from.path().length + 256)
+  return isNotable ? writable.work.createFile(mapName(temporary)) : -Errno.ENAMETOOLONG
+}
+
+function noteFill(node: Node, from: LayerDir, name: string, size: number, keep: number): void {
+  const path = [from.path(), name].filter(Boolean).join('/')
+  writeFillNote(keep, { node: node.id, size, layer: from.layer.number, path })
+  native.close(keep)
 }

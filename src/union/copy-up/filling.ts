@@ -10,9 +10,10 @@ import { filledSoFar } from '../context/filling-stat.js'
 import type { Union } from '../context/union.js'
 import { abandonFilling, closePin } from '../data/abandon-filling.js'
 import { dropContentFd, keepContentFd } from '../data/content-fd.js'
-import { forgetUnused } from '../data/forget.js'
+import { forgetUnused, keepUnlinked } from '../data/forget.js'
 import type { Filling } from '../nodes/filling.js'
 import type { Node } from '../nodes/node.js'
+import { mapName } from './kept-fill.js'
 
 /** Waits until `node` is whole and in its place: 0; PENDING; or -errno, and then it is tried again. */
 export function settleFilling(u: Union, node: Node): number {
@@ -75,8 +76,10 @@ function place(u: Union, node: Node, filling: Filling): number {
   if (isNamed) {
     const committed = filling.commit()
     if (committed < 0) return committed
-  } else leaveNameless(node)
+  } else leaveNameless(u, node, filling)
   // From here the upper has it; nothing below may fail.
+  u.nodes.ledger?.fills(node, false)
+  if (filling.temporary !== '') u.writable!.work.discard(mapName(filling.temporary))
   u.counters.copyUps++
   u.counters.copyUpBytes += copied
   native.endFill(filling.target)
@@ -88,10 +91,12 @@ function place(u: Union, node: Node, filling: Filling): number {
 }
 
 /** A file that has lost its name while it was filled is an upper one without a name, reached by its pin. */
-function leaveNameless(node: Node): void {
+function leaveNameless(u: Union, node: Node, { temporary }: Filling): void {
   node.inUpper = true
   node.inodeDir = null
   node.contentDir = null
+  keepUnlinked(u, node, node.unlinkedFd)
+  u.writable!.work.discard(temporary)
 }
 
 /** The descriptor is one like others from now on. */

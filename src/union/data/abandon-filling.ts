@@ -19,7 +19,10 @@ export function abandonFilling(u: Union, node: Node): void {
   node.contentFd = -1
   node.dataWritable = false
   closePin(node)
-  if (temporary !== '') u.writable!.work.discard(temporary)
+  u.nodes.ledger?.fills(node, false)
+  if (temporary === '') return
+  u.writable!.work.discard(`${temporary}.map`)
+  u.writable!.work.discard(temporary)
 }
 
 /** `node` is reached by its name again. */

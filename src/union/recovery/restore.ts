@@ -10,6 +10,7 @@ import { LayerDir } from '../../layers/layer-dir.js'
 import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import type { Union } from '../context/union.js'
+import { mapName } from '../copy-up/kept-fill.js'
 import { splitNodeid } from '../data/backing.js'
 import { nodeAt, placeFile } from '../lookup/lookup.js'
 import type { LaterChildren } from '../nodes/children.js'
@@ -17,6 +18,7 @@ import { addName, DirState, type Node } from '../nodes/node.js'
 import { StaleNodeid } from '../nodes/node-table.js'
 import type { Ledger } from '../state/ledger.js'
 import { Field, SlotFlag } from '../state/slots.js'
+import { goOnFilling, type KeptFill, keptFills, pinOf } from './fills.js'
 import { followMerge } from './follow-merge.js'
 import { SlotIndex } from './slot-index.js'
 
@@ -25,6 +27,8 @@ const INDEX_LAYER = -1
 
 export class Restorer {
   readonly index: SlotIndex
+  /** Files that are written to while they are copied up, by nodeid. */
+  readonly #fills: Map<number, KeptFill>
 
   constructor(
     readonly u: Union,
@@ -36,6 +40,8 @@ export class Restorer {
     for (const _ of ledger.sweepVoid((id) => u.binding.closeBacking(id)));
     if (u.config.merged !== undefined) followMerge(ledger, u.config.merged)
     this.index = new SlotIndex(ledger)
+    this.#fills = keptFills(u)
+    this.index.keepFilling(this.#fills)
   }
 
   /** From now on nodes are found here that the engine does not know. */
@@ -52,6 +58,7 @@ export class Restorer {
     const { u, index } = this
     for (const id of index.keyed) u.nodes.get(id)
     for (const slot of index.ghosts) this.#ghost(slot)
+    for (const fill of this.#fills.values()) this.#fill(fill)
     const { slots } = this.ledger
     for (const [id, fd] of this.parked) {
       const slot = index.slotOf(id)
@@ -64,6 +71,18 @@ export class Restorer {
       native.close(fd)
       this.parked.delete(id)
     }
+  }
+
+  #fill(fill: KeptFill): void {
+    const { u } = this
+    const node = u.nodes.get(fill.node)
+    const place = this.#place(fill.layer, fill.path)
+    const dir = place === null ? -1 : u.cache.fd(place.dir)
+    if (node?.filling === null && !node.isUpper && dir >= 0 && goOnFilling(u, node, fill, { dir, name: place!.name }))
+      return
+    u.log('error', 'what was written to a file while it was copied up is lost', { name: node?.name ?? '' })
+    if (node !== undefined) this.ledger.fills(node, false)
+    for (const name of [fill.name, mapName(fill.name)]) u.writable!.work.discard(name)
   }
 
   /** No walk through the upper meets it: only who is a node is counted. */
@@ -170,7 +189,8 @@ export class Restorer {
     const flags = slots.get(slot, Field.FLAGS)
     const type = flags & S_IFMT
     index.dropNode(id)
-    const fd = this.parked.get(id) ?? -1
+    const fill = this.#fills.get(id)
+    const fd = this.parked.get(id) ?? (fill === undefined ? -1 : pinOf(u, fill))
     this.parked.delete(id)
     const place = (flags & SlotFlag.PLACED) !== 0 ? this.#place(slots.parent(slot), slots.name(slot)) : null
     if (fd < 0 && place === null) {
@@ -183,7 +203,7 @@ export class Restorer {
     node.removed = (flags & SlotFlag.REMOVED) !== 0
     if (type !== S_IFDIR && place !== null) placeFile(node, place.dir, place.name)
     else node.unlinkedFd = fd
-    if (place === null) node.inUpper = type !== S_IFDIR
+    if (place === null) node.inUpper = type !== S_IFDIR && fill === undefined
     this.#adopt(node, slot)
     return true
   }

@@ -106,7 +106,7 @@ function takeName(restorer: Restorer, id: number, parent: number, name: string, 
   const gone = flags | SlotFlag.NAMELESS | SlotFlag.REMOVED
   if (intent.place !== '')
     index.replace(slot, { parent: intent.layer, name: intent.place, flags: gone | SlotFlag.PLACED })
-  else if (parked.has(id)) index.replace(slot, { parent: 0, name: '', flags: gone })
+  else if (parked.has(id) || (flags & SlotFlag.FILLING) !== 0) index.replace(slot, { parent: 0, name: '', flags: gone })
   else if ((flags & S_IFMT) === S_IFDIR && index.namesIn(id) !== undefined) return
   else index.free(slot)
 }

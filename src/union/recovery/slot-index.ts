@@ -122,6 +122,15 @@ export class SlotIndex {
     slots.free(slot)
   }
 
+  /** Of nodes that are not among `fills` any more nobody goes on copying up. */
+  keepFilling(fills: ReadonlyMap<number, unknown>): void {
+    const { slots } = this.ledger
+    for (const [id, slot] of this.#byId) {
+      const flags = slots.get(slot, Field.FLAGS)
+      if ((flags & SlotFlag.FILLING) !== 0 && !fills.has(id)) slots.set(slot, Field.FLAGS, flags & ~SlotFlag.FILLING)
+    }
+  }
+
   /** Frees what neither the kernel nor a name below needs: what was counted and taken back. */
   sweep(): void {
     for (const slot of [...this.#byId.values()]) this.#sweepFrom(slot)
@@ -133,7 +142,7 @@ export class SlotIndex {
     for (let slot = start; slot !== 0; ) {
       const id = slots.id(slot)
       if (id <= 0 || slots.get(slot, Field.LOOKUPS) > 0 || slots.get(slot, Field.OPENS) > 0) return
-      if (this.#named.has(id)) return
+      if (this.#named.has(id) || (slots.get(slot, Field.FLAGS) & SlotFlag.FILLING) !== 0) return
       const isNamed = (slots.get(slot, Field.FLAGS) & SlotFlag.NAMELESS) === 0
       const parent = isNamed ? slots.parent(slot) : 0
       for (const alias of [...this.aliasesOf(id)]) this.free(alias)

@@ -99,7 +99,7 @@ export class Ledger {
     if (node.slot === 0) return
     const before = node.slot
     const content = contentOf(node)
-    content.flags |= this.slots.get(before, Field.FLAGS) & SlotFlag.MAPPABLE
+    content.flags |= this.slots.get(before, Field.FLAGS) & (SlotFlag.MAPPABLE | SlotFlag.FILLING)
     node.slot = this.slots.write(content)
     this.slots.free(before)
     this.#freeAliases(node.id)
@@ -221,6 +221,14 @@ export class Ledger {
       node.slot = shadows[at]!
       slots.set(node.slot, Field.FLAGS, slots.get(node.slot, Field.FLAGS) & ~SlotFlag.SHADOW)
     }
+  }
+
+  /** It is written to while it is copied up; `isOn`: from now on, or no more. */
+  fills(node: Listed, isOn: boolean): void {
+    if (node.slot === 0 && isOn) node.slot = this.slots.write(contentOf(node))
+    if (node.slot === 0) return
+    const flags = this.slots.get(node.slot, Field.FLAGS) & ~SlotFlag.FILLING
+    this.slots.set(node.slot, Field.FLAGS, flags | (isOn ? SlotFlag.FILLING : 0))
   }
 
   /** A mapping may write to it by what is passed through, also after its last close. */

@@ -51,6 +51,8 @@ export const SlotFlag = {
   MAPPABLE: 256,
   /** It takes the place of the node's other slot when the text is another one (Ledger.restacked). */
   SHADOW: 512,
+  /** It is written to while it is copied up (copy-up/kept-fill.ts). */
+  FILLING: 1024,
 } as const
 
 interface Chunk {
