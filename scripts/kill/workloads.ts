@@ -74,6 +74,18 @@ export const killWorkloads: readonly KillWorkload[] = [
     ],
   },
   {
+    name: 'snapshots made and removed under random acts',
+    ofRoot: true,
+    needs: [],
+    command: ({ root, merged, model, stop }, seed) => [
+      process.execPath,
+      fileURLToPath(new URL('./snapshotting.js', import.meta.url)),
+      ...[merged, model, String(seed), stop],
+      join(checkoutRoot(), 'native-bindings/build/Release/launch'),
+      join(root, 'work'),
+    ],
+  },
+  {
     name: 'SQLite in WAL mode',
     needs: ['sqlite3'],
     command: script(
