@@ -188,7 +188,7 @@ const refusals: [text: string, words: RegExp][] = [
   ['lowerdir=/a,inodes=-1', /^option inodes=-1 must be a whole number from 0 to/],
   ['lowerdir=/a,changelog=2', /^option changelog=2 must be a whole number from 0 to 1$/],
   ['lowerdir=/a,copyup=later', /^option copyup=later must be/],
-  ['lowerdir=/a,recover=yes', /^option recover=yes must be one of on, off$/],
+  ['lowerdir=/a,recover=yes', /^option recover=yes must be one of auto, on, off$/],
   ['lowerdir=/a,writeback=2', /^option writeback=2 must be/],
   ['lowerdir=/a,metacopy=yes', /^option metacopy=yes must be one of on, off$/],
   ['lowerdir=/a,redirect_dir=maybe', /^option redirect_dir=maybe must be one of on, off, follow, nofollow$/],

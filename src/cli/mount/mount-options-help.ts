@@ -77,7 +77,11 @@ export const MOUNT_OPTIONS: readonly Row[] = [
     'keep idle processors from halting in busy times (root; PM QoS); auto: on guests of two processors that halt ' +
       'at once',
   ],
-  ['recover=on|off', 'the mount outlives the process that serves it (on); off by default'],
+  [
+    'recover=auto|on|off',
+    'the mount outlives the process that serves it; auto: where the kernel sends again what was not answered ' +
+      '(Linux 6.9)',
+  ],
   ['host=auto|off', 'by a process that serves other mounts, too (auto), or by one of its own'],
   ['timeout=S', 'how long the kernel believes names and attributes, in seconds'],
   ['allow_other allow_root default_permissions', 'other users may enter, or root alone; the kernel checks permissions'],

@@ -29,7 +29,7 @@ export interface DeferredMount {
 
 /** Whether a mount of `plan` can do without an engine for a while. */
 export function mayBeDeferred({ settings }: MountPlan): boolean {
-  return settings.engine !== 'hybrid' && !settings.recover && !settings.trace
+  return settings.engine !== 'hybrid' && settings.recover !== 'on' && !settings.trace
 }
 
 /** Layers that mounts before had, which are looked at less closely. */
@@ -75,7 +75,7 @@ function answerInit({ settings, config }: MountPlan, fd: number): readonly numbe
     reply: outgoing,
     port: { read: () => 0, write: () => 0 },
     config: sessionConfig(choices, wishBefore(config), {
-      resends: false,
+      resends: settings.recover !== 'off',
       agreed: (answer) => {
         agreed = answer
       },

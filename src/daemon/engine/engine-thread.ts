@@ -24,6 +24,8 @@ const PATIENCE_MS = 10_000
 interface EngineWish extends Omit<EngineStart, 'index'> {
   /** What is mounted upon: an index that lies below it could not be reached any more. */
   readonly mountpoint: string
+  /** To be served as soon as it is built, where it is known so early: who waits for it then waits for one answer. */
+  readonly device?: number | undefined
 }
 
 /** A mount that serves nothing for a while. */
@@ -42,6 +44,7 @@ export class EngineThread implements EngineHandle {
   #over = false
   #onBuilt: (refusal: FailureRecord | null) => void = () => {}
   #onServing: () => void = () => {}
+  #serving: Promise<boolean> = Promise.resolve(false)
   #onHeld: () => void = () => {}
   #onSettling: () => void = () => {}
   #end: (ending: Ending) => void = () => {}
@@ -94,6 +97,16 @@ export class EngineThread implements EngineHandle {
     const { config, timeout, trace: traced, awake, kept } = start
     const told = { config, timeout, trace: traced, awake, kept, index: this.#index?.forEngine ?? null }
     this.#thread.send(this.#number, { kind: 'build', start: told }, this.#index?.transfer ?? [])
+    if (start.device !== undefined) this.#begin(start.device, null)
+  }
+
+  /** The thread is to serve `fd`. */
+  #begin(fd: number, begun: BegunConnection | null): void {
+    this.#device = fd
+    this.#serving = new Promise<boolean>((resolve) => {
+      this.#onServing = () => resolve(true)
+    })
+    this.#thread.send(this.#number, { kind: 'serve', fd, begun })
   }
 
   #heard(message: FromMount): void {
@@ -149,12 +162,8 @@ export class EngineThread implements EngineHandle {
 
   /** Gives the device away and waits until the loop runs; false when the engine ended instead. */
   async serve(fd: number, begun: BegunConnection | null = null): Promise<boolean> {
-    const serving = new Promise<boolean>((resolve) => {
-      this.#onServing = () => resolve(true)
-    })
-    this.#device = fd
-    this.#send({ kind: 'serve', fd, begun })
-    const serves = await Promise.race([serving, this.ended.then(() => false)])
+    if (this.#device !== fd && !this.#over) this.#begin(fd, begun)
+    const serves = await Promise.race([this.#serving, this.ended.then(() => false)])
     if (serves) this.#index?.start()
     return serves
   }

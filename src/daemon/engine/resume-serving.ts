@@ -87,7 +87,7 @@ interface Recovery {
 }
 
 export function recoveryOf(isKept: boolean, agreed: InitAnswer | null): Recovery {
-  if (!isKept) return { kind: 'none', why: 'recover=on was not asked for, or is without effect (see Downgrades)' }
+  if (!isKept) return { kind: 'none', why: 'recover=off' }
   const resends = agreed !== null && (agreed.flags2 & InitFlag2.HAS_RESEND) !== 0
   return resends
     ? { kind: 'full', why: 'the kernel sends again what was not answered' }

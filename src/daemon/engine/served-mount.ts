@@ -132,6 +132,7 @@ export class ServedMount {
       resumeServing({ engine: this.engine, memory: memory!, session, connection, log })
     }
     if (begun !== null) session.resume(answerOf(begun.terms))
+    if (begun !== null && memory !== null) memory.terms = begun.terms
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
     if (begun !== null) connection.serveTaken(begun.request, null)

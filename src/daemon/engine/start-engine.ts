@@ -39,7 +39,8 @@ async function onThread(
   const { timeout, trace: traced, awake } = settings
   const kept = keeping?.kept.forEngine ?? null
   const told = kept?.resumed ? { ...config, resumed: true } : config
-  const start = { config: told, timeout, trace: traced, awake, mountpoint, kept }
+  const device = kept?.resumed ? keeping!.kept.device : undefined
+  const start = { config: told, timeout, trace: traced, awake, mountpoint, kept, device }
   const engine = await EngineThread.start(start, log, trace)
   if (engine instanceof StratafsError) return engine
   const { begun = null } = plan

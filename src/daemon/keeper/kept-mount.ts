@@ -54,7 +54,7 @@ export class KeptMount {
     private readonly fds: readonly OwnedFd[],
     readonly resumed: boolean,
     /** The device where it has been taken over; -1: the mount is still to be made. */
-    private readonly device: number,
+    readonly device: number,
     private readonly given: readonly number[],
     readonly memory: StateMemory,
   ) {}

@@ -21,6 +21,8 @@ export const MountFlag = {
 /** How requests reach the engine. */
 export type TransportName = 'dev-fuse' | 'fuse-native'
 
+export type RecoverRequest = 'auto' | 'on' | 'off'
+
 export interface MountSettings {
   /** What mount(8) shows as the source. */
   readonly fsname: string
@@ -37,8 +39,8 @@ export interface MountSettings {
   readonly metadataImage: 'auto' | 'off'
   /** Seconds for which the kernel may believe names and attributes; null: for ever. */
   readonly timeout: number | null
-  /** The mount outlives the process that serves it. */
-  readonly recover: boolean
+  /** The mount outlives the process that serves it; `auto`: where nothing is lost by that. */
+  readonly recover: RecoverRequest
   /** Whether idle processors are kept from halting in busy times. */
   readonly awake: AwakeRequest
   /** Absolute latin1 path; null: the daemon's own choice. */

@@ -171,9 +171,12 @@ const behaviour: Record<string, OptionRow> = {
       settings.awake = word === 'auto' ? word : word === '1' ? 'on' : 'off'
     },
   ),
-  recover: value(onOff, ({ settings }, on) => {
-    settings.recover = on
-  }),
+  recover: value(
+    (given) => oneOf(given, ['auto', 'on', 'off']),
+    ({ settings }, word) => {
+      settings.recover = word
+    },
+  ),
   host: value(
     (given) => oneOf(given, ['auto', 'off']),
     () => {

@@ -16,7 +16,6 @@ import { Freezer } from '../control/freeze.js'
 import { type EngineFacts, inspectDocument } from '../control/inspect-document.js'
 import type { Ending, EngineHandle } from '../engine/engine-handle.js'
 import type { Question } from '../engine/engine-messages.js'
-import type { KeptMount } from '../keeper/kept-mount.js'
 import { checkPlan } from '../mount/checks.js'
 import { isDead } from '../mount/liveness.js'
 import { lockWhenFree } from '../mount/lock-wait.js'
@@ -34,9 +33,10 @@ import {
 import { chooseTransport, type TransportFacts, transportNotice } from '../mount/transport-choice.js'
 import { withoutAddon } from '../mount/without-addon.js'
 import type { MountPlan } from '../options/mount-settings.js'
+import { countersOf, tellIndex } from './engine-answers.js'
 import { engineFor } from './engine-for.js'
 import { flushChangeLog } from './flush-change-log.js'
-import { asKept, keptFor, type Legacy } from './legacy.js'
+import { asKept, type Keeping, keptFor, type Legacy } from './legacy.js'
 import { keptLocks, newState, onSnapshots, overlaidUpper, placesToLock } from './mount-state.js'
 import { resumedOnSnapshots, tellResumed } from './resume-snapshots.js'
 import { obstacles, type ServiceVoice, UNCOUNTED } from './service-voice.js'
@@ -90,7 +90,10 @@ export class MountService {
     if (plan instanceof StratafsError) return plan
     const locks = keptLocks(kept.locks, plan)
     const known = knownOf(kept.memory)
-    const service = await MountService.#serve(plan, transport, locks, voice, { kept, covered: null })
+    const service = await MountService.#serve(plan, transport, locks, voice, {
+      keeping: { kept, why: null },
+      covered: null,
+    })
     if (service instanceof StratafsError) return service
     void tellResumed(service.engine, kept.memory, known)
     await service.#register()
@@ -102,7 +105,7 @@ export class MountService {
     transport: TransportFacts,
     locks: DirectoryLocks,
     voice: ServiceVoice,
-    kept: KeptMount | string | null,
+    keeping: Keeping,
   ): Promise<MountService | StratafsError> {
     const { logger } = voice
     const notice = transportNotice(transport)
@@ -110,10 +113,12 @@ export class MountService {
     const covered = plan.begun === undefined ? coveredMount(plan.mountpoint) : null
     if (covered !== null) logger.log('warn', covered)
     for (const limit of transport.limits) logger.log('warn', limit)
-    if (typeof kept === 'string') logger.log('warn', `the mount ends with this process: ${kept}`)
-    if (typeof kept !== 'string') return MountService.#serve(plan, transport, locks, voice, { kept, covered })
-    const limits = [...transport.limits, `recover=on is without effect: ${kept}`]
-    return MountService.#serve(plan, { ...transport, limits }, locks, voice, { kept: null, covered })
+    const { why } = keeping
+    if (why === null || plan.settings.recover !== 'on')
+      return MountService.#serve(plan, transport, locks, voice, { keeping, covered })
+    logger.log('warn', `the mount ends with this process: ${why}`)
+    const limits = [...transport.limits, `recover=on is without effect: ${why}`]
+    return MountService.#serve(plan, { ...transport, limits }, locks, voice, { keeping, covered })
   }
 
   static async #serve(
@@ -121,11 +126,10 @@ export class MountService {
     transport: TransportFacts,
     locks: DirectoryLocks,
     { logger, trace, over }: ServiceVoice,
-    extra: { readonly kept: KeptMount | null; readonly covered: string | null },
+    extra: { readonly keeping: Keeping; readonly covered: string | null },
   ): Promise<MountService | StratafsError> {
-    const { kept } = extra
-    const keeping = kept === null ? null : { kept, locks: locks.fds }
-    const started = await engineFor(plan, logger, trace, keeping)
+    const { kept } = extra.keeping
+    const started = await engineFor(plan, logger, trace, kept === null ? null : { kept, locks: locks.fds })
     if (started instanceof StratafsError) {
       kept?.end()
       return started
@@ -149,8 +153,8 @@ export class MountService {
       readonly otherEngine: string | null
       /** That it lies above another mount; null: it does not. */
       readonly covered: string | null
-      /** What the next process would need; null: nobody follows. */
-      readonly kept: KeptMount | null
+      /** What the next process would need. */
+      readonly keeping: Keeping
     },
   ) {
     this.#holding = new Freezer(engine, logger.log)
@@ -158,7 +162,7 @@ export class MountService {
       engine,
       locks,
       log: logger.log,
-      memory: more.kept?.memory ?? null,
+      memory: more.keeping.kept?.memory ?? null,
       state: () => this.state,
       restate: (to) => this.#restate(to),
     })
@@ -197,7 +201,7 @@ export class MountService {
   /** Answers a control request. */
   async answer(request: ControlRequest, peer: Peer): Promise<ControlReply> {
     if (request.command === 'inspect') {
-      const facts = asKept((await this.engine.ask({ what: 'describe' })) as EngineFacts | null, this.more.kept)
+      const facts = asKept((await this.engine.ask({ what: 'describe' })) as EngineFacts | null, this.more.keeping)
       const index = this.engine.index?.facts ?? null
       return { ok: true, result: inspectDocument(this.state, facts, index, this.transport) }
     }
@@ -205,30 +209,14 @@ export class MountService {
     if (request.command === 'hold') return this.#holding.hold(request.seconds, peer)
     if (request.command === 'release') return this.#holding.release(peer)
     if (request.command === 'level') return this.#setLevel(request.level)
-    if (request.command === 'index') return this.#tellIndex(request.action)
-    if (request.command === 'stats') return this.#counters()
+    if (request.command === 'index') return tellIndex(this.engine, request.action)
+    if (request.command === 'stats') return countersOf(this.engine)
     if (request.command === 'end') return this.#end()
     const { command: what, ...about } = request
     if (what === 'changelog') return flushChangeLog(this.engine)
     if (what === 'limit' && this.engine.isHybrid) return { ok: false, error: UNCOUNTED }
     const result = await this.engine.ask({ what, ...about } as Question)
     return result === null ? { ok: false, error: 'the engine is busy or has ended' } : { ok: true, result }
-  }
-
-  async #counters(): Promise<ControlReply> {
-    const counters = (await this.engine.ask({ what: 'counters' })) as Record<string, unknown> | null
-    if (counters === null) return { ok: false, error: 'the engine is busy or has ended' }
-    const { state = 'off', complete = false } = this.engine.index?.facts ?? {}
-    return { ok: true, result: { ...counters, index: { state, complete, ...(counters.index as object | null) } } }
-  }
-
-  #tellIndex(action: 'fill' | 'drop'): ControlReply {
-    const { index } = this.engine
-    if (index === null) return { ok: false, error: 'this mount has no index (index=off)' }
-    const told = action === 'fill' ? index.fill() : index.drop()
-    return told
-      ? { ok: true, result: index.facts }
-      : { ok: false, error: 'this mount writes no index: it has no workdir' }
   }
 
   #end(): ControlReply {
@@ -295,7 +283,7 @@ export class MountService {
 
   async #finish(ending: Ending): Promise<number> {
     this.#over = true
-    this.more.kept?.end()
+    this.more.keeping.kept?.end()
     const stillThere = await this.#isLeft(ending)
     const failed = 'crash' in ending || (ending.result !== 0 && ending.result !== -Errno.ENODEV) || stillThere
     if (failed) this.logger.log('error', 'the engine ended before the mount: it is taken away', { ...ending })
