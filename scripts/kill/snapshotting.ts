@@ -19,8 +19,11 @@ const [merged, model, seed, stop, launcher, work] = process.argv.slice(2) as [
 ]
 
 /** A process that dies meanwhile answers nothing; another command, or the last one, is in the way. */
-const EXCUSED =
-  /ended|no answer|closed|not answer|not reached|ECONN|EPIPE|is not mounted|not finished|still being|busy|another|without a pause|held still|does not exist|no mount/i
+const EXCUSED = new RegExp(
+  'ended|no answer|closed|not answer|not reached|ECONN|EPIPE|is not mounted|not finished|still being|busy|another|' +
+    'without a pause|held still|does not exist|no mount',
+  'i',
+)
 const KEPT = 4
 const BETWEEN_MS = 150
 

@@ -25,8 +25,7 @@ import { setUp, tearDown } from '../union/setup.js'
 import { type Frozen, freeze } from '../union/snapshot/freeze.js'
 import { type Merged, mergeLayer } from '../union/snapshot/merge-layer.js'
 import { leave, type RestoreOrder, restore } from '../union/snapshot/restore.js'
-import { Ledger } from '../union/state/ledger.js'
-import type { StateMemory } from '../union/state/memory.js'
+import type { Ledger } from '../union/state/ledger.js'
 import { unsettled } from '../union/unsettled.js'
 import { walkOwners } from '../union/walk-owners.js'
 import {
@@ -42,6 +41,7 @@ import { applyLimit, changeLimit, type LimitChange, type LimitObstacle, moveLimi
 import type { Operations } from './contract.js'
 import { create, mkdir, mknod, symlink, tmpfile } from './create.js'
 import { getFlags, setFlags, statfs } from './filesystem.js'
+import { type KeptState, keep } from './kept-state.js'
 import { link, readlink } from './link.js'
 import { logged, logWritten } from './logged.js'
 import { forget, lookup } from './lookup.js'
@@ -114,13 +114,6 @@ export interface Engine {
   close(isSynced?: boolean): void
 }
 
-/** What outlives the process: memory, and the two ends of the socket in which descriptors are parked. */
-interface KeptState {
-  readonly memory: StateMemory
-  readonly into: number
-  readonly from: number
-}
-
 /** Opens the layers and makes the engine, or says why not. */
 export function createEngine(
   config: UnionConfig,
@@ -138,6 +131,10 @@ export function createEngine(
   let changes: ChangeRecorder | null = null
   const operations = metadata === undefined ? plain : metadataView(u, plain, metadata)
   let parked: ReadonlyMap<number, number> = new Map()
+  const closeParked = (): void => {
+    for (const fd of parked.values()) native.close(fd)
+    parked = new Map()
+  }
   const outlived = new Outlived()
   return {
     operations,
@@ -154,11 +151,9 @@ export function createEngine(
       const next = restore(last, order, (config) => setUp(config, binding, log, last.limit !== null))
       if (next instanceof StratafsError) return next
       u = next
-      const { ledger } = last.nodes
+      outlived.addUnion(last, last.nodes.ledger)
       const names = turnTo(last, next, operations, order.byName, changes)
-      for (const fd of parked.values()) native.close(fd)
-      parked = new Map()
-      outlived.addUnion(last, ledger)
+      closeParked()
       return names
     },
     restack: (order) => unsettled(u) ?? restack(u, order, (each) => outlived.addLayers(each)),
@@ -211,7 +206,7 @@ export function createEngine(
       changes?.flush()
       u.lowerIndex?.flush()
       u.nodes.ledger?.parking.end()
-      for (const fd of parked.values()) native.close(fd)
+      closeParked()
       tearDown(u, isSynced)
       // The index may say that it has ended well only when the upper is on disk.
       if (u.lowerIndex === null) changes?.end()
@@ -244,13 +239,6 @@ function turnTo(
   // All that has become other than it was is not told one by one.
   changes?.jump()
   return [...new Set(names)]
-}
-
-function keep(u: Union, { memory, into, from }: KeptState): void {
-  const lost = (errno: number): void =>
-    u.log('warn', 'files without a name are lost should this process die: none can be kept', { errno })
-  u.nodes.ledger = new Ledger(memory, { into, from }, lost)
-  if (!u.config.resumed) memory.nextId = u.root.id + 1
 }
 
 /** The connection has begun. */

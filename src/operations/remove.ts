@@ -12,7 +12,7 @@ import { copyUp } from '../union/copy-up/copy-up.js'
 import { copyUpForUnlink, prepareUnlink, publishUnlink } from '../union/entries/remove-entry.js'
 import { holdsWhiteouts, isEmpty, keepTold } from '../union/lookup/merged-directory.js'
 import type { Node } from '../union/nodes/node.js'
-import { placeOf } from '../union/state/ledger.js'
+import { placeOf } from '../union/state/place-of.js'
 import { directoryOf, existing } from './directory-of.js'
 
 export function unlink(u: Union, parentId: number, name: string): number {

@@ -20,7 +20,7 @@ import { planRename, type RenamePlan, type Target } from '../union/entries/renam
 import { childOf, placeFile } from '../union/lookup/lookup.js'
 import { holdsWhiteouts, isEmpty, keepTold, listingAdd, listingRemove } from '../union/lookup/merged-directory.js'
 import { addName, dropName, type Node } from '../union/nodes/node.js'
-import { placeOf } from '../union/state/ledger.js'
+import { placeOf } from '../union/state/place-of.js'
 import { directoryOf, existing } from './directory-of.js'
 import { leaveMarked, type MarkedMove } from './leave-marked.js'
 

@@ -21,7 +21,7 @@ export const MountFlag = {
 /** How requests reach the engine. */
 export type TransportName = 'dev-fuse' | 'fuse-native'
 
-export type RecoverRequest = 'auto' | 'on' | 'off'
+type RecoverRequest = 'auto' | 'on' | 'off'
 
 export interface MountSettings {
   /** What mount(8) shows as the source. */

@@ -1,7 +1,7 @@
 /**
  * A mount that another process has left may stand on snapshots, and that process may have been making one, going back
- * to one, or making one of two. As before a mount that is finished or undone; what the kernel knows of the mount follows
- * it.
+ * to one, or making one of two. As before a mount that is finished or undone; what the kernel knows of the mount
+ * follows it.
  */
 import { StratafsError } from '../../base/failure.js'
 import { forgetInode, forgetTree, newEpoch } from '../../protocol/notifications.js'

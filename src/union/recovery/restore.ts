@@ -9,14 +9,16 @@
 import { LayerDir } from '../../layers/layer-dir.js'
 import { S_IFDIR, S_IFMT } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
-import type { Union } from '../context/union.js'
+import { statNode, type Union } from '../context/union.js'
 import { mapName } from '../copy-up/kept-fill.js'
 import { splitNodeid } from '../data/backing.js'
 import { nodeAt, placeFile } from '../lookup/lookup.js'
 import type { LaterChildren } from '../nodes/children.js'
+import { inodeKey } from '../nodes/inode-numbers.js'
 import { addName, DirState, type Node } from '../nodes/node.js'
 import { StaleNodeid } from '../nodes/node-table.js'
 import type { Ledger } from '../state/ledger.js'
+import { sweepVoid } from '../state/other-tree.js'
 import { Field, SlotFlag } from '../state/slots.js'
 import { goOnFilling, type KeptFill, keptFills, pinOf } from './fills.js'
 import { followMerge } from './follow-merge.js'
@@ -37,7 +39,7 @@ export class Restorer {
     readonly parked: Map<number, number>,
   ) {
     ledger.slots.settle()
-    for (const _ of ledger.sweepVoid((id) => u.binding.closeBacking(id)));
+    for (const _ of sweepVoid(ledger, (id) => u.binding.closeBacking(id)));
     if (u.config.merged !== undefined) followMerge(ledger, u.config.merged)
     this.index = new SlotIndex(ledger)
     this.#fills = keptFills(u)
@@ -203,6 +205,8 @@ export class Restorer {
     node.removed = (flags & SlotFlag.REMOVED) !== 0
     if (type !== S_IFDIR && place !== null) placeFile(node, place.dir, place.name)
     else node.unlinkedFd = fd
+    // It may have a name that nobody has asked for since.
+    if ((flags & SlotFlag.KEYED) !== 0 && statNode(u, node) >= 0) u.nodes.addKey(node, inodeKey(native.stat))
     if (place === null) node.inUpper = type !== S_IFDIR && fill === undefined
     this.#adopt(node, slot)
     return true

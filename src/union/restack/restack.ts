@@ -19,6 +19,7 @@ import type { Union } from '../context/union.js'
 import { dropAhead } from '../copy-up/prefetch.js'
 import { listingOf } from '../lookup/merged-directory.js'
 import type { Node } from '../nodes/node.js'
+import { restacked } from '../state/other-tree.js'
 import { type Need, needsOf } from './needs.js'
 import { rejoin } from './rejoin.js'
 
@@ -66,7 +67,7 @@ export function restack(u: Union, order: RestackOrder, retire: (retired: Retired
   u.cache.beginOperation()
   exchange(u, lowers, order.config)
   const { directories, left, renamed } = rejoin(u)
-  u.nodes.ledger?.restacked(left, renamed, order.text ?? null)
+  if (u.nodes.ledger !== null) restacked(u.nodes.ledger, left, renamed, order.text ?? null)
   for (const layer of going) u.cache.releaseAll(layer)
   retire({ layers: [...going], nodes: left })
   return { needs, names: [...new Set([...before, ...namesOf(u)])], directories }

@@ -28,6 +28,7 @@ import { closeBacking } from '../data/backing.js'
 import { dropContentFd } from '../data/content-fd.js'
 import { inParts } from '../nodes/in-parts.js'
 import type { Ledger } from '../state/ledger.js'
+import { sweepVoid } from '../state/other-tree.js'
 import { openPlaces, type Places } from './places.js'
 
 /** Where to go back to. */
@@ -136,7 +137,7 @@ export function leave(u: Union): void {
  * all of them.
  */
 export function* letGo(u: Union, ledger: Ledger | null): Generator<void> {
-  if (ledger !== null) return yield* ledger.sweepVoid((id) => u.binding.closeBacking(id))
+  if (ledger !== null) return yield* sweepVoid(ledger, (id) => u.binding.closeBacking(id))
   for (const ghost of u.nodes.ghosts()) closeBacking(u, ghost)
   for (const node of inParts(u.nodes.values())) {
     if (node === null) yield

@@ -11,6 +11,7 @@ import { Journal } from './journal.js'
 import type { Listed, ListedGhost } from './listed.js'
 import { type StateMemory, Word } from './memory.js'
 import { Parking } from './parking.js'
+import { joined, placeOf } from './place-of.js'
 import { Field, NAME_BYTES, type SlotContent, SlotFlag, Slots } from './slots.js'
 
 export class Ledger {
@@ -102,7 +103,7 @@ export class Ledger {
     content.flags |= this.slots.get(before, Field.FLAGS) & (SlotFlag.MAPPABLE | SlotFlag.FILLING)
     node.slot = this.slots.write(content)
     this.slots.free(before)
-    this.#freeAliases(node.id)
+    this.freeAliases(node.id)
     if (node.others !== null) this.#writeAliases(node)
     // One that keeps its descriptor is not parked again when it loses its last name.
     if (node.parent !== null && node.unlinkedFd < 0) this.parking.release(node.id)
@@ -120,7 +121,7 @@ export class Ledger {
     this.#aliases.set(id, [...(this.#aliases.get(id) ?? []), slot])
   }
 
-  #freeAliases(id: number): void {
+  freeAliases(id: number): void {
     for (const slot of this.#aliases.get(id) ?? []) this.slots.free(slot)
     this.#aliases.delete(id)
   }
@@ -163,7 +164,7 @@ export class Ledger {
     if (this.#listings.size > 0) this.dropListing(node.id)
     if (node.slot === 0) return
     this.slots.free(node.slot)
-    this.#freeAliases(node.id)
+    this.freeAliases(node.id)
     node.slot = 0
   }
 
@@ -177,7 +178,7 @@ export class Ledger {
     }
     const aliases = this.#aliases.get(ghost.id)
     if (aliases === undefined) return
-    this.#freeAliases(ghost.id)
+    this.freeAliases(ghost.id)
     this.#writeAliases(node)
   }
 
@@ -202,25 +203,6 @@ export class Ledger {
   sunk(node: Listed): void {
     if (node.slot === 0 || !isLowerBacked(node)) return
     this.slots.set(node.slot, Field.FLAGS, this.slots.get(node.slot, Field.FLAGS) | SlotFlag.LOWER_BACKING)
-  }
-
-  /**
-   * The mount was put on other layers: `left` have no name any more, `renamed` one less. With the text that says which
-   * layers these are, all of it is so for the next process, too; before that, nothing.
-   */
-  restacked(left: readonly Listed[], renamed: readonly Listed[], text: string | null): void {
-    const { memory, slots } = this
-    for (const node of renamed) this.renamed(node)
-    const known = left.filter(({ slot }) => slot !== 0)
-    memory.words[Word.SHADOWS] = 2 - memory.words[Word.TEXT_PLACE]!
-    const shadows = known.map((node) => slots.write(shadowOf(node)))
-    if (text !== null) memory.setText(text)
-    for (const [at, node] of known.entries()) {
-      slots.free(node.slot)
-      this.#freeAliases(node.id)
-      node.slot = shadows[at]!
-      slots.set(node.slot, Field.FLAGS, slots.get(node.slot, Field.FLAGS) & ~SlotFlag.SHADOW)
-    }
   }
 
   /** It is written to while it is copied up; `isOn`: from now on, or no more. */
@@ -248,26 +230,11 @@ export class Ledger {
     this.#listings.clear()
   }
 
-  /** Frees what is void, in parts; `closeBacking` is told what was passed through. */
-  *sweepVoid(closeBacking: (id: number) => void): Generator<void> {
-    const { slots } = this
-    for (let slot = 1, end = slots.end; slot < end; slot++) {
-      if (slot % VOID_PART === 0) yield
-      if (!slots.isVoid(slot)) continue
-      const backing = slots.get(slot, Field.BACKING)
-      if (backing > 0) closeBacking(backing)
-      slots.free(slot)
-    }
-  }
-
   /** Before `node` loses its last name while it is in use: `fd` leads to it. */
   park(node: Listed, fd: number): void {
     this.parking.park(node.id, fd)
   }
 }
-
-/** So many slots are looked at between two requests. */
-const VOID_PART = 4096
 
 const NAMED_ONLY = { ino: 0, flags: SlotFlag.ALIAS, lookups: 0, opens: 0, writers: 0, backing: 0 }
 
@@ -298,7 +265,7 @@ function flagsOf(node: Listed): number {
 }
 
 /** Valid until the next call. */
-function contentOf(node: Listed): typeof scratch {
+export function contentOf(node: Listed): typeof scratch {
   scratch.id = node.id
   scratch.ino = node.ino
   scratch.opens = node.opens
@@ -317,26 +284,6 @@ function contentOf(node: Listed): typeof scratch {
   scratch.flags |= SlotFlag.NAMELESS | (place === null ? 0 : SlotFlag.PLACED)
   return scratch
 }
-
-/** What is `node` once the text says so. */
-function shadowOf(node: Listed): SlotContent {
-  const content = contentOf(node)
-  return { ...content, flags: content.flags | SlotFlag.SHADOW }
-}
-
-/** Where a node without a name lies: its layer's number, the path there. null: only a descriptor leads to it. */
-export function placeOf(node: Listed): { readonly layer: number; readonly path: string } | null {
-  if (node.unlinkedFd >= 0) return null
-  if (node.dir !== null) {
-    const top = node.dir.upper ?? node.dir.lowers.at(0)
-    return top === undefined || top.layer.isUpper ? null : { layer: top.layer.number, path: top.path() }
-  }
-  const { inodeDir, inodeName } = node
-  if (inodeDir === null) return null
-  return { layer: inodeDir.layer.number, path: joined(inodeDir.path(), inodeName) }
-}
-
-const joined = (path: string, name: string): string => (path === '' ? name : `${path}/${name}`)
 
 function ghostContent(ghost: ListedGhost): SlotContent {
   const { id, node, nlookup: lookups, opens, backing, dir, name } = ghost

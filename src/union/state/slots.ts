@@ -49,7 +49,7 @@ export const SlotFlag = {
   LISTING: 128,
   /** It was passed through to be read and written: a mapping may write to it. */
   MAPPABLE: 256,
-  /** It takes the place of the node's other slot when the text is another one (Ledger.restacked). */
+  /** It takes the place of the node's other slot when the text is another one (other-tree.ts). */
   SHADOW: 512,
   /** It is written to while it is copied up (copy-up/kept-fill.ts). */
   FILLING: 1024,
