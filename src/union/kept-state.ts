@@ -1,7 +1,7 @@
 /** An engine's state, where it outlives the process. */
-import type { Union } from '../union/context/union.js'
-import { Ledger } from '../union/state/ledger.js'
-import type { StateMemory } from '../union/state/memory.js'
+import type { Union } from './context/union.js'
+import { Ledger } from './state/ledger.js'
+import type { StateMemory } from './state/memory.js'
 
 /** What outlives the process: memory, and the two ends of the socket in which descriptors are parked. */
 export interface KeptState {
