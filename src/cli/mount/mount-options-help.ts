@@ -78,9 +78,9 @@ export const MOUNT_OPTIONS: readonly Row[] = [
       'at once',
   ],
   [
-    'recover=auto|on|off',
-    'the mount outlives the process that serves it; auto: where the kernel sends again what was not answered ' +
-      '(Linux 6.9)',
+    'recover=off|auto|on',
+    'the mount outlives the process that serves it: on; auto: where the kernel sends again what was not answered ' +
+      '(Linux 6.9), and without a word where it cannot be; off by default',
   ],
   ['host=auto|off', 'by a process that serves other mounts, too (auto), or by one of its own'],
   ['timeout=S', 'how long the kernel believes names and attributes, in seconds'],

@@ -64,7 +64,7 @@ function defaultSettings(): Draft['settings'] {
     engine: 'auto',
     metadataImage: 'auto',
     timeout: null,
-    recover: 'auto',
+    recover: 'off',
     awake: 'auto',
     logFile: null,
     journal: false,
