@@ -132,7 +132,15 @@ function useHeld(): string | null {
     for (const fd of pair) fs.closeSync(fd)
     held.splice(at, 1)
   }
-  return here === there ? null : `an open file: ${short(here!)} here, ${short(there!)} in the model`
+  return here === there
+    ? null
+    : `an open file: ${shownHeld(here!, there!)} here, ${shownHeld(there!, here!)} in the model`
+}
+
+/** Where the content begins to differ, what is there, and the numbers behind it. */
+function shownHeld(here: Outcome, there: Outcome): string {
+  const at = [...here].findIndex((letter, i) => letter !== there[i])
+  return `at ${at} ${here.slice(at, at + 20)}… ${here.slice(here.lastIndexOf('"') + 1)} (${here.length})`
 }
 
 const short = (outcome: string): string => (outcome.length > 120 ? `${outcome.slice(0, 120)}…` : outcome)
