@@ -16,6 +16,7 @@ import type { ForgetMessage } from '../../union/state/forgets.js'
 import type { Journal } from '../../union/state/journal.js'
 import type { Ledger } from '../../union/state/ledger.js'
 import { StateMemory } from '../../union/state/memory.js'
+import type { BegunConnection } from '../options/mount-settings.js'
 import type { EngineStart } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
 
@@ -77,6 +78,12 @@ export function resumeServing({ engine, memory, session, connection, log }: Resu
     done: operations !== null,
     milliseconds,
   })
+}
+
+/** The terms were agreed on before there was an engine; the next process needs them, too. */
+export function goOnWith({ terms }: BegunConnection, session: Session, memory: StateMemory | null): void {
+  session.resume(answerOf(terms))
+  if (memory !== null) memory.terms = terms
 }
 
 /** What becomes of a mount when its process dies, and why. */

@@ -9,7 +9,7 @@ import type { LimitChange } from '../../operations/change-limit.js'
 import { createEngine, type Engine } from '../../operations/engine.js'
 import { turnsOf } from '../../owner-index/database/shared-state.js'
 import type { ChangeRecorder } from '../../owner-index/engine/change-recorder.js'
-import { answerOf, termsOf } from '../../protocol/init.js'
+import { termsOf } from '../../protocol/init.js'
 import { BUFFER_BYTES, sessionConfig } from '../../session/mount-config.js'
 import { Session } from '../../session/session.js'
 import { type Device, native } from '../../syscalls/native.js'
@@ -22,7 +22,7 @@ import { type AwakeChoice, holdAwake } from './cpu-latency.js'
 import { answerFreezing, Drain, type FreezingQuestion } from './drain.js'
 import { type EngineStart, type FromMount, OWNERS_PER_ANSWER, type Question } from './engine-messages.js'
 import { LateBinding } from './late-binding.js'
-import { keepLeftBehind, recoveryOf, resumeServing } from './resume-serving.js'
+import { goOnWith, keepLeftBehind, recoveryOf, resumeServing } from './resume-serving.js'
 
 /** Of the device's counters. */
 const DEVICE_WRITES = 2
@@ -131,8 +131,7 @@ export class ServedMount {
       const log: LogFunction = (level, message, fields = {}) => this.say({ kind: 'log', level, message, fields })
       resumeServing({ engine: this.engine, memory: memory!, session, connection, log })
     }
-    if (begun !== null) session.resume(answerOf(begun.terms))
-    if (begun !== null && memory !== null) memory.terms = begun.terms
+    if (begun !== null) goOnWith(begun, session, memory)
     native.epollAdd(epoll, fd, this.id)
     this.say({ kind: 'serving' })
     if (begun !== null) connection.serveTaken(begun.request, null)
