@@ -3,8 +3,11 @@ import { StratafsError } from '../../src/base/failure.js'
 import { createEngine, type Engine } from '../../src/operations/engine.js'
 import { native } from '../../src/syscalls/native.js'
 import type { UnionConfig } from '../../src/union/context/config.js'
+import type { DataModeAgreed } from '../../src/union/context/results.js'
 import { StateMemory } from '../../src/union/state/memory.js'
 import { unbound } from './session.js'
+
+const PASSING = { passthrough: true, noOpen: false, writeback: false }
 
 export class Kept {
   readonly #state = native.memfd()
@@ -24,8 +27,8 @@ export class Kept {
     return memory
   }
 
-  /** One that serves, by passthrough; `resumed`: another one has before. */
-  engine(config: UnionConfig, resumed: boolean): Engine {
+  /** One that serves, by passthrough where `terms` say nothing else; `resumed`: another one has before. */
+  engine(config: UnionConfig, resumed: boolean, terms: DataModeAgreed = PASSING): Engine {
     const binding = {
       ...unbound,
       openBacking: () => {
@@ -37,7 +40,7 @@ export class Kept {
     const state = { memory: this.memory(), into: this.#pair[0]!, from: this.#pair[1]! }
     const engine = createEngine({ ...config, resumed }, binding, () => undefined, state)
     if (engine instanceof StratafsError) throw new Error(engine.message)
-    engine.operations.begin({ passthrough: true, noOpen: false, writeback: false })
+    engine.operations.begin(terms)
     if (resumed) engine.resume({ comesAgain: false })
     return engine
   }

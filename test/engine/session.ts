@@ -151,6 +151,11 @@ export class Session {
     return this.at(path, (nodeid) => this.#opened(nodeid, O_WRONLY, () => this.#write(nodeid, content, offset)))
   }
 
+  /** A write to what has no name, perhaps. */
+  writeTo(nodeid: number, content: string, offset: number): number {
+    return this.#write(nodeid, content, offset)
+  }
+
   /** A write that no OPEN came before. */
   writeUnopened(path: string, content: string): number {
     return this.at(path, (nodeid) => Math.min(0, this.#write(nodeid, content, 0)))

@@ -64,15 +64,18 @@ export class Restorer {
     const { slots } = this.ledger
     for (const [id, fd] of this.parked) {
       const slot = index.slotOf(id)
-      // Of those that have a name after all, or are forgotten, nothing is kept.
-      if (slot !== 0 && (slots.get(slot, Field.FLAGS) & SlotFlag.NAMELESS) !== 0) {
-        if (u.limit !== null) this.#count(id, fd)
-        continue
-      }
-      this.ledger.parking.release(id)
-      native.close(fd)
-      this.parked.delete(id)
+      // Of those that have a name after all, lie in a layer, or are forgotten, nothing is kept.
+      const where = slot === 0 ? 0 : slots.get(slot, Field.FLAGS) & (SlotFlag.NAMELESS | SlotFlag.PLACED)
+      if (where !== SlotFlag.NAMELESS) this.#unpark(id, fd)
+      else if (u.limit !== null) this.#count(id, fd)
     }
+  }
+
+  /** The file that was kept for `id` is not the one that is asked for. */
+  #unpark(id: number, fd: number): void {
+    this.ledger.parking.release(id)
+    native.close(fd)
+    this.parked.delete(id)
   }
 
   #fill(fill: KeptFill): void {
@@ -192,6 +195,9 @@ export class Restorer {
     const type = flags & S_IFMT
     index.dropNode(id)
     const fill = this.#fills.get(id)
+    // A copy-up of it that was not brought to its end is made once more.
+    const half = (flags & SlotFlag.PLACED) !== 0 ? this.parked.get(id) : undefined
+    if (half !== undefined) this.#unpark(id, half)
     const fd = this.parked.get(id) ?? (fill === undefined ? -1 : pinOf(u, fill))
     this.parked.delete(id)
     const place = (flags & SlotFlag.PLACED) !== 0 ? this.#place(slots.parent(slot), slots.name(slot)) : null
