@@ -90,7 +90,20 @@ function createNode(u: Union, marks: Marks, type: number, dir: DirState | null):
 function fileNode(u: Union, found: Found): Node | number {
   const linked = u.topStat[Stat.NLINK]! > 1 || (u.singled.size > 0 && u.singled.has(inodeKey(u.topStat)))
   if (linked) return linkedNode(u, found)
-  return newFile(u, found, found.type)
+  const open = openWithoutName(u, found)
+  return open === null ? newFile(u, found, found.type) : refreshed(u, open, found)
+}
+
+/**
+ * The upper inode is open already, and has lost every name that was known: this one, the last, had been forgotten. No
+ * link count tells.
+ */
+function openWithoutName(u: Union, { inodeDir }: Found): Node | null {
+  if (!inodeDir!.layer.isUpper || !u.nodes.anyLinked) return null
+  const key = inodeKey(u.topStat)
+  const node = u.nodes.byKey(key)
+  if (node === undefined || !node.removed || node.unlinkedFd < 0) return null
+  return native.statat(node.unlinkedFd, '') >= 0 && inodeKey(native.stat) === key ? node : null
 }
 
 function newFile(u: Union, found: Found, type: number): Node {

@@ -164,6 +164,10 @@ export class NodeTable {
     this.addKey(node, after)
   }
 
+  get anyLinked(): boolean {
+    return this.#byKey.size > 0
+  }
+
   /** Those that have, or had, several names, by what they are on disk. */
   linked(): Iterable<[string, Node]> {
     return this.#byKey

@@ -52,6 +52,21 @@ const cases: Case[] = [
     },
   },
   {
+    name: 'a file that is open and loses a name is the file that its other name shows, asked for the first time then',
+    upper: { a: file('x'), b: hardlink('a') },
+    run({ fs }) {
+      const fd = fs.open('a', O.RDWR)
+      fs.unlink('a')
+      assert.equal(fs.read('b'), 'x')
+      fs.pwrite(fd, 1, 'yz')
+      assert.equal(fs.read('b'), 'xyz')
+      assert.equal(fs.fstat(fd).ino, fs.stat('b').ino)
+      fs.link('b', 'c')
+      shows(fs.fstat(fd), { nlink: 2, size: 3 })
+      fs.shut(fd)
+    },
+  },
+  {
     name: 'a lower pair shows one inode with nlink 2',
     lowers: [{ a: file('x'), b: hardlink('a') }],
     run({ fs }) {
