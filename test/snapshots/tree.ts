@@ -61,13 +61,24 @@ function attributesOf(path: string): string {
   return own.map((name) => `${name}=${Buffer.from(native.getxattr(AT_FDCWD, path, name) as Uint8Array)}`).join(',')
 }
 
-/** The first paths in which two trees differ, in words; '' where they are equal. */
+const SHOWN = 200
+
+/** The first paths in which two trees differ, in words, each from where it does; '' where they are equal. */
 export function differences(a: Map<string, string>, b: Map<string, string>): string {
   const paths = [...new Set([...a.keys(), ...b.keys()])].filter((path) => a.get(path) !== b.get(path))
   return paths
     .slice(0, 8)
-    .map(
-      (path) => `${path}:\n  ${(a.get(path) ?? 'absent').slice(0, 300)}\n  ${(b.get(path) ?? 'absent').slice(0, 300)}`,
-    )
+    .map((path) => {
+      const [one, other] = [a, b].map((tree) => tree.get(path) ?? 'absent') as [string, string]
+      const at = Math.max(0, firstDifference(one, other) - SHOWN)
+      const shown = (words: string): string => `${words.length}, from ${at}: ${words.slice(at, at + 2 * SHOWN)}`
+      return `${path}:\n  ${shown(one)}\n  ${shown(other)}`
+    })
     .join('\n')
+}
+
+function firstDifference(one: string, other: string): number {
+  let at = 0
+  while (at < one.length && one[at] === other[at]) at++
+  return at
 }
