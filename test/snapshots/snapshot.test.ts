@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
+  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -15,7 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { needsRoot, type Workspace, workspace } from '../daemon/harness.js'
+import { eventually, needsRoot, type Workspace, workspace } from '../daemon/harness.js'
 
 function mounted(t: TestContext, options = ''): Workspace {
   const w = workspace(t)
@@ -212,7 +213,7 @@ test('removed in the middle, by age and number, and below the present', needsRoo
   assert.deepEqual(JSON.parse(readFileSync(join(w.work, 'snapshots/snapshots.json'), 'utf8')).snapshots, [])
 })
 
-test('branches: made, listed, merged, removed', needsRoot, (t) => {
+test('branches: made, listed, merged, removed', needsRoot, async (t) => {
   const w = mounted(t)
   const [first, second, third] = ['first', 'second', 'third'].map((name) => join(w.root, name)) as [
     string,
@@ -252,9 +253,29 @@ test('branches: made, listed, merged, removed', needsRoot, (t) => {
   done(w, 'unmount', second)
   done(w, 'branch', 'mount', w.merged, 'two', third)
   assert.equal(readFileSync(join(third, 'deep'), 'utf8'), 'deep')
+  await mergedInPart(w, third)
   for (const name of ['one', 'two']) done(w, 'branch', 'rm', w.merged, name)
   assert.deepEqual(JSON.parse(done(w, 'branch', 'list', w.merged, '--json')).branches, [])
 })
+
+/** What is left where everything died in the middle of a merge comes to its end with the next mount. */
+async function mergedInPart(w: Workspace, two: string): Promise<void> {
+  for (const name of ['late', 'later']) writeFileSync(join(two, name), name)
+  cpSync(join(two, 'late'), at(w, 'late'), { preserveTimestamps: true })
+  const journal = join(w.work, 'branches/merging.json')
+  writeFileSync(journal, JSON.stringify({ version: 1, branch: 'two', side: null, before: 'before-merge-one' }))
+  assert.match(refused(w, 'branch', 'rm', w.merged, 'two'), /merged in part.*restore MERGED before-merge-one/s)
+  // Changed in both meanwhile: what is in the mount stays.
+  writeFileSync(join(two, 'deep'), 'deeper')
+  writeFileSync(at(w, 'deep'), 'mine')
+  for (const place of [two, w.merged]) done(w, 'unmount', place)
+  done(w, 'mount', '-o', w.options, w.merged)
+  await eventually(() => !existsSync(journal), 20_000)
+  assert.deepEqual(
+    ['late', 'later', 'deep'].map((name) => readFileSync(at(w, name), 'utf8')),
+    ['late', 'later', 'mine'],
+  )
+}
 
 test('a hard link of a lower group that lost the name it was known by keeps its own content', needsRoot, (t) => {
   const w = workspace(t)

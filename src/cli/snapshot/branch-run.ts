@@ -62,7 +62,7 @@ export async function runBranchMerge(
 ): Promise<number> {
   const name = shown(given)
   const outcome = await mergeBranch(pathBytes(merged), name, options)
-  const isRefused = outcome.conflicts.length > 0 && options.side === undefined
+  const isRefused = outcome.conflicts.length > 0 && options.side === undefined && outcome.before === null
   if (json) {
     printDocument('branch merge', { schemaVersion: 1, ...outcome })
     return isRefused ? Exit.FAILED : Exit.DONE

@@ -10,6 +10,7 @@ import { failureFrom, StratafsError } from '../../base/failure.js'
 import { fromText, shown } from '../../base/text.js'
 import { forgetTree, newEpoch } from '../../protocol/notifications.js'
 import { removeAside } from '../../snapshots/aside.js'
+import { forgetMerging } from '../../snapshots/merging.js'
 import { freeName, nameBefore, recordOf } from '../../snapshots/names.js'
 import { indexOnOtherLayers } from '../../snapshots/other-layers.js'
 import {
@@ -45,6 +46,7 @@ import {
   writeOut,
 } from './snapshot-drain.js'
 import { SnapshotMerges } from './snapshot-merges.js'
+import { finishBranchMerge } from './unfinished-merge.js'
 
 type SnapshotRequest = Extract<ControlRequest, { command: 'snapshot' | 'restore' | 'forget' | 'merging' | 'layers' }>
 
@@ -74,7 +76,10 @@ export class MountSnapshots {
       },
     })
     // What was removed before goes on.
-    setTimeout(() => this.#merges.begin(), SOON_MS).unref()
+    setTimeout(() => {
+      this.#merges.begin()
+      finishBranchMerge(mount)
+    }, SOON_MS).unref()
   }
 
   /** A SnapshotMade, a SnapshotRestored, a MergeStatus, a LayersChanged, or null. */
@@ -235,6 +240,8 @@ export class MountSnapshots {
     if (mount.memory !== null) mount.memory.words[Word.TELL] = 0
     writeList(work, { ...readList(work), base: id })
     removeJournal(work)
+    // What a merge of a branch had done is gone, too.
+    forgetMerging(work)
     // Nobody waits for a program to begin.
     setImmediate(() => removeAside(work, [`old-${token}`, `index-${token}`]))
     mount.log('info', 'went back to a snapshot', { id })

@@ -20,6 +20,7 @@ import {
   heldByBranches,
   readBranches,
 } from '../../snapshots/branches.js'
+import { readMerging } from '../../snapshots/merging.js'
 import { freeName, recordOf } from '../../snapshots/names.js'
 import { chainOf, directoriesOf, readJournal, readList, type SnapshotRecord } from '../../snapshots/records.js'
 import { MountClient } from '../../snapshotter/mounts/mount-client.js'
@@ -55,7 +56,7 @@ export interface BranchCreated extends BranchSummary {
 }
 
 /** Its state, with the upper and workdir that branches need. */
-type Parent = MountState & { readonly config: { readonly upper: string; readonly work: string } }
+export type Parent = MountState & { readonly config: { readonly upper: string; readonly work: string } }
 
 /** Throws StratafsError where the mount can have no branches. */
 export function parentOf(mountpoint: Path): Parent {
@@ -139,12 +140,21 @@ export async function removeBranch(mountpoint: Path, name: string): Promise<void
   const [child] = readBranches(`${branchDirectory(work, record.id)}/work`)
   if (child !== undefined)
     throw new StratafsError(`branch ${child.name} branches off branch ${name}`, 'IN_USE', 'remove that one first')
+  checkMerged(work, name)
   const at = mountedAt(work, record)
   if (at !== null) await unmount(pathBytes(at))
   dropRecord(work, record.id)
   const snapshot = readList(work).snapshots.find(({ id }) => id === record.snapshot)
   const isNeeded = snapshot === undefined || heldByBranches(work).has(snapshot.id)
   if (record.own && !isNeeded && snapshot.removed === undefined) await removeWhenFree(mountpoint, snapshot.name)
+}
+
+/** What is merged in part is there in the branch alone. */
+function checkMerged(work: string, name: string): void {
+  const merging = readMerging(work)
+  if (merging?.branch !== name) return
+  const remedy = `merge it again, or go back with \`stratafs snapshot restore MERGED ${merging.before}\``
+  throw new StratafsError(`branch ${name} is merged in part`, 'IN_USE', remedy)
 }
 
 /** Its mount has just ended, which takes a moment to be known everywhere. */
@@ -189,7 +199,7 @@ async function snapshotFor(
 const NOT_TAKEN = /^(?:lowerdir|datadir|upperdir|workdir|size|inodes|changelog|index|index-fill|ro|rw)(?:\+?=|$)/
 
 /** Mounts it; once more where one of its layers was merged away meanwhile. */
-async function mountRecord(mountpoint: Path, record: BranchRecord): Promise<void> {
+export async function mountRecord(mountpoint: Path, record: BranchRecord): Promise<void> {
   const parent = parentOf(mountpoint)
   const { work } = parent.config
   for (;;) {

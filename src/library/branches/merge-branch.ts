@@ -11,18 +11,19 @@ import { fromText, pathBytes, shown } from '../../base/text.js'
 import { escapePath } from '../../daemon/options/split.js'
 import { type Change, diffSource } from '../../oci/changes/diff.js'
 import { type BranchRecord, branchOf } from '../../snapshots/branches.js'
+import { forgetMerging, type Merging, noteMerging, readMerging, whileMerging } from '../../snapshots/merging.js'
 import { nameBefore } from '../../snapshots/names.js'
 import { chainOf, directoriesOf, readList } from '../../snapshots/records.js'
 import { AT_FDCWD } from '../../syscalls/constants.js'
 import { native } from '../../syscalls/native.js'
 import { withFd } from '../../syscalls/owned-fd.js'
-import { mount } from '../mount.js'
+import { mount, unmount } from '../mount.js'
 import { TreeApplication } from '../offline/tree-apply.js'
 import { type MergeConflict, type MergeOutcome, TreeMerge } from '../offline/tree-merge.js'
 import { isDirectory, stateAt } from '../offline/tree-state.js'
 import type { Path } from '../paths.js'
 import { createSnapshot, listSnapshots } from '../snapshots.js'
-import { mountedAt, parentOf } from './branches.js'
+import { mountedAt, mountRecord, type Parent, parentOf } from './branches.js'
 
 export type { MergeConflict } from '../offline/tree-merge.js'
 
@@ -43,14 +44,70 @@ export interface BranchMerged {
   readonly before: string | null
 }
 
-/** Applies what was changed in the branch `name` to the mount on `mountpoint`. The branch stays as it is. */
+/**
+ * Applies what was changed in the branch `name` to the mount on `mountpoint`. The branch stays as it is. A merge that
+ * was ended in its middle is brought to its end first; that of this branch is the answer then.
+ */
 export async function mergeBranch(mountpoint: Path, name: string, options: MergeOptions = {}): Promise<BranchMerged> {
-  const { mountpoint: ours, config, options: words } = parentOf(mountpoint)
+  const parent = parentOf(mountpoint)
+  const { work } = parent.config
+  const order = { name, side: options.side ?? null, dryRun: options.dryRun === true, left: null }
+  if (order.dryRun) return perform(parent, order)
+  return whileMerging(work, async () => {
+    const left = readMerging(work)
+    if (left === null) return perform(parent, order)
+    const finished = await perform(parent, { name: left.branch, side: left.side, dryRun: false, left })
+    return left.branch === name ? finished : perform(parentOf(mountpoint), order)
+  })
+}
+
+interface Order {
+  readonly name: string
+  readonly side: 'ours' | 'theirs' | null
+  readonly dryRun: boolean
+  /** It was begun by somebody who died. */
+  readonly left: Merging | null
+}
+
+async function perform(parent: Parent, { name, side, dryRun, left }: Order): Promise<BranchMerged> {
+  const { mountpoint: ours, config } = parent
+  const record = branchOf(config.work, name)
+  return withBranch(parent, record, left !== null, async (theirs) => {
+    // Who finds a merge half done does not ask: what the mount has changed since stays.
+    const counts = side ?? (left === null ? null : 'ours')
+    const outcome = await compare(parent, record, theirs, counts)
+    const isRefused = outcome.conflicts.length > 0 && counts === null
+    const told = { name, conflicts: outcome.conflicts.map(shownConflict) }
+    const changed = outcome.actions.map(({ path }) => shown(path || '/'))
+    if (dryRun || isRefused || (changed.length === 0 && left === null))
+      return { ...told, changed: isRefused ? [] : changed, before: null }
+    const before = left?.before ?? (await snapshotBefore(pathBytes(ours), record))
+    if (left === null) noteMerging(config.work, { version: 1, branch: name, side, before })
+    apply(new TreeApplication(ours, theirs), outcome, { name, before })
+    flush(ours)
+    forgetMerging(config.work)
+    return { ...told, changed, before }
+  })
+}
+
+function apply(tree: TreeApplication, outcome: MergeOutcome, { name, before }: { name: string; before: string }): void {
+  try {
+    tree.run(outcome.actions, outcome.looked)
+  } catch (error) {
+    if (!(error instanceof StratafsError)) throw error
+    const remedy = `merge it again, or go back with \`stratafs snapshot restore MERGED ${before}\``
+    throw new StratafsError(`branch ${name} is merged in part: ${error.message}`, error.code, remedy)
+  }
+}
+
+/** Both since the branch began. */
+async function compare(
+  { mountpoint: ours, config, options: words }: Parent,
+  record: BranchRecord,
+  theirs: string,
+  side: Order['side'],
+): Promise<MergeOutcome> {
   const { work, lowers, snapshots = 0, dataLowers = [] } = config
-  const record = branchOf(work, name)
-  const theirs = mountedAt(work, record)
-  if (theirs === null)
-    throw new StratafsError(`branch ${name} is not mounted`, 'NOT_A_MOUNT', 'mount it with `stratafs branch mount`')
   for (const path of [ours, theirs]) flush(path)
   const since = readList(work).snapshots.find(({ id }) => id === record.snapshot)!
   const [changes, changedByUs] = await Promise.all([
@@ -58,21 +115,40 @@ export async function mergeBranch(mountpoint: Path, name: string, options: Merge
     diffSource({ merged: ours, from: since.name }),
   ])
   const chain = directoriesOf(work, chainOf(readList(work), record.snapshot))
-  const merge = { ours, theirs, changes, changedByUs, side: options.side ?? null }
   const read = [
     ...words.filter((word) => READING.test(word)),
     ...dataLowers.map((path) => `datadir+=${escapePath(path)}`),
   ]
   const base = { lowers: [...chain, ...lowers.slice(snapshots)], options: ['ro', ...read] }
-  const outcome = await withBase(base, (base) => outcomeOf({ ...merge, base }))
-  const isRefused = outcome.conflicts.length > 0 && options.side === undefined
-  const told = { name, conflicts: outcome.conflicts.map(shownConflict) }
-  const changed = outcome.actions.map(({ path }) => shown(path || '/'))
-  if (options.dryRun === true || isRefused || changed.length === 0)
-    return { ...told, changed: isRefused ? [] : changed, before: null }
-  const before = await snapshotBefore(mountpoint, record)
-  new TreeApplication(ours, theirs).run(outcome.actions, outcome.looked)
-  return { ...told, changed, before }
+  return withBase(base, (base) => outcomeOf({ ours, theirs, changes, changedByUs, side, base }))
+}
+
+/** Runs `act` with the path where the branch is mounted. `mounts`: it is mounted for that where it is not. */
+async function withBranch<T>(
+  parent: Parent,
+  record: BranchRecord,
+  mounts: boolean,
+  act: (theirs: string) => Promise<T>,
+): Promise<T> {
+  const at = mountedAt(parent.config.work, record)
+  if (at !== null) return act(at)
+  if (!mounts)
+    throw new StratafsError(
+      `branch ${record.name} is not mounted`,
+      'NOT_A_MOUNT',
+      'mount it with `stratafs branch mount`',
+    )
+  const place = mkdtempSync(join(tmpdir(), 'stratafs-branch-'))
+  try {
+    await mountRecord(pathBytes(parent.mountpoint), { ...record, mountpoint: fromText(place) })
+    try {
+      return await act(fromText(place))
+    } finally {
+      await unmount(place)
+    }
+  } finally {
+    rmdirSync(place)
+  }
 }
 
 function shownConflict(conflict: MergeConflict): MergeConflict {
