@@ -6,13 +6,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Contender, contenders } from './bench-snapshot/contenders.js'
-import { Ground, run } from './bench-snapshot/places.js'
+import { contenders } from './bench-snapshot/contenders.js'
+import { type Contender, Ground, run } from './bench-snapshot/places.js'
 
 const USAGE = `usage: npm run bench:snapshot [-- [OPTION…] [FILES…]]
 
 Times making a snapshot and going back to it with 10, 10,000 and 200,000 files (or as many as are named) in the upper,
-beside cp, tar, btrfs and podman where those are there. Needs root.
+beside cp, tar, btrfs, podman and docker where those are there. Needs root.
 
   --rounds N    rounds of each; medians are printed [3]
   --only WORD   contenders with this in their name alone

@@ -4,24 +4,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSnapshot, mount, restoreSnapshot } from '../../src/index.js'
 import { checkoutRoot } from '../checkout.js'
-import { fill, type Ground, has, run } from './places.js'
-
-export interface Contender {
-  readonly name: string
-  /** Why it cannot be had; null: it can. */
-  readonly missing: string | null
-  /** Makes a tree of `count` files; returns where it is to be changed. */
-  prepare(ground: Ground, count: number): Promise<Tree>
-}
-
-/** One tree. */
-interface Tree {
-  /** Where programs see it. */
-  readonly at: string
-  keep(): Promise<void>
-  restore(): Promise<void>
-  end(): Promise<void>
-}
+import { docker } from './docker.js'
+import { type Contender, fill, has, run } from './places.js'
 
 const needs = (program: string): string | null => (has(program) ? null : `${program} is missing`)
 
@@ -156,4 +140,5 @@ export const contenders: readonly Contender[] = [
   copied('cp -a', null),
   archived,
   podman,
+  docker,
 ]

@@ -8,6 +8,23 @@ const FILES_PER_DIRECTORY = 100
 /** Sparse: it takes up what is written. */
 const IMAGE_SIZE = '8G'
 
+export interface Contender {
+  readonly name: string
+  /** Why it cannot be had; null: it can. */
+  readonly missing: string | null
+  /** Makes a tree of `count` files; returns where it is to be changed. */
+  prepare(ground: Ground, count: number): Promise<Tree>
+}
+
+/** One tree. */
+interface Tree {
+  /** Where programs see it. */
+  readonly at: string
+  keep(): Promise<void>
+  restore(): Promise<void>
+  end(): Promise<void>
+}
+
 /** Throws with what the program said where it fails. */
 export function run(program: string, ...args: string[]): string {
   const ended: SpawnSyncReturns<string> = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 26 })

@@ -72,6 +72,8 @@ export async function runHistory(at: string, options: HistoryOptions): Promise<v
 
 class History {
   readonly #random: (below: number) => number
+  /** Moments at which the kernel forgets names and files; beside `random`, so that seeds stay what they were. */
+  readonly #forgets: (below: number) => number
   readonly #told: string[] = []
   readonly #held: Held[] = []
   readonly #times = new Map<string, Map<string, string>>()
@@ -84,6 +86,7 @@ class History {
     private readonly options: HistoryOptions,
   ) {
     this.#random = numbers(options.seed)
+    this.#forgets = numbers(options.seed + 1_000_000)
     this.#lowers = [join(at, 'base')]
     for (const name of ['base', 'upper', 'work', 'merged', 'view', 'other']) fs.mkdirSync(join(at, name))
     fillBase(join(at, 'base'))
@@ -315,6 +318,7 @@ class History {
 
   /** One change, the same in both trees. */
   #change(inPlain = this.#plain, inOurs = this.#merged): void {
+    if (this.#forgets(12) === 0) dropCaches()
     const paths = pathsBelow(inPlain)
     const pick = (list: readonly string[]): string => list[this.#random(list.length)] ?? 'none'
     const files = paths.filter((path) => fs.lstatSync(join(inPlain, path)).isFile())

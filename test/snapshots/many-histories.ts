@@ -1,8 +1,4 @@
-/**
- * Many random histories (history.ts), one process each: those that differ are named, and the next one is begun. The
- * kernel is made to forget names and files all the time, at moments of its own.
- */
-import { spawn } from 'node:child_process'
+/** Many random histories (history.ts), one process each: those that differ are named, and the next one is begun. */
 import { fileURLToPath } from 'node:url'
 import { KINDS, type Kind, runIn } from './in-place.js'
 
@@ -17,20 +13,8 @@ interface Order {
   readonly kind: string | null
 }
 
-/** Ends with its parent, to which it says nothing. */
-const FORGET = `while sleep "0.$((RANDOM % 5 + 1))" && kill -0 "$PPID"; do echo 2 > /proc/sys/vm/drop_caches; done`
-
 /** Runs `count` of them, each kind in turn; how many differed. */
-export function runHistories(order: Order): number {
-  const forgetting = spawn('bash', ['-c', FORGET], { stdio: 'ignore' })
-  try {
-    return runAll(order)
-  } finally {
-    forgetting.kill('SIGKILL')
-  }
-}
-
-function runAll({ at, count, first, steps, kind }: Order): number {
+export function runHistories({ at, count, first, steps, kind }: Order): number {
   const kinds = KINDS.filter((each) => kind === null || each === kind)
   let failed = 0
   for (let done = 0; done < count; done++) {
