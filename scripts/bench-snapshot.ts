@@ -1,6 +1,6 @@
 /**
  * `npm run bench:snapshot`: what it takes to keep a tree as it is, and to go back to it, with 10, 10,000 and 200,000
- * files that were changed (the upper), beside what people use for it. Every contender's tree is known to the kernel,
+ * files that were changed (the upper), and to branch off it, beside what people use for it. Every contender's tree is known to the kernel,
  * and ten files are written in between. Prints medians, growth from the smallest to the largest, and ratios.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -25,6 +25,8 @@ example: BENCH_DIR=/var/tmp npm run bench:snapshot -- --rounds 1 10 10000`
 interface Figures {
   readonly keep: number
   readonly restore: number
+  /** null: it has no branches. */
+  readonly branch: number | null
 }
 
 const { values, positionals } = parseArgs({
@@ -51,10 +53,11 @@ async function once(contender: Contender, count: number): Promise<Figures> {
       run('sync', '-f', tree.at)
       run('sync', '-f', ground.at)
       const keep = await timeOf(() => tree.keep())
+      const branch = tree.branch === undefined ? null : await timeOf(() => tree.branch!())
       mkdirSync(join(tree.at, 'since'))
       for (let at = 0; at < 10; at++) writeFileSync(join(tree.at, 'since', String(at)), 'changed')
       run('sync', '-f', tree.at)
-      return { keep, restore: await timeOf(() => tree.restore()) }
+      return { keep, branch, restore: await timeOf(() => tree.restore()) }
     } finally {
       await tree.end()
     }
@@ -76,21 +79,36 @@ async function main(): Promise<void> {
     for (const contender of able) {
       const rounds: Figures[] = []
       for (let round = 0; round < Number(values.rounds); round++) rounds.push(await once(contender, count))
-      const [keep, restore] = [median(rounds.map((each) => each.keep)), median(rounds.map((each) => each.restore))]
-      results.get(contender.name)!.push({ keep, restore })
-      console.log(`${count} files, ${contender.name}: kept in ${keep.toFixed(1)} ms, back in ${restore.toFixed(1)} ms`)
+      const figures = medians(rounds)
+      results.get(contender.name)!.push(figures)
+      const told = ACTS.flatMap((act) => (figures[act] === null ? [] : `${WORDS[act]} ${figures[act].toFixed(1)} ms`))
+      console.log(`${count} files, ${contender.name}: ${told.join(', ')}`)
     }
-  for (const act of ['keep', 'restore'] as const) print(act, counts, results)
+  for (const act of ACTS) print(act, counts, results)
+}
+
+const ACTS = ['keep', 'branch', 'restore'] as const
+const WORDS = { keep: 'keeping the tree', branch: 'branching off', restore: 'going back' } as const
+
+function medians(rounds: readonly Figures[]): Figures {
+  const branches = rounds.flatMap(({ branch }) => branch ?? [])
+  return {
+    keep: median(rounds.map((each) => each.keep)),
+    branch: branches.length === 0 ? null : median(branches),
+    restore: median(rounds.map((each) => each.restore)),
+  }
 }
 
 /** A table: milliseconds for each size, growth, and the largest as a multiple of the first contender's. */
 function print(act: keyof Figures, counts: readonly number[], results: ReadonlyMap<string, readonly Figures[]>): void {
-  const [first] = results.values()
-  console.log(`\n${act === 'keep' ? 'keeping the tree' : 'going back'}, ms`.padEnd(28), ...counts, 'growth', 'multiple')
-  for (const [name, figures] of results) {
-    const times = figures.map((each) => each[act])
+  const rows = [...results].flatMap(([name, figures]) => {
+    const times = figures.flatMap((each) => each[act] ?? [])
+    return times.length === 0 ? [] : [{ name, times }]
+  })
+  console.log(`\n${WORDS[act]}, ms`.padEnd(28), ...counts, 'growth', 'multiple')
+  for (const { name, times } of rows) {
     const growth = times.at(-1)! / times[0]!
-    const multiple = times.at(-1)! / first!.at(-1)![act]
+    const multiple = times.at(-1)! / rows[0]!.times.at(-1)!
     const words = [...times.map((time) => time.toFixed(1)), growth.toFixed(2), multiple.toFixed(1)]
     console.log(name.padEnd(26), words.join('  '))
   }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSnapshot, mount, restoreSnapshot } from '../../src/index.js'
+import { createBranch, createSnapshot, mount, removeBranch, restoreSnapshot } from '../../src/index.js'
 import { checkoutRoot } from '../checkout.js'
 import { docker } from './docker.js'
 import { type Contender, fill, has, run } from './places.js'
@@ -62,6 +62,7 @@ const subvolume: Contender = {
     return {
       at,
       keep: async () => void run('btrfs', 'subvolume', 'snapshot', at, kept),
+      branch: async () => void run('btrfs', 'subvolume', 'snapshot', at, join(place, 'two')),
       async restore() {
         run('mv', at, old)
         run('btrfs', 'subvolume', 'snapshot', kept, at)
@@ -114,15 +115,21 @@ function ours(name: string, command: boolean): Contender {
       const mounted = await mount(merged, { lower: [join(ground, 'base')], upper, work: join(ground, 'work') })
       // The kernel and the engine know every file.
       run('find', merged, '-size', '+9999')
-      const tell = (...words: string[]): string => run(join(checkoutRoot(), 'scripts/stratafs'), 'snapshot', ...words)
+      const tell = (...words: string[]): string => run(join(checkoutRoot(), 'scripts/stratafs'), ...words)
+      const place = join(ground, 'branch')
+      mkdirSync(place)
       return {
         at: merged,
         keep: async () =>
-          void (command ? tell('create', merged, 'one') : await createSnapshot(merged, { name: 'one' })),
-        restore: async () => void (command ? tell('restore', merged, 'one') : await restoreSnapshot(merged, 'one')),
+          void (command ? tell('snapshot', 'create', merged, 'one') : await createSnapshot(merged, { name: 'one' })),
+        restore: async () =>
+          void (command ? tell('snapshot', 'restore', merged, 'one') : await restoreSnapshot(merged, 'one')),
+        branch: async () =>
+          void (command ? tell('branch', 'create', merged, 'two', place) : await createBranch(merged, 'two', place)),
         async end() {
+          await removeBranch(merged, 'two')
           await mounted.unmount()
-          for (const each of ['merged', 'upper', 'work', 'base'])
+          for (const each of ['merged', 'branch', 'upper', 'work', 'base'])
             rmSync(join(ground, each), { recursive: true, force: true })
         },
       }

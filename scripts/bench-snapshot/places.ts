@@ -22,6 +22,8 @@ interface Tree {
   readonly at: string
   keep(): Promise<void>
   restore(): Promise<void>
+  /** Makes a second tree of it, to be changed by itself; left out: there is no such thing. */
+  branch?(): Promise<void>
   end(): Promise<void>
 }
 
