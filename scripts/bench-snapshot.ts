@@ -1,7 +1,8 @@
 /**
  * `npm run bench:snapshot`: what it takes to keep a tree as it is, and to go back to it, with 10, 10,000 and 200,000
- * files that were changed (the upper), and to branch off it, beside what people use for it. Every contender's tree is known to the kernel,
- * and ten files are written in between. Prints medians, growth from the smallest to the largest, and ratios.
+ * files that were changed (the upper), and to branch off it, beside what people use for it. Every contender's tree is
+ * known to the kernel, and ten files are written in between. Prints medians, growth from the smallest to the largest,
+ * and ratios.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

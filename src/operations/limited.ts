@@ -15,6 +15,7 @@ import { ENTRY_BYTES } from '../union/limit/content-bytes.js'
 import type { UpperUsage } from '../union/limit/upper-usage.js'
 import type { Node } from '../union/nodes/node.js'
 import type { DataPort, Operations } from './contract.js'
+import { COPIED_AT_A_TIME } from './open.js'
 
 /** A symbolic link of so many bytes lies in its inode. */
 const LONG_LINK = 59
@@ -225,7 +226,7 @@ class Limited {
   copyRange(nodeid: number, offset: number, length: number, act: (length: number) => number): number {
     const file = this.#writable(nodeid)
     if (file < 0) return file
-    const most = Math.min(length, COPIED_AT_ONCE)
+    const most = Math.min(length, COPIED_AT_A_TIME)
     const fits = file > 0 ? this.usage.fitting(file, offset, most) : most
     return fits < 0 ? fits : this.looking(nodeid, true, () => act(fits))
   }
@@ -259,6 +260,3 @@ class Limited {
     return errno
   }
 }
-
-/** A range longer than this is copied in parts: near the limit each is held against what is left. */
-const COPIED_AT_ONCE = 1 << 28

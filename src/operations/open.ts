@@ -217,7 +217,7 @@ export function lseek(u: Union, nodeid: number, offset: number, whence: number):
 }
 
 /** Of one copy_file_range(2), in bytes: the caller asks again for the rest, and others have their turn before. */
-const COPIED_AT_A_TIME = 16 << 20
+export const COPIED_AT_A_TIME = 16 << 20
 
 export function copyFileRange(
   u: Union,
