@@ -77,7 +77,17 @@ function mountsUnder(root: string): string[] {
 export function daemonPids(runDirectory: string): number[] {
   if (!existsSync(runDirectory)) return []
   const files = readdirSync(runDirectory).filter((file) => file.endsWith('.json'))
-  return files.map((file) => JSON.parse(readFileSync(join(runDirectory, file), 'utf8')).pid as number)
+  return files.flatMap((file) => pidIn(join(runDirectory, file)) ?? [])
+}
+
+/** null where the mount has ended since its file was seen. */
+function pidIn(file: string): number | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).pid as number
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
 }
 
 /** Whether the process is one of the workspace: its state file may be left, and its number another's by now. */

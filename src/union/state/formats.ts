@@ -80,8 +80,8 @@ function wayTo(from: number, to: number): readonly Conversion[] | null {
 
 /** Formats that this version can make its own, newest first. */
 export function convertibleFormats(): readonly number[] {
-  const all = conversions.map(({ from }) => from).filter((from) => from < STATE_FORMAT)
-  return all.filter((from) => wayTo(from, STATE_FORMAT) !== null).sort((a, b) => b - a)
+  const all = new Set(conversions.map(({ from }) => from).filter((from) => from < STATE_FORMAT))
+  return [...all].filter((from) => wayTo(from, STATE_FORMAT) !== null).sort((a, b) => b - a)
 }
 
 /** Why `memory` cannot have format `to`, in words; null: it can. */

@@ -62,7 +62,7 @@ const cases: Case[] = [
       assert.equal(fs.read('b'), 'xyz')
       assert.equal(fs.fstat(fd).ino, fs.stat('b').ino)
       fs.link('b', 'c')
-      shows(fs.fstat(fd), { nlink: 2, size: 3 })
+      shows(fs.stat('c'), { nlink: 2, size: 3 })
       fs.shut(fd)
     },
   },
